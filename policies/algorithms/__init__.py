@@ -1,0 +1,1 @@
+"""Learning algorithms; each is handed a function that provides agreement and never sees a network."""

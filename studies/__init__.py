@@ -1,0 +1,1 @@
+"""Study files, the runner, the store, figures and the command line."""

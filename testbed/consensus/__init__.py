@@ -1,0 +1,1 @@
+"""Consensus algorithms on the simulated network, and the sequential references they are held against."""

@@ -1,0 +1,1 @@
+"""Batched multi-agent environments and their PettingZoo faces."""

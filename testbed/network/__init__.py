@@ -1,0 +1,1 @@
+"""A discrete-event network (SimPy): links, impairments, faults, transports, ledger and trace."""

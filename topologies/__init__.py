@@ -1,0 +1,1 @@
+"""Graphs between agents and their spectra (NetworkX)."""
