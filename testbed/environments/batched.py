@@ -1,0 +1,258 @@
+"""The interface of every environment: many episodes of one game, stepped together as arrays `[batch, agent, ...]`.
+
+The words are Gymnasium's and PettingZoo's (termination, truncation, seed, info). What differs from them:
+
+* No automatic reset. The step that ends an episode returns its true last observation; stepping it again is an error, and
+  the caller starts the next one with `reset(where=...)`.
+* The whole state can be read and set, and so can the state of the random generator: together they resume a run exactly.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from testbed.environments.checks import nearest
+
+Observations = NDArray[np.float32]
+Info = dict[str, NDArray[Any]]
+Step = tuple[Observations, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]
+
+
+class BatchedEnvironment(ABC):
+    """`batch` independent episodes of one game, in lockstep of calls but each with its own clock.
+
+    Attributes:
+        name: the name it is made by.
+        batch: episodes held side by side.
+        agents: agents in each episode, numbered from 0.
+        observation_sizes: true length of each agent's observation; shorter ones are padded with zeros at the end.
+        observation_size: the padded length, max(observation_sizes).
+        action_sizes: number of actions of each agent; actions are the integers 0 .. size - 1.
+        action_size: max(action_sizes).
+        episode_length: steps after which an unfinished episode is truncated.
+        components: names in `info` whose per-step values `[batch]`, summed over an episode, say what the return is made of.
+
+    A subclass supplies `observations`, `_begin`, `_advance`, `_read`, `_write` and `render`; everything a caller can do
+    wrong is checked here, once.
+    """
+
+    name: ClassVar[str]
+    components: ClassVar[tuple[str, ...]]
+
+    def __init__(
+        self,
+        *,
+        batch: int,
+        episode_length: int,
+        observation_sizes: Sequence[int],
+        action_sizes: Sequence[int],
+        state_shapes: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        """Keep the sizes. `state_shapes` gives, by name, the shape of one episode's part of each state array."""
+        if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
+            raise ValueError(f"batch: got {batch!r}, allowed are integers from 1 up")
+        self.batch = int(batch)
+        self.episode_length = episode_length
+        self.observation_sizes = tuple(observation_sizes)
+        self.observation_size = max(self.observation_sizes)
+        self.action_sizes = tuple(action_sizes)
+        self.action_size = max(self.action_sizes)
+        self.agents = len(self.observation_sizes)
+        self._state_shapes = dict(state_shapes)
+        self._t = np.zeros(self.batch, dtype=np.int64)
+        self._finished = np.zeros(self.batch, dtype=np.bool_)
+        self._started = False
+        self._generator = np.random.default_rng()
+        self._action_limits = np.array(self.action_sizes)
+        self._same_actions = len(set(self.action_sizes)) == 1
+
+    # What a subclass supplies -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def observations(self) -> Observations:
+        """What every agent sees of the current state, `[batch, agent, observation_size]` float32, a fresh array."""
+
+    @abstractmethod
+    def _begin(self, rows: NDArray[np.intp]) -> None:
+        """Draw a new start for these rows from `self._generator`, and from nothing else."""
+
+    @abstractmethod
+    def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
+        """Move every episode by one step (`self._t` already counts it): rewards, terminations `[batch, agent]`, info."""
+
+    @abstractmethod
+    def _read(self) -> dict[str, NDArray[Any]]:
+        """Copies of the state arrays named in `state_shapes`, with a leading batch axis."""
+
+    @abstractmethod
+    def _write(self, state: Mapping[str, NDArray[np.float64]]) -> None:
+        """Adopt state arrays, already checked for names, shapes and finiteness; copy what is kept."""
+
+    @abstractmethod
+    def render(self, row: int = 0) -> NDArray[np.uint8]:
+        """A picture `[height, width, 3]` of one episode as it stands."""
+
+    def _masks(self) -> Info:
+        """`{"action_masks": [batch, agent, action] bool}` in environments that forbid some actions; otherwise nothing."""
+        return {}
+
+    # What a caller uses -------------------------------------------------------------------------------------------
+
+    def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
+        """Start episodes; returns `observations` of all rows, and `info` (action masks, where there are any).
+
+        Args:
+            seed: an integer >= 0 reseeds the environment's one generator first. Without it the generator goes on where
+                it was; one that was never seeded began from fresh entropy of the operating system.
+            where: bool mask `[batch]`; only these rows start again, and only they draw. All by default.
+
+        Raises:
+            ValueError: for a bad seed or mask.
+            RuntimeError: if the very first reset leaves some rows out.
+        """
+        if where is None:
+            mask = np.ones(self.batch, dtype=np.bool_)
+        else:
+            mask = np.asarray(where)
+            if mask.dtype != np.bool_ or mask.shape != (self.batch,):
+                raise ValueError(
+                    f"where: got {mask.dtype} of shape {mask.shape}, allowed is a bool mask of shape ({self.batch},)"
+                )
+        if not self._started and not mask.all():
+            raise RuntimeError("reset: the first reset must start every episode, so leave `where` out")
+        if seed is not None:
+            if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+                raise ValueError(f"seed: got {seed!r}, allowed are integers from 0 up")
+            self._generator = np.random.default_rng(int(seed))
+        rows = np.flatnonzero(mask)
+        self._begin(rows)
+        self._t[rows] = 0
+        self._finished[rows] = False
+        self._started = True
+        return self.observations(), self._masks()
+
+    def step(self, actions: ArrayLike) -> Step:
+        """Advance every episode by one step.
+
+        Args:
+            actions: integers `[batch, agent]`.
+
+        Returns:
+            observations `[batch, agent, observation_size]` float32; rewards `[batch, agent]` float64; terminations and
+            truncations `[batch, agent]` bool (truncation: the episode ran out of time and its future still has value);
+            info: the arrays named in `components`, `[batch]`, for this step, and action masks where there are any.
+
+        Raises:
+            ValueError: for actions of the wrong shape or type, or an action the agent does not have.
+            RuntimeError: before the first reset, or when some episode is already over.
+        """
+        checked = self._checked_actions(actions)
+        if not self._started:
+            raise RuntimeError("step: no episode has been started, call reset() or set the state first")
+        if self._finished.any():
+            over = np.flatnonzero(self._finished)
+            raise RuntimeError(
+                f"step: {over.size} of {self.batch} episodes are over (first: row {over[0]}), start them again with "
+                "reset(where=mask)"
+            )
+        self._t += 1
+        rewards, terminations, info = self._advance(checked)
+        truncations = (self._t >= self.episode_length)[:, None] & ~terminations
+        self._finished = (terminations | truncations).all(axis=1)
+        info.update(self._masks())
+        return self.observations(), rewards, terminations, truncations, info
+
+    @property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that decides the future except the generator: copies, leading batch axis, and `t`, steps taken.
+
+        Setting it takes the same dictionary; without `t` the episodes are at their start.
+
+        Raises:
+            ValueError: when setting, for a missing or unknown name, a wrong shape, a value that is not a finite number,
+                or `t` outside 0 .. episode_length.
+        """
+        return {**self._read(), "t": self._t.copy()}
+
+    @state.setter
+    def state(self, value: Mapping[str, ArrayLike]) -> None:
+        names = [*self._state_shapes, "t"]
+        for name in value:
+            if name not in names:
+                raise ValueError(
+                    f"state: unknown name {name!r}, allowed are {', '.join(names)}{nearest(name, names)}"
+                )
+        missing = [name for name in self._state_shapes if name not in value]
+        if missing:
+            raise ValueError(
+                f"state: {', '.join(missing)} missing, needed are {', '.join(self._state_shapes)}"
+            )
+        arrays = {name: self._checked_state(name, value[name]) for name in self._state_shapes}
+        steps = self._checked_steps(value["t"]) if "t" in value else np.zeros(self.batch, dtype=np.int64)
+        self._write(arrays)
+        self._t = steps
+        self._finished = self._t >= self.episode_length
+        self._started = True
+
+    @property
+    def rng_state(self) -> dict[str, Any]:
+        """State of the generator, made of strings and integers only, so that JSON holds it; set it to go on exactly.
+
+        Raises:
+            ValueError: when setting something that is not such a state.
+        """
+        return dict(self._generator.bit_generator.state)
+
+    @rng_state.setter
+    def rng_state(self, value: Mapping[str, Any]) -> None:
+        bits = np.random.PCG64()
+        try:
+            bits.state = dict(value)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ValueError(f"rng_state: not a state of NumPy's PCG64 generator ({error!r})") from error
+        self._generator = np.random.Generator(bits)
+
+    # Checks -------------------------------------------------------------------------------------------------------
+
+    def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
+        array = np.asarray(actions)
+        if array.shape != (self.batch, self.agents):
+            raise ValueError(f"actions: got shape {array.shape}, allowed is ({self.batch}, {self.agents})")
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"actions: got {array.dtype}, allowed are integers")
+        if array.min() < 0 or array.max() >= self.action_size or not self._same_actions:
+            wrong = (array < 0) | (array >= self._action_limits)
+            if wrong.any():
+                row, agent = np.argwhere(wrong)[0]
+                raise ValueError(
+                    f"actions: got {array[row, agent]} for agent {agent} in row {row}, "
+                    f"allowed are 0 to {self.action_sizes[agent] - 1}"
+                )
+        return array
+
+    def _checked_state(self, name: str, value: ArrayLike) -> NDArray[np.float64]:
+        shape = (self.batch, *self._state_shapes[name])
+        array = np.asarray(value)
+        if array.shape != shape:
+            raise ValueError(f"state[{name!r}]: got shape {array.shape}, allowed is {shape}")
+        if array.dtype.kind not in "iuf":
+            raise ValueError(f"state[{name!r}]: got {array.dtype}, allowed are real numbers")
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"state[{name!r}]: got {array[~np.isfinite(array)][0]}, allowed are finite numbers"
+            )
+        return array.astype(np.float64)
+
+    def _checked_steps(self, value: ArrayLike) -> NDArray[np.int64]:
+        array = np.asarray(value)
+        if array.shape != (self.batch,) or array.dtype.kind not in "iu":
+            raise ValueError(
+                f"state['t']: got {array.dtype} of shape {array.shape}, allowed are integers of shape ({self.batch},)"
+            )
+        if array.min() < 0 or array.max() > self.episode_length:
+            wrong = array[(array < 0) | (array > self.episode_length)][0]
+            raise ValueError(f"state['t']: got {wrong}, allowed are 0 to {self.episode_length}")
+        return array.astype(np.int64)

@@ -1,0 +1,28 @@
+"""Small pictures of flat worlds, painted straight into an array."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Disc:
+    """A filled disc in world coordinates, y upwards; colour is red, green, blue in 0 .. 255."""
+
+    x: float
+    y: float
+    radius: float
+    colour: tuple[int, int, int]
+
+
+def draw(discs: Sequence[Disc], *, half_width: float, pixels: int = 300) -> NDArray[np.uint8]:
+    """Paint `discs` in order on white: the square [-half_width, half_width]^2 as `[pixels, pixels, 3]`, smooth rims."""
+    image = np.full((pixels, pixels, 3), 255.0)
+    centres = (np.arange(pixels) + 0.5) * (2 * half_width / pixels) - half_width
+    for disc in discs:
+        distance = np.hypot(centres[None, :] - disc.x, -centres[:, None] - disc.y)
+        inside = np.clip((disc.radius - distance) * (pixels / (2 * half_width)) + 0.5, 0.0, 1.0)[..., None]
+        image += inside * (np.array(disc.colour) - image)
+    return np.rint(image).astype(np.uint8)
