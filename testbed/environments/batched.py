@@ -1,10 +1,11 @@
-"""The interface of every environment: many episodes of one game, stepped together as arrays `[batch, agent, ...]`.
+"""The interface of every environment: many episodes of one game as arrays `[batch, agent, ...]`.
 
 The words are Gymnasium's and PettingZoo's (termination, truncation, seed, info). What differs from them:
 
-* No automatic reset. The step that ends an episode returns its true last observation; stepping it again is an error, and
-  the caller starts the next one with `reset(where=...)`.
-* The whole state can be read and set, and so can the state of the random generator: together they resume a run exactly.
+* No automatic reset. The step that ends an episode returns its true last observation; stepping it again is
+  an error, and the caller starts the next one with `reset(where=...)`.
+* The whole state can be read and set, and so can the state of the random generator: together they resume a
+  run exactly.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from testbed.environments.checks import nearest
+from testbed.environments.checks import as_array, nearest
 
 Observations = NDArray[np.float32]
 Info = dict[str, NDArray[Any]]
@@ -28,15 +29,16 @@ class BatchedEnvironment(ABC):
         name: the name it is made by.
         batch: episodes held side by side.
         agents: agents in each episode, numbered from 0.
-        observation_sizes: true length of each agent's observation; shorter ones are padded with zeros at the end.
+        observation_sizes: true length of each agent's observation; shorter ones end in padding zeros.
         observation_size: the padded length, max(observation_sizes).
         action_sizes: number of actions of each agent; actions are the integers 0 .. size - 1.
         action_size: max(action_sizes).
         episode_length: steps after which an unfinished episode is truncated.
-        components: names in `info` whose per-step values `[batch]`, summed over an episode, say what the return is made of.
+        components: names in `info` whose values `[batch]`, summed over the steps of an episode, say what the
+            return is made of.
 
-    A subclass supplies `observations`, `_begin`, `_advance`, `_read`, `_write` and `render`; everything a caller can do
-    wrong is checked here, once.
+    A subclass supplies `observations`, `_begin`, `_advance`, `_read`, `_write` and `render`; everything a
+    caller can do wrong is checked here, once.
     """
 
     name: ClassVar[str]
@@ -51,7 +53,7 @@ class BatchedEnvironment(ABC):
         action_sizes: Sequence[int],
         state_shapes: Mapping[str, tuple[int, ...]],
     ) -> None:
-        """Keep the sizes. `state_shapes` gives, by name, the shape of one episode's part of each state array."""
+        """Keep the sizes; `state_shapes` has the shape of each state array without its batch axis."""
         if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
             raise ValueError(f"batch: got {batch!r}, allowed are integers from 1 up")
         self.batch = int(batch)
@@ -63,17 +65,17 @@ class BatchedEnvironment(ABC):
         self.agents = len(self.observation_sizes)
         self._state_shapes = dict(state_shapes)
         self._t = np.zeros(self.batch, dtype=np.int64)
-        self._finished = np.zeros(self.batch, dtype=np.bool_)
+        self._finished: NDArray[np.bool_] = np.zeros(self.batch, dtype=np.bool_)
         self._started = False
         self._generator = np.random.default_rng()
         self._action_limits = np.array(self.action_sizes)
         self._same_actions = len(set(self.action_sizes)) == 1
 
-    # What a subclass supplies -------------------------------------------------------------------------------------
+    # What a subclass supplies
 
     @abstractmethod
     def observations(self) -> Observations:
-        """What every agent sees of the current state, `[batch, agent, observation_size]` float32, a fresh array."""
+        """What every agent sees of the current state: a fresh float32 `[batch, agent, observation_size]`."""
 
     @abstractmethod
     def _begin(self, rows: NDArray[np.intp]) -> None:
@@ -81,7 +83,10 @@ class BatchedEnvironment(ABC):
 
     @abstractmethod
     def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
-        """Move every episode by one step (`self._t` already counts it): rewards, terminations `[batch, agent]`, info."""
+        """Move every episode by one step, already counted in `self._t`.
+
+        Returns fresh arrays: rewards and terminations `[batch, agent]`, and info.
+        """
 
     @abstractmethod
     def _read(self) -> dict[str, NDArray[Any]]:
@@ -96,17 +101,18 @@ class BatchedEnvironment(ABC):
         """A picture `[height, width, 3]` of one episode as it stands."""
 
     def _masks(self) -> Info:
-        """`{"action_masks": [batch, agent, action] bool}` in environments that forbid some actions; otherwise nothing."""
+        """`action_masks`, bool `[batch, agent, action]`, where some actions can be forbidden."""
         return {}
 
-    # What a caller uses -------------------------------------------------------------------------------------------
+    # What a caller uses
 
     def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
         """Start episodes; returns `observations` of all rows, and `info` (action masks, where there are any).
 
         Args:
-            seed: an integer >= 0 reseeds the environment's one generator first. Without it the generator goes on where
-                it was; one that was never seeded began from fresh entropy of the operating system.
+            seed: an integer >= 0 reseeds the environment's one generator first. Without it the generator
+                goes on where it was; one that was never seeded began from fresh entropy of the operating
+                system.
             where: bool mask `[batch]`; only these rows start again, and only they draw. All by default.
 
         Raises:
@@ -116,10 +122,10 @@ class BatchedEnvironment(ABC):
         if where is None:
             mask = np.ones(self.batch, dtype=np.bool_)
         else:
-            mask = np.asarray(where)
+            mask = as_array("where", where)
             if mask.dtype != np.bool_ or mask.shape != (self.batch,):
                 raise ValueError(
-                    f"where: got {mask.dtype} of shape {mask.shape}, allowed is a bool mask of shape ({self.batch},)"
+                    f"where: got {mask.dtype} of shape {mask.shape}, allowed is bool of shape ({self.batch},)"
                 )
         if not self._started and not mask.all():
             raise RuntimeError("reset: the first reset must start every episode, so leave `where` out")
@@ -141,9 +147,10 @@ class BatchedEnvironment(ABC):
             actions: integers `[batch, agent]`.
 
         Returns:
-            observations `[batch, agent, observation_size]` float32; rewards `[batch, agent]` float64; terminations and
-            truncations `[batch, agent]` bool (truncation: the episode ran out of time and its future still has value);
-            info: the arrays named in `components`, `[batch]`, for this step, and action masks where there are any.
+            observations `[batch, agent, observation_size]` float32; rewards `[batch, agent]` float64;
+            terminations and truncations `[batch, agent]` bool (truncation: the episode ran out of time, and
+            its future still has value); info: the arrays named in `components`, `[batch]`, for this step,
+            and action masks where there are any.
 
         Raises:
             ValueError: for actions of the wrong shape or type, or an action the agent does not have.
@@ -155,25 +162,25 @@ class BatchedEnvironment(ABC):
         if self._finished.any():
             over = np.flatnonzero(self._finished)
             raise RuntimeError(
-                f"step: {over.size} of {self.batch} episodes are over (first: row {over[0]}), start them again with "
-                "reset(where=mask)"
+                f"step: {over.size} of {self.batch} episodes are over (first: row {over[0]}), "
+                "start them again with reset(where=mask)"
             )
         self._t += 1
         rewards, terminations, info = self._advance(checked)
         truncations = (self._t >= self.episode_length)[:, None] & ~terminations
-        self._finished = (terminations | truncations).all(axis=1)
+        self._finished = np.logical_and.reduce(terminations | truncations, axis=1)
         info.update(self._masks())
         return self.observations(), rewards, terminations, truncations, info
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that decides the future except the generator: copies, leading batch axis, and `t`, steps taken.
+        """Everything that decides the future except the generator, as copies; `t` `[batch]` counts steps.
 
         Setting it takes the same dictionary; without `t` the episodes are at their start.
 
         Raises:
-            ValueError: when setting, for a missing or unknown name, a wrong shape, a value that is not a finite number,
-                or `t` outside 0 .. episode_length.
+            ValueError: when setting, for a missing or unknown name, a wrong shape, a value that is not a
+                finite number, or `t` outside 0 .. episode_length.
         """
         return {**self._read(), "t": self._t.copy()}
 
@@ -199,7 +206,7 @@ class BatchedEnvironment(ABC):
 
     @property
     def rng_state(self) -> dict[str, Any]:
-        """State of the generator, made of strings and integers only, so that JSON holds it; set it to go on exactly.
+        """State of the generator, in strings and integers that JSON can hold; set it to go on exactly.
 
         Raises:
             ValueError: when setting something that is not such a state.
@@ -210,15 +217,16 @@ class BatchedEnvironment(ABC):
     def rng_state(self, value: Mapping[str, Any]) -> None:
         bits = np.random.PCG64()
         try:
-            bits.state = dict(value)
-        except (TypeError, ValueError, KeyError) as error:
+            adopted: Any = dict(value)
+            bits.state = adopted
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise ValueError(f"rng_state: not a state of NumPy's PCG64 generator ({error!r})") from error
         self._generator = np.random.Generator(bits)
 
-    # Checks -------------------------------------------------------------------------------------------------------
+    # Checks
 
     def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
-        array = np.asarray(actions)
+        array = as_array("actions", actions)
         if array.shape != (self.batch, self.agents):
             raise ValueError(f"actions: got shape {array.shape}, allowed is ({self.batch}, {self.agents})")
         if array.dtype.kind not in "iu":
@@ -235,7 +243,7 @@ class BatchedEnvironment(ABC):
 
     def _checked_state(self, name: str, value: ArrayLike) -> NDArray[np.float64]:
         shape = (self.batch, *self._state_shapes[name])
-        array = np.asarray(value)
+        array = as_array(f"state[{name!r}]", value)
         if array.shape != shape:
             raise ValueError(f"state[{name!r}]: got shape {array.shape}, allowed is {shape}")
         if array.dtype.kind not in "iuf":
@@ -247,10 +255,11 @@ class BatchedEnvironment(ABC):
         return array.astype(np.float64)
 
     def _checked_steps(self, value: ArrayLike) -> NDArray[np.int64]:
-        array = np.asarray(value)
+        array = as_array("state['t']", value)
         if array.shape != (self.batch,) or array.dtype.kind not in "iu":
             raise ValueError(
-                f"state['t']: got {array.dtype} of shape {array.shape}, allowed are integers of shape ({self.batch},)"
+                f"state['t']: got {array.dtype} of shape {array.shape}, "
+                f"allowed are integers of shape ({self.batch},)"
             )
         if array.min() < 0 or array.max() > self.episode_length:
             wrong = array[(array < 0) | (array > self.episode_length)][0]

@@ -1,10 +1,26 @@
-"""Words for error messages."""
+"""Checks and words for error messages."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
 def nearest(name: object, allowed: Iterable[str]) -> str:
     """`"; did you mean 'x'?"` for the allowed name closest to `name`, or nothing when none is close."""
     close = get_close_matches(str(name), list(allowed), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def as_array(field: str, value: ArrayLike) -> NDArray[Any]:
+    """`value` as an array.
+
+    Raises:
+        ValueError: naming `field`, when the value has no rectangular shape.
+    """
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{field}: got nested lists of unequal lengths, allowed is an array") from error

@@ -18,11 +18,12 @@ class Disc:
 
 
 def draw(discs: Sequence[Disc], *, half_width: float, pixels: int = 300) -> NDArray[np.uint8]:
-    """Paint `discs` in order on white: the square [-half_width, half_width]^2 as `[pixels, pixels, 3]`, smooth rims."""
+    """`discs` in order on white: [-half_width, half_width]^2 as `[pixels, pixels, 3]`, with smooth rims."""
     image = np.full((pixels, pixels, 3), 255.0)
     centres = (np.arange(pixels) + 0.5) * (2 * half_width / pixels) - half_width
     for disc in discs:
         distance = np.hypot(centres[None, :] - disc.x, -centres[:, None] - disc.y)
         inside = np.clip((disc.radius - distance) * (pixels / (2 * half_width)) + 0.5, 0.0, 1.0)[..., None]
         image += inside * (np.array(disc.colour) - image)
-    return np.rint(image).astype(np.uint8)
+    picture: NDArray[np.uint8] = np.rint(image).astype(np.uint8)
+    return picture

@@ -1,7 +1,7 @@
 """Cooperative navigation: N agents cover N landmarks without running into each other.
 
-The game of Lowe et al. 2017 ("simple spread") as Li & He use it for MATRPO: five actions (stay, -x, +x, -y, +y), 100
-steps, a landmark for each agent, and private rewards in which only agent 0 feels the landmarks.
+The game of Lowe et al. 2017 ("simple spread") as Li & He use it for MATRPO: five actions (stay, -x, +x, -y,
++y), 100 steps, as many landmarks as agents, and private rewards in which only agent 0 feels the landmarks.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,10 @@ from testbed.settings import Settings
 RADIUS = 0.15
 TOUCHING = RADIUS + RADIUS
 ACCELERATION = 5.0
-COVERED_WITHIN = 0.1  # a landmark counts as covered when some agent's centre is closer than this
+COVERED_WITHIN = 0.1  # a landmark is covered while some agent's centre is closer than this
+
 FORCES = ACCELERATION * DIRECTIONS
+LANDMARK_RADIUS = 0.05  # for pictures only
 
 Array = NDArray[np.float64]
 
@@ -36,9 +38,11 @@ class NavigationSettings(Settings):
 
     Attributes:
         agents: number of agents, and of landmarks.
-        reward: `code` (what the authors of MATRPO ran): agent 0 pays the sum over landmarks of the distance to the nearest
-            agent, and every agent pays 1 for each agent it touches. `paper` (Table I read literally): agent 0 pays the one
-            smallest distance between any agent and any landmark, and every agent pays 1 if it touches any other.
+        reward: `code`, what the authors of MATRPO ran: agent 0 pays the sum over landmarks of the distance to
+            the nearest agent, and every agent pays 1 for each agent it touches. `paper`, Table I of MATRPO
+            read
+            literally: agent 0 pays the one smallest distance between any agent and any landmark, and every
+            agent pays 1 while it touches any other.
         episode_length: steps until truncation.
     """
 
@@ -50,13 +54,16 @@ class NavigationSettings(Settings):
 class Navigation(BatchedEnvironment):
     """Batched cooperative navigation.
 
-    Agent i observes its velocity, its position, every landmark relative to itself and every other agent relative to
-    itself in index order: 4 N + 2 numbers. Episodes start at rest, everything uniform in [-1, 1]^2; nothing is bounded.
+    Agent i observes its velocity, its position, then relative to itself every landmark and every other
+    agent in index order: 4 N + 2 numbers. Episodes start at rest, all positions uniform in [-1, 1]^2. There
+    are no walls and no episode ends before its time.
 
-    State: `pos`, `vel`, `landmarks`, each `[batch, N, 2]` float64. Components of the return, per step: `distance`, the sum
-    over landmarks of the distance to the nearest agent; `collisions`, over agents, the number of agents each touches
-    (a touching pair counts twice); `covered`, the number of landmarks with an agent within 0.1. With `reward="code"`
-    the rewards of one step sum to -(distance + collisions).
+    State: `pos`, `vel` and `landmarks`, each `[batch, N, 2]` float64.
+
+    Components of the return: `distance`, the sum over landmarks of the distance to the nearest agent;
+    `collisions`, the sum over agents of the number of agents each one touches, so that a touching pair counts
+    twice; `covered`, the number of landmarks with an agent within 0.1. They do not depend on `reward`; with
+    `reward="code"` the rewards of a step sum to -(distance + collisions).
     """
 
     name = "navigation"
@@ -68,7 +75,7 @@ class Navigation(BatchedEnvironment):
             batch=batch,
             episode_length=settings.episode_length,
             observation_sizes=[4 * agents + 2] * agents,
-            action_sizes=[5] * agents,
+            action_sizes=[DIRECTIONS.shape[1]] * agents,
             state_shapes={"pos": (agents, 2), "vel": (agents, 2), "landmarks": (agents, 2)},
         )
         self.settings = settings
@@ -80,12 +87,11 @@ class Navigation(BatchedEnvironment):
         self._measure()
 
     def _measure(self) -> None:
-        """Offsets and distances of the current positions: rewards and observations need them, and the next step's forces."""
+        """Offsets and distances of bodies, for rewards, observations and the forces of the next step."""
         self._pair_offsets = self._pairs.offsets(self._positions)
         self._pair_distances = lengths(self._pair_offsets)
-        self._landmark_offsets = (
-            self._landmarks[None] - self._positions[:, None]
-        )  # [agent, landmark, axis, batch]
+        # [agent, landmark, axis, batch]
+        self._landmark_offsets = self._landmarks[None] - self._positions[:, None]
 
     def observations(self) -> Observations:
         agents = self.agents
@@ -99,7 +105,7 @@ class Navigation(BatchedEnvironment):
         return np.ascontiguousarray(seen.transpose(2, 0, 1))
 
     def _begin(self, rows: NDArray[np.intp]) -> None:
-        # Row by row the agents, then the landmarks.
+        # Row after row: its agents, then its landmarks.
         places = self._generator.uniform(-1.0, 1.0, size=(rows.size, 2 * self.agents, 2)).transpose(1, 2, 0)
         self._positions[:, :, rows] = places[: self.agents]
         self._landmarks[:, :, rows] = places[self.agents :]
@@ -109,20 +115,20 @@ class Navigation(BatchedEnvironment):
     def _advance(self, actions: NDArray[np.integer]) -> tuple[Array, NDArray[np.bool_], Info]:
         force = np.ascontiguousarray(FORCES[:, actions.T].swapaxes(0, 1))
         add_contact_forces(force, self._pairs, self._pair_offsets, self._pair_distances, TOUCHING)
-        integrate(self._positions, self._velocities, force)  # unit mass
+        integrate(self._positions, self._velocities, force)  # the mass is 1
         self._measure()
 
-        distances = lengths(self._landmark_offsets)  # [agent, landmark, batch]
-        nearest = distances.min(axis=0)
-        distance = nearest.sum(axis=0)
+        nearest = lengths(self._landmark_offsets).min(axis=0)  # [landmark, batch]
+        # accumulate adds in index order at any batch; sum may add in another order when the batch is 1.
+        distance = np.add.accumulate(nearest, axis=0)[-1]
         touching = self._pair_distances < TOUCHING
         partners = touching[self._pairs.of_body].sum(axis=1)  # [agent, batch]
         if self.settings.reward == "code":
-            rewards = np.negative(partners.T, dtype=np.float64)
-            rewards[:, 0] -= distance
+            fines, cost = partners, distance
         else:
-            rewards = np.negative(partners.T > 0, dtype=np.float64)
-            rewards[:, 0] -= nearest.min(axis=0)
+            fines, cost = partners > 0, nearest.min(axis=0)
+        rewards = np.subtract(0.0, fines.T, dtype=np.float64, order="C")  # not -fines, which would make -0.0
+        rewards[:, 0] -= cost
         info: Info = {
             "distance": distance,
             "collisions": partners.sum(axis=0),
@@ -135,16 +141,16 @@ class Navigation(BatchedEnvironment):
         return {name: array.transpose(2, 0, 1).copy() for name, array in arrays.items()}
 
     def _write(self, state: Mapping[str, Array]) -> None:
-        self._positions = state["pos"].transpose(1, 2, 0).copy()
-        self._velocities = state["vel"].transpose(1, 2, 0).copy()
-        self._landmarks = state["landmarks"].transpose(1, 2, 0).copy()
+        self._positions[:] = state["pos"].transpose(1, 2, 0)
+        self._velocities[:] = state["vel"].transpose(1, 2, 0)
+        self._landmarks[:] = state["landmarks"].transpose(1, 2, 0)
         self._measure()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """The square [-1.5, 1.5]^2, y upwards: landmarks grey, agents in colour, agent 0 (who pays for distance) darkest."""
-        landmarks = [Disc(x, y, 0.05, (90, 90, 90)) for x, y in self._landmarks[:, :, row]]
-        agents = [
-            Disc(x, y, RADIUS, (31, 78, 140) if agent == 0 else (122, 172, 222))
-            for agent, (x, y) in enumerate(self._positions[:, :, row])
-        ]
-        return draw([*agents, *landmarks], half_width=1.5)
+        """Landmarks grey, agents blue (agent 0, who pays for distance, dark); everybody is in view."""
+        agents, landmarks = self._positions[:, :, row], self._landmarks[:, :, row]
+        furthest = max(np.abs(agents).max(), np.abs(landmarks).max())
+        blues = [(31, 78, 140)] + [(122, 172, 222)] * (self.agents - 1)
+        discs = [Disc(x, y, RADIUS, colour) for (x, y), colour in zip(agents, blues, strict=True)]
+        discs += [Disc(x, y, LANDMARK_RADIUS, (90, 90, 90)) for x, y in landmarks]
+        return draw(discs, half_width=max(1.0, furthest) + 1.2 * RADIUS)

@@ -1,7 +1,8 @@
 """Environments by name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -14,8 +15,10 @@ from testbed.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    options: type[Settings]
-    build: Any  # (settings, batch) -> BatchedEnvironment
+    """What an environment is made of: the model of its options, and the class that takes them and a batch."""
+
+    settings: type[Settings]
+    build: Callable[[Any, int], BatchedEnvironment]
 
 
 _ENVIRONMENTS: dict[str, _Entry] = {
@@ -27,9 +30,8 @@ NAMES: tuple[str, ...] = tuple(_ENVIRONMENTS)
 
 def _entry(name: str) -> _Entry:
     if name not in _ENVIRONMENTS:
-        raise ValueError(
-            f"environment: unknown name {name!r}, allowed are {', '.join(NAMES)}{nearest(name, NAMES)}"
-        )
+        allowed = ", ".join(NAMES)
+        raise ValueError(f"environment: unknown name {name!r}, allowed: {allowed}{nearest(name, NAMES)}")
     return _ENVIRONMENTS[name]
 
 
@@ -39,19 +41,24 @@ def settings(name: str, **options: Any) -> Settings:
     Raises:
         ValueError: one line, for an unknown name or option, or a value that is not allowed.
     """
-    model = _entry(name).options
+    model = _entry(name).settings
     allowed = list(model.model_fields)
     for option in options:
         if option not in allowed:
+            choice = ", ".join(allowed)
             raise ValueError(
-                f"{name}: unknown option {option!r}, allowed are {', '.join(allowed)}{nearest(option, allowed)}"
+                f"{name}: unknown option {option!r}, allowed: {choice}{nearest(option, allowed)}"
             )
     try:
         return model(**options)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{name}: {field}: got {first['input']!r}, {first['msg'].lower()}") from None
+        option = str(first["loc"][0])
+        choices = get_args(model.model_fields[option].annotation)
+        closest = nearest(first["input"], [choice for choice in choices if isinstance(choice, str)])
+        raise ValueError(
+            f"{name}: {option}: got {first['input']!r}, {first['msg'].lower()}{closest}"
+        ) from error
 
 
 def make(name: str, *, batch: int = 1, **options: Any) -> BatchedEnvironment:
@@ -60,15 +67,14 @@ def make(name: str, *, batch: int = 1, **options: Any) -> BatchedEnvironment:
     Args:
         name: one of `NAMES`.
         batch: episodes stepped side by side, >= 1.
-        options: the environment's own, such as `agents`, `reward` and `episode_length` of navigation.
+        options: the environment's own; for navigation `agents`, `reward` and `episode_length`.
 
     Raises:
         ValueError: one line, for an unknown name or option, or a value that is not allowed.
     """
-    environment: BatchedEnvironment = _entry(name).build(settings(name, **options), batch)
-    return environment
+    return _entry(name).build(settings(name, **options), batch)
 
 
 def parallel(name: str, *, render_mode: str | None = None, **options: Any) -> ParallelFace:
-    """The same environment, one episode at a time, as a PettingZoo `ParallelEnv`; errors as in `make`."""
+    """The same environment, one episode at a time, as a PettingZoo `ParallelEnv`; options as in `make`."""
     return ParallelFace(make(name, batch=1, **options), render_mode=render_mode)

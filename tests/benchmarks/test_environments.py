@@ -1,0 +1,28 @@
+"""Environment steps per second: `pytest tests/benchmarks/test_environments.py -s`."""
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from testbed import environments
+
+STEPS = 100  # steps of every episode in the batch per round
+
+
+@pytest.mark.parametrize("batch", [1, 10, 100, 1000])
+@pytest.mark.parametrize("agents", [3, 6])
+def test_navigation(benchmark: BenchmarkFixture, agents: int, batch: int) -> None:
+    env = environments.make("navigation", agents=agents, batch=batch, episode_length=STEPS)
+    actions = np.random.default_rng(0).integers(0, 5, (STEPS, batch, agents))
+
+    def play() -> None:
+        env.reset(0)
+        for chosen in actions:
+            env.step(chosen)
+
+    benchmark(play)
+    if benchmark.stats is None:  # --benchmark-disable: played once, not timed
+        return
+    speed = STEPS * batch / benchmark.stats.stats.median
+    benchmark.extra_info["environment_steps_per_second"] = speed
+    print(f"\nnavigation N={agents} batch={batch}: {speed:,.0f} environment steps/s, one core")
