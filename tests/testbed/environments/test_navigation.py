@@ -169,7 +169,7 @@ def test_hand_computed_steps(
 
 
 def test_the_observation_lists_velocity_position_landmarks_and_the_others() -> None:
-    env = placed([[0, 0], [0.75, 1], [-1, -0.5]], [[1, 2], [3, 4], [5, 6]], HAND_LANDMARKS)
+    env = placed([[0.0, 0.0], [0.75, 1.0], [-1.0, -0.5]], [[1, 2], [3, 4], [5, 6]], HAND_LANDMARKS)
     seen = env.observations()
     assert seen.dtype == np.float32
     assert seen.shape == (1, 3, 14)
