@@ -1,1 +1,25 @@
 """A discrete-event network (SimPy): links, impairments, faults, transports, ledger and trace."""
+
+from testbed.network.clock import Clock, Handle
+from testbed.network.faults import FaultReport
+from testbed.network.ledger import Ledger
+from testbed.network.message import Message
+from testbed.network.network import Network
+from testbed.network.settings import LinkFault, LinkSettings, NetworkSettings
+from testbed.network.streams import Streams
+from testbed.network.trace import Trace, first_difference
+
+__all__ = [
+    "Clock",
+    "FaultReport",
+    "Handle",
+    "Ledger",
+    "LinkFault",
+    "LinkSettings",
+    "Message",
+    "Network",
+    "NetworkSettings",
+    "Streams",
+    "Trace",
+    "first_difference",
+]

@@ -1,0 +1,82 @@
+"""Laws of the propagation delay.
+
+`delay` d and `jitter` j mean, as in netem, a location and a spread. Before clipping:
+
+- `constant`     d; the jitter must be 0.
+- `uniform`      uniform on [d - j, d + j]: j is half the width (netem without a distribution),
+                 j / sqrt(3) the standard deviation.
+- `normal`       mean d, standard deviation j.
+- `lognormal`    exp(mu + sigma z) with mean d and standard deviation j:
+                 sigma^2 = ln(1 + (j/d)^2), mu = ln d - sigma^2 / 2.
+- `exponential`  d - j + an exponential of mean j: mean d, standard deviation j, never below d - j.
+                 With j = d it is the ordinary exponential.
+- `pareto`       Pareto of shape 3 (the shape of iproute2's table), shifted and scaled to mean d and standard
+                 deviation j, never below d - j / sqrt(3).
+
+Negative samples are clipped at 0, which raises the mean where j is not small against d. Standard values are
+drawn first and scaled afterwards, so two conditions that differ in d and j only see the same luck.
+"""
+
+from collections.abc import Callable
+from math import log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.network.settings import LinkOverride
+
+Sampler = Callable[[np.random.Generator, int], NDArray[np.float64]]
+
+_PARETO_SHAPE = 3.0
+_PARETO_MEAN = _PARETO_SHAPE / (_PARETO_SHAPE - 1)
+_PARETO_DEVIATION = sqrt(_PARETO_SHAPE / (_PARETO_SHAPE - 2)) / (_PARETO_SHAPE - 1)
+
+
+def _uniform(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
+    return 2.0 * generator.random(count) - 1.0
+
+
+def _normal(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
+    return generator.standard_normal(count)
+
+
+def _exponential(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
+    return generator.standard_exponential(count) - 1.0
+
+
+def _pareto(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
+    classical = np.exp(generator.standard_exponential(count) / _PARETO_SHAPE)
+    return (classical - _PARETO_MEAN) / _PARETO_DEVIATION
+
+
+_STANDARD: dict[str, Sampler] = {
+    "uniform": _uniform,
+    "normal": _normal,
+    "exponential": _exponential,
+    "pareto": _pareto,
+}
+"""Laws that are shifted and scaled: the delay is d + j times one of these."""
+
+_LOWEST = {"uniform": -1.0, "exponential": -1.0, "pareto": (1.0 - _PARETO_MEAN) / _PARETO_DEVIATION}
+"""The lower ends of those that have one."""
+
+
+def sampler(link: LinkOverride) -> Sampler | None:
+    """A function that draws delays in seconds, shape [count]; None if the delay is always the same."""
+    delay, jitter = link.delay, link.jitter
+    if jitter == 0:
+        return None
+    if link.distribution == "lognormal":
+        variance = log(1.0 + (jitter / delay) ** 2)
+        mu, sigma = log(delay) - variance / 2, sqrt(variance)
+        return lambda generator, count: np.exp(mu + sigma * generator.standard_normal(count))
+    standard = _STANDARD[link.distribution]
+    return lambda generator, count: np.maximum(delay + jitter * standard(generator, count), 0.0)
+
+
+def minimum_delay(link: LinkOverride) -> float:
+    """The greatest lower bound of the delay, in seconds."""
+    if link.jitter == 0:
+        return link.delay
+    lowest = _LOWEST.get(link.distribution)
+    return 0.0 if lowest is None else max(link.delay + link.jitter * lowest, 0.0)

@@ -1,0 +1,192 @@
+"""Links as pairs of directions, each with its own rules and its own packets in flight."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import networkx as nx
+
+from testbed.network.clock import Occurrence, Timeline
+from testbed.network.ledger import Ledger
+from testbed.network.message import Message
+from testbed.network.rules import Down, Fate, Rule, Transmission, chain
+from testbed.network.settings import LinkSettings, NetworkSettings
+from testbed.network.streams import Streams
+from testbed.network.trace import Trace
+
+
+class Hop(Occurrence):
+    """The arrival of one packet at the end of a direction."""
+
+    __slots__ = ("message",)
+    message: Message
+
+
+class Direction:
+    """One way of a link. Each packet costs one scheduled callback: its arrival."""
+
+    __slots__ = (
+        "_arrivals",
+        "_decide",
+        "_ledger",
+        "_timeline",
+        "_trace",
+        "destination",
+        "in_flight",
+        "obstacles",
+        "receive",
+        "rules",
+        "settings",
+        "source",
+    )
+
+    def __init__(
+        self,
+        source: int,
+        destination: int,
+        settings: LinkSettings,
+        rules: dict[str, Rule],
+        timeline: Timeline,
+        ledger: Ledger,
+        trace: Trace | None,
+    ) -> None:
+        self.source = source
+        self.destination = destination
+        self.settings = settings
+        self.rules = rules
+        """The impairments, in order."""
+        self.obstacles: list[Rule] = []
+        """Rules that faults have put before the impairments for as long as they last."""
+        self.in_flight: dict[Hop, None] = {}
+        """Packets waiting in the queue or on the wire, in the order of sending."""
+        self.receive: Callable[[Message], object] = _nobody_there
+        """Called with each packet that arrives."""
+        self._timeline = timeline
+        self._ledger = ledger
+        self._trace = trace
+        self._arrivals: list[Callable[[Any], None]] = [self._arrive]
+        self._decide: tuple[Callable[[Message, Fate], None], ...] = ()
+        self._line_up()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether packets are let in."""
+        return not any(isinstance(obstacle, Down) for obstacle in self.obstacles)
+
+    def carry(self, message: Message) -> None:
+        """Let the rules decide the fate of a packet sent now, and schedule its arrival if it has one."""
+        ledger, trace = self._ledger, self._trace
+        ledger.sent += 1
+        ledger.sent_bytes += message.size
+        now = self._timeline.now
+        if trace is not None:
+            trace.packet(now, "sent", message)
+        fate = Fate(now)
+        for decide in self._decide:
+            decide(message, fate)
+        if fate.reason is not None:
+            self.drop(message, fate.reason)
+            return
+        hop = Hop(self._arrivals)
+        hop.message = message
+        self.in_flight[hop] = None
+        self._timeline.schedule_at(fate.time, hop)
+
+    def _arrive(self, hop: Hop) -> None:
+        del self.in_flight[hop]
+        message = hop.message
+        ledger = self._ledger
+        ledger.delivered += 1
+        ledger.delivered_bytes += message.size
+        if self._trace is not None:
+            self._trace.packet(self._timeline.now, "delivered", message)
+        self.receive(message)
+
+    def drop(self, message: Message, reason: str) -> None:
+        """Account for a packet that will never arrive."""
+        self._ledger.drop(message, reason)
+        if self._trace is not None:
+            self._trace.packet(self._timeline.now, "dropped", message, reason)
+
+    def empty(self) -> list[Message]:
+        """Take every packet off the direction, for the caller to account for, in the order of sending."""
+        messages = [hop.message for hop in self.in_flight]
+        for hop in self.in_flight:
+            self._timeline.cancel(hop)
+        self.in_flight.clear()
+        for rule in self.rules.values():
+            rule.clear()
+        return messages
+
+    def obstruct(self, rule: Rule) -> None:
+        """Put a rule before all others."""
+        self.obstacles.append(rule)
+        self._line_up()
+
+    def release(self, rule: Rule) -> None:
+        """Take away a rule that `obstruct` put there."""
+        self.obstacles.remove(rule)
+        self._line_up()
+
+    def _line_up(self) -> None:
+        self._decide = tuple(rule.decide for rule in (*self.obstacles, *self.rules.values()))
+
+    def backlog(self) -> float:
+        """Seconds until the transmitter has sent everything that waits."""
+        rule = self.rules.get("rate")
+        return rule.backlog(self._timeline.now) if isinstance(rule, Transmission) else 0.0
+
+
+class Links:
+    """Both directions of every edge of a graph, with the books they keep."""
+
+    def __init__(
+        self,
+        graph: "nx.Graph[int]",
+        settings: NetworkSettings,
+        streams: Streams,
+        timeline: Timeline,
+        trace: Trace | None,
+    ) -> None:
+        self.timeline = timeline
+        self.trace = trace
+        self.ledger = Ledger(self._in_flight)
+        self.serial = 0
+        """Of the next packet."""
+        self._directions: dict[int, dict[int, Direction]] = {node: {} for node in graph.nodes}
+        for u, v in graph.edges:
+            link = settings.link_settings(u, v)
+            for source, destination in ((u, v), (v, u)):
+
+                def stream(purpose: str, source: int = source, destination: int = destination) -> Any:
+                    return streams.fresh("link", source, destination, purpose)
+
+                self._directions[source][destination] = Direction(
+                    source, destination, link, chain(link, stream), timeline, self.ledger, trace
+                )
+
+    def __iter__(self) -> Iterator[Direction]:
+        for neighbours in self._directions.values():
+            yield from neighbours.values()
+
+    def direction(self, source: int, destination: int) -> Direction:
+        """The direction from one node to another. Raises ValueError if there is no such link."""
+        try:
+            return self._directions[source][destination]
+        except KeyError:
+            raise ValueError(f"there is no link from node {source!r} to node {destination!r}") from None
+
+    def arriving_at(self, node: int) -> list[Direction]:
+        """The directions that end at `node`. Raises ValueError if there is no such node."""
+        if node not in self._directions:
+            raise ValueError(f"node {node!r} is not in this network")
+        return [self._directions[neighbour][node] for neighbour in self._directions[node]]
+
+    def _in_flight(self) -> tuple[int, int]:
+        packets = [hop.message.size for direction in self for hop in direction.in_flight]
+        return len(packets), sum(packets)
+
+
+def _nobody_there(message: Message) -> None:
+    raise RuntimeError(
+        f"message of kind {message.kind!r} reached node {message.destination}: no handler is attached"
+    )

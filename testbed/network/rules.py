@@ -1,0 +1,220 @@
+"""What decides the fate of a packet: an ordered chain of rules, one chain per direction of a link.
+
+Every rule sees every packet, even one that an earlier rule has dropped, so that a rule which draws random
+numbers draws the same ones whatever happened before: conditions stay paired packet by packet.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.network.distributions import Sampler, sampler
+from testbed.network.message import Message
+from testbed.network.settings import LinkSettings
+from testbed.network.streams import Draws
+
+LINK_DOWN = "link_down"
+QUEUE_FULL = "queue_full"
+LOSS = "loss"
+REASONS = (LINK_DOWN, QUEUE_FULL, LOSS)
+"""Why packets are dropped, in the order of the rules."""
+
+
+class Fate:
+    """What the rules have decided so far about one packet."""
+
+    __slots__ = ("reason", "time")
+
+    def __init__(self, time: float) -> None:
+        self.time = time
+        """Where the packet has got to, in simulated seconds: sending time at first, arrival time at last."""
+        self.reason: str | None = None
+        """Why it is dropped; None while it is not."""
+
+
+class Rule:
+    """One step of the chain: it drops a packet by setting `fate.reason`, delays it by raising `fate.time`."""
+
+    __slots__ = ()
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        """Act on one packet. Random numbers must be drawn before looking at `fate`."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Forget the packets on the link: they were taken off it."""
+
+    def state_dict(self) -> Any:
+        """What `decide` remembers from packet to packet, JSON-able and exact; None for nothing."""
+        return None
+
+    def load_state_dict(self, state: Any) -> None:
+        """Return to what `state_dict` gave."""
+
+
+class Down(Rule):
+    """A link that is down takes nothing. It counts what it refused."""
+
+    __slots__ = ("refused",)
+
+    def __init__(self) -> None:
+        self.refused = 0
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        self.refused += 1
+        if fate.reason is None:
+            fate.reason = LINK_DOWN
+
+
+class Transmission(Rule):
+    """A transmitter of `rate` bytes per second, first come first served, with a drop-tail queue.
+
+    At most `limit` packets wait or are in transmission.
+    """
+
+    __slots__ = ("_departures", "_free_at", "_limit", "_rate")
+
+    def __init__(self, rate: float, limit: int | None) -> None:
+        self._rate = rate
+        self._limit = limit
+        self._free_at = 0.0
+        # When each packet that waits or is in transmission leaves; not kept without a limit.
+        self._departures: deque[float] = deque()
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        if fate.reason is not None:
+            return
+        time = fate.time
+        if self._limit is not None:
+            departures = self._departures
+            while departures and departures[0] <= time:
+                departures.popleft()
+            if len(departures) >= self._limit:
+                fate.reason = QUEUE_FULL
+                return
+        start = self._free_at if self._free_at > time else time
+        fate.time = self._free_at = start + message.size / self._rate
+        if self._limit is not None:
+            self._departures.append(fate.time)
+
+    def backlog(self, now: float) -> float:
+        """Seconds until the transmitter is free."""
+        return max(self._free_at - now, 0.0)
+
+    def clear(self) -> None:
+        self._free_at = 0.0
+        self._departures.clear()
+
+    def state_dict(self) -> Any:
+        return {"free_at": self._free_at, "departures": list(self._departures)}
+
+    def load_state_dict(self, state: Any) -> None:
+        self._free_at = state["free_at"]
+        self._departures = deque(state["departures"])
+
+
+class Loss(Rule):
+    """Each packet is lost with the same probability, independently (netem: `loss random p`).
+
+    It is lost on the wire: it has taken its place in the queue and its transmission time.
+    One uniform number is drawn per packet: what is lost at a small probability is also lost at a larger one.
+    """
+
+    __slots__ = ("_draws", "_lost")
+
+    def __init__(self, probability: float, make: Callable[[], np.random.Generator]) -> None:
+        def sample(generator: np.random.Generator, count: int) -> NDArray[np.generic]:
+            return generator.random(count) < probability
+
+        self._draws = Draws(make, sample)
+        self._lost = self._draws.next
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        if self._lost() and fate.reason is None:
+            fate.reason = LOSS
+
+    def state_dict(self) -> Any:
+        return self._draws.state_dict()
+
+    def load_state_dict(self, state: Any) -> None:
+        self._draws.load_state_dict(state)
+
+
+class Delay(Rule):
+    """Propagation, always the same. Any number of packets propagate at once."""
+
+    __slots__ = ("_delay",)
+
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        fate.time += self._delay
+
+
+class Jitter(Rule):
+    """Propagation by a law of `testbed.network.distributions`, independently for each packet."""
+
+    __slots__ = ("_delay", "_draws")
+
+    def __init__(self, sample: Sampler, make: Callable[[], np.random.Generator]) -> None:
+        self._draws = Draws(make, sample)
+        self._delay = self._draws.next
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        fate.time += self._delay()
+
+    def state_dict(self) -> Any:
+        return self._draws.state_dict()
+
+    def load_state_dict(self, state: Any) -> None:
+        self._draws.load_state_dict(state)
+
+
+class InOrder(Rule):
+    """First in, first out: a packet that would overtake another arrives together with it, just after it."""
+
+    __slots__ = ("_latest",)
+
+    def __init__(self) -> None:
+        self._latest = 0.0
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        if fate.reason is None:
+            if fate.time < self._latest:
+                fate.time = self._latest
+            else:
+                self._latest = fate.time
+
+    def clear(self) -> None:
+        self._latest = 0.0
+
+    def state_dict(self) -> Any:
+        return {"latest": self._latest}
+
+    def load_state_dict(self, state: Any) -> None:
+        self._latest = state["latest"]
+
+
+def chain(link: LinkSettings, stream: Callable[[str], np.random.Generator]) -> dict[str, Rule]:
+    """The rules of one direction in the order they act, by name; only those that do something.
+
+    `stream(purpose)` makes the random generator of that purpose for this direction. Further impairments
+    (duplication, corruption, reordering, bursts) are further entries here; `Down` comes before them all.
+    """
+    rules: dict[str, Rule] = {}
+    if link.rate is not None:
+        rules["rate"] = Transmission(link.rate, link.limit)
+    if link.loss > 0:
+        rules["loss"] = Loss(link.loss, lambda: stream("loss"))
+    law = sampler(link)
+    if law is not None:
+        rules["delay"] = Jitter(law, lambda: stream("delay"))
+    elif link.delay > 0:
+        rules["delay"] = Delay(link.delay)
+    if link.fifo:
+        rules["fifo"] = InOrder()
+    return rules

@@ -1,0 +1,154 @@
+"""The record of everything that happened, replayable and comparable byte for byte."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from testbed.network.message import Message
+
+PacketFate = Literal["sent", "delivered", "dropped", "late", "undeliverable"]
+LinkChange = Literal["link_down", "link_up"]
+_RESERVED = frozenset({"sent", "delivered", "dropped", "late", "undeliverable", "link_down", "link_up"})
+
+
+@dataclass(frozen=True, slots=True)
+class PacketEvent:
+    """Something happened to one packet."""
+
+    time: float
+    event: PacketFate
+    serial: int
+    kind: str
+    source: int
+    destination: int
+    size: int
+    reason: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The event as a flat record."""
+        row: dict[str, Any] = {
+            "time": self.time,
+            "event": self.event,
+            "serial": self.serial,
+            "kind": self.kind,
+            "source": self.source,
+            "destination": self.destination,
+            "size": self.size,
+        }
+        if self.reason is not None:
+            row["reason"] = self.reason
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """One direction of a link went down or came up."""
+
+    time: float
+    event: LinkChange
+    source: int
+    destination: int
+
+    def row(self) -> dict[str, Any]:
+        """The event as a flat record."""
+        return {
+            "time": self.time,
+            "event": self.event,
+            "source": self.source,
+            "destination": self.destination,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEvent:
+    """Anything that a user of the network wanted on record."""
+
+    time: float
+    event: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """The event as a flat record."""
+        return {"time": self.time, "event": self.event, **self.fields}
+
+
+TraceEvent = PacketEvent | LinkEvent | OtherEvent
+
+
+class Trace:
+    """Events in the order in which they happened."""
+
+    def __init__(self) -> None:
+        self.events: list[TraceEvent] = []
+
+    def packet(self, time: float, event: PacketFate, message: Message, reason: str | None = None) -> None:
+        """Record what happened to a packet."""
+        self.events.append(
+            PacketEvent(
+                time,
+                event,
+                message.serial,
+                message.kind,
+                message.source,
+                message.destination,
+                message.size,
+                reason,
+            )
+        )
+
+    def link(self, time: float, event: LinkChange, source: int, destination: int) -> None:
+        """Record that one direction of a link changed."""
+        self.events.append(LinkEvent(time, event, source, destination))
+
+    def record(self, time: float, event: str, **fields: Any) -> None:
+        """Record an event of another kind; `fields` must be JSON-able, numpy numbers included.
+
+        Raises ValueError if the network itself records events of this name.
+        """
+        if event in _RESERVED:
+            raise ValueError(f"event {event!r} is recorded by the network itself: choose another name")
+        self.events.append(OtherEvent(time, event, fields))
+
+    def lines(self) -> Iterator[str]:
+        """One JSON object per event, without line ends. The same run gives the same bytes."""
+        for event in self.events:
+            yield json.dumps(event.row(), separators=(",", ":"), allow_nan=False, default=_plain)
+
+    def write(self, path: Path | str) -> None:
+        """Write `lines` to a file (JSON lines, UTF-8)."""
+        with Path(path).open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(line + "\n" for line in self.lines())
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"a trace cannot hold {value!r} of type {type(value).__name__}: give numbers, text or lists"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first place where two traces differ; a line is None where its trace has already ended."""
+
+    index: int
+    first: str | None
+    second: str | None
+
+    def __str__(self) -> str:
+        return f"event {self.index} differs:\n  {self.first or '(ended)'}\n  {self.second or '(ended)'}"
+
+
+def first_difference(first: Trace | Iterable[str], second: Trace | Iterable[str]) -> Difference | None:
+    """Compare two traces, or their lines; None if they are the same byte for byte."""
+    pairs = zip_longest(*(trace.lines() if isinstance(trace, Trace) else trace for trace in (first, second)))
+    for index, (one, other) in enumerate(pairs):
+        if one != other:
+            return Difference(index, one, other)
+    return None

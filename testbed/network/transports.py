@@ -1,0 +1,253 @@
+"""How a message of an agent becomes packets on a link."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from testbed.network.clock import Clock, Handle
+from testbed.network.links import Direction, Links
+from testbed.network.message import Message
+from testbed.network.settings import NetworkSettings
+
+Handler = Callable[[Message], object]
+
+_SHORTEST_TIMEOUT = 0.01
+"""Seconds; the least that a retransmission timeout derived from the link is."""
+
+
+class Transport(Protocol):
+    """What the network asks of a transport."""
+
+    def attach(self, node: int, handler: Handler) -> None:
+        """Hand the messages for `node` to `handler`."""
+
+    def send(self, source: int, destination: int, payload: Any, size: int, kind: str) -> Message:
+        """Send a message over the link between two neighbours."""
+
+    def outstanding(self) -> int:
+        """Messages that the transport may still send again."""
+
+    def forget(self) -> None:
+        """Give up everything outstanding without counting it; no packet is in flight."""
+
+    def state_dict(self) -> Any:
+        """What it remembers when nothing is outstanding or in flight, JSON-able."""
+
+    def load_state_dict(self, state: Any) -> None:
+        """Return to what `state_dict` gave."""
+
+
+class Datagram:
+    """Fire and forget: a message is one packet, and what happens to it nobody learns."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+
+    def attach(self, node: int, handler: Handler) -> None:
+        for direction in self._links.arriving_at(node):
+            direction.receive = handler
+
+    def send(self, source: int, destination: int, payload: Any, size: int, kind: str) -> Message:
+        links = self._links
+        direction = links.direction(source, destination)
+        message = Message(source, destination, kind, payload, size, links.timeline.now, links.serial)
+        links.serial += 1
+        direction.carry(message)
+        return message
+
+    def outstanding(self) -> int:
+        return 0
+
+    def forget(self) -> None:
+        pass
+
+    def state_dict(self) -> Any:
+        return None
+
+    def load_state_dict(self, state: Any) -> None:
+        pass
+
+
+class Segment(NamedTuple):
+    """Header of a packet with data."""
+
+    sequence: int
+    floor: int
+    """The sender will never again send a sequence number below this one."""
+
+
+class Acknowledgement(NamedTuple):
+    """Header of a packet that says what has arrived."""
+
+    sequence: int
+
+
+class _Outstanding:
+    """A message that has not been acknowledged yet."""
+
+    __slots__ = ("attempts", "message", "timer")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.attempts = 0
+        self.timer: Handle | None = None
+
+
+class _Connection:
+    """The sender's and the receiver's half of one direction, which only share what packets told them."""
+
+    __slots__ = ("back", "direction", "floor", "next_sequence", "outstanding", "seen")
+
+    def __init__(self, direction: Direction, back: Direction) -> None:
+        self.direction = direction
+        self.back = back
+        self.next_sequence = 0
+        self.outstanding: dict[int, _Outstanding] = {}
+        # Receiver: everything below the floor is old, above it only what was seen.
+        self.floor = 0
+        self.seen: set[int] = set()
+
+    def accept(self, header: Segment) -> bool:
+        """Whether the receiver sees this sequence number for the first time."""
+        seen = self.seen
+        while self.floor < header.floor:
+            seen.discard(self.floor)
+            self.floor += 1
+        if header.sequence < self.floor or header.sequence in seen:
+            return False
+        seen.add(header.sequence)
+        while self.floor in seen:
+            seen.remove(self.floor)
+            self.floor += 1
+        return True
+
+
+class Reliable:
+    """Sequence numbers, acknowledgements, retransmission with exponential back-off, bounded retries.
+
+    The handler sees each message at most once, in the order of arrival: as in SCTP's unordered delivery a
+    missing message does not hold back the others. A message whose retries are spent is counted as
+    undeliverable by its sender, who cannot know whether only the acknowledgements were lost. Acknowledgements
+    are packets like all others.
+    """
+
+    def __init__(self, links: Links, clock: Clock, settings: NetworkSettings) -> None:
+        self._links = links
+        self._clock = clock
+        self._timeout = settings.retransmission_timeout
+        self._retries = settings.retries
+        self._acknowledgement_size = settings.acknowledgement_size
+        self._handlers: dict[int, Handler] = {}
+        self._connections: dict[tuple[int, int], _Connection] = {}
+        for direction in links:
+            back = links.direction(direction.destination, direction.source)
+            self._connections[direction.source, direction.destination] = _Connection(direction, back)
+            direction.receive = self._receive
+
+    def attach(self, node: int, handler: Handler) -> None:
+        self._links.arriving_at(node)
+        self._handlers[node] = handler
+
+    def send(self, source: int, destination: int, payload: Any, size: int, kind: str) -> Message:
+        connection = self._connections.get((source, destination))
+        if connection is None:
+            raise ValueError(f"there is no link from node {source!r} to node {destination!r}")
+        sequence = connection.next_sequence
+        connection.next_sequence += 1
+        message = self._packet(source, destination, kind, payload, size, self._links.timeline.now)
+        waiting = connection.outstanding[sequence] = _Outstanding(message)
+        self._transmit(connection, sequence, waiting)
+        return message
+
+    def _packet(
+        self, source: int, destination: int, kind: str, payload: Any, size: int, sent_at: float
+    ) -> Message:
+        links = self._links
+        message = Message(source, destination, kind, payload, size, sent_at, links.serial)
+        links.serial += 1
+        return message
+
+    def _transmit(self, connection: _Connection, sequence: int, waiting: _Outstanding) -> None:
+        message = waiting.message
+        message.header = Segment(sequence, next(iter(connection.outstanding)))
+        wait = self._first_timeout(connection, message.size) * 2.0**waiting.attempts
+        connection.direction.carry(message)
+        waiting.timer = self._clock.schedule(wait, partial(self._expire, connection, sequence))
+
+    def _first_timeout(self, connection: _Connection, size: int) -> float:
+        if self._timeout is not None:
+            return self._timeout
+        there, back = connection.direction.settings, connection.back.settings
+        round_trip = there.nominal_latency(size) + back.nominal_latency(self._acknowledgement_size)
+        spread = there.jitter + back.jitter
+        return max(2 * round_trip + 4 * spread + connection.direction.backlog(), _SHORTEST_TIMEOUT)
+
+    def _expire(self, connection: _Connection, sequence: int) -> None:
+        waiting = connection.outstanding[sequence]
+        old, ledger = waiting.message, self._links.ledger
+        if waiting.attempts == self._retries:
+            del connection.outstanding[sequence]
+            ledger.undeliverable += 1
+            if self._links.trace is not None:
+                self._links.trace.packet(self._clock.now, "undeliverable", old)
+            return
+        waiting.attempts += 1
+        waiting.message = self._packet(
+            old.source, old.destination, old.kind, old.payload, old.size, old.sent_at
+        )
+        ledger.retransmitted += 1
+        self._transmit(connection, sequence, waiting)
+
+    def _receive(self, message: Message) -> None:
+        header = message.header
+        if isinstance(header, Acknowledgement):
+            connection = self._connections[message.destination, message.source]
+            waiting = connection.outstanding.pop(header.sequence, None)
+            if waiting is not None and waiting.timer is not None:
+                waiting.timer.cancel()
+            return
+        connection = self._connections[message.source, message.destination]
+        acknowledgement = self._packet(
+            message.destination,
+            message.source,
+            "acknowledgement",
+            None,
+            self._acknowledgement_size,
+            self._links.timeline.now,
+        )
+        acknowledgement.header = Acknowledgement(header.sequence)
+        connection.back.carry(acknowledgement)
+        if connection.accept(header):
+            handler = self._handlers.get(message.destination)
+            if handler is None:
+                raise RuntimeError(
+                    f"message of kind {message.kind!r} reached node {message.destination}: no handler"
+                )
+            handler(message)
+        else:
+            self._links.ledger.filtered += 1
+
+    def outstanding(self) -> int:
+        return sum(len(connection.outstanding) for connection in self._connections.values())
+
+    def forget(self) -> None:
+        for connection in self._connections.values():
+            for waiting in connection.outstanding.values():
+                if waiting.timer is not None:
+                    waiting.timer.cancel()
+            connection.outstanding.clear()
+            connection.floor = connection.next_sequence
+            connection.seen.clear()
+
+    def state_dict(self) -> Any:
+        return [
+            [source, destination, connection.next_sequence]
+            for (source, destination), connection in self._connections.items()
+            if connection.next_sequence
+        ]
+
+    def load_state_dict(self, state: Any) -> None:
+        numbers = {(source, destination): number for source, destination, number in state}
+        for key, connection in self._connections.items():
+            connection.next_sequence = numbers.get(key, 0)
+        self.forget()
