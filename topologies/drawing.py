@@ -1,0 +1,171 @@
+"""Pictures of graphs, laid out as their family is usually drawn."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from topologies.errors import TopologyError
+
+_LINK_COLOUR = "0.6"
+_NODE_COLOUR = "#2a6f97"
+
+
+def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) -> Path:
+    """Draw `graph` into the PNG file `path` and return that path; a file there is replaced once all is drawn.
+
+    Raises TopologyError if `path` does not end in .png, its folder does not exist or cannot be written to.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise TopologyError(f"{path}: a drawing ends in .png")
+    if not path.parent.is_dir():
+        raise TopologyError(f"{path}: there is no folder {path.parent}")
+    places = layout(graph)
+    # A bare Figure leaves pyplot's windows and global state alone.
+    figure = Figure(figsize=(4, 4), layout="constrained", dpi=150)
+    axes = figure.add_subplot()
+    row = {node: index for index, node in enumerate(sorted(graph))}
+    bowed = _wraps(graph)
+    lines = [_line(places[row[u]], places[row[v]], bow=bowed(u, v)) for u, v in graph.edges]
+    axes.add_collection(LineCollection(lines, colors=_LINK_COLOUR, linewidths=1, zorder=1))
+    size = float(np.clip(6000 / len(graph), 12, 320))
+    axes.scatter(places[:, 0], places[:, 1], s=size, color=_NODE_COLOUR, zorder=2)
+    if len(graph) <= 64:
+        for node, index in row.items():
+            x, y = (float(place) for place in places[index])
+            axes.text(x, y, str(node), color="white", size=0.4 * math.sqrt(size), ha="center", va="center")
+    axes.set_title(title or "")
+    axes.set_aspect("equal")
+    axes.margins(0.12)
+    axes.axis("off")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            figure.savefig(file, format="png")
+        beside.replace(path)
+    except OSError as error:
+        raise TopologyError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def layout(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    """Return places [nodes, 2] for the nodes in ascending order, by `graph.graph["family"]` if given."""
+    return _LAYOUTS.get(graph.graph.get("family", ""), _by_stress)(graph)
+
+
+def _on_circle(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    angles = math.pi / 2 - 2 * math.pi * np.arange(len(graph)) / len(graph)
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def _around_hub(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    angles = 2 * math.pi * np.arange(len(graph) - 1) / (len(graph) - 1)
+    return np.vstack([np.zeros((1, 2)), np.column_stack([np.cos(angles), np.sin(angles)])])
+
+
+def _on_line(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    return np.column_stack([np.arange(len(graph)), np.zeros(len(graph))]).astype(float)
+
+
+def _on_lattice(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    width = graph.graph["parameters"]["columns"]
+    nodes = np.arange(len(graph))
+    return np.column_stack([nodes % width, -(nodes // width)]).astype(float)
+
+
+def _by_digits(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    dimension = max(len(graph) - 1, 1).bit_length()
+    # Each binary digit moves a node its own way; unequal lengths keep the corners apart.
+    angles = math.pi * np.arange(dimension) / dimension
+    ways = 0.8 ** np.arange(dimension)[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+    digits = np.arange(len(graph))[:, None] >> np.arange(dimension) & 1
+    return np.asarray(digits @ ways, dtype=np.float64)
+
+
+def _in_levels(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    level = nx.single_source_shortest_path_length(graph, 0)
+    depths = np.array([level[node] for node in sorted(graph)])
+    places = np.empty((len(graph), 2))
+    leaves = int((depths == depths.max()).sum())
+    for depth in range(depths.max() + 1):
+        here = np.flatnonzero(depths == depth)
+        places[here, 0] = (np.arange(len(here)) + 0.5) * leaves / len(here)
+        places[here, 1] = -depth * max(leaves / (depths.max() + 1), 1)
+    return places
+
+
+def _at_pos(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    return np.array([graph.nodes[node]["pos"] for node in sorted(graph)], dtype=np.float64)
+
+
+def _by_stress(graph: nx.Graph[int], rounds: int = 200) -> NDArray[np.float64]:
+    """Place nodes so that distances come near the number of links between them.
+
+    Stress majorisation from a circle (Gansner, Koren & North 2005, "Graph drawing by stress majorization");
+    NetworkX's Kamada-Kawai layout, which has the same aim, needs SciPy.
+    """
+    hops = _hops(graph)
+    n = len(hops)
+    weights = 1 / (hops + np.eye(n)) ** 2 - np.eye(n)
+    inverse = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
+    places: NDArray[np.float64] = _on_circle(graph) * hops.max() / 2
+    for _ in range(rounds):
+        apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
+        pull = weights * hops / np.maximum(apart, 1e-9)
+        places = np.asarray(inverse @ (np.diag(pull.sum(axis=1)) - pull) @ places)
+    return places
+
+
+def _hops(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    order = sorted(graph)
+    hops = np.full((len(order), len(order)), np.inf)
+    for i, node in enumerate(order):
+        lengths = nx.single_source_shortest_path_length(graph, node)
+        hops[i] = [lengths.get(other, np.inf) for other in order]
+    # Separate parts are drawn a little further apart than the longest path.
+    hops[np.isinf(hops)] = hops[np.isfinite(hops)].max() + 1
+    return hops
+
+
+def _wraps(graph: nx.Graph[int]) -> Callable[[int, int], bool]:
+    """Tell which links of a torus go around, and would otherwise lie upon a row or column of nodes."""
+    if graph.graph.get("family") != "torus":
+        return lambda u, v: False
+    width = graph.graph["parameters"]["columns"]
+    return lambda u, v: abs(u % width - v % width) > 1 or abs(u // width - v // width) > 1
+
+
+def _line(start: NDArray[np.float64], end: NDArray[np.float64], *, bow: bool) -> NDArray[np.float64]:
+    if not bow:
+        return np.stack([start, end])
+    across = np.array([[0.0, -1.0], [1.0, 0.0]]) @ (end - start)
+    control = (start + end) / 2 + 0.3 * across
+    t = np.linspace(0, 1, 25)[:, None]
+    return (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end
+
+
+_LAYOUTS: dict[str, Callable[[nx.Graph[int]], NDArray[np.float64]]] = {
+    "ring": _on_circle,
+    "path": _on_line,
+    "star": _around_hub,
+    "complete": _on_circle,
+    "grid": _on_lattice,
+    "torus": _on_lattice,
+    "hypercube": _by_digits,
+    "balanced_tree": _in_levels,
+    "random_regular": _on_circle,
+    "watts_strogatz": _on_circle,
+    "random_geometric": _at_pos,
+    "exponential": _on_circle,
+}

@@ -1,0 +1,46 @@
+"""The one exception of this package, and the small checks that raise it with a sentence one can act on."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+
+
+class TopologyError(ValueError):
+    """A topology cannot be had as asked; the message is one line: the field, the value, what is allowed."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known name nearest to `name`, or an empty string."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def whole(field: str, value: object, minimum: int) -> int:
+    """Return `value` as an int, or raise TopologyError unless it is a whole number of at least `minimum`."""
+    # True is an Integral in Python, but nobody who writes `nodes: true` means one node.
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        raise TopologyError(f"{field}: {value!r} is not a whole number of at least {minimum}")
+    return int(value)
+
+
+def share(field: str, value: object) -> float:
+    """Return `value` as a float, or raise TopologyError unless it is a number in [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise TopologyError(f"{field}: {value!r} is not a number from 0 to 1")
+    return float(value)
+
+
+def positive(field: str, value: object) -> float:
+    """Return `value` as a float, or raise TopologyError unless it is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise TopologyError(f"{field}: {value!r} is not a finite number above 0")
+    return float(value)
+
+
+def listed(items: Sequence[object], joint: str = "and") -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    words = [str(item) for item in items]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {joint} {words[-1]}"

@@ -1,0 +1,121 @@
+"""The named families of graphs, and the one function that makes a graph from a name and a number of nodes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import networkx as nx
+import numpy as np
+
+from topologies import chance, shapes
+from topologies.errors import TopologyError, suggestion, whole
+
+# A family connected once in a few hundred draws is still served; a hopeless one ends within about a second.
+DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Family:
+    """A named kind of graph.
+
+    `parameters` maps each parameter the family allows to its default; None: chosen from the number of nodes.
+    """
+
+    name: str
+    summary: str
+    random: bool
+    parameters: Mapping[str, object]
+    build: Callable[..., nx.Graph[int]] = field(repr=False)
+
+
+def _family(build: Callable[..., nx.Graph[int]], summary: str, *, random: bool = False) -> Family:
+    signature = inspect.signature(build).parameters
+    parameters = {
+        name: p.default for name, p in signature.items() if p.default is not inspect.Parameter.empty
+    }
+    return Family(build.__name__, summary, random, parameters, build)
+
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        _family(shapes.ring, "each node linked to the next, the last to the first; 3 nodes or more"),
+        _family(shapes.path, "a line"),
+        _family(shapes.star, "node 0 linked to every other"),
+        _family(shapes.complete, "every pair linked"),
+        _family(shapes.grid, "a lattice, as square as it can be; not a prime number of nodes"),
+        _family(shapes.torus, "a lattice with its sides glued, four neighbours each; both sides at least 3"),
+        _family(shapes.hypercube, "linked when binary numbers differ in one digit; a power of two"),
+        _family(shapes.balanced_tree, "a rooted tree with all leaves at one depth; 3, 7, 15, ... nodes"),
+        _family(shapes.barbell, "two complete graphs joined by a path; 6 nodes or more"),
+        _family(chance.random_regular, "random, the same degree everywhere", random=True),
+        _family(chance.erdos_renyi, "random, each pair linked with one probability", random=True),
+        _family(chance.watts_strogatz, "a ring lattice with some links rewired at random", random=True),
+        _family(chance.barabasi_albert, "random growth towards nodes of high degree", random=True),
+        _family(chance.random_geometric, "random places in a square, near ones linked", random=True),
+        _family(shapes.exponential, "each node linked to those 1, 2, 4, ... places away on a ring"),
+    )
+}
+
+
+def make(
+    name: str, nodes: int, *, seed: int = 0, allow_disconnected: bool = False, **parameters: object
+) -> nx.Graph[int]:
+    """Return the graph of family `name` on the nodes 0..nodes-1, its links in ascending order.
+
+    Random families are drawn from `seed` (and the family's name: two families never share draws), again and
+    again until the graph is connected, at most DRAWS times; with `allow_disconnected` the first draw is
+    returned. The other families do not use `seed`. `graph.graph` tells `family` and `parameters` (all of
+    them, with the values used); `random_geometric` nodes have their place in `pos`.
+
+    Raises TopologyError for an unknown name or parameter, a value out of range, a number of nodes for which
+    the family has no graph, or numbers for which no connected graph was found.
+    """
+    if name not in FAMILIES:
+        hint = suggestion(str(name), FAMILIES)
+        raise TopologyError(f"name: {name!r} is not a topology{hint}; one of {', '.join(FAMILIES)}")
+    family = FAMILIES[name]
+    for parameter in parameters:
+        if parameter not in family.parameters:
+            allowed = ", ".join(family.parameters) or "no parameters"
+            hint = suggestion(parameter, family.parameters)
+            raise TopologyError(f"{parameter}: not a parameter of {name}{hint}, which takes {allowed}")
+    count = whole("nodes", nodes, minimum=2)
+    start = whole("seed", seed, minimum=0)
+    chosen = {**family.parameters, **parameters}
+    if family.random:
+        graph = _draw(family, count, start, allow_disconnected, chosen)
+    else:
+        graph = family.build(count, **chosen)
+    return in_order(graph, {"family": name, "parameters": {**chosen, **graph.graph}})
+
+
+def in_order(graph: nx.Graph[int], facts: Mapping[str, object]) -> nx.Graph[int]:
+    """Return a copy with nodes ascending, links (u < v) ascending, and `facts` for its graph attributes.
+
+    What iterates over nodes or links then does so in one order, however the graph was made.
+    """
+    ordered: nx.Graph[int] = nx.Graph()
+    ordered.graph.update(facts)
+    ordered.add_nodes_from((node, graph.nodes[node]) for node in sorted(graph))
+    ordered.add_edges_from(
+        (u, v, graph.edges[u, v]) for u, v in sorted((min(edge), max(edge)) for edge in graph.edges)
+    )
+    return ordered
+
+
+def _draw(
+    family: Family, nodes: int, seed: int, allow_disconnected: bool, parameters: Mapping[str, object]
+) -> nx.Graph[int]:
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=tuple(family.name.encode())))
+    for _ in range(DRAWS):
+        graph = family.build(nodes, generator, **parameters)
+        if allow_disconnected or nx.is_connected(graph):
+            return graph
+    numbers = ", ".join(f"{name} {value}" for name, value in parameters.items())
+    raise TopologyError(
+        f"{family.name}: none of {DRAWS} graphs with {nodes} nodes and {numbers} was connected; "
+        "ask for more links or fewer nodes, or allow_disconnected"
+    )

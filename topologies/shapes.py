@@ -1,0 +1,167 @@
+"""The families without chance: one graph for each number of nodes, or a clear refusal.
+
+Every builder takes the number of nodes (at least 2, already checked) and the family's own parameters,
+returns a graph on 0..nodes-1 whose graph attributes are the parameters it chose itself, and raises
+TopologyError when no such graph exists, naming the numbers that work.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import networkx as nx
+
+from topologies.errors import TopologyError, listed, whole
+
+
+def ring(nodes: int) -> nx.Graph[int]:
+    """Each node linked to the next and the last to the first."""
+    if nodes < 3:
+        raise TopologyError(f"nodes: {nodes} is too few for a ring, which needs at least 3; a path needs 2")
+    graph: nx.Graph[int] = nx.cycle_graph(nodes)
+    return graph
+
+
+def path(nodes: int) -> nx.Graph[int]:
+    """A line: each node linked to the next."""
+    graph: nx.Graph[int] = nx.path_graph(nodes)
+    return graph
+
+
+def star(nodes: int) -> nx.Graph[int]:
+    """Node 0 linked to every other node."""
+    graph: nx.Graph[int] = nx.star_graph(nodes - 1)
+    return graph
+
+
+def complete(nodes: int) -> nx.Graph[int]:
+    """Every pair linked."""
+    graph: nx.Graph[int] = nx.complete_graph(nodes)
+    return graph
+
+
+def grid(nodes: int, rows: object = None, columns: object = None) -> nx.Graph[int]:
+    """A lattice with node row * columns + column at (row, column); most square unless a side is given."""
+    height, width = _sides("grid", nodes, rows, columns, smallest=2, smallest_given=1)
+    return _numbered_lattice(height, width, periodic=False)
+
+
+def torus(nodes: int, rows: object = None, columns: object = None) -> nx.Graph[int]:
+    """A lattice whose sides are glued: everyone has four neighbours, so both sides are at least 3."""
+    height, width = _sides("torus", nodes, rows, columns, smallest=3, smallest_given=3)
+    return _numbered_lattice(height, width, periodic=True)
+
+
+def hypercube(nodes: int) -> nx.Graph[int]:
+    """Nodes linked when their binary numbers differ in one digit; the number of nodes is a power of two."""
+    dimension = nodes.bit_length() - 1
+    if nodes != 2**dimension:
+        around = f"{2**dimension} and {2 ** (dimension + 1)}"
+        raise TopologyError(f"nodes: {nodes} is not a power of two, so makes no hypercube; {around} do")
+    cube: nx.Graph[int] = nx.empty_graph(nodes)
+    # nx.hypercube_graph names nodes by tuples of digits; numbering them ourselves keeps digit k = bit k.
+    cube.add_edges_from((node, node ^ 1 << bit) for node in range(nodes) for bit in range(dimension))
+    return cube
+
+
+def balanced_tree(nodes: int, branching: object = 2) -> nx.Graph[int]:
+    """A tree with root 0, every inner node with `branching` children and all leaves at one depth."""
+    children = whole("branching", branching, minimum=1)
+    sizes = [1]
+    while sizes[-1] < nodes:
+        sizes.append(sizes[-1] * children + 1)
+    if sizes[-1] != nodes:
+        around = [size for size in sizes[-2:] if size >= 2]
+        raise TopologyError(
+            f"nodes: {nodes} makes no balanced tree with branching {children}; "
+            f"{listed(around)} {'do' if len(around) > 1 else 'does'}"
+        )
+    return nx.balanced_tree(children, len(sizes) - 1)
+
+
+def barbell(nodes: int, clique: object = None, bridge: object = None) -> nx.Graph[int]:
+    """Two complete graphs of `clique` nodes joined by a path of `bridge` further nodes.
+
+    Unless given, the bridge is as short as it can be: no node when `nodes` is even, one when it is odd.
+    """
+    if nodes < 6:
+        raise TopologyError(
+            f"nodes: {nodes} is too few for a barbell, which needs at least 6 (two triangles)"
+        )
+    if clique is not None:
+        bell = whole("clique", clique, minimum=3)
+        middle = nodes - 2 * bell if bridge is None else whole("bridge", bridge, minimum=0)
+    else:
+        middle = nodes % 2 if bridge is None else whole("bridge", bridge, minimum=0)
+        bell = (nodes - middle) // 2
+    if bell < 3 or 2 * bell + middle != nodes:
+        given = {"clique": clique, "bridge": bridge}
+        asked = [f"{name} {value}" for name, value in given.items() if value is not None]
+        raise TopologyError(
+            f"nodes: {nodes} makes no barbell with {listed(asked)}; "
+            "2 * clique + bridge = nodes with clique at least 3 and bridge at least 0"
+        )
+    graph = nx.barbell_graph(bell, middle)
+    graph.graph.update(clique=bell, bridge=middle)
+    return graph
+
+
+def exponential(nodes: int) -> nx.Graph[int]:
+    """Node i linked to i +- 1, 2, 4, ... (modulo nodes): the static exponential graph.
+
+    Source: Ying et al. 2021, "Exponential graph is provably efficient for decentralized deep training"
+    (arXiv 2110.13363), its directed links made two-way. Its one-peer rounds are in topologies.schedules.
+    """
+    return nx.circulant_graph(nodes, [2**k for k in range((nodes - 1).bit_length())])
+
+
+def _numbered_lattice(rows: int, columns: int, *, periodic: bool) -> nx.Graph[int]:
+    lattice = nx.grid_2d_graph(rows, columns, periodic=periodic)
+    numbered = nx.relabel_nodes(lattice, {(i, j): i * columns + j for i, j in lattice})
+    numbered.graph.update(rows=rows, columns=columns)
+    return numbered
+
+
+def _sides(
+    family: str, nodes: int, rows: object, columns: object, *, smallest: int, smallest_given: int
+) -> tuple[int, int]:
+    """Return (rows, columns) with product `nodes`: as given, or as square as can be with rows <= columns."""
+    given = {
+        name: whole(name, value, smallest_given)
+        for name, value in (("rows", rows), ("columns", columns))
+        if value is not None
+    }
+    if not given:
+        square = _most_square(nodes, smallest)
+        if square is not None:
+            return square
+        around = _around(nodes, lambda count: _most_square(count, smallest) is not None)
+        line = ", or set rows: 1 for a single line" if smallest_given == 1 else ""
+        raise TopologyError(
+            f"nodes: {nodes} makes no {family} with both sides at least {smallest}; the nearest that "
+            f"{'do are' if len(around) > 1 else 'does is'} {listed(around)}{line}"
+        )
+    height = given["rows"] if "rows" in given else nodes // given["columns"]
+    width = given["columns"] if "columns" in given else nodes // height
+    if height * width != nodes or min(height, width) < smallest_given:
+        asked = listed([f"{name} {value}" for name, value in given.items()])
+        raise TopologyError(
+            f"nodes: {nodes} makes no {family} with {asked}; "
+            f"rows * columns = nodes with both at least {smallest_given}"
+        )
+    return height, width
+
+
+def _most_square(nodes: int, smallest: int) -> tuple[int, int] | None:
+    for rows in range(math.isqrt(nodes), smallest - 1, -1):
+        if nodes % rows == 0:
+            return rows, nodes // rows
+    return None
+
+
+def _around(nodes: int, works: Callable[[int], bool]) -> list[int]:
+    """Return the nearest count below (if there is one) and the nearest above `nodes` that work."""
+    below = next((count for count in range(nodes - 1, 1, -1) if works(count)), None)
+    above = next(count for count in range(nodes + 1, 2 * nodes + 10) if works(count))
+    return [above] if below is None else [below, above]
