@@ -1,0 +1,190 @@
+"""The command line: ``testbed run``, ``validate``, ``train``, ``topologies`` and ``studies``.
+
+Anything wrong with what was asked is one line on stderr and exit code 2, before anything is written.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+import topologies
+from studies.document import StudyError
+
+if TYPE_CHECKING:
+    from studies.spec import Study
+    from studies.store import Store
+
+app = typer.Typer(
+    help="What happens to decentralised multi-agent learning when the network is not perfect.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+INTERRUPTED = 130
+
+StudyName = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study file, or the name of a built-in study.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="A.B=C", help="Replaces one setting, e.g. network.link.loss=0.1. Repeatable."
+    ),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="The study's short form: its `quick:` block.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where results go; default runs/<study>.")]
+
+
+@app.command()
+def run(
+    study: StudyName,
+    out_folder: Out = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Trials at once; default: processors.")
+    ] = None,
+    overrides: Overrides = None,
+    quick: Quick = False,
+) -> None:
+    """Run the trials of a study that have not been run yet, then draw its figures."""
+    from studies import runner
+
+    loaded, store = _prepare(study, out_folder, overrides, quick)
+    out.print(f"{loaded.name}: {_described(loaded)}")
+    outcome = runner.run(loaded, store, jobs=jobs or runner.default_jobs(), console=out)
+    kept = f", {outcome.kept} were finished before" if outcome.kept else ""
+    out.print(f"{outcome.run} trials run{kept}")
+    if outcome.run + outcome.kept:
+        _conclude(loaded, store)
+    for trial in outcome.failed:
+        err.print(f"failed: {trial.title}: see {store.traceback(trial)}")
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False) -> None:
+    """Check a study, with every trial of its grid, without running it."""
+    from studies.spec import load
+
+    loaded = load(study, overrides=overrides or (), quick=quick)
+    out.print(f"{loaded.name}: {_described(loaded)}; nothing is wrong with it")
+
+
+@app.command()
+def train(
+    study: StudyName, out_folder: Out = None, overrides: Overrides = None, quick: Quick = False
+) -> None:
+    """Run a training study of one trial in this process, with a line per update."""
+    from studies import display, runner
+    from studies.versions import versions
+
+    loaded, store = _prepare(study, out_folder, overrides, quick)
+    if loaded.workload != "training":
+        raise StudyError(f"{study}: workload = {loaded.workload!r}: `testbed train` needs a training study")
+    if len(loaded.trials) != 1:
+        raise StudyError(
+            f"{study}: has {len(loaded.trials)} trials and `testbed train` runs one:"
+            " use `testbed run`, or add --set vary={} --set seeds=1"
+        )
+    trial = loaded.trials[0]
+    if store.status(trial) == "finished":
+        out.print(f"{trial.title} was finished before")
+    else:
+
+        def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
+            out.print(f"{phase} {done}/{total}  {display.numbers(latest)}")
+
+        runner.perform(runner.Task(trial, store.folder, versions()), report)
+    _conclude(loaded, store)
+
+
+@app.command(name="topologies")
+def show_topologies(
+    nodes: Annotated[int, typer.Option("--nodes", min=1, help="Nodes of each graph.")] = 16,
+    names: Annotated[str | None, typer.Option("--names", help="Only these, separated by commas.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random families.")] = 0,
+    draw: Annotated[
+        Path | None, typer.Option("--draw", metavar="PNG", help="Draws the one of --name.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Which one to draw.")] = None,
+) -> None:
+    """Print the topologies with the numbers that decide how fast agents agree on them."""
+    from studies import topology_table
+
+    topology_table.show(out, nodes, names.split(",") if names else None, seed)
+    if (draw is None) != (name is None):
+        raise StudyError("--draw and --name belong together: --draw ring.png --name ring")
+    if draw is not None and name is not None:
+        topology_table.draw(name, nodes, seed, draw)
+        out.print(f"drawn: {draw}")
+
+
+@app.command(name="studies")
+def list_studies() -> None:
+    """List the built-in studies."""
+    from studies.spec import builtin_names, load
+
+    for name in builtin_names():
+        study = load(name)
+        out.print(f"[bold]{name}[/]  {study.question} ({_described(study)})")
+
+
+def main() -> None:
+    """The console script."""
+    signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's stop is as clean as Ctrl-C
+    usage_error = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+    try:
+        code = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        err.print("stopped; finished trials are kept: the same command goes on where this one was")
+        sys.exit(INTERRUPTED)
+    except (StudyError, topologies.TopologyError) as error:
+        err.print(" ".join(str(error).split()))
+        sys.exit(2)
+    except usage_error as error:
+        message = getattr(error, "format_message", error.__str__)()
+        err.print(" ".join(message.split()) or "nothing to do; see testbed --help")
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
+    from studies.spec import load
+    from studies.store import Store
+
+    study = load(name, overrides=overrides or (), quick=quick)
+    place = folder or Path("runs") / study.name
+    if place.exists() and not place.is_dir():
+        raise StudyError(f"--out {place}: is a file, not a folder")
+    return study, Store(place)
+
+
+def _described(study: Study) -> str:
+    seeds = len({trial.seed for trial in study.trials})
+    varied = f" of {' x '.join(study.varied)}" if study.varied else ""
+    return (
+        f"{study.workload}, {len(study.trials)} trials ({len(study.trials) // seeds}{varied}, {seeds} seeds)"
+    )
+
+
+def _conclude(study: Study, store: Store) -> None:
+    from studies.results import draw_figures
+
+    figures = draw_figures(study, store)
+    out.print(f"tables:  {store.folder / 'summary.csv'}")
+    for figure in figures:
+        out.print(f"figure:  {figure}")

@@ -1,0 +1,87 @@
+"""The live display of a running study: a bar for the whole, a line per trial under way."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from studies.spec import TrialSpec
+
+SHOWN = ("return", "disagreement", "relative_disagreement", "error")
+"""Of what a trial reports, the numbers people watch."""
+
+
+def numbers(latest: dict[str, float]) -> str:
+    """``return -180.2  disagreement 0.0123``: of the latest numbers, those that people watch."""
+    return "  ".join(f"{name.replace('_', ' ')} {latest[name]:.4g}" for name in SHOWN if name in latest)
+
+
+class Display:
+    """Shows a study's progress; on anything but a terminal only the lines of ended trials are printed.
+
+    Args:
+        console: where to.
+        total: trials of the study.
+        kept: of these, how many were finished before.
+    """
+
+    def __init__(self, console: Console, total: int, kept: int) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[latest]}"),
+            console=console,
+            transient=True,
+        )
+        self._whole = self._progress.add_task("trials", total=total, completed=kept, latest="")
+        self._rows: dict[str, TaskID] = {}
+        self._latest: dict[str, str] = {}
+        self._begun: dict[str, float] = {}
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def started(self, trial: TrialSpec) -> None:
+        """A row for it."""
+        self._begun[trial.hash] = time.monotonic()
+        self._rows[trial.hash] = self._progress.add_task(
+            f"  {escape(trial.title)}", total=None, latest="starting"
+        )
+
+    def progressed(
+        self, trial: TrialSpec, phase: str, done: int, total: int, latest: dict[str, float]
+    ) -> None:
+        """Its bar and its latest numbers."""
+        self._latest[trial.hash] = numbers(latest)
+        text = f"{phase}  {numbers(latest)}"
+        self._progress.update(self._rows[trial.hash], completed=done, total=total, latest=text)
+
+    def finished(self, trial: TrialSpec) -> None:
+        """Its row becomes a line that stays."""
+        latest = self._latest.get(trial.hash, "")
+        self._end(trial, f"[green]finished[/]  {escape(trial.title)}  {latest}")
+
+    def failed(self, trial: TrialSpec, trace: str) -> None:
+        """Its row becomes a line that stays, with the last line of the traceback."""
+        reason = trace.strip().splitlines()[-1]
+        self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(reason)}")
+
+    def _end(self, trial: TrialSpec, line: str) -> None:
+        seconds = time.monotonic() - self._begun[trial.hash]
+        self._progress.remove_task(self._rows.pop(trial.hash))
+        self._progress.advance(self._whole)
+        self._progress.console.print(
+            f"{line}  [dim]{seconds:.1f} s  {trial.hash}[/]", highlight=False, soft_wrap=True
+        )

@@ -1,0 +1,309 @@
+"""Study files: from YAML to a list of trials, each of them checked before anything runs."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+from pydantic import BeforeValidator, Field, NonNegativeInt, ValidationError
+
+import topologies
+from studies import grid
+from studies.columns import label
+from studies.document import Document, Keys, StudyError, parse, parse_assignment, read_text, split
+from studies.explain import complaint, explain, nearest
+from studies.hashing import digest
+from studies.topology import OWN_KEYS, TopologySettings
+from testbed import workloads
+from testbed.network.settings import parse_link
+from testbed.settings import Settings
+
+FILES: tuple[Keys, ...] = (("topology", "file"), ("update", "batch"))
+"""Where a study names files. They are relative to the study file, and are hashed by content."""
+
+
+def _workload_models() -> dict[str, type[Settings]]:
+    union = typing.get_args(workloads.Workload)[0]
+    return {typing.get_args(m.model_fields["workload"].annotation)[0]: m for m in typing.get_args(union)}
+
+
+WORKLOADS = _workload_models()
+
+
+def _counted(value: Any) -> Any:
+    """``seeds: 3`` is short for ``seeds: [0, 1, 2]``."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValueError("must be a list of seeds, or how many there are: at least 1")
+        return tuple(range(value))
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of seeds, such as [0, 1, 2], or how many there are")
+    if len(set(map(str, value))) < len(value):
+        raise ValueError("has the same seed twice")
+    return value
+
+
+class Header(Settings):
+    """The keys that belong to the study rather than to each of its trials.
+
+    Attributes:
+        question: what the study asks, in one sentence; shown on its figures.
+        seeds: each combination of ``vary`` runs once per seed.
+        vary: dotted path -> the values it takes.
+        quick: dotted path -> value, put on top of everything by ``--quick``.
+    """
+
+    question: str = ""
+    seeds: typing.Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_counted)] = (0,)
+    vary: dict[str, typing.Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    quick: dict[str, Any] = Field(default_factory=dict)
+
+
+HEADER_KEYS = tuple(Header.model_fields)
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial: a pure function of this.
+
+    Attributes:
+        settings: the workload, all defaults filled in.
+        topology: the graph the agents talk over.
+        seed: of every random stream.
+        varied: dotted path -> this trial's value, as the study's tables and figures show it.
+        files: dotted path -> file it names.
+    """
+
+    settings: workloads.Workload
+    topology: TopologySettings
+    seed: int
+    varied: Mapping[str, str | int | float | bool]
+    files: Mapping[str, Path]
+
+    @cached_property
+    def resolved(self) -> dict[str, Any]:
+        """Plain data that says everything about the trial."""
+        topology = self.topology.model_dump(mode="json")
+        topology["nodes"] = self.settings.agents
+        if self.topology.seed is None:
+            topology["seed"] = self.seed
+        if self.topology.name is not None:
+            defaults = topologies.FAMILIES[self.topology.name].parameters
+            topology["parameters"] = {**defaults, **self.topology.parameters}
+        return {"seed": self.seed, "topology": topology, **self.settings.model_dump(mode="json")}
+
+    @cached_property
+    def hash(self) -> str:
+        """The trial's name: see :func:`studies.hashing.digest`."""
+        return digest(self.resolved, self.files)
+
+    @property
+    def title(self) -> str:
+        """What tells this trial from the others of its study."""
+        words = [f"{path.split('.')[-1]}={value}" for path, value in self.varied.items()]
+        return " ".join([*words, f"seed={self.seed}"])
+
+    def graph(self) -> nx.Graph[int]:
+        """The trial's graph; see :meth:`TopologySettings.graph`."""
+        return self.topology.graph(self.settings.agents, self.seed)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study whose trials have all been checked.
+
+    Attributes:
+        name: the file's, without its ending.
+        question: one sentence, or nothing.
+        workload: ``problem``, ``update`` or ``training``.
+        varied: dotted paths of the grid, in the order in which they are written.
+        trials: every combination and every seed, seeds varying fastest.
+    """
+
+    name: str
+    question: str
+    workload: str
+    varied: tuple[str, ...]
+    trials: tuple[TrialSpec, ...]
+
+
+def builtin_names() -> list[str]:
+    """The studies that come with the package."""
+    files = resources.files("studies").iterdir()
+    return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
+
+
+def find(name: str) -> Path:
+    """The file of a study: a path, or the name of a built-in study.
+
+    Raises:
+        StudyError: there is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    names = builtin_names()
+    if name in names:
+        return Path(str(resources.files("studies") / f"{name}.yaml"))
+    if path.is_dir():
+        raise StudyError(f"{name}: is a folder, not a study file")
+    raise StudyError(f"{name}: no such study file{nearest(name, names)} (built in: {', '.join(names)})")
+
+
+def load(name: str, *, overrides: Sequence[str] = (), quick: bool = False) -> Study:
+    """Reads a study and checks all of it, its graphs included.
+
+    Args:
+        name: a file, or the name of a built-in study.
+        overrides: ``a.b=value`` each, put on top of everything else.
+        quick: puts the study's ``quick:`` block on top first.
+
+    Raises:
+        StudyError: anything is wrong; one line.
+    """
+    path = find(name)
+    document = parse(
+        read_text(path, what="study"), str(name if path.name != f"{name}.yaml" else path.name), path.parent
+    )
+    changes: list[tuple[str, Any, dict[Keys, str]]] = []
+    if quick:
+        block = document.data.get("quick")
+        if not isinstance(block, dict) or not block:
+            raise StudyError(
+                f"{document.source}: --quick needs a `quick:` block in the study, and there is none"
+            )
+        changes += [(key, block[key], document.sub_places(("quick", key))) for key in block]
+    for text in overrides:
+        key, value = parse_assignment(text)
+        changes.append((key, value, {(): f"--set {key}"}))
+    for key, value, places in changes:
+        _change(document, key, value, places)
+    return resolve(document, path.stem)
+
+
+def resolve(document: Document, name: str) -> Study:
+    """Expands and checks a study that has been read.
+
+    Raises:
+        StudyError: anything is wrong; one line.
+    """
+    data = document.data
+    workload = data.get("workload")
+    if not isinstance(workload, str) or workload not in WORKLOADS:
+        allowed = f"must be one of {', '.join(WORKLOADS)}"
+        if "workload" not in data:
+            raise complaint(document, ("workload",), f"missing; {allowed}")
+        raise complaint(document, ("workload",), allowed + nearest(workload, WORKLOADS), value=workload)
+    try:
+        header = Header.model_validate({key: data[key] for key in HEADER_KEYS if key in data})
+    except ValidationError as error:
+        raise explain(error, Header, document) from error
+    trials = tuple(_trials(document, header, workload))
+    seen: dict[str, TrialSpec] = {}
+    for trial in trials:
+        if trial.hash in seen:
+            reason = f"two trials are the same: {seen[trial.hash].title} and {trial.title}"
+            raise complaint(document, ("vary",), reason)
+        seen[trial.hash] = trial
+    return Study(name, header.question, workload, tuple(header.vary), trials)
+
+
+def _change(document: Document, key: str, value: Any, places: Mapping[Keys, str]) -> None:
+    """Puts a value of the quick form or the command line on top, unless the grid would hide it."""
+    path = split(key, places[()])
+    vary = document.data.get("vary")
+    for varied in vary if isinstance(vary, dict) and path[0] != "vary" else ():
+        if path[: len(varied.split("."))] == split(varied, places[()]):
+            raise StudyError(
+                f"{places[()]}: {key}: the study varies {varied}; set vary.{varied} to a list instead"
+            )
+    document.put(path, value, places)
+
+
+def _trials(document: Document, header: Header, workload: str) -> Iterator[TrialSpec]:
+    graphs: set[tuple[str, int, int]] = set()
+    for cell in grid.cells(header.vary):
+        filled = grid.fill(document, cell)
+        files = dict(_files(filled))
+        settings = _settings(filled, workload)
+        topology = _topology(filled)
+        varied = {path: label(header.vary[path][index]) for path, index in cell.items()}
+        for seed in header.seeds:
+            key = (topology.model_dump_json(), settings.agents, seed)
+            if key not in graphs:
+                _check_graph(filled, settings, topology, seed)
+                graphs.add(key)
+            yield TrialSpec(settings, topology, seed, varied, files)
+
+
+def _files(document: Document) -> Iterator[tuple[str, Path]]:
+    """Finds the files a study names, and puts their absolute paths into the document."""
+    for keys in FILES:
+        outer = document.data.get(str(keys[0]))
+        value = outer.get(keys[1]) if isinstance(outer, dict) else None
+        if isinstance(outer, dict) and isinstance(value, str):
+            path = (document.folder / value).absolute()
+            if not path.is_file():
+                raise complaint(document, keys, f"there is no such file in {path.parent}", value=value)
+            outer[keys[1]] = str(path)
+            yield ".".join(map(str, keys)), path
+
+
+def _settings(document: Document, workload: str) -> workloads.Workload:
+    model = WORKLOADS[workload]
+    own = {key: value for key, value in document.data.items() if key not in (*HEADER_KEYS, "topology")}
+    try:
+        return typing.cast(workloads.Workload, model.model_validate(own))
+    except ValidationError as error:
+        raise explain(error, model, document, (*HEADER_KEYS, "topology")) from error
+
+
+def _topology(document: Document) -> TopologySettings:
+    data = document.data.get("topology", "ring")
+    if isinstance(data, str):
+        document.put(("topology",), {"name": data}, {(): document.place(("topology",))})
+    elif isinstance(data, dict):
+        _check_parameters(document, data)
+    try:
+        return TopologySettings.model_validate(data)
+    except ValidationError as error:
+        holder = Document({"topology": document.data.get("topology")}, document.places, document.source)
+        raise explain(error, _Holder, holder) from error
+
+
+class _Holder(Settings):
+    topology: TopologySettings
+
+
+def _check_parameters(document: Document, data: Mapping[str, Any]) -> None:
+    family = topologies.FAMILIES.get(str(data.get("name")))
+    allowed = [*OWN_KEYS, *(family.parameters if family else ())]
+    for key in data:
+        if key not in allowed and (family or "name" not in data):
+            reason = f"unknown key{nearest(key, allowed)} (allowed: {', '.join(sorted(allowed))})"
+            raise complaint(document, ("topology", key), reason)
+
+
+def _check_graph(
+    document: Document, settings: workloads.Workload, topology: TopologySettings, seed: int
+) -> None:
+    """Builds the graph, and looks in it for the links that the network's settings name."""
+    try:
+        graph = topology.graph(settings.agents, seed)
+    except ValueError as error:
+        keys: Keys = ("topology",) if topology.nodes is None else ("topology", "nodes")
+        raise complaint(document, keys, str(error)) from error
+    network = settings.network
+    try:
+        network.check(graph)
+    except ValueError as error:
+        links: list[tuple[Keys, str]] = [(("links", name), name) for name in network.links]
+        links += [(("faults", index, "link"), fault.link) for index, fault in enumerate(network.faults)]
+        keys = next(keys for keys, name in links if not graph.has_edge(*parse_link(name)))
+        raise complaint(document, ("network", *keys), str(error).partition(": ")[2]) from error

@@ -1,0 +1,173 @@
+"""Where results are kept: one folder per trial, named by the trial's hash.
+
+::
+
+    OUT/
+      trials/<hash>/       spec.json      all settings of the trial
+                           metrics.parquet, curves_<name>.parquet
+                           timings.json   what the machine took: the only file that differs between two runs
+                           versions.json  of Python, the libraries and this package, and the commit
+                           status.json    finished or failed; a failed trial has traceback.txt and no tables
+      checkpoints/<hash>   of trials under way
+      summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
+      figures/
+
+A folder is written beside its place and renamed when it is whole, so that nothing half-written is ever found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from studies.spec import Study, TrialSpec
+
+Row = Mapping[str, float | int | str]
+
+
+class Store:
+    """The results of studies under one folder.
+
+    Args:
+        folder: made when the first trial is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.trials = folder / "trials"
+
+    def status(self, trial: TrialSpec) -> str:
+        """``finished``, ``failed`` or ``missing``."""
+        file = self.trials / trial.hash / "status.json"
+        return str(json.loads(file.read_text())["status"]) if file.is_file() else "missing"
+
+    def versions(self, trial: TrialSpec) -> dict[str, str]:
+        """What made a stored trial."""
+        found: dict[str, str] = json.loads((self.trials / trial.hash / "versions.json").read_text())
+        return found
+
+    def checkpoint(self, trial: TrialSpec) -> Path:
+        """Where a trial under way may keep its state; its folder is made."""
+        path = self.folder / "checkpoints" / trial.hash
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write(
+        self,
+        trial: TrialSpec,
+        metrics: Row,
+        curves: Mapping[str, Sequence[Row]],
+        versions: Mapping[str, str],
+        wall_seconds: float,
+    ) -> None:
+        """Stores a finished trial. Columns that begin with ``wall_`` go to ``timings.json``."""
+        timings: dict[str, Any] = {"wall_seconds": wall_seconds, "metrics": _only(metrics, wall=True)}
+        tables = {"metrics": _table([metrics])}
+        for name, rows in curves.items():
+            tables[f"curves_{name}"] = _table(rows)
+            timings[name] = [timing for row in rows if (timing := _only(row, wall=True))]
+        folder = self._begin(trial, versions)
+        for name, table in tables.items():
+            table.to_parquet(folder / f"{name}.parquet", index=False)
+        _write_json(folder / "timings.json", timings)
+        self._end(trial, folder, "finished")
+
+    def write_failure(self, trial: TrialSpec, versions: Mapping[str, str], trace: str) -> None:
+        """Stores why a trial failed. It will be run again when the study is."""
+        folder = self._begin(trial, versions)
+        (folder / "traceback.txt").write_text(trace, encoding="utf-8")
+        self._end(trial, folder, "failed")
+
+    def traceback(self, trial: TrialSpec) -> Path:
+        """The file that tells why a trial failed."""
+        return self.trials / trial.hash / "traceback.txt"
+
+    def summarise(self, study: Study) -> pd.DataFrame:
+        """Joins the finished trials into ``summary.parquet`` and ``summary.csv``, and returns the table.
+
+        Columns: ``trial`` (hash), the varied parameters under their dotted paths, ``seed``, then the metrics.
+        """
+        done = [trial for trial in study.trials if self.status(trial) == "finished"]
+        rows = [
+            {**_identity(trial), **self._read(trial, "metrics").iloc[0].to_dict()}  # one row per trial
+            for trial in done
+        ]
+        table = _uniform(pd.DataFrame(rows), study)
+        writers = {
+            "summary.parquet": table.to_parquet,
+            "summary.csv": partial(table.to_csv, float_format="%.12g"),
+        }
+        for name, write in writers.items():
+            beside = self.folder / f".{name}.{os.getpid()}"
+            write(beside, index=False)
+            beside.replace(self.folder / name)
+        return table
+
+    def curve(self, study: Study, name: str) -> pd.DataFrame:
+        """The curves of one name over all finished trials, with the columns that identify the trials."""
+        tables = [
+            self._read(trial, f"curves_{name}").assign(**_identity(trial))
+            for trial in study.trials
+            if (self.trials / trial.hash / f"curves_{name}.parquet").is_file()
+        ]
+        return _uniform(pd.concat(tables, ignore_index=True), study) if tables else pd.DataFrame()
+
+    def _read(self, trial: TrialSpec, table: str) -> pd.DataFrame:
+        return pd.read_parquet(self.trials / trial.hash / f"{table}.parquet")
+
+    def _begin(self, trial: TrialSpec, versions: Mapping[str, str]) -> Path:
+        self.trials.mkdir(parents=True, exist_ok=True)
+        for left_over in self.trials.glob(f".{trial.hash}.*"):  # by a run that was killed while writing
+            shutil.rmtree(left_over)
+        folder = self.trials / f".{trial.hash}.{os.getpid()}"
+        folder.mkdir()
+        _write_json(folder / "spec.json", trial.resolved)
+        _write_json(folder / "versions.json", versions)
+        return folder
+
+    def _end(self, trial: TrialSpec, folder: Path, status: str) -> None:
+        _write_json(folder / "status.json", {"status": status})
+        place = self.trials / trial.hash
+        if place.exists():  # a failed attempt
+            shutil.rmtree(place)
+        folder.rename(place)
+        checkpoint = self.folder / "checkpoints" / trial.hash
+        if status == "finished":
+            checkpoint.unlink(missing_ok=True)
+
+
+def _table(rows: Sequence[Row]) -> pd.DataFrame:
+    """All numbers as floats, so that a column's type never depends on the values it happens to hold."""
+    table = pd.DataFrame([_only(row, wall=False) for row in rows])
+    return table.astype(dict.fromkeys(table.select_dtypes("number"), float))
+
+
+def _identity(trial: TrialSpec) -> dict[str, Any]:
+    return {"trial": trial.hash, **trial.varied, "seed": trial.seed}
+
+
+def _only(row: Row, *, wall: bool) -> dict[str, float | int | str]:
+    return {key: value for key, value in row.items() if key.startswith("wall_") == wall}
+
+
+def _uniform(table: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Varied columns that mix numbers and text become text: a column has one type."""
+    for path in study.varied:
+        if path in table and table[path].map(type).nunique() > 1:
+            numeric = table[path].map(
+                lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+            )
+            table[path] = table[path].astype(float if numeric.all() else str)
+    first = ["trial", *study.varied, "seed"]
+    return table[[*first, *(column for column in table if column not in first)]] if len(table) else table
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=2, allow_nan=True) + "\n", encoding="utf-8")

@@ -1,0 +1,85 @@
+"""The ``topology:`` of a study: a family with its parameters, or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+import topologies
+from testbed.settings import Settings
+
+OWN_KEYS = ("name", "file", "nodes", "seed", "allow_disconnected")
+
+
+class TopologySettings(Settings):
+    """Which graph the agents talk over.
+
+    Attributes:
+        name: a family of ``topologies.FAMILIES``; or else
+        file: GraphML, edge list or adjacency CSV.
+        nodes: null: as many as there are agents. Anything else must say the same number.
+        seed: of random families; null: the trial's own, so that the bands of a figure cover the drawn graphs.
+        allow_disconnected: a graph in several parts is refused unless this is true.
+        parameters: of the family. In a study file they stand beside ``name``: ``{name: torus, rows: 4}``.
+    """
+
+    name: str | None = None
+    file: str | None = None
+    nodes: PositiveInt | None = None
+    seed: NonNegativeInt | None = None
+    allow_disconnected: bool = False
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        """``ring`` is ``{name: ring}``, and unknown keys are the family's parameters."""
+        if isinstance(data, str):
+            return {"name": data}
+        if not isinstance(data, dict):
+            raise ValueError(
+                "must be the name of a topology, or a mapping such as {name: watts_strogatz, k: 4}"
+            )
+        if "parameters" in data:
+            return data
+        own = {key: value for key, value in data.items() if key in OWN_KEYS}
+        return {**own, "parameters": {key: value for key, value in data.items() if key not in OWN_KEYS}}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> TopologySettings:
+        if (self.name is None) == (self.file is None):
+            raise ValueError("needs a name or a file, one of the two")
+        return self
+
+    def graph(self, agents: int, seed: int) -> nx.Graph[int]:
+        """Draws or reads the graph.
+
+        Args:
+            agents: how many nodes it must have.
+            seed: the trial's, used when the topology has none of its own.
+
+        Raises:
+            ValueError: it is impossible, disconnected without being asked for, or of another size.
+        """
+        if self.nodes is not None and self.nodes != agents:
+            raise ValueError(_wrong_size(agents, self.nodes))
+        if self.name is not None:
+            return topologies.make(
+                self.name,
+                agents,
+                seed=seed if self.seed is None else self.seed,
+                allow_disconnected=self.allow_disconnected,
+                **self.parameters,
+            )
+        graph = topologies.read(Path(str(self.file)), allow_disconnected=self.allow_disconnected)
+        if len(graph) != agents:
+            raise ValueError(_wrong_size(agents, len(graph)))
+        return graph
+
+
+def _wrong_size(agents: int, nodes: int) -> str:
+    more = "more agents than nodes" if agents > nodes else "more nodes than agents"
+    return f"{more}: {agents} agents, {nodes} nodes; each node is one agent"
