@@ -100,8 +100,8 @@ class BatchedEnvironment(ABC):
     def render(self, row: int = 0) -> NDArray[np.uint8]:
         """A picture `[height, width, 3]` of one episode as it stands."""
 
-    def _masks(self) -> Info:
-        """`action_masks`, bool `[batch, agent, action]`, where some actions can be forbidden."""
+    def masks(self) -> Info:
+        """`action_masks` of the current state, bool `[batch, agent, action]`, where some can be forbidden."""
         return {}
 
     # What a caller uses
@@ -138,7 +138,7 @@ class BatchedEnvironment(ABC):
         self._t[rows] = 0
         self._finished[rows] = False
         self._started = True
-        return self.observations(), self._masks()
+        return self.observations(), self.masks()
 
     def step(self, actions: ArrayLike) -> Step:
         """Advance every episode by one step.
@@ -169,7 +169,7 @@ class BatchedEnvironment(ABC):
         rewards, terminations, info = self._advance(checked)
         truncations = (self._t >= self.episode_length)[:, None] & ~terminations
         self._finished = np.logical_and.reduce(terminations | truncations, axis=1)
-        info.update(self._masks())
+        info.update(self.masks())
         return self.observations(), rewards, terminations, truncations, info
 
     @property

@@ -45,7 +45,7 @@ class Countdown(BatchedEnvironment):
     def render(self, row: int = 0) -> NDArray[np.uint8]:
         return np.zeros((2, 2, 3), dtype=np.uint8)
 
-    def _masks(self) -> Info:
+    def masks(self) -> Info:
         return {"action_masks": np.array([[[True, True, False], [True, False, True]]])}
 
 
