@@ -1,0 +1,277 @@
+"""MATRPO: every agent improves the joint policy on its private reward, and neighbours agree on the ratio.
+
+Li & He, "Multi-Agent Trust Region Policy Optimization", arXiv 2010.07916. The agreement itself is a
+function handed in: this module never sees a network.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from policies.advantages import explained_variance, gae
+from policies.algorithms.local_problem import PolicyProblem, Step
+from policies.batch import Batch
+from policies.critics import Critics
+from policies.distributions import chosen, entropy, kl, sample
+from policies.linearisation import JointPolicy, Linearisation
+from policies.natural_gradient import Kfac, identity
+from policies.networks import Activation, stack_initial
+from policies.settings import Settings
+
+Agree = Callable[[Sequence[PolicyProblem]], Mapping[str, float]]
+Stopwatch = Callable[[str], None]
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class SolverSettings(Settings):
+    """How H^-1 V is solved; the paper's way is no preconditioner, 10 iterations and no warm start."""
+
+    preconditioner: Literal["kfac", "none"] = "kfac"
+    iterations: Annotated[int, Field(ge=1, description="most Fisher products per solve")] = 3
+    tolerance: Annotated[float, Field(ge=0, lt=1, description="relative residual at which to stop")] = 0.1
+    warm_start: bool = True
+    damping: Annotated[float, Field(gt=0, description="added to the Fisher matrix's diagonal")] = 0.1
+
+
+class ValueSettings(Settings):
+    """The private value networks; defaults are the paper authors'."""
+
+    epochs: Annotated[int, Field(ge=1)] = 3
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+
+
+class MatrpoSettings(Settings):
+    """MATRPO's settings; defaults are the paper's for cooperative navigation with three agents."""
+
+    name: Literal["matrpo"] = "matrpo"
+    delta_per_agent: Annotated[float, Field(gt=0, description="KL radius of one agent, delta/N")] = 0.003
+    step: Step = "optimal"
+    gamma: Annotated[float, Field(ge=0, le=1)] = 0.995
+    lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (128, 128)
+    activation: Activation = "selu"
+    advantage_mean: Annotated[
+        Literal["per_agent", "none"], Field(description="whether each agent centres its advantages")
+    ] = "per_agent"
+    advantage_scale: Annotated[
+        Literal["shared", "per_agent"],
+        Field(
+            description="one standard deviation for all (the authors'; it must be communicated) or each its own"
+        ),
+    ] = "shared"
+    kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
+    precision: Literal["float32", "float64"] = "float32"
+    solver: SolverSettings = SolverSettings()
+    values: ValueSettings = ValueSettings()
+
+
+class Matrpo:
+    """N agents' joint-policy models and private critics."""
+
+    def __init__(
+        self,
+        settings: MatrpoSettings,
+        *,
+        agents: int,
+        observation_size: int,
+        actions: int,
+        generator: np.random.Generator,
+    ) -> None:
+        """Draw initial networks. ``observation_size`` is the padded width, ``actions`` the most per agent."""
+        self.settings, self.agents = settings, agents
+        self.dtype = DTYPES[settings.precision]
+        self.policy = JointPolicy.build(
+            observation_size, settings.hidden, agents, actions, settings.activation
+        )
+        self.theta = stack_initial(self.policy.network, agents, generator, self.dtype)
+        self.critics = Critics(
+            agents,
+            observation_size,
+            settings.hidden,
+            generator,
+            learning_rate=settings.values.learning_rate,
+            activation=settings.activation,
+            dtype=self.dtype,
+        )
+
+    @torch.no_grad()
+    def act(
+        self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
+    ) -> np.ndarray:
+        """Actions [B, N] for observations [B, N, d]: each agent samples its own head of its own model.
+
+        Without a generator the most probable action is taken.
+        """
+        log_p = self._own_heads(self._per_agent(observations), self._masks(masks))
+        if generator is None:
+            return log_p.argmax(-1).mT.numpy()
+        uniforms = torch.from_numpy(generator.random(observations.shape[:2]).T.copy())
+        return sample(log_p.double(), uniforms).mT.numpy()
+
+    def learn(
+        self, batch: Batch, agree: Agree, generator: np.random.Generator, lap: Stopwatch | None = None
+    ) -> dict[str, float]:
+        """One policy update: advantages, value fit, agreement, adoption. Returns what was measured.
+
+        ``agree`` is called once with one PolicyProblem per agent and may call their ``solve`` in any order;
+        ``lap(name)`` is called at the end of each phase, for timing.
+        """
+        lap = lap or (lambda _: None)
+        observations = self._flat(batch.observations)
+        advantages, targets, fit_quality = self._advantages(batch)
+        fit = self.settings.values
+        value_loss = self.critics.fit(
+            observations, targets, generator, epochs=fit.epochs, batch_size=fit.batch_size
+        )
+        lap("values")
+        problems = self.pose(batch, advantages, generator)
+        measured = dict(agree(problems))
+        lap("consensus")
+        measured |= self.adopt(problems)
+        measured |= {"value_loss": value_loss, "explained_variance": fit_quality}
+        measured["entropy"] = self._entropy(batch)
+        lap("adopt")
+        return measured
+
+    @torch.no_grad()
+    def pose(self, batch: Batch, advantages: Tensor, generator: np.random.Generator) -> list[PolicyProblem]:
+        """One trust-region subproblem per agent, linearised at its current model; advantages are [N, M]."""
+        solver, settings = self.settings.solver, self.settings
+        observations = self._flat(batch.observations)
+        actions = torch.from_numpy(batch.actions.reshape(-1, self.agents))
+        masks = self._joint_masks(batch)
+        problems = []
+        for q in range(self.agents):
+            at = Linearisation(self.policy, self.theta[q], observations[q], actions, masks, solver.damping)
+            if solver.preconditioner == "kfac":
+                uniforms = torch.from_numpy(generator.random((batch.samples, self.agents))).to(self.dtype)
+                precondition = Kfac(at, uniforms)
+            problems.append(
+                PolicyProblem(
+                    at,
+                    advantages[q],
+                    delta=settings.delta_per_agent,
+                    step=settings.step,
+                    precondition=precondition if solver.preconditioner == "kfac" else identity,
+                    iterations=solver.iterations,
+                    tolerance=solver.tolerance,
+                    warm_start=solver.warm_start,
+                )
+            )
+        return problems
+
+    @torch.no_grad()
+    def adopt(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
+        """Move every model to theta_old + x, under the KL safeguard, and measure the move on the batch.
+
+        An agent whose problem was never solved (no exchange reached it) stays where it is.
+        """
+        radius = self.settings.delta_per_agent
+        divergences, gains, halvings = [], [], 0
+        for q, problem in enumerate(problems):
+            x, at = problem.x, problem.at
+            observations = at.entering[0]
+            while True:
+                log_p = self.policy.log_probabilities(at.theta + x, observations, at.mask)
+                divergence = float(kl(at.log_p, log_p).sum(-1).mean())
+                if not math.isfinite(divergence):
+                    raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
+                if not self.settings.kl_safeguard or divergence <= 1.5 * radius:
+                    break
+                x, halvings = x / 2, halvings + 1
+            actions = at.actions.squeeze(-1)
+            log_ratio = (chosen(log_p, actions) - chosen(at.log_p, actions)).sum(-1)
+            gains.append(float((problem.advantages.squeeze(-1) * torch.expm1(log_ratio)).mean()))
+            divergences.append(divergence)
+            self.theta[q] = at.theta + x
+        tallies = [problem.statistics for problem in problems]
+        solves = max(sum(t.solves for t in tallies), 1)
+        return {
+            "kl": float(np.mean(divergences)),
+            "kl_max": max(divergences),
+            "kl_halvings": float(halvings),
+            "binding": sum(problem.binding for problem in problems) / len(problems),
+            "surrogate_gain": float(np.sum(gains)),
+            "solves": float(sum(t.solves for t in tallies)),
+            "fisher_products": float(sum(t.fisher_products for t in tallies)),
+            "solve_residual": sum(t.residual_sum for t in tallies) / solves,
+        }
+
+    def state_dict(self) -> dict[str, object]:
+        """Models, critics and their optimiser, for an exact resume."""
+        return {"theta": self.theta.clone(), "critics": self.critics.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Take back what ``state_dict`` gave."""
+        theta, critics = state["theta"], state["critics"]
+        if not isinstance(theta, Tensor) or theta.shape != self.theta.shape or not isinstance(critics, dict):
+            raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
+        self.theta = theta.clone()
+        self.critics.load_state_dict(critics)
+
+    def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
+        """Normalised advantages [N, M], value targets [N, M] and the mean explained variance."""
+        shape = batch.rewards.shape
+        values = self._values(batch.observations).reshape(shape)
+        following = self._values(batch.next_observations).reshape(shape)
+        raw = gae(
+            batch.rewards,
+            values,
+            following,
+            batch.terminations,
+            batch.boundaries,
+            gamma=self.settings.gamma,
+            lam=self.settings.lam,
+        )
+        targets = (raw + values).reshape(-1, self.agents)
+        quality = explained_variance(targets, values.reshape(-1, self.agents))
+        fit_quality = float(np.nanmean(quality)) if np.isfinite(quality).any() else math.nan
+        advantages = raw.reshape(-1, self.agents)
+        if self.settings.advantage_mean == "per_agent":
+            advantages = advantages - advantages.mean(axis=0)
+        spread = advantages.std(axis=0 if self.settings.advantage_scale == "per_agent" else None)
+        advantages = advantages / np.where(spread > 1e-8, spread, 1.0)
+        return self._tensor(advantages.T), self._tensor(targets.T), fit_quality
+
+    def _values(self, observations: np.ndarray) -> np.ndarray:
+        """Values [M, N] in float64 for observations [..., N, d]."""
+        return self.critics.values(self._flat(observations)).double().mT.numpy()
+
+    @torch.no_grad()
+    def _entropy(self, batch: Batch) -> float:
+        flat_masks = None if batch.masks is None else batch.masks.reshape(-1, *batch.masks.shape[2:])
+        log_p = self._own_heads(self._flat(batch.observations), self._masks(flat_masks))
+        return float(entropy(log_p).mean())
+
+    def _own_heads(self, observations: Tensor, masks: Tensor | None) -> Tensor:
+        """Log probabilities [N, B, A] of each agent's own action under its own model."""
+        wide = None if masks is None else masks.unsqueeze(-2)
+        log_p = self.policy.log_probabilities(self.theta, observations, wide)
+        own = torch.arange(self.agents)
+        return log_p[own, :, own]
+
+    def _per_agent(self, observations: np.ndarray) -> Tensor:
+        return self._tensor(observations.swapaxes(0, 1))
+
+    def _flat(self, observations: np.ndarray) -> Tensor:
+        """[T, B, N, d] as [N, T * B, d]."""
+        return self._per_agent(observations.reshape(-1, *observations.shape[-2:])).contiguous()
+
+    def _masks(self, masks: np.ndarray | None) -> Tensor | None:
+        """[B, N, A] as [N, B, A]."""
+        return None if masks is None else torch.from_numpy(masks.swapaxes(0, 1).copy())
+
+    def _joint_masks(self, batch: Batch) -> Tensor | None:
+        if batch.masks is None:
+            return None
+        return torch.from_numpy(batch.masks.reshape(batch.samples, self.agents, -1))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.dtype)

@@ -1,0 +1,100 @@
+"""Private value networks, one per agent, fitted together because they stack."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from policies.networks import MLP, Activation, stack_initial
+
+
+class Critics:
+    """N value networks V^q(o^q), each trained on agent q's private returns only.
+
+    Targets are normalised per agent by the batch's mean and standard deviation, and the output layer is
+    rescaled whenever these change so that predictions are preserved (Pop-Art, van Hasselt et al. 2016,
+    arXiv 1602.07714). Without it Adam at 3e-4 needs hundreds of updates to reach returns of -150.
+    """
+
+    def __init__(
+        self,
+        agents: int,
+        observation_size: int,
+        hidden: tuple[int, ...],
+        generator: np.random.Generator,
+        *,
+        learning_rate: float = 3e-4,
+        activation: Activation = "selu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.network = MLP((observation_size, *hidden, 1), activation)
+        self.theta = stack_initial(self.network, agents, generator, dtype, output_gain=1.0)
+        self.theta.requires_grad_(True)
+        self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate)
+        self.mean = torch.zeros(agents, 1, dtype=dtype)
+        self.scale = torch.ones(agents, 1, dtype=dtype)
+
+    @torch.no_grad()
+    def values(self, observations: Tensor) -> Tensor:
+        """Values [N, M] in reward units for observations [N, M, d]."""
+        outputs: Tensor = self.network(self.theta, observations)
+        return outputs.squeeze(-1) * self.scale + self.mean
+
+    def fit(
+        self,
+        observations: Tensor,
+        targets: Tensor,
+        generator: np.random.Generator,
+        *,
+        epochs: int = 3,
+        batch_size: int = 64,
+    ) -> float:
+        """Fit to targets [N, M] at observations [N, M, d]; returns the last epoch's mean squared error.
+
+        Each agent's gradient touches its own parameters only, so that fitting them stacked equals fitting
+        them apart with the same order of samples. The error is in normalised units.
+        """
+        self._normalise(targets)
+        wanted = (targets - self.mean) / self.scale
+        total = 0.0
+        samples = observations.shape[1]
+        for _ in range(epochs):
+            order = torch.from_numpy(generator.permutation(samples))
+            shuffled, aims = observations[:, order], wanted[:, order]
+            total = 0.0
+            for start in range(0, samples, batch_size):
+                outputs = self.network(self.theta, shuffled[:, start : start + batch_size]).squeeze(-1)
+                errors = (outputs - aims[:, start : start + batch_size]).square()
+                self.optimiser.zero_grad()
+                errors.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
+                self.optimiser.step()
+                total += float(errors.detach().sum())
+        return total / (samples * observations.shape[0])
+
+    @torch.no_grad()
+    def _normalise(self, targets: Tensor) -> None:
+        mean = targets.mean(dim=1, keepdim=True)
+        # An agent whose return hardly varies must not have its noise blown up to unit size.
+        scale = targets.std(dim=1, keepdim=True).clamp(min=1e-2)
+        weight, bias = self.network.layers(self.theta)[-1]
+        weight.mul_((self.scale / scale).unsqueeze(-1))
+        bias.mul_(self.scale / scale).add_((self.mean - mean) / scale)
+        self.mean, self.scale = mean, scale
+
+    def state_dict(self) -> dict[str, object]:
+        """Everything needed to go on exactly: parameters, normalisation and Adam's moments."""
+        return {
+            "theta": self.theta.detach().clone(),
+            "mean": self.mean.clone(),
+            "scale": self.scale.clone(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take back what ``state_dict`` gave."""
+        theta, mean, scale = state["theta"], state["mean"], state["scale"]
+        if not (isinstance(theta, Tensor) and isinstance(mean, Tensor) and isinstance(scale, Tensor)):
+            raise ValueError("critics: the stored state holds no tensors")
+        with torch.no_grad():
+            self.theta.copy_(theta)
+        self.mean, self.scale = mean.clone(), scale.clone()
+        self.optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]

@@ -1,0 +1,100 @@
+"""Fully connected networks on flat parameter vectors, so that agents stack along a leading axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Activation = Literal["selu", "tanh", "relu"]
+
+_SELU_SCALE = 1.0507009873554805  # Klambauer et al. 2017, arXiv 1706.02515
+_SELU_ALPHA = 1.6732632423543772
+
+
+def activate(name: Activation, z: Tensor) -> Tensor:
+    """Apply the named nonlinearity elementwise."""
+    if name == "selu":
+        return torch.nn.functional.selu(z)
+    return torch.tanh(z) if name == "tanh" else torch.relu(z)
+
+
+def derivative(name: Activation, h: Tensor) -> Tensor:
+    """Derivative of the nonlinearity, written in its *output* h (all three allow it)."""
+    if name == "selu":
+        return torch.where(h > 0, _SELU_SCALE, h + _SELU_SCALE * _SELU_ALPHA)
+    return 1 - h * h if name == "tanh" else (h > 0).to(h.dtype)
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A multilayer perceptron as a pure function of a flat parameter vector.
+
+    ``sizes`` are the widths from input to output. Parameters are one vector of length ``parameters``:
+    for each layer its weight (out x in, row-major), then its bias (out). Every method accepts leading
+    axes on the parameters (one network per agent) if the data carries the same axes.
+    """
+
+    sizes: tuple[int, ...]
+    activation: Activation = "selu"
+
+    @property
+    def parameters(self) -> int:
+        """Length D of the parameter vector."""
+        return sum(out * (inp + 1) for inp, out in zip(self.sizes, self.sizes[1:], strict=False))
+
+    def layers(self, theta: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Views of ``theta`` [..., D] as (weight [..., out, in], bias [..., out]) for each layer."""
+        views, start, lead = [], 0, theta.shape[:-1]
+        for inp, out in zip(self.sizes, self.sizes[1:], strict=False):
+            weight = theta[..., start : start + out * inp].view(*lead, out, inp)
+            start += out * inp
+            views.append((weight, theta[..., start : start + out]))
+            start += out
+        if start != theta.shape[-1]:
+            raise ValueError(f"theta: has {theta.shape[-1]} entries after {tuple(lead)}, needs {start}")
+        return views
+
+    def hidden(self, theta: Tensor, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Inputs of every layer, [..., M, width] each, and the last layer's output [..., M, out]."""
+        layers, h = self.layers(theta), inputs
+        entering = []
+        for index, (weight, bias) in enumerate(layers):
+            entering.append(h)
+            z = torch.matmul(h, weight.mT) + bias.unsqueeze(-2)
+            h = z if index == len(layers) - 1 else activate(self.activation, z)
+        return entering, h
+
+    def __call__(self, theta: Tensor, inputs: Tensor) -> Tensor:
+        """Outputs [..., M, out] for parameters [..., D] and inputs [..., M, in]."""
+        return self.hidden(theta, inputs)[1]
+
+    def initial(self, generator: np.random.Generator, output_gain: float = 0.01) -> np.ndarray:
+        """A parameter vector [D] (float64): orthogonal weights, zero biases, a small output layer.
+
+        A wide layer's orthogonal matrix is scaled by sqrt(out / in), which keeps the variance per unit
+        that SELU's self-normalisation assumes.
+        """
+        pieces: list[np.ndarray] = []
+        last = len(self.sizes) - 2
+        for index, (inp, out) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
+            gain = output_gain if index == last else np.sqrt(max(1.0, out / inp))
+            pieces += [gain * orthogonal(out, inp, generator).ravel(), np.zeros(out)]
+        return np.concatenate(pieces)
+
+
+def orthogonal(rows: int, columns: int, generator: np.random.Generator) -> np.ndarray:
+    """A matrix with orthonormal rows or columns, whichever are fewer, uniform over such matrices."""
+    q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
+    q = q * np.sign(np.diag(r))
+    return q if rows >= columns else q.T
+
+
+def stack_initial(
+    network: MLP, count: int, generator: np.random.Generator, dtype: torch.dtype, output_gain: float = 0.01
+) -> Tensor:
+    """``count`` independent initial parameter vectors, [count, D]."""
+    vectors: Sequence[np.ndarray] = [network.initial(generator, output_gain) for _ in range(count)]
+    return torch.from_numpy(np.stack(vectors)).to(dtype)
