@@ -1,0 +1,26 @@
+"""What consensus asks of an agent: one question, answered by a local problem.
+
+Signals are one-dimensional arrays of m numbers, NumPy's or torch's: consensus uses only + - * / on them
+and never looks inside.
+"""
+
+from typing import Any, Protocol
+
+Signal = Any  # a one-dimensional NumPy array or torch tensor; the two share no base class
+
+
+class LocalProblem(Protocol):
+    """Agent q's private objective f_q on the signal s in R^m."""
+
+    @property
+    def dimension(self) -> int:
+        """m, the length of the signal."""
+        ...
+
+    def zeros(self) -> Signal:
+        """The signal [m] before any solve."""
+        ...
+
+    def solve(self, pull: Signal, penalty: float) -> Signal:
+        """argmin over s of f_q(s) - pull . s + (penalty / 2) |s|^2, as a new array [m]."""
+        ...

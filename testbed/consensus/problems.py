@@ -1,0 +1,120 @@
+"""Convex consensus problems with a known optimum: minimise sum_q f_q(s) over a common s."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from testbed.consensus.problem import LocalProblem
+from testbed.network import Streams
+from testbed.settings import Settings
+
+
+class MeanProblem:
+    """f(s) = |s - a|^2 / 2: agreement is the mean of the agents' vectors a [m]."""
+
+    def __init__(self, a: np.ndarray) -> None:
+        self.a = a
+
+    @property
+    def dimension(self) -> int:
+        """m."""
+        return len(self.a)
+
+    def zeros(self) -> np.ndarray:
+        """The signal [m] before any solve."""
+        return np.zeros_like(self.a)
+
+    def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
+        """(a + pull) / (1 + penalty)."""
+        solution: np.ndarray = (self.a + pull) / (1 + penalty)
+        return solution
+
+
+class LeastSquaresProblem:
+    """f(s) = |B s - c|^2 / 2 for the agent's own rows B [r, m] and c [r]; rows may be fewer than m."""
+
+    def __init__(self, rows: np.ndarray, right: np.ndarray) -> None:
+        self.rows, self.right = rows, right
+        self.values, self.basis = np.linalg.eigh(rows.T @ rows)
+        self.linear = rows.T @ right
+
+    @property
+    def dimension(self) -> int:
+        """m."""
+        return len(self.linear)
+
+    def zeros(self) -> np.ndarray:
+        """The signal [m] before any solve."""
+        return np.zeros(self.dimension)
+
+    def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
+        """(B^T B + penalty I)^-1 (B^T c + pull), in the eigenbasis computed once.
+
+        Without a penalty, directions that the agent's rows do not determine stay at zero.
+        """
+        rotated = self.basis.T @ (self.linear + pull)
+        curvature = self.values + penalty
+        determined = curvature > 1e-12 * self.values[-1]
+        scaled = np.divide(rotated, curvature, out=np.zeros_like(rotated), where=determined)
+        solution: np.ndarray = self.basis @ scaled
+        return solution
+
+
+@dataclass(frozen=True)
+class ConsensusProblem:
+    """The agents' local problems and the signal [m] that minimises their sum."""
+
+    local: Sequence[LocalProblem]
+    optimum: np.ndarray
+
+
+def mean_problem(vectors: np.ndarray) -> ConsensusProblem:
+    """Agents holding the rows of ``vectors`` [n, m] agree on their mean."""
+    return ConsensusProblem([MeanProblem(a) for a in vectors], vectors.mean(axis=0))
+
+
+def least_squares_problem(rows: np.ndarray, right: np.ndarray) -> ConsensusProblem:
+    """Agents holding ``rows`` [n, r, m] and ``right`` [n, r] agree on the least-squares solution of all."""
+    agents, _, dimension = rows.shape
+    stacked, targets = rows.reshape(-1, dimension), right.reshape(-1)
+    rank = np.linalg.matrix_rank(stacked)
+    if rank < dimension:
+        raise ValueError(f"rows: the agents' rows together have rank {rank}, must have {dimension}")
+    optimum = np.linalg.lstsq(stacked, targets, rcond=None)[0]
+    return ConsensusProblem([LeastSquaresProblem(rows[q], right[q]) for q in range(agents)], optimum)
+
+
+class MeanSettings(Settings):
+    """Agents agree on the mean of vectors drawn from the standard normal distribution."""
+
+    name: Literal["mean"] = "mean"
+    agents: Annotated[int, Field(ge=1)] = 8
+    dimension: Annotated[int, Field(ge=1)] = 10
+
+
+class LeastSquaresSettings(Settings):
+    """Agents agree on the solution of a noisy linear regression whose rows they share out among them."""
+
+    name: Literal["least_squares"] = "least_squares"
+    agents: Annotated[int, Field(ge=1)] = 8
+    dimension: Annotated[int, Field(ge=1)] = 10
+    rows: Annotated[int, Field(ge=1, description="rows per agent")] = 15
+    noise: Annotated[float, Field(ge=0, description="standard deviation of the regression noise")] = 0.5
+
+
+ProblemSettings = Annotated[MeanSettings | LeastSquaresSettings, Field(discriminator="name")]
+
+
+def make_problem(settings: MeanSettings | LeastSquaresSettings, streams: Streams) -> ConsensusProblem:
+    """Draw the problem's data from its own named stream."""
+    generator = streams.generator("problem", settings.name)
+    shape = (settings.agents, settings.dimension)
+    if isinstance(settings, MeanSettings):
+        return mean_problem(generator.standard_normal(shape))
+    rows = generator.standard_normal((settings.agents, settings.rows, settings.dimension))
+    truth = generator.standard_normal(settings.dimension)
+    noise = settings.noise * generator.standard_normal((settings.agents, settings.rows))
+    return least_squares_problem(rows, rows @ truth + noise)

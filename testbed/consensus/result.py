@@ -1,0 +1,68 @@
+"""What one agreement did, in numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from testbed.consensus.agent import Link
+from testbed.consensus.problem import Signal
+
+CurveRow = dict[str, float]
+
+
+@dataclass(slots=True)
+class Counts:
+    """How the activations of one agreement ended."""
+
+    activations: int = 0
+    completed: int = 0
+    """Exchanges both ends committed and knew of."""
+    given_up: int = 0
+    """No answer came in time; nothing committed at the end that began."""
+    busy: int = 0
+    """Refused: one of the two ends was in another exchange."""
+    half_committed: int = 0
+    """The end that answered committed, the end that began did not."""
+    healed: int = 0
+    """Half-committed links whose next exchange completed, which restores z_i + z_j = 0 and y_i = y_j."""
+    unfinished: int = 0
+    """Still under way when the agreement ended."""
+    stale: int = 0
+    """Answers that came after their exchange had been given up, and were ignored."""
+    solves: int = 0
+
+
+@dataclass
+class AgreementResult:
+    """The signals agreed on and how it went."""
+
+    signals: Sequence[Signal]
+    counts: Counts
+    curve: list[CurveRow]
+    order: list[Link]
+    """Links of the completed exchanges, in order of completion."""
+    seconds: float
+    """Simulated duration."""
+    bytes: int
+    """Bytes sent, whatever became of them."""
+    late: int
+    """Messages still in flight at the end, never delivered."""
+    measured: dict[str, float] = field(default_factory=dict)
+    """Disagreement and residuals at the end."""
+
+    def flat(self) -> dict[str, float]:
+        """One row of numbers under the names used in every table."""
+        c = self.counts
+        return {
+            "activations": float(c.activations),
+            "exchanges": float(c.completed),
+            "given_up": float(c.given_up),
+            "busy": float(c.busy),
+            "half_committed": float(c.half_committed),
+            "healed": float(c.healed),
+            "unfinished": float(c.unfinished),
+            "stale": float(c.stale),
+            "late": float(self.late),
+            "consensus_seconds": self.seconds,
+            "consensus_bytes": float(self.bytes),
+            **self.measured,
+        }
