@@ -1,0 +1,85 @@
+"""Collecting experience: one batched environment, played on from update to update."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from policies.batch import Batch
+from testbed.environments import BatchedEnvironment
+
+
+class Actor(Protocol):
+    """Anything that chooses joint actions."""
+
+    def act(
+        self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
+    ) -> np.ndarray:
+        """Actions [B, N] for observations [B, N, d]; the most probable ones without a generator."""
+        ...
+
+
+class Collector:
+    """Plays an environment and keeps the books of its episodes.
+
+    A return is the sum over agents of undiscounted reward over one whole episode; a return component is the
+    sum over the episode of one of the environment's ``components``.
+    """
+
+    def __init__(self, environment: BatchedEnvironment, seed: int) -> None:
+        self.environment = environment
+        self.observations, info = environment.reset(seed)
+        self.masks = info.get("action_masks")
+        names = ("return", *(f"return_{name}" for name in environment.components))
+        self.running = {name: np.zeros(environment.batch) for name in names}
+
+    def collect(
+        self, actor: Actor, steps: int, generator: np.random.Generator | None
+    ) -> tuple[Batch, dict[str, float]]:
+        """Play ``steps`` steps of every episode; returns the batch and means over the episodes that ended.
+
+        Means are nan when no episode ended. ``episodes`` counts them.
+        """
+        rows: list[tuple[np.ndarray, ...]] = []
+        masks: list[np.ndarray] = []
+        ended: dict[str, list[np.ndarray]] = {name: [] for name in self.running}
+        for _ in range(steps):
+            actions = actor.act(self.observations, self.masks, generator)
+            following, rewards, terminations, truncations, info = self.environment.step(actions)
+            over: np.ndarray = np.all(terminations | truncations, axis=1)
+            boundaries = np.broadcast_to(over[:, None], rewards.shape)
+            rows.append((self.observations, following, actions, rewards, terminations, boundaries))
+            if self.masks is not None:
+                masks.append(self.masks)
+            self.running["return"] += rewards.sum(axis=1)
+            for name in self.environment.components:
+                self.running[f"return_{name}"] += info[name]
+            if over.any():
+                for name, sums in self.running.items():
+                    ended[name].append(sums[over])
+                    sums[over] = 0.0
+                following, info = self.environment.reset(where=over)
+            self.observations, self.masks = following, info.get("action_masks")
+        batch = Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
+        if masks:
+            batch = Batch(**(vars(batch) | {"masks": np.stack(masks)}))
+        finished = {name: np.concatenate(sums) if sums else np.empty(0) for name, sums in ended.items()}
+        means = {name: float(sums.mean()) if len(sums) else math.nan for name, sums in finished.items()}
+        return batch, {**means, "episodes": float(len(finished["return"]))}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The environment, its generator, and the running sums, as arrays and JSON-able values."""
+        return {
+            "environment": self.environment.state,
+            "rng": self.environment.rng_state,
+            "running": {name: sums.copy() for name, sums in self.running.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""
+        self.environment.state = state["environment"]
+        self.environment.rng_state = state["rng"]
+        self.running = {name: np.array(sums) for name, sums in state["running"].items()}
+        self.observations = self.environment.observations()
+        self.masks = self.environment.masks().get("action_masks")

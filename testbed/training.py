@@ -1,0 +1,209 @@
+"""The training loop: collect, learn, agree over the network, evaluate."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from testbed import checkpoints, environments
+from testbed.collection import Collector
+from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.result import AgreementResult
+from testbed.consensus.settings import ConsensusSettings
+from testbed.environments.navigation import NavigationSettings
+from testbed.network import Network, NetworkSettings, Streams, Trace
+from testbed.settings import Settings
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+Row = dict[str, float]
+Progress = Callable[[str, int, int, Row], None]
+
+
+class EvaluationSettings(Settings):
+    """Episodes played apart from learning, by the most probable actions."""
+
+    every: Annotated[int, Field(ge=1, description="updates between evaluations")] = 10
+    episodes: Annotated[int, Field(ge=1)] = 32
+
+
+class LoopSettings(Settings):
+    """How much is collected and learnt."""
+
+    updates: Annotated[int, Field(ge=1, description="policy updates")] = 100
+    samples: Annotated[int, Field(ge=1, description="joint samples per update")] = 10_000
+    batch: Annotated[
+        int | None, Field(ge=1, description="episodes side by side; null: whole episodes, samples / length")
+    ] = None
+    evaluation: EvaluationSettings | None = None
+
+    def shape(self, episode_length: int) -> tuple[int, int]:
+        """(steps, episodes side by side) of one batch.
+
+        Raises:
+            ValueError: the samples do not divide evenly.
+        """
+        batch = self.batch if self.batch is not None else max(self.samples // episode_length, 1)
+        if self.samples % batch:
+            raise ValueError(f"samples: {self.samples} is no multiple of the {batch} episodes side by side")
+        return self.samples // batch, batch
+
+
+class EnvironmentSettings(NavigationSettings):
+    """Which world, and its options."""
+
+    name: Annotated[str, Field(description="an environment's name")] = "navigation"
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        environments.settings(self.name, **self.options)
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return self.model_dump(exclude={"name"})
+
+    def make(self, batch: int) -> environments.BatchedEnvironment:
+        """The batched environment."""
+        return environments.make(self.name, batch=batch, **self.options)
+
+
+class Trainer:
+    """One training run: learner, environment, network and one simulated clock, from one seed."""
+
+    def __init__(
+        self,
+        *,
+        environment: EnvironmentSettings,
+        algorithm: MatrpoSettings,
+        network: NetworkSettings,
+        consensus: ConsensusSettings,
+        loop: LoopSettings,
+        graph: "nx.Graph[int]",
+        seed: int,
+        trace: Trace | None = None,
+    ) -> None:
+        self.loop = loop
+        self.streams = Streams(seed)
+        self.steps, batch = loop.shape(environment.episode_length)
+        self.collector = Collector(environment.make(batch), self._seed("environment"))
+        world = self.collector.environment
+        self.learner = Matrpo(
+            algorithm,
+            agents=world.agents,
+            observation_size=world.observation_size,
+            actions=world.action_size,
+            generator=self.streams.generator("initial"),
+        )
+        self.network = Network(graph, network, self.streams, trace=trace)
+        self.consensus = EdgeADMM(self.network, consensus, self.streams)
+        self.environment_settings = environment
+        self.rows: list[Row] = []
+        self.consensus_rows: list[Row] = []
+        self.last: AgreementResult | None = None
+
+    @property
+    def update(self) -> int:
+        """Updates done."""
+        return len(self.rows)
+
+    def train(
+        self, progress: Progress | None = None, checkpoint: Path | None = None, identity: str = ""
+    ) -> None:
+        """Go on until all updates are done, saving ``checkpoint`` for ``identity`` after each."""
+        while self.update < self.loop.updates:
+            row = self.advance()
+            if checkpoint is not None:
+                checkpoints.save(checkpoint, self.state_dict(), identity)
+            if progress is not None:
+                progress("training", self.update, self.loop.updates, row)
+
+    def advance(self) -> Row:
+        """One update: collect, learn, agree, measure."""
+        watch = Stopwatch()
+        batch, returns = self.collector.collect(self.learner, self.steps, self.streams.generator("actions"))
+        watch.lap("rollout")
+        learnt = self.learner.learn(batch, self._agree, self.streams.generator("learning"), watch.lap)
+        row: Row = {
+            "update": self.update + 1,
+            "steps": (self.update + 1) * batch.samples,
+            "seconds": self.network.clock.now,
+            "bytes": self.network.ledger.sent_bytes,
+            **returns,
+            **learnt,
+            **self._evaluation(),
+        }
+        row |= {f"wall_{name}": seconds for name, seconds in watch.laps.items()}
+        self.rows.append(row)
+        return row
+
+    def _agree(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
+        self.last = result = self.consensus.agree(problems)
+        self.consensus_rows += [{"update": self.update + 1, **row} for row in result.curve]
+        return result.flat()
+
+    def _evaluation(self) -> Row:
+        settings = self.loop.evaluation
+        if settings is None:
+            return {}
+        if (self.update + 1) % settings.every and self.update + 1 != self.loop.updates:
+            return {"evaluation_return": math.nan}
+        # A fresh environment from a stream of its own: evaluating never changes what is learnt.
+        seed = int(self.streams.fresh("evaluation", self.update).integers(2**31))
+        played = Collector(self.environment_settings.make(settings.episodes), seed)
+        _, means = played.collect(self.learner, self.environment_settings.episode_length, None)
+        return {"evaluation_return": means["return"]}
+
+    def _seed(self, *name: str) -> int:
+        return int(self.streams.fresh(*name).integers(2**31))
+
+    # --- resuming --------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly, between two updates."""
+        return {
+            "learner": self.learner.state_dict(),
+            "collector": self.collector.state_dict(),
+            "streams": self.streams.state_dict(),
+            "network": self.network.state_dict(),
+            "rows": _table(self.rows),
+            "consensus_rows": _table(self.consensus_rows),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""
+        self.learner.load_state_dict(state["learner"])
+        self.collector.load_state_dict(state["collector"])
+        self.streams.load_state_dict(state["streams"])
+        self.network.load_state_dict(state["network"])
+        self.rows, self.consensus_rows = _rows(state["rows"]), _rows(state["consensus_rows"])
+
+
+class Stopwatch:
+    """Wall seconds by phase."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self.since = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End the phase ``name``."""
+        now = time.perf_counter()
+        self.laps[name], self.since = now - self.since, now
+
+
+def _table(rows: list[Row]) -> dict[str, Any]:
+    columns = list(rows[0]) if rows else []
+    return {"columns": columns, "values": np.array([[row[c] for c in columns] for row in rows], dtype=float)}
+
+
+def _rows(table: dict[str, Any]) -> list[Row]:
+    return [dict(zip(table["columns"], map(float, values), strict=True)) for values in table["values"]]

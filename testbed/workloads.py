@@ -1,0 +1,222 @@
+"""The three workloads a trial can run: a convex problem, one policy update, a training run."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.matrpo import MatrpoSettings
+from policies.batch import Batch
+from testbed import checkpoints
+from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.problem import Signal
+from testbed.consensus.problems import MeanSettings, ProblemSettings, make_problem
+from testbed.consensus.settings import ConsensusSettings
+from testbed.network import Network, NetworkSettings, Streams, Trace
+from testbed.settings import Settings
+from testbed.training import EnvironmentSettings, LoopSettings, Row, Trainer
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+Progress = Callable[[str, int, int, Row], None]
+
+
+class ProblemWorkload(Settings):
+    """Consensus on a convex problem with a known optimum: seconds."""
+
+    workload: Literal["problem"] = "problem"
+    problem: ProblemSettings = MeanSettings()
+    network: NetworkSettings = NetworkSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+
+    @property
+    def agents(self) -> int:
+        """Number of agents."""
+        return self.problem.agents
+
+
+class UpdateSettings(Settings):
+    """From which batch the one policy update is made."""
+
+    samples: Annotated[int, Field(ge=1, description="joint samples collected for the update")] = 10_000
+    warmup: Annotated[int, Field(ge=0, description="updates on a perfect network before it")] = 0
+    batch: Annotated[Path | None, Field(description="a stored batch (.npz) to use instead")] = None
+
+
+class UpdateWorkload(Settings):
+    """One policy update: iteration budgets, penalties and losses in isolation; a minute."""
+
+    workload: Literal["update"] = "update"
+    environment: EnvironmentSettings = EnvironmentSettings()
+    algorithm: MatrpoSettings = MatrpoSettings()
+    network: NetworkSettings = NetworkSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+    update: UpdateSettings = UpdateSettings()
+
+    @property
+    def agents(self) -> int:
+        """Number of agents."""
+        return self.environment.agents
+
+
+class TrainingWorkload(Settings):
+    """Training from start to finish: the effect of communication on returns; minutes to hours."""
+
+    workload: Literal["training"] = "training"
+    environment: EnvironmentSettings = EnvironmentSettings()
+    algorithm: MatrpoSettings = MatrpoSettings()
+    network: NetworkSettings = NetworkSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+    training: LoopSettings = LoopSettings()
+
+    @property
+    def agents(self) -> int:
+        """Number of agents."""
+        return self.environment.agents
+
+
+Workload = Annotated[ProblemWorkload | UpdateWorkload | TrainingWorkload, Field(discriminator="workload")]
+
+
+@dataclass
+class WorkloadResult:
+    """What a trial measured: one row of final numbers, and curves by name as rows."""
+
+    metrics: Row
+    curves: dict[str, list[Row]] = field(default_factory=dict)
+
+
+def run(
+    trial: ProblemWorkload | UpdateWorkload | TrainingWorkload,
+    *,
+    seed: int,
+    graph: "nx.Graph[int]",
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+    trace: Trace | None = None,
+) -> WorkloadResult:
+    """Run a trial; the result depends on nothing but the settings, the seed and the graph (wall times apart).
+
+    ``progress(phase, done, total, numbers)`` is called as it goes. A training run saves ``checkpoint`` after
+    every update and goes on from it when it exists.
+
+    Raises:
+        ValueError: the graph does not have one node per agent, or the checkpoint belongs to another trial.
+    """
+    if len(graph) != trial.agents:
+        raise ValueError(f"topology: has {len(graph)} nodes for {trial.agents} agents, needs one for each")
+    if isinstance(trial, ProblemWorkload):
+        return _problem(trial, seed, graph, progress, trace)
+    if isinstance(trial, UpdateWorkload):
+        return _update(trial, seed, graph, progress, trace)
+    return _training(trial, seed, graph, progress, checkpoint, trace)
+
+
+def _problem(
+    trial: ProblemWorkload, seed: int, graph: "nx.Graph[int]", progress: Progress | None, trace: Trace | None
+) -> WorkloadResult:
+    streams = Streams(seed)
+    problem = make_problem(trial.problem, streams)
+    scale = float(np.linalg.norm(problem.optimum)) or 1.0
+
+    def error(signals: Sequence[Signal]) -> dict[str, float]:
+        apart = [np.linalg.norm(s - problem.optimum) for s in signals]
+        return {"error": float(np.sqrt(np.mean(np.square(apart)))) / scale}
+
+    network = Network(graph, trial.network, streams, trace=trace)
+    consensus = EdgeADMM(network, trial.consensus, streams)
+    result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
+    return WorkloadResult({**result.flat(), **_ledger(network)}, {"consensus": result.curve})
+
+
+def _update(
+    trial: UpdateWorkload, seed: int, graph: "nx.Graph[int]", progress: Progress | None, trace: Trace | None
+) -> WorkloadResult:
+    wanted = trial.update
+    loop = LoopSettings(updates=wanted.warmup + 1, samples=wanted.samples)
+    # The batch depends on the seed alone, so that conditions are compared on the same one: it is collected,
+    # after the warm-up, on a perfect network with the default consensus settings.
+    source = Trainer(
+        environment=trial.environment,
+        algorithm=trial.algorithm,
+        network=NetworkSettings(),
+        consensus=ConsensusSettings(),
+        loop=loop,
+        graph=graph,
+        seed=seed,
+    )
+    for done in range(wanted.warmup):
+        source.advance()
+        if progress is not None:
+            progress("warmup", done + 1, wanted.warmup, source.rows[-1])
+    if wanted.batch is not None:
+        batch = Batch.load(wanted.batch)
+    else:
+        batch, _ = source.collector.collect(source.learner, source.steps, source.streams.generator("actions"))
+    streams = Streams(seed)
+    network = Network(graph, trial.network, streams, trace=trace)
+    consensus = EdgeADMM(network, trial.consensus, streams)
+    curves: list[Row] = []
+
+    def agree(problems: Sequence[PolicyProblem]) -> Row:
+        result = consensus.agree(problems, progress=_steps(trial.consensus, progress))
+        curves.extend(result.curve)
+        return result.flat()
+
+    learnt = source.learner.learn(batch, agree, source.streams.generator("learning"))
+    return WorkloadResult({**learnt, **_ledger(network)}, {"consensus": curves})
+
+
+def _training(
+    trial: TrainingWorkload,
+    seed: int,
+    graph: "nx.Graph[int]",
+    progress: Progress | None,
+    checkpoint: Path | None,
+    trace: Trace | None,
+) -> WorkloadResult:
+    trainer = Trainer(
+        environment=trial.environment,
+        algorithm=trial.algorithm,
+        network=trial.network,
+        consensus=trial.consensus,
+        loop=trial.training,
+        graph=graph,
+        seed=seed,
+        trace=trace,
+    )
+    identity = hashlib.sha256(f"{trial.model_dump_json()} {seed} {sorted(graph.edges)}".encode()).hexdigest()
+    if checkpoint is not None and checkpoint.exists():
+        trainer.load_state_dict(checkpoints.load(checkpoint, identity))
+    trainer.train(progress, checkpoint, identity)
+    last = trainer.rows[-max(1, len(trainer.rows) // 10) :]
+    metrics = {
+        **trainer.rows[-1],
+        "return": float(np.nanmean([row["return"] for row in last])),
+        "return_first": trainer.rows[0]["return"],
+        **_ledger(trainer.network),
+    }
+    return WorkloadResult(metrics, {"training": trainer.rows, "consensus": trainer.consensus_rows})
+
+
+def _ledger(network: Network) -> Row:
+    return {name: float(count) for name, count in network.ledger.snapshot().items()}
+
+
+def _steps(consensus: ConsensusSettings, progress: Progress | None) -> Callable[[Row], None] | None:
+    """Forward every tenth row of a consensus curve as progress."""
+    if progress is None:
+        return None
+    total = consensus.budget.activations or 0
+
+    def hear(row: Row) -> None:
+        if int(row["activations"]) % 10 == 0:
+            progress("consensus", int(row["activations"]), total, row)
+
+    return hear
