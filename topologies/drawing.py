@@ -45,8 +45,12 @@ def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) ->
             axes.text(x, y, str(node), color="white", size=0.4 * math.sqrt(size), ha="center", va="center")
     axes.set_title(title or "")
     axes.set_aspect("equal")
-    axes.margins(0.12)
     axes.axis("off")
+    # A square frame: a single row would otherwise get no height and its nodes be cut.
+    drawn = np.concatenate([places, *lines])
+    middle, reach = (drawn.max(axis=0) + drawn.min(axis=0)) / 2, 0.58 * float(np.ptp(drawn, axis=0).max())
+    axes.set_xlim(middle[0] - reach, middle[0] + reach)
+    axes.set_ylim(middle[1] - reach, middle[1] + reach)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("wb") as file:
@@ -74,8 +78,9 @@ def _around_hub(graph: nx.Graph[int]) -> NDArray[np.float64]:
     return np.vstack([np.zeros((1, 2)), np.column_stack([np.cos(angles), np.sin(angles)])])
 
 
-def _on_line(graph: nx.Graph[int]) -> NDArray[np.float64]:
-    return np.column_stack([np.arange(len(graph)), np.zeros(len(graph))]).astype(float)
+def _on_arc(graph: nx.Graph[int]) -> NDArray[np.float64]:
+    angles = np.linspace(math.pi, 0, len(graph))
+    return np.column_stack([np.cos(angles), np.sin(angles)])
 
 
 def _on_lattice(graph: nx.Graph[int]) -> NDArray[np.float64]:
@@ -157,7 +162,7 @@ def _line(start: NDArray[np.float64], end: NDArray[np.float64], *, bow: bool) ->
 
 _LAYOUTS: dict[str, Callable[[nx.Graph[int]], NDArray[np.float64]]] = {
     "ring": _on_circle,
-    "path": _on_line,
+    "path": _on_arc,
     "star": _around_hub,
     "complete": _on_circle,
     "grid": _on_lattice,

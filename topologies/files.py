@@ -202,16 +202,18 @@ def _names(rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[tuple[int
         names = [str(number) for number in range(len(rows))]
     elif len(first) == len(rows):  # a corner and a name for each further row
         names = first[1:]
-        for (line, row), name in zip(rows[1:], names, strict=True):
+        for (number, row), name in zip(rows[1:], names, strict=True):
             if row[0] != name:
-                raise TopologyError(f"line {line}: the row is named {row[0]!r}, the column {name!r}")
-        rows = [(line, row[1:]) for line, row in rows[1:]]
+                raise TopologyError(f"line {number}: the row is named {row[0]!r}, the column {name!r}")
+        rows = [(number, row[1:]) for number, row in rows[1:]]
     else:
         names, rows = first, rows[1:]
     if "" in names or len(set(names)) < len(names):
         raise TopologyError(f"line {line}: the names {', '.join(names)} are not all there and different")
+    if len(names) != len(rows):
+        raise TopologyError(f"line {line}: {len(names)} names over a matrix of {len(rows)} rows")
     for line, row in rows:
-        if len(row) != len(rows) or len(names) != len(rows):
+        if len(row) != len(rows):
             raise TopologyError(
                 f"line {line}: {len(row)} entries in a matrix of {len(rows)} rows; it must be square"
             )

@@ -95,7 +95,7 @@ def barbell(nodes: int, clique: object = None, bridge: object = None) -> nx.Grap
     else:
         middle = nodes % 2 if bridge is None else whole("bridge", bridge, minimum=0)
         bell = (nodes - middle) // 2
-    if bell < 3 or 2 * bell + middle != nodes:
+    if bell < 3 or middle < 0 or 2 * bell + middle != nodes:
         given = {"clique": clique, "bridge": bridge}
         asked = [f"{name} {value}" for name, value in given.items() if value is not None]
         raise TopologyError(

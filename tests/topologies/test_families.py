@@ -1,0 +1,286 @@
+"""The named families: the graphs NetworkX and textbooks know, and refusals one can act on."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import topologies
+from topologies import FAMILIES, TopologyError, make
+from topologies.families import DRAWS
+
+ALL = [
+    "ring",
+    "path",
+    "star",
+    "complete",
+    "grid",
+    "torus",
+    "hypercube",
+    "balanced_tree",
+    "barbell",
+    "random_regular",
+    "erdos_renyi",
+    "watts_strogatz",
+    "barabasi_albert",
+    "random_geometric",
+    "exponential",
+]
+FIXED = [name for name in FAMILIES if not FAMILIES[name].random]
+RANDOM = [name for name in FAMILIES if FAMILIES[name].random]
+
+
+def links(graph: nx.Graph[int]) -> list[tuple[int, int]]:
+    return list(graph.edges)
+
+
+def test_every_family_of_the_list_is_there_under_its_name() -> None:
+    assert sorted(FAMILIES) == sorted(ALL)
+    assert all(name == family.name and family.summary for name, family in FAMILIES.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "parameters", "reference"),
+    [
+        ("ring", 7, {}, nx.cycle_graph(7)),
+        ("path", 2, {}, nx.path_graph(2)),
+        ("path", 9, {}, nx.path_graph(9)),
+        ("star", 6, {}, nx.star_graph(5)),
+        ("complete", 5, {}, nx.complete_graph(5)),
+        ("grid", 12, {}, nx.grid_2d_graph(3, 4)),
+        ("grid", 12, {"rows": 2}, nx.grid_2d_graph(2, 6)),
+        ("grid", 12, {"columns": 3}, nx.grid_2d_graph(4, 3)),
+        ("grid", 7, {"rows": 1}, nx.path_graph(7)),
+        ("torus", 12, {}, nx.grid_2d_graph(3, 4, periodic=True)),
+        ("torus", 24, {"rows": 3, "columns": 8}, nx.grid_2d_graph(3, 8, periodic=True)),
+        ("hypercube", 2, {}, nx.hypercube_graph(1)),
+        ("hypercube", 16, {}, nx.hypercube_graph(4)),
+        ("balanced_tree", 15, {}, nx.balanced_tree(2, 3)),
+        ("balanced_tree", 13, {"branching": 3}, nx.balanced_tree(3, 2)),
+        ("balanced_tree", 4, {"branching": 1}, nx.path_graph(4)),
+        ("barbell", 6, {}, nx.barbell_graph(3, 0)),
+        ("barbell", 9, {}, nx.barbell_graph(4, 1)),
+        ("barbell", 12, {"bridge": 4}, nx.barbell_graph(4, 4)),
+        ("barbell", 12, {"clique": 3}, nx.barbell_graph(3, 6)),
+        ("barabasi_albert", 5, {"attachments": 4}, nx.star_graph(4)),
+        ("erdos_renyi", 6, {"probability": 1}, nx.complete_graph(6)),
+        ("watts_strogatz", 8, {"probability": 0}, nx.circulant_graph(8, [1, 2])),
+        ("random_geometric", 6, {"radius": 1.5}, nx.complete_graph(6)),
+        ("random_regular", 8, {"degree": 7}, nx.complete_graph(8)),
+        ("exponential", 7, {}, nx.complete_graph(7)),
+        ("exponential", 8, {}, nx.circulant_graph(8, [1, 2, 4])),
+        ("exponential", 12, {}, nx.circulant_graph(12, [1, 2, 4, 8])),
+    ],
+)
+def test_a_family_is_the_graph_that_networkx_knows(name, nodes, parameters, reference) -> None:
+    graph = make(name, nodes, **parameters)
+    assert nx.is_isomorphic(graph, reference)
+    assert graph.graph["family"] == name
+    assert set(graph.graph["parameters"]) == set(FAMILIES[name].parameters)
+
+
+def test_a_lattice_is_numbered_row_by_row_and_says_its_sides() -> None:
+    grid = make("grid", 6)
+    assert links(grid) == [(0, 1), (0, 3), (1, 2), (1, 4), (2, 5), (3, 4), (4, 5)]
+    assert grid.graph["parameters"] == {"rows": 2, "columns": 3}
+
+
+def test_hypercube_links_differ_in_one_binary_digit() -> None:
+    assert all((u ^ v).bit_count() == 1 for u, v in make("hypercube", 32).edges)
+
+
+@pytest.mark.parametrize("name", ALL)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_every_graph_is_connected_simple_in_order_and_the_same_again(name: str, data: st.DataObject) -> None:
+    if name == "hypercube":
+        nodes = 2 ** data.draw(st.integers(1, 6))
+    elif name == "balanced_tree":
+        nodes = 2 ** data.draw(st.integers(2, 6)) - 1
+    elif name in ("grid", "torus"):
+        nodes = data.draw(st.integers(3, 8)) * data.draw(st.integers(3, 8))
+    elif name == "random_regular":
+        nodes = 2 * data.draw(st.integers(2, 25))
+    else:
+        nodes = data.draw(st.integers(6, 50))
+    seed = data.draw(st.integers(0, 2**40))
+    graph = make(name, nodes, seed=seed)
+    assert type(graph) is nx.Graph
+    assert list(graph) == list(range(nodes))
+    assert all(type(node) is int for node in graph)
+    assert nx.is_connected(graph)
+    assert nx.number_of_selfloops(graph) == 0
+    assert links(graph) == sorted((min(edge), max(edge)) for edge in graph.edges)
+    again = make(name, nodes, seed=seed)
+    assert nx.utils.graphs_equal(graph, again)
+    assert links(graph) == links(again)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_another_seed_gives_another_graph_and_the_global_generators_play_no_part(name: str) -> None:
+    first = make(name, 20, seed=1)
+    assert links(first) != links(make(name, 20, seed=2))
+    np.random.seed(5)  # noqa: NPY002 - the point is that it changes nothing
+    assert links(first) == links(make(name, 20, seed=1))
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_family_without_chance_does_not_look_at_the_seed(name: str) -> None:
+    nodes = 15 if name == "balanced_tree" else 16
+    assert links(make(name, nodes, seed=1)) == links(make(name, nodes, seed=2))
+
+
+@settings(max_examples=20, deadline=None)
+@given(nodes=st.integers(5, 30), degree=st.integers(2, 4), seed=st.integers(0, 1000))
+def test_random_regular_has_one_degree(nodes: int, degree: int, seed: int) -> None:
+    if nodes * degree % 2:
+        nodes += 1
+    graph = make("random_regular", nodes, degree=degree, seed=seed)
+    assert {d for _, d in graph.degree()} == {degree}
+
+
+def test_erdos_renyi_links_as_many_pairs_as_its_probability_says() -> None:
+    share = np.mean([make("erdos_renyi", 30, seed=s).number_of_edges() / 435 for s in range(40)])
+    assert share == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / (435 * 40)))
+
+
+def test_random_geometric_links_exactly_the_near_ones() -> None:
+    graph = make("random_geometric", 30, radius=0.3, seed=3)
+    place = nx.get_node_attributes(graph, "pos")
+    near = [(u, v) for u in graph for v in graph if u < v and math.dist(place[u], place[v]) <= 0.3]
+    assert links(graph) == near
+    assert all(0 <= x < 1 and 0 <= y < 1 for x, y in place.values())
+
+
+def test_a_sparse_random_graph_is_redrawn_until_connected_and_the_first_draw_can_be_had() -> None:
+    first = make("erdos_renyi", 12, probability=0.15, seed=4, allow_disconnected=True)
+    assert not nx.is_connected(first)
+    assert nx.is_connected(make("erdos_renyi", 12, probability=0.15, seed=4))
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "parameters", "message"),
+    [
+        ("rnig", 8, {}, "name: 'rnig' is not a topology (did you mean 'ring'?); one of ring, path"),
+        ("Hypercube", 8, {}, "did you mean 'hypercube'?"),
+        (3, 8, {}, "name: 3 is not a topology; one of ring"),
+        ("ring", 2, {}, "nodes: 2 is too few for a ring, which needs at least 3"),
+        ("path", 1, {}, "nodes: 1 is not a whole number of at least 2"),
+        ("ring", 8.0, {}, "nodes: 8.0 is not a whole number"),
+        ("ring", True, {}, "nodes: True is not a whole number"),
+        ("ring", "8", {}, "nodes: '8' is not a whole number"),
+        ("ring", 8, {"seed": -1}, "seed: -1 is not a whole number of at least 0"),
+        ("ring", 8, {"degree": 3}, "degree: not a parameter of ring, which takes no parameters"),
+        (
+            "random_regular",
+            8,
+            {"degre": 3},
+            "degre: not a parameter of random_regular (did you mean 'degree'?), which takes degree",
+        ),
+        (
+            "grid",
+            13,
+            {},
+            "nodes: 13 makes no grid with both sides at least 2; the nearest that do are 12 and 14",
+        ),
+        ("grid", 13, {}, "or set rows: 1 for a single line"),
+        ("grid", 2, {}, "the nearest that does is 4"),
+        ("grid", 12, {"rows": 5}, "nodes: 12 makes no grid with rows 5; rows * columns = nodes"),
+        ("grid", 12, {"columns": 50}, "nodes: 12 makes no grid with columns 50"),
+        ("grid", 12, {"rows": 3, "columns": 3}, "nodes: 12 makes no grid with rows 3 and columns 3"),
+        (
+            "torus",
+            10,
+            {},
+            "nodes: 10 makes no torus with both sides at least 3; the nearest that do are 9 and 12",
+        ),
+        ("torus", 12, {"rows": 2}, "rows: 2 is not a whole number of at least 3"),
+        ("torus", 12, {"rows": 6}, "nodes: 12 makes no torus with rows 6"),
+        ("hypercube", 12, {}, "nodes: 12 is not a power of two, so makes no hypercube; 8 and 16 do"),
+        ("balanced_tree", 16, {}, "nodes: 16 makes no balanced tree with branching 2; 15 and 31 do"),
+        ("balanced_tree", 2, {}, "nodes: 2 makes no balanced tree with branching 2; 3 does"),
+        ("balanced_tree", 7, {"branching": 0}, "branching: 0 is not a whole number of at least 1"),
+        ("barbell", 5, {}, "nodes: 5 is too few for a barbell, which needs at least 6"),
+        (
+            "barbell",
+            10,
+            {"bridge": 3},
+            "nodes: 10 makes no barbell with bridge 3; 2 * clique + bridge = nodes",
+        ),
+        ("barbell", 10, {"clique": 6}, "nodes: 10 makes no barbell with clique 6"),
+        ("barbell", 10, {"clique": 3, "bridge": 1}, "nodes: 10 makes no barbell with clique 3 and bridge 1"),
+        ("random_regular", 7, {}, "degree: 3 times 7 nodes is odd, so no such graph exists; degree 2 or 4"),
+        ("random_regular", 4, {"degree": 4}, "degree: 4 is not below the number of nodes, 4"),
+        ("erdos_renyi", 7, {"probability": 1.5}, "probability: 1.5 is not a number from 0 to 1"),
+        ("erdos_renyi", 7, {"probability": math.nan}, "probability: nan is not a number from 0 to 1"),
+        (
+            "watts_strogatz",
+            7,
+            {"neighbours": 3},
+            "neighbours: 3 is not an even number below the number of nodes, 7",
+        ),
+        ("watts_strogatz", 4, {}, "neighbours: 4 is not an even number below the number of nodes, 4"),
+        ("watts_strogatz", 7, {"probability": "often"}, "probability: 'often' is not a number from 0 to 1"),
+        ("barabasi_albert", 3, {"attachments": 3}, "attachments: 3 is not below the number of nodes, 3"),
+        ("random_geometric", 7, {"radius": 0}, "radius: 0 is not a finite number above 0"),
+        ("random_geometric", 7, {"radius": math.inf}, "radius: inf is not a finite number above 0"),
+        (
+            "erdos_renyi",
+            16,
+            {"probability": 0.0},
+            f"erdos_renyi: none of {DRAWS} graphs with 16 nodes and probability 0.0 was connected",
+        ),
+        (
+            "random_regular",
+            8,
+            {"degree": 1},
+            f"random_regular: none of {DRAWS} graphs with 8 nodes and degree 1",
+        ),
+        ("random_geometric", 40, {"radius": 0.01}, "random_geometric: none of"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_one_line_that_helps(name, nodes, parameters, message) -> None:
+    with pytest.raises(TopologyError) as caught:
+        make(name, nodes, **parameters)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_from_numpy_are_numbers() -> None:
+    graph = make("random_geometric", np.int64(9), seed=np.uint32(1), radius=np.float32(0.9))
+    assert all(type(node) is int for node in graph)
+
+
+def test_everything_works_the_same_where_scipy_and_pandas_are_not_installed() -> None:
+    script = """
+import sys
+if sys.argv[1] == "without":
+    sys.modules.update({name: None for name in ("scipy", "pandas", "lxml")})
+import topologies
+from topologies.drawing import layout
+from topologies.schedules import one_peer_exponential
+next(one_peer_exponential(8))
+for name, family in topologies.FAMILIES.items():
+    graph = topologies.make(name, 15 if name == "balanced_tree" else 16, seed=3)
+    print(name, list(graph.edges), topologies.spectrum.summary(graph))
+    topologies.spectrum.metropolis_weights(graph)
+    layout(graph)
+"""
+    with_scipy, without = (
+        subprocess.run([sys.executable, "-c", script, how], capture_output=True, text=True, check=True).stdout
+        for how in ("with", "without")
+    )
+    assert with_scipy == without
+    assert len(without.splitlines()) == len(FAMILIES)
+
+
+def test_the_package_exports_what_it_promises() -> None:
+    assert set(topologies.__all__) >= {"FAMILIES", "TopologyError", "make", "read", "spectrum"}
+    assert issubclass(TopologyError, ValueError)
