@@ -105,7 +105,10 @@ class LinkDown:
 
 
 class ScheduledFault:
-    """A fault with its times. At equal times faults act before messages, whatever was scheduled first."""
+    """A fault with its times. At equal times faults act before messages, whatever was scheduled first.
+
+    What is due already, such as a link that is down from 0 s, is done at once.
+    """
 
     def __init__(self, settings: LinkFault, fault: LinkDown, timeline: Timeline) -> None:
         self.fault = fault
@@ -116,6 +119,9 @@ class ScheduledFault:
         self._steps = steps
         self._done = 0
         self._pending: Occurrence | None = None
+        while self._done < len(steps) and steps[self._done][0] <= timeline.now:
+            steps[self._done][1]()
+            self._done += 1
         self._schedule()
 
     def _schedule(self) -> None:

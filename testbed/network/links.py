@@ -175,6 +175,14 @@ class Links:
         except KeyError:
             raise ValueError(f"there is no link from node {source!r} to node {destination!r}") from None
 
+    def packet(self, direction: Direction, kind: str, payload: Any, size: int) -> Message:
+        """A new packet for a direction, first sent now, with the next serial number."""
+        serial = self.serial
+        self.serial = serial + 1
+        return Message(
+            direction.source, direction.destination, kind, payload, size, self.timeline.now, serial
+        )
+
     def arriving_at(self, node: int) -> list[Direction]:
         """The directions that end at `node`. Raises ValueError if there is no such node."""
         if node not in self._directions:

@@ -1,5 +1,6 @@
 """The simulated network as its users see it."""
 
+from operator import index
 from typing import Any, Literal
 
 import networkx as nx
@@ -65,8 +66,10 @@ class Network:
         """Send `payload`, which counts as `size` bytes, from one node to a neighbour over the transport.
 
         The payload is carried by reference. Raises ValueError if the nodes are not neighbours or `size` is
-        negative.
+        negative, TypeError if `size` is not an integer.
         """
+        if type(size) is not int:
+            size = index(size)
         if size < 0:
             raise ValueError(f"size {size!r} must not be negative")
         return self._transport.send(source, destination, payload, size, kind)

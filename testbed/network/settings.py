@@ -8,7 +8,14 @@ from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import networkx as nx
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from testbed.settings import Settings
 from testbed.units import BytesPerSecond, Seconds
@@ -132,8 +139,8 @@ class NetworkSettings(Settings):
             seen[ends] = name
             try:
                 self._merged(name)
-            except ValueError as error:
-                reason = str(error).splitlines()[2].strip().removeprefix("Value error, ").split(" [type=")[0]
+            except ValidationError as error:
+                reason = error.errors()[0]["msg"].removeprefix("Value error, ")
                 raise ValueError(f"links {name!r}: {reason}") from None
         return self
 

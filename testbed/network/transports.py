@@ -50,8 +50,7 @@ class Datagram:
     def send(self, source: int, destination: int, payload: Any, size: int, kind: str) -> Message:
         links = self._links
         direction = links.direction(source, destination)
-        message = Message(source, destination, kind, payload, size, links.timeline.now, links.serial)
-        links.serial += 1
+        message = links.packet(direction, kind, payload, size)
         direction.carry(message)
         return message
 
@@ -96,30 +95,40 @@ class _Outstanding:
 class _Connection:
     """The sender's and the receiver's half of one direction, which only share what packets told them."""
 
-    __slots__ = ("back", "direction", "floor", "next_sequence", "outstanding", "seen")
+    __slots__ = ("_lowest", "back", "direction", "floor", "next_sequence", "outstanding", "seen")
 
     def __init__(self, direction: Direction, back: Direction) -> None:
         self.direction = direction
         self.back = back
         self.next_sequence = 0
         self.outstanding: dict[int, _Outstanding] = {}
+        self._lowest = 0
         # Receiver: everything below the floor is old, above it only what was seen.
         self.floor = 0
         self.seen: set[int] = set()
 
+    def lowest(self) -> int:
+        """The lowest sequence number that the sender may still send."""
+        while self._lowest < self.next_sequence and self._lowest not in self.outstanding:
+            self._lowest += 1
+        return self._lowest
+
+    def restart(self, next_sequence: int) -> None:
+        """Forget everything before `next_sequence`, on both sides."""
+        self.outstanding.clear()
+        self.seen.clear()
+        self.next_sequence = self._lowest = self.floor = next_sequence
+
     def accept(self, header: Segment) -> bool:
         """Whether the receiver sees this sequence number for the first time."""
         seen = self.seen
-        while self.floor < header.floor:
+        new = header.sequence >= max(self.floor, header.floor) and header.sequence not in seen
+        if new:
+            seen.add(header.sequence)
+        while self.floor < header.floor or self.floor in seen:
             seen.discard(self.floor)
             self.floor += 1
-        if header.sequence < self.floor or header.sequence in seen:
-            return False
-        seen.add(header.sequence)
-        while self.floor in seen:
-            seen.remove(self.floor)
-            self.floor += 1
-        return True
+        return new
 
 
 class Reliable:
@@ -154,22 +163,14 @@ class Reliable:
             raise ValueError(f"there is no link from node {source!r} to node {destination!r}")
         sequence = connection.next_sequence
         connection.next_sequence += 1
-        message = self._packet(source, destination, kind, payload, size, self._links.timeline.now)
+        message = self._links.packet(connection.direction, kind, payload, size)
         waiting = connection.outstanding[sequence] = _Outstanding(message)
         self._transmit(connection, sequence, waiting)
         return message
 
-    def _packet(
-        self, source: int, destination: int, kind: str, payload: Any, size: int, sent_at: float
-    ) -> Message:
-        links = self._links
-        message = Message(source, destination, kind, payload, size, sent_at, links.serial)
-        links.serial += 1
-        return message
-
     def _transmit(self, connection: _Connection, sequence: int, waiting: _Outstanding) -> None:
         message = waiting.message
-        message.header = Segment(sequence, next(iter(connection.outstanding)))
+        message.header = Segment(sequence, connection.lowest())
         wait = self._first_timeout(connection, message.size) * 2.0**waiting.attempts
         connection.direction.carry(message)
         waiting.timer = self._clock.schedule(wait, partial(self._expire, connection, sequence))
@@ -192,9 +193,8 @@ class Reliable:
                 self._links.trace.packet(self._clock.now, "undeliverable", old)
             return
         waiting.attempts += 1
-        waiting.message = self._packet(
-            old.source, old.destination, old.kind, old.payload, old.size, old.sent_at
-        )
+        waiting.message = self._links.packet(connection.direction, old.kind, old.payload, old.size)
+        waiting.message.sent_at = old.sent_at
         ledger.retransmitted += 1
         self._transmit(connection, sequence, waiting)
 
@@ -207,13 +207,8 @@ class Reliable:
                 waiting.timer.cancel()
             return
         connection = self._connections[message.source, message.destination]
-        acknowledgement = self._packet(
-            message.destination,
-            message.source,
-            "acknowledgement",
-            None,
-            self._acknowledgement_size,
-            self._links.timeline.now,
+        acknowledgement = self._links.packet(
+            connection.back, "acknowledgement", None, self._acknowledgement_size
         )
         acknowledgement.header = Acknowledgement(header.sequence)
         connection.back.carry(acknowledgement)
@@ -235,9 +230,7 @@ class Reliable:
             for waiting in connection.outstanding.values():
                 if waiting.timer is not None:
                     waiting.timer.cancel()
-            connection.outstanding.clear()
-            connection.floor = connection.next_sequence
-            connection.seen.clear()
+            connection.restart(connection.next_sequence)
 
     def state_dict(self) -> Any:
         return [
@@ -247,7 +240,7 @@ class Reliable:
         ]
 
     def load_state_dict(self, state: Any) -> None:
+        self.forget()
         numbers = {(source, destination): number for source, destination, number in state}
         for key, connection in self._connections.items():
-            connection.next_sequence = numbers.get(key, 0)
-        self.forget()
+            connection.restart(numbers.get(key, 0))
