@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +32,11 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 INTERRUPTED = 130
+
+# Click's class for bad a command line; newer versions of typer carry their own copy of Click.
+_USAGE_ERRORS: type[typer.BadParameter] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
 
 StudyName = Annotated[
     str, typer.Argument(metavar="STUDY", help="A study file, or the name of a built-in study.")
@@ -74,7 +80,7 @@ def run(
 @app.command()
 def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False) -> None:
     """Check a study, with every trial of its grid, without running it."""
-    from studies.spec import load
+    from studies.loading import load
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     out.print(f"{loaded.name}: {_described(loaded)}; nothing is wrong with it")
@@ -110,7 +116,7 @@ def train(
 
 @app.command(name="topologies")
 def show_topologies(
-    nodes: Annotated[int, typer.Option("--nodes", min=1, help="Nodes of each graph.")] = 16,
+    nodes: Annotated[int, typer.Option("--nodes", min=2, help="Nodes of each graph.")] = 16,
     names: Annotated[str | None, typer.Option("--names", help="Only these, separated by commas.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random families.")] = 0,
     draw: Annotated[
@@ -132,29 +138,33 @@ def show_topologies(
 @app.command(name="studies")
 def list_studies() -> None:
     """List the built-in studies."""
-    from studies.spec import builtin_names, load
+    from studies.loading import builtin_names, load
 
     for name in builtin_names():
         study = load(name)
         out.print(f"[bold]{name}[/]  {study.question} ({_described(study)})")
 
 
-def main() -> None:
-    """The console script."""
-    signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's stop is as clean as Ctrl-C
-    usage_error = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script. Ends with SystemExit: 0 well, 1 failed trials, 2 bad input, 130 stopped.
+
+    Args:
+        arguments: instead of the command line's.
+    """
+    before = signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's stop is as clean as Ctrl-C
     try:
-        code = app(standalone_mode=False)
-    except KeyboardInterrupt:
+        code = app(args=arguments, standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
         err.print("stopped; finished trials are kept: the same command goes on where this one was")
         sys.exit(INTERRUPTED)
     except (StudyError, topologies.TopologyError) as error:
         err.print(" ".join(str(error).split()))
         sys.exit(2)
-    except usage_error as error:
-        message = getattr(error, "format_message", error.__str__)()
-        err.print(" ".join(message.split()) or "nothing to do; see testbed --help")
+    except _USAGE_ERRORS as error:
+        err.print(" ".join(error.format_message().split()) or "nothing to do; see testbed --help")
         sys.exit(2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -163,7 +173,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
-    from studies.spec import load
+    from studies.loading import load
     from studies.store import Store
 
     study = load(name, overrides=overrides or (), quick=quick)

@@ -13,7 +13,7 @@ import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -88,7 +88,7 @@ class LocalPool(Generic[TaskT]):
         self.jobs = jobs
         self.perform = perform
 
-    def run(self, tasks: Sequence[TaskT]) -> Iterator[Event]:
+    def run(self, tasks: Sequence[TaskT]) -> Generator[Event, None, None]:
         """Yields what happens until every task has finished or failed; stops all work when it is closed."""
         waiting = deque(enumerate(tasks))
         workers: list[_Worker] = []

@@ -96,8 +96,9 @@ def explain(
         reason = f"must be one of {', '.join(tags)}{nearest(context['tag'], tags)}"
         return complaint(document, keys, reason, value=context["tag"], more=more)
     reasons = list(dict.fromkeys(_reason(details, model, keys, document.data) for details in found))
-    # An error inside a collection (a list's item) may have no value of its own to show.
-    return complaint(document, keys, ", or ".join(reasons), value=found[0]["input"], more=more)
+    whole = kind == "value_error" and isinstance(found[0]["input"], dict)  # about several keys of a mapping
+    value = _NO_VALUE if whole else found[0]["input"]
+    return complaint(document, keys, ", or ".join(reasons), value=value, more=more)
 
 
 def _reason(details: ErrorDetails, model: type[BaseModel], keys: Keys, data: Any) -> str:
@@ -133,8 +134,7 @@ def _metadata(annotation: Any) -> list[Any]:
     found: list[Any] = []
     parts = list(annotation.metadata) if isinstance(annotation, FieldInfo) else []
     inner = annotation.annotation if isinstance(annotation, FieldInfo) else annotation
-    if typing.get_origin(inner) is typing.Annotated:
-        parts.extend(inner.__metadata__)
+    parts.extend(getattr(inner, "__metadata__", ()))
     for part in parts:
         found.extend(part if isinstance(part, annotated_types.GroupedMetadata) else [part])
     for argument in typing.get_args(inner):

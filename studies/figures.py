@@ -16,14 +16,11 @@ mpl.use("Agg")  # figures go to files; a study also runs where there is no scree
 
 import matplotlib.pyplot as plt
 import seaborn as sns
-from matplotlib.ticker import MaxNLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from studies.bands import aligned, statistics
 from studies.columns import title
-
-POINTS = 200
-"""Points of a curve whose seeds were not recorded at the same places, or at too many."""
-
-BOOTSTRAPS = 500
 
 PANEL = "panel"
 """The column that joins the varied parameters which share the panels."""
@@ -112,9 +109,10 @@ def draw(results: Results, folder: Path) -> list[Path]:
     return drawn
 
 
-_FIXED = {
+_FIXED: Any = {
     "svg.hashsalt": "testbed",
     "svg.fonttype": "none",
+    "grid.color": "0.9",
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
@@ -183,7 +181,7 @@ def _roles(table: pd.DataFrame, varied: Sequence[str]) -> tuple[pd.DataFrame, _R
         col = seen[2] if len(seen) == 3 else PANEL
         if col == PANEL:
             parts = [table[path].map(lambda value, path=path: f"{path} = {value}") for path in seen[2:]]
-            table[PANEL] = parts[0].str.cat(parts[1:], sep=", ")
+            table[PANEL] = parts[0].str.cat(pd.concat(parts[1:], axis=1), sep=", ")
             order[PANEL] = list(dict.fromkeys(table[PANEL]))
     hue, style = (*seen[:2], None, None)[:2]
     return table, _Roles(hue, style, col, order, numeric)
@@ -195,7 +193,7 @@ def _text(value: object) -> str:
 
 def _curve(table: pd.DataFrame, plan: Curve, roles: _Roles) -> sns.FacetGrid:
     groups = [column for column in (roles.hue, roles.style, roles.col) if column]
-    table = _aligned(table, plan.x, plan.y, groups, log=plan.log)
+    table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
     grid = sns.relplot(
         data=table,
@@ -210,7 +208,7 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: _Roles) -> sns.FacetGrid:
         col=roles.col,
         col_order=roles.levels(roles.col) or None,
         col_wrap=3 if len(roles.levels(roles.col)) > 3 else None,
-        **_statistics(table, log=plan.log),
+        **statistics(table, log=plan.log),
         err_kws={"alpha": 0.15, "linewidth": 0},
         height=4.2,
         aspect=1.45,
@@ -220,49 +218,21 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: _Roles) -> sns.FacetGrid:
     grid.set_axis_labels(title(plan.x), title(plan.y))
     for axes in grid.axes.flat:
         if plan.log:
-            axes.set_yscale("log")
+            _logarithmic(axes)
         if plan.x == "update":
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        elif table[plan.x].max() >= 10_000:
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 20k, 3M
     return grid
 
 
-def _statistics(table: pd.DataFrame, *, log: bool) -> dict[str, Any]:
-    """Mean and interval over the seeds; of the logarithms on a logarithmic axis, where a mean is geometric.
-
-    Seaborn's own bootstrap takes seconds a figure, and may cross zero on a logarithmic axis.
-    """
-    there, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
-
-    def mean(values: Any) -> float:
-        return float(back(np.mean(there(values))))
-
-    def interval(values: Any) -> tuple[float, float]:
-        sample = there(np.asarray(values, dtype=float))
-        drawn = np.random.default_rng(0).integers(len(sample), size=(BOOTSTRAPS, len(sample)))
-        low, high = np.percentile(sample[drawn].mean(axis=1), [2.5, 97.5])
-        return float(back(low)), float(back(high))
-
-    return {"estimator": mean, "errorbar": interval if table["seed"].nunique() > 1 else None}
-
-
-def _aligned(table: pd.DataFrame, x: str, y: str, groups: list[str], *, log: bool) -> pd.DataFrame:
-    """Brings the seeds of each line to the same places on the x axis, so that a band can be drawn."""
-    parts = []
-    for _, line in table.groupby(groups, sort=False) if groups else [((), table)]:
-        seeds = [one.sort_values(x) for _, one in line.groupby("seed")]
-        places = [one[x].to_numpy() for one in seeds]
-        same = all(len(place) == len(places[0]) and np.array_equal(place, places[0]) for place in places)
-        if same and len(places[0]) <= 2 * POINTS:
-            parts.append(line)
-            continue
-        low, high = max(place[0] for place in places), min(place[-1] for place in places)
-        at = np.linspace(low, max(low, high), POINTS)
-        for one, place in zip(seeds, places, strict=True):
-            values = one[y].to_numpy()
-            drawn = np.exp(np.interp(at, place, np.log(values))) if log else np.interp(at, place, values)
-            constants = {column: one[column].iloc[0] for column in [*groups, "seed"]}
-            parts.append(pd.DataFrame({x: at, y: drawn, **constants}))
-    return pd.concat(parts, ignore_index=True)
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if high / low < 50:  # powers of ten alone would leave the axis nearly bare
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high / low < 20 else (1, 3)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
@@ -284,7 +254,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
         col_order=roles.levels(roles.col) or None,
         col_wrap=3 if len(roles.levels(roles.col)) > 3 else None,
         dodge=dodge,
-        **_statistics(table, log=plan.log),
+        **statistics(table, log=plan.log),
         linestyle="-" if x in roles.numeric else "none",
         linewidth=1.2,
         markersize=7,
@@ -296,7 +266,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
     grid.set_axis_labels(title(str(x)), title(plan.y))
     for axes in grid.axes.flat:
         if plan.log:
-            axes.set_yscale("log")
+            _logarithmic(axes)
         if max(map(len, roles.levels(x))) * len(roles.levels(x)) > 60:
             axes.tick_params(axis="x", labelrotation=25)
             for tick in axes.get_xticklabels():

@@ -1,12 +1,11 @@
-"""Study files: from YAML to a list of trials, each of them checked before anything runs."""
+"""From what a study file says to a list of trials, each of them checked before anything runs."""
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, ValidationError
 import topologies
 from studies import grid
 from studies.columns import label
-from studies.document import Document, Keys, StudyError, parse, parse_assignment, read_text, split
+from studies.document import Document, Keys
 from studies.explain import complaint, explain, nearest
 from studies.hashing import digest
 from studies.topology import OWN_KEYS, TopologySettings
@@ -133,60 +132,6 @@ class Study:
     trials: tuple[TrialSpec, ...]
 
 
-def builtin_names() -> list[str]:
-    """The studies that come with the package."""
-    files = resources.files("studies").iterdir()
-    return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
-
-
-def find(name: str) -> Path:
-    """The file of a study: a path, or the name of a built-in study.
-
-    Raises:
-        StudyError: there is neither.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    names = builtin_names()
-    if name in names:
-        return Path(str(resources.files("studies") / f"{name}.yaml"))
-    if path.is_dir():
-        raise StudyError(f"{name}: is a folder, not a study file")
-    raise StudyError(f"{name}: no such study file{nearest(name, names)} (built in: {', '.join(names)})")
-
-
-def load(name: str, *, overrides: Sequence[str] = (), quick: bool = False) -> Study:
-    """Reads a study and checks all of it, its graphs included.
-
-    Args:
-        name: a file, or the name of a built-in study.
-        overrides: ``a.b=value`` each, put on top of everything else.
-        quick: puts the study's ``quick:`` block on top first.
-
-    Raises:
-        StudyError: anything is wrong; one line.
-    """
-    path = find(name)
-    document = parse(
-        read_text(path, what="study"), str(name if path.name != f"{name}.yaml" else path.name), path.parent
-    )
-    changes: list[tuple[str, Any, dict[Keys, str]]] = []
-    if quick:
-        block = document.data.get("quick")
-        if not isinstance(block, dict) or not block:
-            raise StudyError(
-                f"{document.source}: --quick needs a `quick:` block in the study, and there is none"
-            )
-        changes += [(key, block[key], document.sub_places(("quick", key))) for key in block]
-    for text in overrides:
-        key, value = parse_assignment(text)
-        changes.append((key, value, {(): f"--set {key}"}))
-    for key, value, places in changes:
-        _change(document, key, value, places)
-    return resolve(document, path.stem)
-
-
 def resolve(document: Document, name: str) -> Study:
     """Expands and checks a study that has been read.
 
@@ -212,18 +157,6 @@ def resolve(document: Document, name: str) -> Study:
             raise complaint(document, ("vary",), reason)
         seen[trial.hash] = trial
     return Study(name, header.question, workload, tuple(header.vary), trials)
-
-
-def _change(document: Document, key: str, value: Any, places: Mapping[Keys, str]) -> None:
-    """Puts a value of the quick form or the command line on top, unless the grid would hide it."""
-    path = split(key, places[()])
-    vary = document.data.get("vary")
-    for varied in vary if isinstance(vary, dict) and path[0] != "vary" else ():
-        if path[: len(varied.split("."))] == split(varied, places[()]):
-            raise StudyError(
-                f"{places[()]}: {key}: the study varies {varied}; set vary.{varied} to a list instead"
-            )
-    document.put(path, value, places)
 
 
 def _trials(document: Document, header: Header, workload: str) -> Iterator[TrialSpec]:
@@ -297,8 +230,10 @@ def _check_graph(
     try:
         graph = topology.graph(settings.agents, seed)
     except ValueError as error:
-        keys: Keys = ("topology",) if topology.nodes is None else ("topology", "nodes")
-        raise complaint(document, keys, str(error)) from error
+        field, _, rest = str(error).partition(": ")
+        named = field in OWN_KEYS or field in topology.parameters
+        keys: Keys = ("topology", field) if named else ("topology",)
+        raise complaint(document, keys, rest if named else str(error)) from error
     network = settings.network
     try:
         network.check(graph)

@@ -21,7 +21,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +99,12 @@ class Store:
             for trial in done
         ]
         table = _uniform(pd.DataFrame(rows), study)
-        writers = {
-            "summary.parquet": table.to_parquet,
-            "summary.csv": partial(table.to_csv, float_format="%.12g"),
-        }
-        for name, write in writers.items():
+        for name in ("summary.parquet", "summary.csv"):
             beside = self.folder / f".{name}.{os.getpid()}"
-            write(beside, index=False)
+            if name.endswith(".csv"):
+                table.to_csv(beside, index=False, float_format="%.12g")
+            else:
+                table.to_parquet(beside, index=False)
             beside.replace(self.folder / name)
         return table
 

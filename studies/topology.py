@@ -82,4 +82,4 @@ class TopologySettings(Settings):
 
 def _wrong_size(agents: int, nodes: int) -> str:
     more = "more agents than nodes" if agents > nodes else "more nodes than agents"
-    return f"{more}: {agents} agents, {nodes} nodes; each node is one agent"
+    return f"nodes: {more}: {agents} agents, {nodes} nodes; each node is one agent"

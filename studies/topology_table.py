@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -12,7 +13,7 @@ from rich.table import Table
 import topologies
 from topologies import drawing
 
-HEADINGS = ("topology", "links", "degree", "diameter", "connectivity", "w2", "best penalty", "factor")
+HEADINGS = ("topology", "links", "degree", "diameter", "λ2", "w2", "penalty", "factor")
 
 
 def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -> None:
@@ -27,9 +28,16 @@ def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -
     Raises:
         topologies.TopologyError: a name is unknown.
     """
-    table = Table(*HEADINGS, title=f"{nodes} nodes", caption=_CAPTION)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = Table(
+        title=f"{nodes} nodes",
+        caption=_CAPTION,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading == HEADINGS[0] else "right", no_wrap=True)
     reasons = []
     for name in names or topologies.FAMILIES:
         try:
@@ -57,10 +65,9 @@ def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -
         console.print(f"none of this size: {reason}")
 
 
-_CAPTION = (
-    "connectivity: second smallest Laplacian eigenvalue. w2: second largest eigenvalue of the random walk.\n"
-    "best penalty, factor: of ordinary ADMM on a mean, and by what its error then shrinks per round."
-)
+_CAPTION = """λ2: second smallest Laplacian eigenvalue (algebraic connectivity).
+w2: second largest eigenvalue of the random walk's matrix.
+penalty: ordinary ADMM's best on a mean; factor: by what its error then shrinks per round."""
 
 
 def draw(name: str, nodes: int, seed: int, path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Lines with a band over the seeds: where they are drawn, and how wide the band is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+POINTS = 200
+"""Points of a curve whose seeds were not recorded at the same places, or at too many."""
+
+BOOTSTRAPS = 500
+
+
+def statistics(table: pd.DataFrame, *, log: bool) -> dict[str, Any]:
+    """Mean and interval over the seeds; of the logarithms on a logarithmic axis, where a mean is geometric.
+
+    Seaborn's own bootstrap takes seconds a figure, and may cross zero on a logarithmic axis.
+    """
+    there, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+
+    def mean(values: Any) -> float:
+        return float(back(np.mean(there(values))))
+
+    def interval(values: Any) -> tuple[float, float]:
+        sample = there(np.asarray(values, dtype=float))
+        drawn = np.random.default_rng(0).integers(len(sample), size=(BOOTSTRAPS, len(sample)))
+        low, high = np.percentile(sample[drawn].mean(axis=1), [2.5, 97.5])
+        return float(back(low)), float(back(high))
+
+    return {"estimator": mean, "errorbar": interval if table["seed"].nunique() > 1 else None}
+
+
+def aligned(table: pd.DataFrame, x: str, y: str, groups: list[str], *, log: bool) -> pd.DataFrame:
+    """Brings the seeds of each line to the same places on the x axis, so that a band can be drawn."""
+    parts = []
+    for _, line in table.groupby(groups, sort=False) if groups else [((), table)]:
+        seeds = [one.sort_values(x) for _, one in line.groupby("seed")]
+        places = [one[x].to_numpy() for one in seeds]
+        same = all(len(place) == len(places[0]) and np.array_equal(place, places[0]) for place in places)
+        if same and len(places[0]) <= 2 * POINTS:
+            parts.append(line)
+            continue
+        low, high = max(place[0] for place in places), min(place[-1] for place in places)
+        at = np.linspace(low, max(low, high), POINTS)
+        for one, place in zip(seeds, places, strict=True):
+            values = one[y].to_numpy()
+            drawn = np.exp(np.interp(at, place, np.log(values))) if log else np.interp(at, place, values)
+            constants = {column: one[column].iloc[0] for column in [*groups, "seed"]}
+            parts.append(pd.DataFrame({x: at, y: drawn, **constants}))
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,78 @@
+"""Finds a study, reads it, and puts its quick form and the command line's settings on top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from studies.document import Document, Keys, StudyError, parse, parse_assignment, read_text, split
+from studies.explain import nearest
+from studies.spec import Study, resolve
+
+
+def builtin_names() -> list[str]:
+    """The studies that come with the package."""
+    files = resources.files("studies").iterdir()
+    return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
+
+
+def find(name: str) -> Path:
+    """The file of a study: a path, or the name of a built-in study.
+
+    Raises:
+        StudyError: there is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    names = builtin_names()
+    if name in names:
+        return Path(str(resources.files("studies") / f"{name}.yaml"))
+    if path.is_dir():
+        raise StudyError(f"{name}: is a folder, not a study file")
+    raise StudyError(f"{name}: no such study file{nearest(name, names)} (built in: {', '.join(names)})")
+
+
+def load(name: str, *, overrides: Sequence[str] = (), quick: bool = False) -> Study:
+    """Reads a study and checks all of it, its graphs included.
+
+    Args:
+        name: a file, or the name of a built-in study.
+        overrides: ``a.b=value`` each, put on top of everything else.
+        quick: puts the study's ``quick:`` block on top first.
+
+    Raises:
+        StudyError: anything is wrong; one line.
+    """
+    path = find(name)
+    document = parse(
+        read_text(path, what="study"), str(name if path.name != f"{name}.yaml" else path.name), path.parent
+    )
+    changes: list[tuple[str, Any, dict[Keys, str]]] = []
+    if quick:
+        block = document.data.get("quick")
+        if not isinstance(block, dict) or not block:
+            raise StudyError(
+                f"{document.source}: --quick needs a `quick:` block in the study, and there is none"
+            )
+        changes += [(key, block[key], document.sub_places(("quick", key))) for key in block]
+    for text in overrides:
+        key, value = parse_assignment(text)
+        changes.append((key, value, {(): "--set"}))
+    for key, value, places in changes:
+        _change(document, key, value, places)
+    return resolve(document, path.stem)
+
+
+def _change(document: Document, key: str, value: Any, places: Mapping[Keys, str]) -> None:
+    """Puts a value of the quick form or the command line on top, unless the grid would hide it."""
+    path = split(key, places[()])
+    vary = document.data.get("vary")
+    for varied in vary if isinstance(vary, dict) and path[0] != "vary" else ():
+        if path[: len(varied.split("."))] == split(varied, places[()]):
+            raise StudyError(
+                f"{places[()]}: {key}: the study varies {varied}; set vary.{varied} to a list instead"
+            )
+    document.put(path, value, places)
