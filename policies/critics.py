@@ -1,5 +1,7 @@
 """Private value networks, one per agent, fitted together because they stack."""
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -86,7 +88,7 @@ class Critics:
             "theta": self.theta.detach().clone(),
             "mean": self.mean.clone(),
             "scale": self.scale.clone(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": copy.deepcopy(self.optimiser.state_dict()),
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
@@ -97,4 +99,4 @@ class Critics:
         with torch.no_grad():
             self.theta.copy_(theta)
         self.mean, self.scale = mean.clone(), scale.clone()
-        self.optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
+        self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))  # type: ignore[arg-type]

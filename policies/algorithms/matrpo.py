@@ -63,7 +63,7 @@ class MatrpoSettings(Settings):
     advantage_scale: Annotated[
         Literal["shared", "per_agent"],
         Field(
-            description="one standard deviation for all (the authors'; it must be communicated) or each its own"
+            description="one standard deviation for all (the authors'; it must be communicated) or one each"
         ),
     ] = "shared"
     kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
