@@ -1,6 +1,6 @@
 """What goes wrong on purpose, as handles that can be lifted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -104,34 +104,37 @@ class LinkDown:
         self._removed = state["removed"]
 
 
-class ScheduledFault:
-    """A fault with its times. At equal times faults act before messages, whatever was scheduled first.
+class FaultSchedule:
+    """Faults with their times, in one agenda: at equal times in the order of the settings.
 
-    What is due already, such as a link that is down from 0 s, is done at once.
+    At equal times faults act before messages, whatever was scheduled first. What is due already, such as a
+    link that is down from 0 s, is done at once.
     """
 
-    def __init__(self, settings: LinkFault, fault: LinkDown, timeline: Timeline) -> None:
-        self.fault = fault
+    def __init__(self, plans: Sequence[tuple[LinkFault, LinkDown]], timeline: Timeline) -> None:
+        self.faults = tuple(fault for _, fault in plans)
         self._timeline = timeline
-        steps = [(settings.down, fault.begin)]
-        if settings.up is not None:
-            steps.append((settings.up, fault.lift))
-        self._steps = steps
+        agenda: list[tuple[float, int, Callable[[], None]]] = []
+        for number, (plan, fault) in enumerate(plans):
+            agenda.append((plan.down, number, fault.begin))
+            if plan.up is not None:
+                agenda.append((plan.up, number, fault.lift))
+        self._agenda = sorted(agenda, key=lambda entry: entry[:2])
         self._done = 0
         self._pending: Occurrence | None = None
-        while self._done < len(steps) and steps[self._done][0] <= timeline.now:
-            steps[self._done][1]()
+        while self._done < len(agenda) and self._agenda[self._done][0] <= timeline.now:
+            self._agenda[self._done][2]()
             self._done += 1
         self._schedule()
 
     def _schedule(self) -> None:
         self._pending = None
-        if self._done < len(self._steps):
+        if self._done < len(self._agenda):
             self._pending = Handle(self._timeline, self._act)
-            self._timeline.schedule_first_at(self._steps[self._done][0], self._pending)
+            self._timeline.schedule_first_at(self._agenda[self._done][0], self._pending)
 
     def _act(self) -> None:
-        _, act = self._steps[self._done]
+        _, _, act = self._agenda[self._done]
         self._done += 1
         self._schedule()
         act()
@@ -143,11 +146,12 @@ class ScheduledFault:
 
     def state_dict(self) -> dict[str, Any]:
         """How far it has got, JSON-able."""
-        return {"done": self._done, **self.fault.state_dict()}
+        return {"done": self._done, "faults": [fault.state_dict() for fault in self.faults]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to what `state_dict` gave and schedule the rest; `suspend` must have been called."""
-        self.fault.load_state_dict(state)
+        for fault, saved in zip(self.faults, state["faults"], strict=True):
+            fault.load_state_dict(saved)
         self._done = state["done"]
         self._schedule()
 

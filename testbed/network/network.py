@@ -6,7 +6,7 @@ from typing import Any, Literal
 import networkx as nx
 
 from testbed.network.clock import Clock
-from testbed.network.faults import FaultReport, LinkDown, ScheduledFault, name_of
+from testbed.network.faults import FaultReport, FaultSchedule, LinkDown, name_of
 from testbed.network.ledger import Ledger
 from testbed.network.links import Links
 from testbed.network.message import Message
@@ -50,10 +50,9 @@ class Network:
             else Reliable(self._links, self.clock, settings)
         )
         self._faults: list[LinkDown] = []
-        self._scheduled = [
-            ScheduledFault(fault, self._fault(fault, name_of(fault)), self.clock.timeline)
-            for fault in settings.faults
-        ]
+        self._schedule = FaultSchedule(
+            [(plan, self._fault(plan, name_of(plan))) for plan in settings.faults], self.clock.timeline
+        )
 
     def attach(self, node: int, handler: Handler) -> None:
         """Call `handler(message)` for each message that reaches `node`; replaces an earlier handler.
@@ -134,20 +133,22 @@ class Network:
         """
         if self.ledger.in_flight or self._transport.outstanding():
             raise RuntimeError("the network has messages in flight: flush it before saving its state")
-        by_hand = self._faults[len(self._scheduled) :]
+        by_hand = self._faults[len(self._schedule.faults) :]
         for fault in by_hand:
             if fault.active:
                 raise RuntimeError(f"{fault.name}: lift it before saving the network's state")
         directions = []
         for direction in self._links:
-            rules = {name: rule.state_dict() for name, rule in direction.rules.items()}
-            directions.append([direction.source, direction.destination, rules])
+            states = {name: rule.state_dict() for name, rule in direction.rules.items()}
+            rules = {name: saved for name, saved in states.items() if saved is not None}
+            if rules:
+                directions.append([direction.source, direction.destination, rules])
         return {
             "time": self.clock.now,
             "serial": self._links.serial,
             "ledger": self.ledger.state_dict(),
             "directions": directions,
-            "faults": [fault.state_dict() for fault in self._scheduled],
+            "faults": self._schedule.state_dict(),
             "transport": self._transport.state_dict(),
         }
 
@@ -160,15 +161,14 @@ class Network:
         for direction in self._links:
             direction.empty()
         self._transport.forget()
-        for scheduled in self._scheduled:
-            scheduled.suspend()
+        self._schedule.suspend()
         self.clock.timeline.move_to(state["time"])
-        for scheduled, saved in zip(self._scheduled, state["faults"], strict=True):
-            scheduled.load_state_dict(saved)
+        self._schedule.load_state_dict(state["faults"])
         self._links.serial = state["serial"]
         self.ledger.load_state_dict(state["ledger"])
-        for source, destination, rules in state["directions"]:
-            chain = self._links.direction(source, destination).rules
-            for name, saved in rules.items():
-                chain[name].load_state_dict(saved)
+        remembered = {(source, destination): rules for source, destination, rules in state["directions"]}
+        for direction in self._links:
+            rules = remembered.get((direction.source, direction.destination), {})
+            for name, rule in direction.rules.items():
+                rule.load_state_dict(rules.get(name))
         self._transport.load_state_dict(state["transport"])

@@ -52,7 +52,7 @@ class Rule:
         return None
 
     def load_state_dict(self, state: Any) -> None:
-        """Return to what `state_dict` gave."""
+        """Return to what `state_dict` gave; None is the beginning."""
 
 
 class Down(Rule):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,8 @@ LinkChange = Literal["link_down", "link_up"]
 _RESERVED = frozenset({"sent", "delivered", "dropped", "late", "undeliverable", "link_down", "link_up"})
 
 
-@dataclass(frozen=True, slots=True)
-class PacketEvent:
-    """Something happened to one packet."""
+class PacketEvent(NamedTuple):
+    """Something happened to one packet. (A tuple, because a trace holds millions.)"""
 
     time: float
     event: PacketFate
