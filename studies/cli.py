@@ -154,9 +154,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     before = signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's stop is as clean as Ctrl-C
     try:
         code = app(args=arguments, standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        err.print("stopped; finished trials are kept: the same command goes on where this one was")
-        sys.exit(INTERRUPTED)
+    except (
+        KeyboardInterrupt,
+        typer.Abort,
+    ):  # typer itself turns it into the exit code, older ones into Abort
+        code = INTERRUPTED
     except (StudyError, topologies.TopologyError) as error:
         err.print(" ".join(str(error).split()))
         sys.exit(2)
@@ -165,6 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     finally:
         signal.signal(signal.SIGTERM, before)
+    if code == INTERRUPTED:
+        err.print("stopped; finished trials are kept: the same command goes on where this one was")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -142,6 +142,8 @@ def parse(text: str, source: str, folder: Path) -> Document:
         mark = error.problem_mark or error.context_mark
         where = source if mark is None else f"{source}:{mark.line + 1}"
         raise StudyError(f"{where}: not valid YAML: {error.problem or error.context}") from error
+    except StudyError:
+        raise
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise StudyError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
     finally:

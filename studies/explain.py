@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -112,8 +113,7 @@ def _reason(details: ErrorDetails, model: type[BaseModel], keys: Keys, data: Any
         return f"must be {_interval(_annotations(model, keys, data), context)}"
     if kind == "value_error":
         return str(context["error"])
-    message = details["msg"].removeprefix("Input should ")
-    return message if message == details["msg"] else f"must {message}"
+    return re.sub(r"^\w+ should ", "must ", details["msg"]).replace(" after validation", "")
 
 
 def _interval(annotations: Sequence[Any], context: Mapping[str, Any]) -> str:

@@ -44,6 +44,7 @@ class Final:
     name: str
     y: str
     log: bool = False
+    when: str = "at the end"
 
 
 DISAGREEMENT = (
@@ -62,8 +63,8 @@ PLANS: Mapping[str, Sequence[Curve | Final]] = {
         Curve("return_by_seconds", "training", "seconds", "return"),
         Curve("disagreement_by_update", "training", "update", "relative_disagreement", log=True),
         *DISAGREEMENT,
-        Final("final_return", "return"),
-        Final("final_disagreement", "relative_disagreement", log=True),
+        Final("final_return", "return", when="last tenth of the updates"),
+        Final("final_disagreement", "relative_disagreement", log=True, when="last update"),
     ),
 }
 """What is drawn for each workload; a figure whose numbers a study does not have is left out."""
@@ -263,7 +264,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
         height=4.2,
         aspect=1.45,
     )
-    grid.set_axis_labels(title(str(x)), title(plan.y))
+    grid.set_axis_labels(str(x), f"{title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         if plan.log:
             _logarithmic(axes)

@@ -41,7 +41,7 @@ def _counted(value: Any) -> Any:
         if value < 1:
             raise ValueError("must be a list of seeds, or how many there are: at least 1")
         return tuple(range(value))
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list | tuple) or not value:
         raise ValueError("must be a list of seeds, such as [0, 1, 2], or how many there are")
     if len(set(map(str, value))) < len(value):
         raise ValueError("has the same seed twice")
@@ -204,10 +204,9 @@ def _topology(document: Document) -> TopologySettings:
     elif isinstance(data, dict):
         _check_parameters(document, data)
     try:
-        return TopologySettings.model_validate(data)
+        return _Holder.model_validate({"topology": data}).topology
     except ValidationError as error:
-        holder = Document({"topology": document.data.get("topology")}, document.places, document.source)
-        raise explain(error, _Holder, holder) from error
+        raise explain(error, _Holder, document) from error
 
 
 class _Holder(Settings):

@@ -1,0 +1,32 @@
+"""Study files for the tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PROBLEM = """\
+workload: problem
+problem: {name: mean, agents: 4}
+consensus:
+  budget: {activations: 20}
+vary:
+  topology: [ring, star]
+  network.link.loss: [0, 0.3]
+seeds: 2
+quick:
+  seeds: 1
+  vary.topology: [ring]
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a study file; without text the one above."""
+
+    def write(text: str = PROBLEM, name: str = "study.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write

@@ -1,0 +1,47 @@
+"""Stand-ins for a trial's work, importable by the processes that the pool spawns."""
+
+import os
+import time
+from typing import Any
+
+from studies.executors import Report
+from studies.runner import Task
+from studies.store import Store
+
+
+def numbers(task: Task, report: Report) -> None:
+    """Stores a curve and a metric that depend on the trial alone, and notes in a file that it ran."""
+    trial = task.trial
+    loss = float(trial.varied.get("network.link.loss", 0.0))
+    rows = [
+        {"activations": k, "relative_disagreement": (0.9 + loss / 20) ** k, "wall_x": k} for k in range(9)
+    ]
+    report("consensus", 8, 8, {"disagreement": rows[-1]["relative_disagreement"]})
+    with (task.folder.parent / "ran.txt").open("a") as file:
+        file.write(f"{trial.hash}\n")
+    Store(task.folder).write(
+        trial, {"error": loss + trial.seed, "wall": 1.0}, {"consensus": rows}, task.versions, 1
+    )
+
+
+def numbers_but_fail_at_loss(task: Task, report: Report) -> None:
+    """As above, but lossy trials raise."""
+    if task.trial.varied["network.link.loss"]:
+        raise RuntimeError("the bridge is out")
+    numbers(task, report)
+
+
+def die_at_odd(task: int, report: Report) -> None:
+    """The process vanishes, as when the system runs out of memory."""
+    if task % 2:
+        os._exit(9)
+
+
+def environment(task: Any, report: Report) -> None:
+    """Fails with what the process sees."""
+    raise ValueError(f"threads {os.environ.get('OMP_NUM_THREADS')}")
+
+
+def sleep(task: float, report: Report) -> None:
+    """Takes its time."""
+    time.sleep(task)

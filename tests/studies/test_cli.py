@@ -1,0 +1,161 @@
+"""The command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from studies.cli import main
+
+BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
+
+
+@pytest.fixture
+def call(capsys, tmp_path, monkeypatch):
+    """Runs a command in an empty folder; returns its exit code, stdout and stderr."""
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return call
+
+
+BAD = {
+    "an unknown topology": (BASE + "topology: rng\n", "did you mean 'ring'?"),
+    "a disconnected graph": (BASE + "topology: {file: parts.edgelist}\n", "allow_disconnected"),
+    "more agents than nodes": (BASE + "topology: {name: ring, nodes: 3}\n", "more agents than nodes"),
+    "a negative delay": (BASE + "network: {link: {delay: -1}}\n", "network.link.delay = -1"),
+    "loss outside [0, 1]": (BASE + "network: {link: {loss: 1.1}}\n", "from 0 to 1"),
+    "a budget of nothing": (BASE + "consensus: {budget: {}}\n", "budget of nothing"),
+    "a wrong type": (BASE + "seeds: many\n", "seeds = 'many'"),
+    "an unknown key": (BASE + "netwrk: {}\n", "did you mean 'network'?"),
+    "a missing graph file": (BASE + "topology: {file: gone.csv}\n", "no such file"),
+    "YAML that is none": ("a: [\n", "not valid YAML"),
+}
+
+
+@pytest.mark.parametrize("command", ["run", "validate", "train"])
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(call, write, command, kind):
+    text, message = BAD[kind]
+    write("0 1\n2 3\n", "parts.edgelist")
+    code, out, err = call(command, write(text))
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "gone.yaml"], "gone.yaml: no such study file"),
+        (["run"], "Missing argument"),
+        (["run", "topologies", "--jobs", "0"], "--jobs"),
+        (["run", "topologies", "--job", "1"], "No such option: --job"),
+        (["rnu", "topologies"], "No such command 'rnu'"),
+        (["run", "topologies", "--set", "seeds"], "--set seeds: write it as a.b=value"),
+        (["train", "topologies"], "has 15 trials"),
+        (["train", "iteration-budget"], "needs a training study"),
+        (["topologies", "--names", "rng"], "did you mean 'ring'?"),
+        (["topologies", "--nodes", "4", "--draw", "a.png"], "--draw and --name belong together"),
+        (["topologies", "--nodes", "5", "--draw", "a.png", "--name", "hypercube"], "power of two"),
+    ],
+)
+def test_bad_commands_are_one_line_and_exit_code_2(call, arguments, message):
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert err.count("\n") == 1
+    assert message in err
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_the_results_may_not_go_where_a_file_is(call, write):
+    Path("taken").write_text("mine")
+    code, _, err = call("run", write(BASE), "--out", "taken")
+    assert (code, err) == (2, "--out taken: is a file, not a folder\n")
+
+
+def test_a_real_process_ends_the_same_way(write, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    script = Path(sys.executable).with_name("testbed")
+    command = [str(script), "run", str(write(BASE + "toplogy: ring\n"))]
+    done = subprocess.run(
+        command, cwd=place, capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.endswith("study.yaml:3: " + done.stderr.partition("study.yaml:3: ")[2])
+    assert "toplogy: unknown key; did you mean 'topology'?" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(place.iterdir()) == []
+
+
+def test_validate_says_what_would_run(call, write):
+    assert call("validate", write()) == (
+        0,
+        "study: problem, 8 trials (4 of topology x network.link.loss, 2 seeds); nothing is wrong with it\n",
+        "",
+    )
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_failed_trial_ends_in_exit_code_1_with_its_name(call, write, monkeypatch):
+    from studies import runner
+
+    monkeypatch.setattr(runner, "run", lambda study, *_, **__: runner.Outcome(0, 0, study.trials[:1]))
+    code, _, err = call("run", write())
+    assert code == 1
+    assert err.startswith("failed: topology=ring loss=0 seed=0: see runs/study/trials/")
+
+
+def test_the_topologies_are_listed_with_the_reason_for_those_that_cannot_be(call):
+    code, out, _ = call("topologies", "--nodes", "16", "--names", "ring,torus,balanced_tree")
+    assert code == 0
+    assert "ring" in out
+    assert "1.307" in out
+    assert "0.834" in out
+    assert "0.289" in out
+    assert "none of this size: balanced_tree: nodes: 16 makes no balanced tree" in out
+
+
+def test_a_topology_is_drawn(call):
+    code, out, _ = call(
+        "topologies", "--nodes", "8", "--names", "ring", "--draw", "a.png", "--name", "hypercube"
+    )
+    assert code == 0
+    assert out.endswith("drawn: a.png\n")
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_built_in_studies_are_listed(call):
+    code, out, _ = call("studies")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["iteration-budget", "link-loss", "topologies"]
+
+
+def test_training_prints_a_line_per_update_and_is_kept(call, write):
+    text = (
+        "workload: training\nenvironment: {name: navigation, agents: 3, episode_length: 10}\n"
+        "algorithm: {name: matrpo, hidden: [8, 8]}\nconsensus: {budget: {activations: 4}}\n"
+        "training: {updates: 2, samples: 40}\n"
+    )
+    code, out, err = call("train", write(text), "--out", "kept")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("training 1/2  return -")
+    assert lines[1].startswith("training 2/2  return -")
+    assert Path("kept/figures/return_by_steps.png").is_file()
+    code, out, _ = call("train", write(text), "--out", "kept")
+    assert code == 0
+    assert out.startswith("seed=0 was finished before")

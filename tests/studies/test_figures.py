@@ -1,0 +1,154 @@
+"""Figures from small made-up tables."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from studies import figures
+from studies.bands import POINTS, aligned, statistics
+from studies.columns import label, title
+from studies.figures import Results
+
+PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
+VALUES = (["ring", "star"], [0.0, 0.3], [1.0, 5.0], ["sequential", "poisson"])
+
+
+def results(workload, varied, seeds, question="Why?", points=4):
+    """What a study with ``varied`` of the above parameters would leave."""
+    names, generator = PATHS[:varied], np.random.default_rng(0)
+    cells = [dict(zip(names, cell, strict=True)) for cell in _product(VALUES[:varied])]
+    summary, consensus, training = [], [], []
+    for index, cell in enumerate(cells):
+        for seed in range(seeds):
+            key = {"trial": f"{index}-{seed}", **cell, "seed": seed}
+            noise = generator.normal()
+            final = {
+                "error": math.exp(noise),
+                "relative_disagreement": math.exp(noise),
+                "return": -100 + noise,
+            }
+            summary.append({**key, **final})
+            for k in range(points):
+                shared = {
+                    "relative_disagreement": math.exp(noise - k) if k else 0.0,
+                    "seconds": k * (1 + noise / 9),
+                }
+                consensus.append({**key, **shared, "update": k % 2, "activations": k, "error": math.exp(-k)})
+                training.append({**key, **shared, "update": k + 1, "steps": 1000 * k, "return": k + noise})
+    curves = {"consensus": pd.DataFrame(consensus), "training": pd.DataFrame(training)}
+    return Results(workload, question, names, pd.DataFrame(summary), curves)
+
+
+def _product(values):
+    return [()] if not values else [(*rest, v) for rest in _product(values[:-1]) for v in values[-1]]
+
+
+EXPECTED = {
+    "problem": [
+        "disagreement_by_activations",
+        "disagreement_by_seconds",
+        "error_by_activations",
+        "final_error",
+    ],
+    "update": ["disagreement_by_activations", "disagreement_by_seconds", "final_disagreement"],
+    "training": [
+        "return_by_steps",
+        "return_by_seconds",
+        "disagreement_by_update",
+        "disagreement_by_activations",
+        "disagreement_by_seconds",
+        "final_return",
+        "final_disagreement",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("workload", "varied", "seeds"), [("problem", 2, 2), ("update", 1, 1), ("training", 2, 2)]
+)
+def test_each_workload_has_its_figures_as_png_and_svg(workload, varied, seeds, tmp_path):
+    drawn = figures.draw(results(workload, varied, seeds), tmp_path)
+    assert [path.stem for path in drawn] == EXPECTED[workload]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert all(path.with_suffix(".svg").read_text().lstrip().startswith("<?xml") for path in drawn)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("varied", [0, 4])
+def test_any_number_of_varied_parameters_and_a_single_seed_can_be_drawn(varied, tmp_path):
+    drawn = figures.draw(results("update", varied, 1), tmp_path)
+    assert len(drawn) == (3 if varied else 2)  # with nothing varied there is nothing to compare at the end
+
+
+def test_labels_are_for_people_and_say_what_the_band_is(tmp_path):
+    (drawn, *_) = figures.draw(results("problem", 2, 3, question="What do lost messages cost?"), tmp_path)
+    svg = drawn.with_suffix(".svg").read_text()
+    for text in (
+        "What do lost messages cost?",
+        "mean of 3 seeds",
+        "message loss (probability)",
+        ">activations<",
+    ):
+        assert text in svg
+    assert "network.link.loss" not in svg
+
+
+def test_the_same_tables_give_the_same_svg(tmp_path):
+    one, two = (figures.draw(results("update", 1, 2), tmp_path / name)[0] for name in ("one", "two"))
+    assert one.with_suffix(".svg").read_bytes() == two.with_suffix(".svg").read_bytes()
+
+
+def test_empty_and_undefined_numbers_leave_a_figure_out(tmp_path):
+    empty = Results(
+        "training", "", (), pd.DataFrame({"trial": ["a"], "seed": [0]}), {"training": pd.DataFrame()}
+    )
+    assert figures.draw(empty, tmp_path) == []
+    undefined = results("problem", 1, 1)
+    undefined.curves["consensus"]["error"] = math.nan
+    drawn = figures.draw(undefined, tmp_path)
+    assert "error_by_activations" not in [path.stem for path in drawn]
+
+
+def test_seeds_recorded_at_different_times_meet_on_common_ones():
+    lines = pd.concat(
+        pd.DataFrame({"seconds": np.arange(5) * pace, "d": np.exp(-np.arange(5.0)), "seed": seed})
+        for seed, pace in ((0, 1.0), (1, 2.0))
+    )
+    table = aligned(lines, "seconds", "d", [], log=True)
+    places = [one["seconds"].to_numpy() for _, one in table.groupby("seed")]
+    assert len(places[0]) == POINTS
+    np.testing.assert_array_equal(places[0], places[1])
+    assert places[0][-1] == 4.0  # where the shorter one ends
+    one = table[table["seed"] == 0]
+    np.testing.assert_allclose(one["d"], np.exp(-one["seconds"]))  # exact, because straight on a log axis
+
+
+def test_the_mean_on_a_logarithmic_axis_is_geometric_and_lies_in_its_interval():
+    chosen = statistics(pd.DataFrame({"seed": [0, 1]}), log=True)
+    values = pd.Series([0.01, 1.0])
+    assert chosen["estimator"](values) == pytest.approx(0.1)
+    low, high = chosen["errorbar"](values)
+    assert 0 < low <= 0.1 <= high
+    assert statistics(pd.DataFrame({"seed": [0, 0]}), log=False)["errorbar"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("ring", "ring"),
+        (0.3, 0.3),
+        (None, "none"),
+        ({"name": "random_regular", "degree": 3}, "random_regular degree=3"),
+        ([1, None], "1, none"),
+    ],
+)
+def test_varied_values_are_shown_in_few_words(value, shown):
+    assert label(value) == shown
+
+
+def test_columns_without_a_title_show_their_last_key():
+    assert title("network.link.loss") == "message loss (probability)"
+    assert title("algorithm.values.learning_rate") == "learning rate"

@@ -1,0 +1,120 @@
+"""Studies from start to finish, also when they are interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from studies import runner
+from studies.cli import main
+from studies.loading import load
+from studies.store import Store
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    """The stand-ins under a name that spawned processes can import."""
+    monkeypatch.syspath_prepend(__file__.rpartition("/")[0])
+    import fake_trials
+
+    return fake_trials
+
+
+def run(study, store, perform, jobs=1):
+    text = StringIO()
+    outcome = runner.run(study, store, jobs=jobs, console=Console(file=text, width=200), perform=perform)
+    return outcome, text.getvalue()
+
+
+def tables(folder):
+    """Every table of a study, as bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+
+
+def test_only_what_is_missing_is_run(fakes, write, tmp_path):
+    study, store = load(str(write())), Store(tmp_path / "out")
+    short = load(str(write()), quick=True)
+    assert run(short, store, fakes.numbers)[0] == runner.Outcome(run=2, kept=0, failed=())
+    outcome, shown = run(study, store, fakes.numbers)
+    assert outcome == runner.Outcome(run=6, kept=2, failed=())
+    ran = (tmp_path / "ran.txt").read_text().split()
+    assert sorted(ran) == sorted(trial.hash for trial in study.trials)
+    assert shown.count("finished") == 6
+    assert "topology=star loss=0.3 seed=1  disagreement 0.4913" in shown
+
+
+def test_a_failed_trial_is_recorded_and_the_study_goes_on(fakes, write, tmp_path):
+    study, store = load(str(write())), Store(tmp_path / "out")
+    outcome, shown = run(study, store, fakes.numbers_but_fail_at_loss)
+    lossy = [trial for trial in study.trials if trial.varied["network.link.loss"]]
+    assert list(outcome.failed) == lossy
+    assert outcome.run == 4
+    assert "failed    topology=ring loss=0.3 seed=0  RuntimeError: the bridge is out" in shown
+    assert "in numbers_but_fail_at_loss" in store.traceback(lossy[0]).read_text()
+    assert len(store.summarise(study)) == 4
+    again, _ = run(study, store, fakes.numbers)
+    assert again == runner.Outcome(run=4, kept=4, failed=())
+
+
+def test_results_of_another_version_of_the_code_are_mentioned(fakes, write, tmp_path, monkeypatch):
+    study, store = load(str(write()), quick=True), Store(tmp_path / "out")
+    run(study, store, fakes.numbers)
+    monkeypatch.setattr(runner, "versions", lambda: {"consensus-testbed": "99"})
+    _, shown = run(study, store, fakes.numbers)
+    assert "2 of the 2 finished trials were made by another version of the code" in shown
+
+
+def test_the_same_study_twice_gives_identical_tables(write, tmp_path, capsys):
+    for name in ("one", "two"):
+        with pytest.raises(SystemExit) as ended:
+            main(["run", str(write()), "--quick", "--out", str(tmp_path / name), "--jobs", "1"])
+        assert ended.value.code == 0
+    one, two = tables(tmp_path / "one"), tables(tmp_path / "two")
+    assert len(one) == 5
+    assert one == two
+    shown = capsys.readouterr().out
+    assert str(tmp_path / "two" / "figures" / "disagreement_by_activations.png") in shown
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path):
+    text = (
+        "workload: problem\nproblem: {name: mean, agents: 8}\nconsensus: {budget: {activations: 1500}}\n"
+        "vary: {topology: [ring, star, complete]}\nseeds: 4\n"
+    )
+    path, stopped, whole = str(write(text)), tmp_path / "stopped", tmp_path / "whole"
+    command = [
+        sys.executable,
+        "-c",
+        "from studies.cli import main; main()",
+        "run",
+        path,
+        "--jobs",
+        "1",
+        "--out",
+    ]
+    with subprocess.Popen([*command, str(stopped)], stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while len(list(stopped.glob("trials/*/status.json"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.count("\n") == 1
+    assert "the same command goes on where this one was" in said
+    study = load(path)
+    done = [trial for trial in study.trials if Store(stopped).status(trial) == "finished"]
+    assert 2 <= len(done) < len(study.trials)
+    before = {trial.hash: (stopped / "trials" / trial.hash).stat().st_mtime_ns for trial in done}
+    outcome, _ = run(study, Store(stopped), runner.perform)
+    assert (outcome.kept, outcome.run) == (len(done), len(study.trials) - len(done))
+    assert before == {name: (stopped / "trials" / name).stat().st_mtime_ns for name in before}
+    run(study, Store(whole), runner.perform)
+    pd.testing.assert_frame_equal(Store(stopped).summarise(study), Store(whole).summarise(study))
+    assert tables(stopped) == tables(whole)

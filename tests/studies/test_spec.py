@@ -1,0 +1,227 @@
+"""From study files to trials, and what is said about bad ones."""
+
+import pytest
+
+from studies.document import StudyError
+from studies.loading import builtin_names, load
+from studies.spec import Study
+
+BASE = """\
+workload: problem
+problem: {name: mean, agents: 4}
+consensus:
+  budget: {activations: 20}
+"""
+
+
+def test_a_grid_has_every_combination_and_seed_in_order(write):
+    study = load(str(write()))
+    assert isinstance(study, Study)
+    assert study.varied == ("topology", "network.link.loss")
+    assert [(*trial.varied.values(), trial.seed) for trial in study.trials] == [
+        (topology, loss, seed) for topology in ("ring", "star") for loss in (0, 0.3) for seed in (0, 1)
+    ]
+    assert {trial.settings.network.link.loss for trial in study.trials} == {0.0, 0.3}
+    assert {trial.graph().number_of_edges() for trial in study.trials} == {3, 4}
+
+
+def test_the_quick_form_is_put_on_top(write):
+    study = load(str(write()), quick=True)
+    assert len(study.trials) == 2
+    assert {trial.seed for trial in study.trials} == {0}
+
+
+def test_settings_of_the_command_line_are_put_on_top_of_the_quick_form(write):
+    study = load(
+        str(write()), quick=True, overrides=["seeds=[5]", "problem.agents=6", "network.link.delay=3ms"]
+    )
+    assert {trial.seed for trial in study.trials} == {5}
+    assert all(trial.settings.agents == len(trial.graph()) == 6 for trial in study.trials)
+    assert study.trials[0].settings.network.link.delay == 0.003
+
+
+def test_a_family_s_parameters_stand_beside_its_name(write):
+    text = BASE + "topology: {name: random_regular, degree: 3, seed: 4}\n"
+    graph = load(str(write(text))).trials[0].graph()
+    assert [degree for _, degree in graph.degree] == [3, 3, 3, 3]
+
+
+def test_random_graphs_are_drawn_anew_for_each_seed_unless_the_topology_has_its_own(write):
+    text = (
+        BASE.replace("agents: 4", "agents: 12")
+        + "seeds: 3\ntopology: {name: erdos_renyi, probability: 0.4%s}\n"
+    )
+    drawn = [set(trial.graph().edges) for trial in load(str(write(text % ""))).trials]
+    fixed = [set(trial.graph().edges) for trial in load(str(write(text % ", seed: 1"))).trials]
+    assert drawn[0] != drawn[1] != drawn[2]
+    assert fixed[0] == fixed[1] == fixed[2]
+
+
+def test_a_graph_file_is_found_beside_the_study(write):
+    write("0 1\n1 2\n2 3\n", "line.edgelist")
+    trial = load(str(write(BASE + "topology: {file: line.edgelist}\n"))).trials[0]
+    assert sorted(trial.graph().edges) == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_graphs_in_parts_have_to_be_asked_for(write):
+    write("0 1\n2 3\n", "parts.edgelist")
+    with pytest.raises(StudyError, match=r"study\.yaml:5: topology: .*not connected"):
+        load(str(write(BASE + "topology: {file: parts.edgelist}\n")))
+    study = load(str(write(BASE + "topology: {file: parts.edgelist, allow_disconnected: true}\n")))
+    assert study.trials[0].graph().number_of_edges() == 2
+
+
+BAD = [
+    # What is added to BASE (or replaces a line of it), and what the error must say.
+    ("topology: rng\n", "5: topology.name: 'rng' is not a topology (did you mean 'ring'?)"),
+    ("topology: {name: torus}\n", "5: topology.nodes: 4 makes no torus"),
+    (
+        "topology: {name: random_regular, degre: 3}\n",
+        "5: topology.degre: unknown key; did you mean 'degree'?",
+    ),
+    ("topology: {nodes: 3, name: star}\n", "5: topology.nodes: more agents than nodes: 4 agents, 3 nodes"),
+    ("topology: {nodes: 5, name: star}\n", "5: topology.nodes: more nodes than agents"),
+    ("topology: {file: gone.csv}\n", "5: topology.file = 'gone.csv': there is no such file"),
+    ("topology: {seed: 3}\n", "5: topology: needs a name or a file"),
+    ("topology: 3\n", "5: topology = 3: must be the name of a topology"),
+    ("topology: {name: star, seed: -1}\n", "5: topology.seed = -1: must be at least 0"),
+    ("network: {link: {delay: -5ms}}\n", "5: network.link.delay = '-5ms': '-5ms' is not a duration"),
+    ("network:\n  link:\n    loss: 1.5\n", "7: network.link.loss = 1.5: must be from 0 to 1"),
+    ("network: {link: {loss: lots}}\n", "5: network.link.loss = 'lots': must be a number"),
+    (
+        "network: {link: {los: 0.1}}\n",
+        "5: network.link.los: unknown key; did you mean 'loss'? (allowed: delay,",
+    ),
+    ("network: {transport: pigeon}\n", "5: network.transport = 'pigeon': must be one of datagram, reliable"),
+    ("network: [1]\n", "5: network = [1]: must be a mapping"),
+    (
+        "network:\n  links:\n    0-1: {loss: 0.5}\n    0-2: {loss: 0.5}\n",
+        "8: network.links.0-2: '0-2' is not a link",
+    ),
+    ("network:\n  faults:\n    - {link: 0-9, down: 1s}\n", "7: network.faults.0.link: '0-9' is not a link"),
+    ("netwrk: {}\n", "5: netwrk: unknown key; did you mean 'network'? (allowed: "),
+    ("toplogy: ring\n", "5: toplogy: unknown key; did you mean 'topology'? (allowed: "),
+    ("seeds: 0\n", "5: seeds = 0: must be a list of seeds"),
+    ("seeds: [1, 1]\n", "5: seeds = [1, 1]: has the same seed twice"),
+    ("seeds: [1, -1]\n", "5: seeds.1 = -1: must be at least 0"),
+    ("vary: {network.link.loss: 0.1}\n", "5: vary.network.link.loss = 0.1: must be a list"),
+    ("vary: {network.link.loss: []}\n", "5: vary.network.link.loss = []: must have at least 1 item"),
+    ("vary:\n  network.link.loss:\n    - 0.1\n    - 2\n", "8: network.link.loss = 2: must be from 0 to 1"),
+    ("vary:\n  network.link.los: [0.1]\n", "6: network.link.los: unknown key; did you mean 'loss'?"),
+    (
+        "vary:\n  problem.agents: [4, 5]\n  topology: [ring, hypercube]\n",
+        "7: topology.nodes: 5 is not a power of two",
+    ),
+    (
+        "vary: {network.link.delay: [5ms, 0.005]}\n",
+        "5: vary: two trials are the same: delay=5ms seed=0 and delay=0.005",
+    ),
+    ("quick: 3\n", "5: quick = 3: must be a mapping"),
+    ("question: [what]\n", "5: question = ['what']: must be text"),
+]
+
+
+@pytest.mark.parametrize(
+    ("added", "message"), BAD, ids=[message.partition(": ")[2][:40] for _, message in BAD]
+)
+def test_bad_input_is_one_line_with_place_field_value_and_what_is_allowed(write, added, message):
+    with pytest.raises(StudyError) as caught:
+        load(str(write(BASE + added)))
+    said = str(caught.value)
+    assert "\n" not in said
+    assert f"study.yaml:{message}" in said
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "message"),
+    [
+        ("workload: problem", "", " workload: missing; must be one of problem, update, training"),
+        (
+            "problem\n",
+            "problm\n",
+            "1: workload = 'problm': must be one of problem, update, training; did you",
+        ),
+        (
+            "name: mean",
+            "name: maen",
+            "2: problem.name = 'maen': must be one of mean, least_squares; did you",
+        ),
+        ("{activations: 20}", "{}", "4: consensus.budget: a budget of nothing never ends"),
+        (
+            "activations: 20",
+            "activations: 0",
+            "4: consensus.budget.activations = 0: must be at least 1",
+        ),
+        (
+            "activations: 20",
+            "activations: 2.5",
+            "4: consensus.budget.activations = 2.5: must be a whole",
+        ),
+        ("activations: 20", "activation: 20", "budget.activation: unknown key; did you mean 'activations'?"),
+        ("agents: 4", "agents: four", "2: problem.agents = 'four': must be a whole number"),
+    ],
+)
+def test_a_bad_value_in_place_of_a_good_one_is_told_with_its_line(write, replaced, by, message):
+    with pytest.raises(StudyError) as caught:
+        load(str(write(BASE.replace(replaced, by, 1))))
+    assert message in str(caught.value).partition("study.yaml:")[2]
+    assert "\n" not in str(caught.value)
+
+
+def test_more_than_one_error_are_counted(write):
+    with pytest.raises(StudyError, match=r"loss = 7: must be from 0 to 1 \(and 1 more\)$"):
+        load(str(write(BASE + "network: {link: {loss: 7, limit: 0}}\n")))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["network.link.loss=3"],
+            "--set: network.link.loss: the study varies network.link.loss; set vary.network",
+        ),
+        (["vary.network.link.loss=[3]"], "--set: network.link.loss = 3: must be from 0 to 1"),
+        (["topology.seed=3"], "--set: topology.seed: the study varies topology"),
+        (["consensus.budget.activations=0"], "--set: consensus.budget.activations = 0: must be at least 1"),
+        (["consensus.penlty=2"], "--set: consensus.penlty: unknown key; did you mean 'penalty'?"),
+        (["consensus"], "--set consensus: write it as a.b=value"),
+    ],
+)
+def test_errors_of_the_command_line_point_at_it(write, overrides, message):
+    with pytest.raises(StudyError) as caught:
+        load(str(write()), overrides=overrides)
+    assert str(caught.value).startswith(message)
+
+
+def test_errors_of_the_quick_form_point_into_it(write):
+    path = write(BASE + "quick:\n  network.link.loss: 3\n")
+    load(str(path))
+    with pytest.raises(StudyError, match=r"study\.yaml:6: network\.link\.loss = 3"):
+        load(str(path), quick=True)
+
+
+def test_a_quick_form_that_is_not_there_cannot_be_asked_for(write):
+    with pytest.raises(StudyError, match="needs a `quick:` block"):
+        load(str(write(BASE)), quick=True)
+
+
+def test_a_missing_study_suggests_the_nearest_built_in_one():
+    with pytest.raises(StudyError, match="toplogies: no such study file; did you mean 'topologies'"):
+        load("toplogies")
+
+
+def test_a_folder_or_a_binary_file_is_not_a_study(tmp_path):
+    with pytest.raises(StudyError, match="is a folder"):
+        load(str(tmp_path))
+    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(StudyError, match="not a text file"):
+        load(str(tmp_path / "x.yaml"))
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("name", ["iteration-budget", "link-loss", "topologies"])
+def test_the_built_in_studies_are_valid(name, quick):
+    study = load(name, quick=quick)
+    assert study.question.endswith("?")
+    assert len(study.trials) >= 6
+    assert name in builtin_names()
