@@ -74,13 +74,14 @@ class MLP:
     def initial(self, generator: np.random.Generator, output_gain: float = 0.01) -> np.ndarray:
         """A parameter vector [D] (float64): orthogonal weights, zero biases, a small output layer.
 
-        A wide layer's orthogonal matrix is scaled by sqrt(out / in), which keeps the variance per unit
-        that SELU's self-normalisation assumes.
+        Hidden layers keep unit gain. Scaling a wide first layer up, to the variance per unit that SELU's
+        self-normalisation assumes, makes the policy so rough in its observations that sampling noise drives
+        agents out of the arena for good.
         """
         pieces: list[np.ndarray] = []
         last = len(self.sizes) - 2
         for index, (inp, out) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
-            gain = output_gain if index == last else np.sqrt(max(1.0, out / inp))
+            gain = output_gain if index == last else 1.0
             pieces += [gain * orthogonal(out, inp, generator).ravel(), np.zeros(out)]
         return np.concatenate(pieces)
 

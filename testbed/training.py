@@ -142,12 +142,13 @@ class Trainer:
             **self._evaluation(),
         }
         row |= {f"wall_{name}": seconds for name, seconds in watch.laps.items()}
+        row = {name: float(value) for name, value in row.items()}
         self.rows.append(row)
         return row
 
     def _agree(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
         self.last = result = self.consensus.agree(problems)
-        self.consensus_rows += [{"update": self.update + 1, **row} for row in result.curve]
+        self.consensus_rows += [{"update": float(self.update + 1), **row} for row in result.curve]
         return result.flat()
 
     def _evaluation(self) -> Row:

@@ -309,10 +309,10 @@ class _Agreement:
         signals = [agent.s for agent in self.agents]
         apart, size = disagreement(signals, self.links), magnitude(signals)
         row: CurveRow = {
-            "activations": self.counts.activations,
-            "exchanges": self.counts.completed,
+            "activations": float(self.counts.activations),
+            "exchanges": float(self.counts.completed),
             "seconds": self.clock.now - self.began,
-            "bytes": self.network.ledger.sent_bytes - self.bytes_before,
+            "bytes": float(self.network.ledger.sent_bytes - self.bytes_before),
             "disagreement": apart,
             "relative_disagreement": apart / size if size > 0 else 0.0,
             "primal_residual": primal_residual(self.agents),

@@ -1,0 +1,204 @@
+"""The training loop: books, determinism, resuming."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import topologies
+from policies.algorithms.matrpo import MatrpoSettings
+from policies.batch import Batch
+from testbed import checkpoints, environments, workloads
+from testbed.collection import Collector
+from testbed.consensus.settings import Budget, ConsensusSettings
+from testbed.network import LinkSettings, NetworkSettings, Trace
+from testbed.training import EvaluationSettings, LoopSettings
+from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateSettings, UpdateWorkload
+
+LOSSY = NetworkSettings(link=LinkSettings(delay=0.005, jitter=0.002, loss=0.3))
+CONSENSUS = ConsensusSettings(budget=Budget(activations=12))
+RING = topologies.make("ring", 3)
+
+
+def workload(network=LOSSY, updates=3, **loop) -> TrainingWorkload:
+    return TrainingWorkload(
+        algorithm=MatrpoSettings(hidden=(16,)),
+        network=network,
+        consensus=CONSENSUS,
+        training=LoopSettings(updates=updates, samples=300, **loop),
+    )
+
+
+def without_wall(rows):
+    return json.dumps([{k: v for k, v in row.items() if not k.startswith("wall_")} for row in rows])
+
+
+def run(trial, seed=0, **options):
+    return workloads.run(trial, seed=seed, graph=RING, **options)
+
+
+class Scripted:
+    """Always the same action."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def act(self, observations, masks, generator):
+        return np.full(observations.shape[:2], self.action)
+
+
+def test_returns_are_sums_over_agents_and_steps_of_whole_episodes():
+    collector = Collector(environments.make("navigation", agents=3, batch=4), seed=1)
+    batch, means = collector.collect(Scripted(2), 100, None)
+    assert means["return"] == pytest.approx(batch.rewards.sum() / 4)
+    assert means["return"] == pytest.approx(-means["return_distance"] - means["return_collisions"])
+    assert means["episodes"] == 4
+    assert batch.boundaries[-1].all()
+    assert not batch.boundaries[:-1].any()
+    assert not batch.terminations.any()
+    # Every step leads to what the next one sees; the next episode begins elsewhere.
+    np.testing.assert_array_equal(batch.next_observations[:-1], batch.observations[1:])
+    assert not np.array_equal(batch.next_observations[-1], collector.observations)
+
+
+def test_episodes_longer_than_a_batch_go_on_in_the_next():
+    whole = Collector(environments.make("navigation", agents=3, batch=4), seed=1)
+    halves = Collector(environments.make("navigation", agents=3, batch=4), seed=1)
+    together, means = whole.collect(Scripted(1), 100, None)
+    first, none = halves.collect(Scripted(1), 50, None)
+    second, at_last = halves.collect(Scripted(1), 50, None)
+    assert np.isnan(none["return"])
+    assert none["episodes"] == 0
+    assert at_last["return"] == pytest.approx(means["return"])
+    np.testing.assert_array_equal(np.concatenate([first.rewards, second.rewards]), together.rewards)
+
+
+def test_the_same_seed_gives_identical_results_and_traces_and_another_does_not():
+    runs = []
+    for seed in (3, 3, 4):
+        trace = Trace()
+        result = run(workload(), seed=seed, trace=trace)
+        runs.append((without_wall(result.curves["training"]), "\n".join(trace.lines())))
+    assert runs[0] == runs[1]
+    assert runs[0][0] != runs[2][0]
+    assert runs[0][1] != runs[2][1]
+
+
+def test_loss_and_latency_count_half_commits_and_change_what_is_learnt():
+    perfect, lossy = run(workload(NetworkSettings())), run(workload())
+    assert sum(row["half_committed"] for row in perfect.curves["training"]) == 0
+    assert sum(row["half_committed"] for row in lossy.curves["training"]) > 0
+    # The first batch is played by the same initial policies on the same seeds; from then on they part.
+    returns = [[row["return"] for row in r.curves["training"]] for r in (perfect, lossy)]
+    assert returns[0][0] == returns[1][0]
+    assert returns[0][1:] != returns[1][1:]
+
+
+def test_resuming_equals_never_having_stopped(tmp_path):
+    straight = run(workload(updates=4))
+    path = tmp_path / "checkpoint.pt"
+
+    class Killed(Exception):
+        pass
+
+    def kill(phase, done, total, row):
+        if done == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(workload(updates=4), checkpoint=path, progress=kill)
+    resumed = run(workload(updates=4), checkpoint=path)
+    for name in ("training", "consensus"):
+        assert without_wall(straight.curves[name]) == without_wall(resumed.curves[name])
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    run(workload(updates=1), checkpoint=path)
+    with pytest.raises(checkpoints.CheckpointError, match="other settings or another seed"):
+        run(workload(updates=1), seed=1, checkpoint=path)
+
+
+def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    run(workload(updates=1), checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(checkpoints.CheckpointError, match="cannot be read") as caught:
+        run(workload(updates=1), checkpoint=path)
+    assert "\n" not in str(caught.value)
+
+
+def test_checkpoints_bring_back_arrays_tensors_and_plain_values(tmp_path):
+    state = {
+        "array": np.arange(6.0).reshape(2, 3),
+        "flags": np.array([True, False]),
+        "nested": {"tensor": torch.ones(2), "list": [1, "two", None, 2**100]},
+    }
+    checkpoints.save(tmp_path / "c.pt", state, "me")
+    back = checkpoints.load(tmp_path / "c.pt", "me")
+    np.testing.assert_array_equal(back["array"], state["array"])
+    assert back["flags"].dtype == bool
+    assert torch.equal(back["nested"]["tensor"], torch.ones(2))
+    assert back["nested"]["list"] == [1, "two", None, 2**100]
+    assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+
+
+def test_evaluating_changes_nothing_that_is_learnt():
+    plain = run(workload())
+    evaluated = run(workload(evaluation=EvaluationSettings(every=2, episodes=3)))
+    rows = evaluated.curves["training"]
+    measured = [np.isfinite(row.pop("evaluation_return")) for row in rows]
+    assert measured == [False, True, True]
+    for row in [*rows, *plain.curves["training"]]:
+        row.pop("wall_adopt")
+    assert without_wall(rows) == without_wall(plain.curves["training"])
+
+
+def test_one_clock_runs_through_the_whole_run():
+    rows = run(workload()).curves["training"]
+    spent = np.cumsum([row["consensus_seconds"] for row in rows])
+    np.testing.assert_allclose([row["seconds"] for row in rows], spent)
+
+
+def test_an_update_from_a_stored_batch_uses_that_batch(tmp_path):
+    collector = Collector(environments.make("navigation", agents=3, batch=2), seed=1)
+    batch, _ = collector.collect(Scripted(3), 50, None)
+    batch.save(tmp_path / "batch.npz")
+    back = Batch.load(tmp_path / "batch.npz")
+    np.testing.assert_array_equal(back.observations, batch.observations)
+    common = {"algorithm": MatrpoSettings(hidden=(8,)), "consensus": CONSENSUS}
+    stored = UpdateWorkload(**common, update=UpdateSettings(batch=tmp_path / "batch.npz"))
+    collected = UpdateWorkload(**common, update=UpdateSettings(samples=100, warmup=1))
+    first, second, other = run(stored), run(stored), run(collected)
+    assert first.metrics["surrogate_gain"] == second.metrics["surrogate_gain"]
+    assert first.metrics["surrogate_gain"] != other.metrics["surrogate_gain"]
+    # 100 samples, 3 heads, 4 bytes, and the header, both ways, 12 times.
+    assert first.metrics["bytes_sent"] == 12 * 2 * (100 * 3 * 4 + 16)
+
+
+def test_a_file_that_is_no_batch_is_refused(tmp_path):
+    (tmp_path / "batch.npz").write_text("nothing")
+    with pytest.raises(ValueError, match="holds no stored batch"):
+        Batch.load(tmp_path / "batch.npz")
+    with pytest.raises(ValueError, match="is no file"):
+        Batch.load(tmp_path / "missing.npz")
+
+
+def test_a_problem_trial_reports_its_distance_to_the_optimum():
+    trial = ProblemWorkload(
+        problem={"name": "mean", "agents": 3}, consensus=ConsensusSettings(budget=Budget(activations=400))
+    )
+    result = run(trial)
+    assert result.metrics["error"] < 1e-8
+    assert result.curves["consensus"][0]["error"] == pytest.approx(1.0)
+
+
+def test_a_graph_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="topology: has 4 nodes for 3 agents"):
+        workloads.run(workload(), seed=0, graph=topologies.make("ring", 4))
+
+
+def test_samples_that_do_not_divide_into_episodes_are_refused():
+    with pytest.raises(ValueError, match="samples: 301 is no multiple of the 3 episodes"):
+        run(workload().model_copy(update={"training": LoopSettings(samples=301)}))
