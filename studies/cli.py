@@ -5,6 +5,7 @@ Anything wrong with what was asked is one line on stderr and exit code 2, before
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -184,6 +185,9 @@ def _prepare(name: str, folder: Path | None, overrides: list[str] | None, quick:
     place = folder or Path("runs") / study.name
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")
+    above = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise StudyError(f"--out {place}: nothing can be written in {above}")
     return study, Store(place)
 
 

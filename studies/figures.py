@@ -99,6 +99,8 @@ def draw(results: Results, folder: Path) -> list[Path]:
             table = _usable(source, plan)
             if table is None or (isinstance(plan, Final) and not _more_than_one(table, results.varied)):
                 continue
+            if isinstance(plan, Curve) and results.workload != "training":
+                table = _longest(table, results.varied)
             table, roles = _roles(table, results.varied)
             grid = _final(table, plan, roles) if isinstance(plan, Final) else _curve(table, plan, roles)
             _finish(grid, results, roles.col, _counted(table))
@@ -153,6 +155,14 @@ def _usable(source: pd.DataFrame | None, plan: Curve | Final) -> pd.DataFrame | 
     if isinstance(plan, Curve) and table[plan.x].nunique() < 2:
         return None
     return table.copy() if len(table) else None
+
+
+def _longest(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
+    """Of agreements that differ in their budget alone the longest: the others are its beginnings."""
+    for path in varied:
+        if path.startswith("consensus.budget.") and pd.api.types.is_numeric_dtype(table[path]):
+            table = table[table[path] == table[path].max()]
+    return table
 
 
 def _more_than_one(table: pd.DataFrame, varied: Sequence[str]) -> bool:
@@ -281,7 +291,9 @@ def _finish(grid: sns.FacetGrid, results: Results, col: str | None, seeds: int) 
             f"{title(str(grid._col_var))} = {{col_name}}" if grid._col_var != PANEL else "{col_name}"
         )
     width = int(grid.figure.get_size_inches()[0] * 11)
-    bands = f"mean of {seeds} seeds, 95 % bootstrap interval" if seeds > 1 else "one seed"
+    bands = {1: "one seed", 2: "mean and range of 2 seeds"}.get(
+        seeds, f"mean of {seeds} seeds, 95 % bootstrap interval"
+    )
     question = "\n".join(textwrap.wrap(results.question, width))
     grid.figure.suptitle(question, x=0.02, y=1.02, ha="left", va="bottom", fontsize=13)
     grid.figure.text(0.02, 1.0, bands, ha="left", va="center", fontsize=10, color="0.35")

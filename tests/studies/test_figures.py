@@ -42,6 +42,13 @@ def results(workload, varied, seeds, question="Why?", points=4):
     return Results(workload, question, names, pd.DataFrame(summary), curves)
 
 
+def _first(some, folder):
+    """Draws the first figure only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(figures.PLANS, some.workload, figures.PLANS[some.workload][:1])
+        return figures.draw(some, folder)[0]
+
+
 def _product(values):
     return [()] if not values else [(*rest, v) for rest in _product(values[:-1]) for v in values[-1]]
 
@@ -67,7 +74,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize(
-    ("workload", "varied", "seeds"), [("problem", 2, 2), ("update", 1, 1), ("training", 2, 2)]
+    ("workload", "varied", "seeds"), [("problem", 2, 2), ("update", 1, 1), ("training", 1, 1)]
 )
 def test_each_workload_has_its_figures_as_png_and_svg(workload, varied, seeds, tmp_path):
     drawn = figures.draw(results(workload, varied, seeds), tmp_path)
@@ -84,7 +91,8 @@ def test_any_number_of_varied_parameters_and_a_single_seed_can_be_drawn(varied, 
 
 
 def test_labels_are_for_people_and_say_what_the_band_is(tmp_path):
-    (drawn, *_) = figures.draw(results("problem", 2, 3, question="What do lost messages cost?"), tmp_path)
+    asked = results("problem", 2, 3, question="What do lost messages cost?")
+    drawn = _first(asked, tmp_path)
     svg = drawn.with_suffix(".svg").read_text()
     for text in (
         "What do lost messages cost?",
@@ -97,7 +105,7 @@ def test_labels_are_for_people_and_say_what_the_band_is(tmp_path):
 
 
 def test_the_same_tables_give_the_same_svg(tmp_path):
-    one, two = (figures.draw(results("update", 1, 2), tmp_path / name)[0] for name in ("one", "two"))
+    one, two = (_first(results("update", 1, 2), tmp_path / name) for name in ("one", "two"))
     assert one.with_suffix(".svg").read_bytes() == two.with_suffix(".svg").read_bytes()
 
 

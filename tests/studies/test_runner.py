@@ -85,8 +85,8 @@ def test_the_same_study_twice_gives_identical_tables(write, tmp_path, capsys):
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path):
     text = (
-        "workload: problem\nproblem: {name: mean, agents: 8}\nconsensus: {budget: {activations: 1500}}\n"
-        "vary: {topology: [ring, star, complete]}\nseeds: 4\n"
+        "workload: problem\nproblem: {name: mean, agents: 8}\nconsensus: {budget: {activations: 800}}\n"
+        "vary: {topology: [ring, star, complete]}\nseeds: 2\n"
     )
     path, stopped, whole = str(write(text)), tmp_path / "stopped", tmp_path / "whole"
     command = [
@@ -101,7 +101,7 @@ def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path
     ]
     with subprocess.Popen([*command, str(stopped)], stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
-        while len(list(stopped.glob("trials/*/status.json"))) < 2 and time.monotonic() < deadline:
+        while len(list(stopped.glob("trials/*/status.json"))) < 1 and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
@@ -110,7 +110,7 @@ def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path
     assert "the same command goes on where this one was" in said
     study = load(path)
     done = [trial for trial in study.trials if Store(stopped).status(trial) == "finished"]
-    assert 2 <= len(done) < len(study.trials)
+    assert 1 <= len(done) < len(study.trials)
     before = {trial.hash: (stopped / "trials" / trial.hash).stat().st_mtime_ns for trial in done}
     outcome, _ = run(study, Store(stopped), runner.perform)
     assert (outcome.kept, outcome.run) == (len(done), len(study.trials) - len(done))

@@ -111,7 +111,8 @@ def test_a_checkpoint_is_removed_when_its_trial_has_finished(study, tmp_path):
 
 
 def test_varied_values_of_mixed_kinds_become_text(write, tmp_path):
-    text = "workload: problem\nproblem: {name: mean, agents: 4}\nvary:\n  network.link.rate: [null, 1000, 1mbit]\n"
+    text = "workload: problem\nproblem: {name: mean, agents: 4}\n"
+    text += "vary: {network.link.rate: [null, 1000, 1mbit]}\n"
     study, store = load(str(write(text))), Store(tmp_path / "out")
     fill(store, study)
     assert list(store.summarise(study)["network.link.rate"]) == ["none", "1000", "1mbit"]
