@@ -7,27 +7,21 @@ disagree until its next exchange.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from testbed.consensus.activation import Activations
 from testbed.consensus.agent import EdgeAgent, Link
-from testbed.consensus.measures import disagreement, magnitude, primal_residual
+from testbed.consensus.agreement import Agreement, Measure, Progress
+from testbed.consensus.measures import primal_residual
 from testbed.consensus.problem import LocalProblem, Signal
-from testbed.consensus.result import AgreementResult, Counts, CurveRow
+from testbed.consensus.result import AgreementResult
 from testbed.consensus.settings import ConsensusSettings
-from testbed.network import Message, Network, Streams
+from testbed.network import Handle, Message, Network, Streams
 
 HEADER_BYTES = 16
 """Every message names its exchange (8 bytes), its link (4) and its kind (4)."""
 
 TIMEOUT_ROUND_TRIPS = 4.0
 """The default timeout, in nominal round trips: long enough for jitter and a short queue."""
-
-AXES = ("activations", "exchanges", "seconds", "bytes")
-"""Columns of a curve that say when; the others say how far."""
-
-Progress = Callable[[CurveRow], None]
-Measure = Callable[[Sequence[Signal]], dict[str, float]]
 
 
 class EdgeADMM:
@@ -55,7 +49,7 @@ class EdgeADMM:
         nodes = len(self.network.graph)
         if len(problems) != nodes:
             raise ValueError(f"problems: {len(problems)} given, the network has {nodes} nodes")
-        return _Agreement(self, problems, measure, progress).run()
+        return _EdgeAgreement(self, problems, measure, progress).run()
 
 
 class _Exchange:
@@ -68,11 +62,11 @@ class _Exchange:
         self.responder = link[1] if initiator == link[0] else link[0]
         self.open = True  # the initiator still waits
         self.responded = False  # the responder has committed
-        self.timer: Any = None
+        self.timer: Handle | None = None
 
 
-class _Agreement:
-    """The state of one agreement."""
+class _EdgeAgreement(Agreement):
+    """The exchanges of one agreement."""
 
     def __init__(
         self,
@@ -81,95 +75,58 @@ class _Agreement:
         measure: Measure | None,
         progress: Progress | None,
     ) -> None:
-        self.network, self.settings, self.links = parent.network, parent.settings, parent.links
-        self.clock, self.activations = parent.network.clock, parent.activations
-        self.measure, self.progress = measure, progress
+        super().__init__(parent.network, parent.links, parent.settings, measure, progress)
+        self.activations, self.turns = parent.activations, parent.activations.in_turn()
         self.agents = [EdgeAgent(q, p, self.links, self.settings.penalty) for q, p in enumerate(problems)]
         self.busy_with: list[_Exchange | None] = [None] * len(problems)
-        self.half: set[Link] = set()
-        self.counts = Counts()
-        self.order: list[Link] = []
-        self.curve: list[CurveRow] = []
-        self.resolved = 0
         self.under_way: dict[_Exchange, None] = {}
-        self.finished = False
-        self.began = self.clock.now
-        self.bytes_before = self.network.ledger.sent_bytes
-        self.turns = self.activations.in_turn()
-
-    # --- the run -----------------------------------------------------------------------------------
-
-    def run(self) -> AgreementResult:
+        self.half: set[Link] = set()
         for agent in self.agents:
             self.network.attach(agent.index, self._receive)
             if not agent.links:
                 # Nobody will ever answer it: its own optimum is all it can know.
                 agent.solve()
                 self.counts.solves += 1
-        self._row()
-        handles = []
-        if self.settings.budget.seconds is not None:
-            handles.append(self.clock.schedule(self.settings.budget.seconds, self._finish))
+
+    def begin(self) -> None:
+        """Wind every link's clock, or activate the first link."""
         if self.activations.overlapping:
             for link in self.links:
-                self._arm(link)
-        elif self.links:
+                self._wind(link)
+        else:
             self._next_turn()
-        while self.links and not self.finished:
-            if not self.clock.step():
-                raise AssertionError("the simulation ran out of events before the budget was spent")
-        for handle in handles:
-            handle.cancel()
-        return self._result()
 
-    def _result(self) -> AgreementResult:
+    def signals(self) -> list[Signal]:
+        """What every agent holds now."""
+        return [agent.s for agent in self.agents]
+
+    def residual(self) -> float:
+        """C_qe s_q against z_qe."""
+        return primal_residual(self.agents)
+
+    def cut_off(self) -> None:
+        """Exchanges under way are unfinished, and half-committed where the answering end has committed."""
         for exchange in self.under_way:
             self.counts.unfinished += 1
             self.counts.half_committed += exchange.responded
             if exchange.timer is not None:
                 exchange.timer.cancel()
-        late = self.network.flush()
-        seen = self.curve[-1]
-        now = (self.counts.activations, self.clock.now - self.began)
-        if (seen["activations"], seen["seconds"]) != now:
-            self._row()
-        last = self.curve[-1]
-        return AgreementResult(
-            signals=[agent.s for agent in self.agents],
-            counts=self.counts,
-            curve=self.curve,
-            order=self.order,
-            seconds=self.clock.now - self.began,
-            bytes=self.network.ledger.sent_bytes - self.bytes_before,
-            late=late,
-            measured={name: value for name, value in last.items() if name not in AXES},
-        )
-
-    def _finish(self) -> None:
-        self.finished = True
-
-    def _spent(self) -> bool:
-        """Whether no further exchange may start."""
-        budget, counts = self.settings.budget, self.counts
-        sent = self.network.ledger.sent_bytes - self.bytes_before
-        return (budget.activations is not None and counts.activations >= budget.activations) or (
-            budget.bytes is not None and sent >= budget.bytes
-        )
 
     # --- activation --------------------------------------------------------------------------------
 
     def _next_turn(self) -> None:
-        if self._spent():
-            self._finish()
+        if self.spent():
+            self.finish()
         else:
             self._activate(*next(self.turns))
 
-    def _arm(self, link: Link) -> None:
+    def _wind(self, link: Link) -> None:
+        """Set the link's own clock to ring once more."""
+
         def ring() -> None:
-            if self.finished or self._spent():
-                return
-            self._arm(link)
-            self._activate(link, self.activations.initiator(link))
+            if not self.finished and not self.spent():
+                self._wind(link)
+                self._activate(link, self.activations.initiator(link))
 
         self.clock.schedule(self.activations.wait(link), ring)
 
@@ -177,13 +134,13 @@ class _Agreement:
         self.counts.activations += 1
         if self.busy_with[initiator] is not None:
             self.counts.busy += 1
-            self._note("busy", link, initiator)
-            self._resolve(None)
+            self.note("busy", link, initiator)
+            self._ended()
             return
         exchange = _Exchange(link, initiator)
         self.busy_with[initiator] = exchange
         self.under_way[exchange] = None
-        self._note("activated", link, initiator)
+        self.note("activated", link, initiator)
         self._compute(lambda: self._request(exchange))
 
     def _compute(self, then: Callable[[], None]) -> None:
@@ -195,11 +152,21 @@ class _Agreement:
 
         self.clock.schedule(self.settings.compute, done)
 
+    def _ended(self) -> None:
+        """One activation is over, well or badly."""
+        self.resolved()
+        if self.finished:
+            return
+        if not self.activations.overlapping:
+            self._next_turn()
+        elif self.spent() and not self.under_way:
+            self.finish()
+
     # --- the exchange ------------------------------------------------------------------------------
 
     def _request(self, exchange: _Exchange) -> None:
-        offer = self._offer(exchange.initiator, exchange.link)
-        size = self._send(exchange, exchange.initiator, exchange.responder, "request", offer)
+        offer = self._solve(exchange.initiator, exchange.link)
+        size = self._send(exchange, exchange.initiator, "request", offer)
         timeout = self.settings.timeout
         if timeout is None:
             there = self.network.nominal_latency(exchange.initiator, exchange.responder, size)
@@ -213,15 +180,11 @@ class _Agreement:
             self._requested(exchange, offer)
         elif not exchange.open:
             self.counts.stale += 1
-            self._note("stale", exchange.link, exchange.initiator)
+            self.note("stale", exchange.link, exchange.initiator)
         elif message.kind == "response":
-            self._commit(exchange, exchange.initiator, offer)
-            self.counts.completed += 1
-            self.order.append(exchange.link)
-            if exchange.link in self.half:
-                self.half.discard(exchange.link)
-                self.counts.healed += 1
-            self._close(exchange, "completed")
+            agent = self.agents[exchange.initiator]
+            agent.commit(exchange.link, agent.offer(exchange.link) + offer)
+            self._completed(exchange)
         else:
             self.counts.busy += 1
             self._close(exchange, "busy")
@@ -229,26 +192,32 @@ class _Agreement:
     def _requested(self, exchange: _Exchange, offer: Signal) -> None:
         responder = exchange.responder
         if self.busy_with[responder] is not None:
-            self._send(exchange, responder, exchange.initiator, "busy", None)
+            self._send(exchange, responder, "busy", None)
             return
         self.busy_with[responder] = exchange
 
         def respond() -> None:
             self.busy_with[responder] = None
-            answer = self._offer(responder, exchange.link)
+            answer = self._solve(responder, exchange.link)
             self.agents[responder].commit(exchange.link, answer + offer)
             exchange.responded = True
             if exchange.open:
-                self._note("answered", exchange.link, responder)
+                self.note("answered", exchange.link, responder)
             else:
                 self._half_committed(exchange)
-            self._send(exchange, responder, exchange.initiator, "response", answer)
+            self._send(exchange, responder, "response", answer)
 
         self._compute(respond)
 
+    def _completed(self, exchange: _Exchange) -> None:
+        self.counts.completed += 1
+        self.order.append(exchange.link)
+        if exchange.link in self.half:
+            self.half.discard(exchange.link)
+            self.counts.healed += 1
+        self._close(exchange, "completed")
+
     def _give_up(self, exchange: _Exchange) -> None:
-        if self.finished:
-            return
         self.counts.given_up += 1
         if exchange.responded:
             self._half_committed(exchange)
@@ -257,73 +226,27 @@ class _Agreement:
     def _half_committed(self, exchange: _Exchange) -> None:
         self.counts.half_committed += 1
         self.half.add(exchange.link)
-        self._note("half_committed", exchange.link, exchange.responder)
-
-    def _commit(self, exchange: _Exchange, q: int, offer: Signal) -> None:
-        agent = self.agents[q]
-        agent.commit(exchange.link, agent.offer(exchange.link) + offer)
-
-    def _offer(self, q: int, link: Link) -> Signal:
-        self.agents[q].solve()
-        self.counts.solves += 1
-        return self.agents[q].offer(link)
-
-    def _send(
-        self, exchange: _Exchange, source: int, destination: int, kind: str, offer: Signal | None
-    ) -> int:
-        size = HEADER_BYTES + (0 if offer is None else int(offer.nbytes))
-        self.network.send(source, destination, (exchange, offer), size, kind)
-        return size
+        self.note("half_committed", exchange.link, exchange.responder)
 
     def _close(self, exchange: _Exchange, outcome: str) -> None:
         """The end that began is free again."""
         exchange.open = False
-        exchange.timer.cancel()
+        if exchange.timer is not None:
+            exchange.timer.cancel()
         self.busy_with[exchange.initiator] = None
-        self._note(outcome, exchange.link, exchange.initiator)
-        self._resolve(exchange)
+        del self.under_way[exchange]
+        self.note(outcome, exchange.link, exchange.initiator)
+        self._ended()
 
-    def _resolve(self, exchange: _Exchange | None) -> None:
-        """One activation has come to its end."""
-        if exchange is not None:
-            del self.under_way[exchange]
-        self.resolved += 1
-        budget = self.settings.budget
-        reached = budget.exchanges is not None and self.counts.completed >= budget.exchanges
-        if self.resolved % self.settings.curve_every == 0 or reached or budget.tolerance is not None:
-            row = self._row()
-            tolerance = budget.tolerance
-            # Before any exchange all signals are equal by convention, not by agreement.
-            agreed = tolerance is not None and self.counts.completed > 0
-            reached = reached or (agreed and row["relative_disagreement"] <= (tolerance or 0.0))
-        if reached:
-            self._finish()
-        elif not self.activations.overlapping:
-            self._next_turn()
-        elif self._spent() and not self.under_way:
-            self._finish()
+    def _solve(self, q: int, link: Link) -> Signal:
+        """Let agent q solve; what it offers on the link."""
+        self.agents[q].solve()
+        self.counts.solves += 1
+        return self.agents[q].offer(link)
 
-    # --- measurement -------------------------------------------------------------------------------
-
-    def _row(self) -> CurveRow:
-        signals = [agent.s for agent in self.agents]
-        apart, size = disagreement(signals, self.links), magnitude(signals)
-        row: CurveRow = {
-            "activations": float(self.counts.activations),
-            "exchanges": float(self.counts.completed),
-            "seconds": self.clock.now - self.began,
-            "bytes": float(self.network.ledger.sent_bytes - self.bytes_before),
-            "disagreement": apart,
-            "relative_disagreement": apart / size if size > 0 else 0.0,
-            "primal_residual": primal_residual(self.agents),
-        }
-        if self.measure is not None:
-            row |= self.measure(signals)
-        self.curve.append(row)
-        if self.progress is not None:
-            self.progress(row)
-        return row
-
-    def _note(self, event: str, link: Link, agent: int) -> None:
-        if self.network.trace is not None:
-            self.network.trace.record(self.clock.now, event, link=f"{link[0]}-{link[1]}", agent=agent)
+    def _send(self, exchange: _Exchange, source: int, kind: str, offer: Signal | None) -> int:
+        """Send to the other end; returns the size in bytes."""
+        size = HEADER_BYTES + (0 if offer is None else int(offer.nbytes))
+        other = exchange.responder if source == exchange.initiator else exchange.initiator
+        self.network.send(source, other, (exchange, offer), size, kind)
+        return size

@@ -1,0 +1,141 @@
+"""One agreement under its budget: the loop over simulated events, and the curve that is drawn from it.
+
+What the agents say to each other is the algorithm's; when to stop and what to measure is the same for all.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from testbed.consensus.agent import Link
+from testbed.consensus.measures import disagreement, magnitude
+from testbed.consensus.problem import Signal
+from testbed.consensus.result import AgreementResult, Counts, CurveRow
+from testbed.consensus.settings import ConsensusSettings
+from testbed.network import Network
+
+AXES = ("activations", "exchanges", "seconds", "bytes")
+"""Columns of a curve that say when; the others say how far."""
+
+Progress = Callable[[CurveRow], None]
+Measure = Callable[[Sequence[Signal]], dict[str, float]]
+
+
+class Agreement(ABC):
+    """The state of one agreement, from its first event to its budget's end."""
+
+    def __init__(
+        self,
+        network: Network,
+        links: Sequence[Link],
+        settings: ConsensusSettings,
+        measure: Measure | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """``measure(signals)`` adds columns to the curve; ``progress(row)`` hears every row."""
+        self.network, self.links, self.settings = network, list(links), settings
+        self.clock = network.clock
+        self.measure, self.progress = measure, progress
+        self.counts = Counts()
+        self.order: list[Link] = []
+        self.curve: list[CurveRow] = []
+        self.finished = False
+        self._resolved = 0
+        self._began = self.clock.now
+        self._bytes_before = network.ledger.sent_bytes
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Schedule the first events; called once, when there is at least one link."""
+
+    @abstractmethod
+    def signals(self) -> list[Signal]:
+        """What every agent holds now."""
+
+    @abstractmethod
+    def residual(self) -> float:
+        """Root mean square of the constraint's violation, signals against link variables."""
+
+    @abstractmethod
+    def cut_off(self) -> None:
+        """Count what the end leaves unfinished, and cancel its timers."""
+
+    def run(self) -> AgreementResult:
+        """Let simulated time pass until the budget is spent."""
+        self._row()
+        budget, deadline = self.settings.budget, None
+        if self.links:
+            if budget.seconds is not None:
+                deadline = self.clock.schedule(budget.seconds, self.finish)
+            self.begin()
+        while self.links and not self.finished:
+            if not self.clock.step():
+                raise AssertionError("the simulation ran out of events before the budget was spent")
+        if deadline is not None:
+            deadline.cancel()
+        self.cut_off()
+        late = self.network.flush()
+        seen, seconds = self.curve[-1], self.clock.now - self._began
+        if (seen["activations"], seen["seconds"]) != (self.counts.activations, seconds):
+            self._row()
+        last = self.curve[-1]
+        return AgreementResult(
+            signals=self.signals(),
+            counts=self.counts,
+            curve=self.curve,
+            order=self.order,
+            seconds=seconds,
+            bytes=self._bytes(),
+            late=late,
+            measured={name: value for name, value in last.items() if name not in AXES},
+        )
+
+    def finish(self) -> None:
+        """End the agreement with the event now under way."""
+        self.finished = True
+
+    def spent(self) -> bool:
+        """Whether no further exchange may start."""
+        budget = self.settings.budget
+        return (budget.activations is not None and self.counts.activations >= budget.activations) or (
+            budget.bytes is not None and self._bytes() >= budget.bytes
+        )
+
+    def resolved(self) -> None:
+        """One activation has come to its end: measure, and finish if a goal is reached."""
+        self._resolved += 1
+        budget = self.settings.budget
+        reached = budget.exchanges is not None and self.counts.completed >= budget.exchanges
+        if self._resolved % self.settings.curve_every == 0 or reached or budget.tolerance is not None:
+            row = self._row()
+            # Before any exchange all signals are equal by convention, not by agreement.
+            if budget.tolerance is not None and self.counts.completed > 0:
+                reached = reached or row["relative_disagreement"] <= budget.tolerance
+        if reached:
+            self.finish()
+
+    def note(self, event: str, link: Link, agent: int) -> None:
+        """Record an event of the algorithm in the trace, if there is one."""
+        if self.network.trace is not None:
+            self.network.trace.record(self.clock.now, event, link=f"{link[0]}-{link[1]}", agent=agent)
+
+    def _bytes(self) -> int:
+        return self.network.ledger.sent_bytes - self._bytes_before
+
+    def _row(self) -> CurveRow:
+        signals = self.signals()
+        apart, size = disagreement(signals, self.links), magnitude(signals)
+        row: CurveRow = {
+            "activations": float(self.counts.activations),
+            "exchanges": float(self.counts.completed),
+            "seconds": self.clock.now - self._began,
+            "bytes": float(self._bytes()),
+            "disagreement": apart,
+            "relative_disagreement": apart / size if size > 0 else 0.0,
+            "primal_residual": self.residual(),
+        }
+        if self.measure is not None:
+            row |= self.measure(signals)
+        self.curve.append(row)
+        if self.progress is not None:
+            self.progress(row)
+        return row
