@@ -5,7 +5,6 @@ Anything wrong with what was asked is one line on stderr and exit code 2, before
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -66,6 +65,7 @@ def run(
     from studies import runner
 
     loaded, store = _prepare(study, out_folder, overrides, quick)
+    _begin(store)
     out.print(f"{loaded.name}: {_described(loaded)}")
     outcome = runner.run(loaded, store, jobs=jobs or runner.default_jobs(), console=out)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
@@ -103,6 +103,7 @@ def train(
             f"{study}: has {len(loaded.trials)} trials and `testbed train` runs one:"
             " use `testbed run`, or add --set vary={} --set seeds=1"
         )
+    _begin(store)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
         out.print(f"{trial.title} was finished before")
@@ -185,10 +186,15 @@ def _prepare(name: str, folder: Path | None, overrides: list[str] | None, quick:
     place = folder or Path("runs") / study.name
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")
-    above = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise StudyError(f"--out {place}: nothing can be written in {above}")
     return study, Store(place)
+
+
+def _begin(store: Store) -> None:
+    """Makes the folder of the results, after everything has been checked."""
+    try:
+        store.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(f"--out {store.folder}: cannot be made: {error.strerror}") from error
 
 
 def _described(study: Study) -> str:

@@ -57,6 +57,8 @@ def complaint(
     what = dotted(keys) + ("" if value is _NO_VALUE else f" = {shown(value)}")
     others = f" (and {more} more)" if more else ""
     line = " ".join(reason.split())
+    for name in (dotted(keys), str(keys[-1])):  # some reasons begin with the field themselves
+        line = line.removeprefix(f"{name}: ")
     return StudyError(f"{document.place(keys)}: {what}: {line}{others}")
 
 

@@ -103,7 +103,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
                 table = _longest(table, results.varied)
             table, roles = _roles(table, results.varied)
             grid = _final(table, plan, roles) if isinstance(plan, Final) else _curve(table, plan, roles)
-            _finish(grid, results, roles.col, _counted(table))
+            _finish(grid, results, roles.col, table["seed"].nunique())
             for ending, metadata in (("svg", {"Date": None}), ("png", None)):
                 path = folder / f"{plan.name}.{ending}"
                 grid.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
@@ -133,6 +133,11 @@ class _Roles:
 
     def levels(self, column: str | None) -> list[str]:
         return (self.order or {}).get(column or "", [])
+
+    def columns(self) -> int | None:
+        """Panels side by side; None is all of them."""
+        count = len(self.levels(self.col))
+        return None if count <= 3 else 2 if count == 4 else 3
 
     def palette(self) -> Any:
         """Colours that the colour-blind can tell apart; numbers get a scale from dark to light."""
@@ -218,7 +223,7 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: _Roles) -> sns.FacetGrid:
         style_order=roles.levels(roles.style) or None,
         col=roles.col,
         col_order=roles.levels(roles.col) or None,
-        col_wrap=3 if len(roles.levels(roles.col)) > 3 else None,
+        col_wrap=roles.columns(),
         **statistics(table, log=plan.log),
         err_kws={"alpha": 0.15, "linewidth": 0},
         height=4.2,
@@ -263,7 +268,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
         kind="point",
         col=roles.col,
         col_order=roles.levels(roles.col) or None,
-        col_wrap=3 if len(roles.levels(roles.col)) > 3 else None,
+        col_wrap=roles.columns(),
         dodge=dodge,
         **statistics(table, log=plan.log),
         linestyle="-" if x in roles.numeric else "none",
@@ -297,7 +302,3 @@ def _finish(grid: sns.FacetGrid, results: Results, col: str | None, seeds: int) 
     question = "\n".join(textwrap.wrap(results.question, width))
     grid.figure.suptitle(question, x=0.02, y=1.02, ha="left", va="bottom", fontsize=13)
     grid.figure.text(0.02, 1.0, bands, ha="left", va="center", fontsize=10, color="0.35")
-
-
-def _counted(table: pd.DataFrame) -> int:
-    return int(table["seed"].nunique())

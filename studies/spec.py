@@ -22,6 +22,7 @@ from studies.topology import OWN_KEYS, TopologySettings
 from testbed import workloads
 from testbed.network.settings import parse_link
 from testbed.settings import Settings
+from testbed.training import LoopSettings
 
 FILES: tuple[Keys, ...] = (("topology", "file"), ("update", "batch"))
 """Where a study names files. They are relative to the study file, and are hashed by content."""
@@ -165,6 +166,7 @@ def _trials(document: Document, header: Header, workload: str) -> Iterator[Trial
         filled = grid.fill(document, cell)
         files = dict(_files(filled))
         settings = _settings(filled, workload)
+        _check_samples(filled, settings)
         topology = _topology(filled)
         varied = {path: label(header.vary[path][index]) for path, index in cell.items()}
         for seed in header.seeds:
@@ -197,11 +199,23 @@ def _settings(document: Document, workload: str) -> workloads.Workload:
         raise explain(error, model, document, (*HEADER_KEYS, "topology")) from error
 
 
+def _check_samples(document: Document, settings: workloads.Workload) -> None:
+    """The samples of a batch must be whole rounds of the episodes side by side."""
+    if isinstance(settings, workloads.ProblemWorkload):
+        return
+    if isinstance(settings, workloads.TrainingWorkload):
+        loop = settings.training
+    else:
+        loop = LoopSettings(samples=settings.update.samples)
+    try:
+        loop.shape(settings.environment.episode_length)
+    except ValueError as error:
+        raise complaint(document, (settings.workload, "samples"), str(error)) from error
+
+
 def _topology(document: Document) -> TopologySettings:
     data = document.data.get("topology", "ring")
-    if isinstance(data, str):
-        document.put(("topology",), {"name": data}, {(): document.place(("topology",))})
-    elif isinstance(data, dict):
+    if isinstance(data, dict):
         _check_parameters(document, data)
     try:
         return _Holder.model_validate({"topology": data}).topology
@@ -232,6 +246,8 @@ def _check_graph(
         field, _, rest = str(error).partition(": ")
         named = field in OWN_KEYS or field in topology.parameters
         keys: Keys = ("topology", field) if named else ("topology",)
+        if "topology" not in document.data:  # then it is the number of agents that fits no ring
+            keys = ("problem" if "problem" in document.data else "environment", "agents")
         raise complaint(document, keys, rest if named else str(error)) from error
     network = settings.network
     try:

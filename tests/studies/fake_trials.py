@@ -1,9 +1,5 @@
 """Stand-ins for a trial's work, importable by the processes that the pool spawns."""
 
-import os
-import time
-from typing import Any
-
 from studies.executors import Report
 from studies.runner import Task
 from studies.store import Store
@@ -29,19 +25,3 @@ def numbers_but_fail_at_loss(task: Task, report: Report) -> None:
     if task.trial.varied["network.link.loss"]:
         raise RuntimeError("the bridge is out")
     numbers(task, report)
-
-
-def die_at_odd(task: int, report: Report) -> None:
-    """The process vanishes, as when the system runs out of memory."""
-    if task % 2:
-        os._exit(9)
-
-
-def environment(task: Any, report: Report) -> None:
-    """Fails with what the process sees."""
-    raise ValueError(f"threads {os.environ.get('OMP_NUM_THREADS')}")
-
-
-def sleep(task: float, report: Report) -> None:
-    """Takes its time."""
-    time.sleep(task)

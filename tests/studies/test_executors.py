@@ -9,9 +9,9 @@ from studies.executors import Failed, Finished, LocalPool, Started
 def fakes(monkeypatch):
     """The stand-ins under a name that spawned processes can import."""
     monkeypatch.syspath_prepend(__file__.rpartition("/")[0])
-    import fake_trials
+    import fake_tasks
 
-    return fake_trials
+    return fake_tasks
 
 
 def test_a_process_that_dies_fails_its_task_and_the_others_go_on(fakes):

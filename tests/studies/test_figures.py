@@ -74,7 +74,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize(
-    ("workload", "varied", "seeds"), [("problem", 2, 2), ("update", 1, 1), ("training", 1, 1)]
+    ("workload", "varied", "seeds"), [("problem", 2, 2), ("update", 3, 1), ("training", 1, 1)]
 )
 def test_each_workload_has_its_figures_as_png_and_svg(workload, varied, seeds, tmp_path):
     drawn = figures.draw(results(workload, varied, seeds), tmp_path)
@@ -84,10 +84,13 @@ def test_each_workload_has_its_figures_as_png_and_svg(workload, varied, seeds, t
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("varied", [0, 4])
-def test_any_number_of_varied_parameters_and_a_single_seed_can_be_drawn(varied, tmp_path):
-    drawn = figures.draw(results("update", varied, 1), tmp_path)
-    assert len(drawn) == (3 if varied else 2)  # with nothing varied there is nothing to compare at the end
+def test_four_varied_parameters_and_a_single_seed_can_be_drawn(tmp_path):
+    assert _first(results("update", 4, 1), tmp_path).is_file()
+
+
+def test_with_nothing_varied_there_is_nothing_to_compare_at_the_end(tmp_path):
+    drawn = figures.draw(results("update", 0, 1), tmp_path)
+    assert [path.stem for path in drawn] == EXPECTED["update"][:2]
 
 
 def test_labels_are_for_people_and_say_what_the_band_is(tmp_path):

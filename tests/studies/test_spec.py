@@ -174,6 +174,23 @@ def test_more_than_one_error_are_counted(write):
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("environment: {name: navi}\n", "2: environment: unknown name 'navi', allowed: navigation"),
+        ("environment: {agents: 1}\n", "2: environment.agents: 1 is not a whole number of at least 2"),
+        ("training: {samples: 1049}\n", "2: training.samples: 1049 is no multiple of the 10 episodes"),
+        ("algorithm: {solver: {damping: 0}}\n", "2: algorithm.solver.damping = 0: must be more than 0"),
+        ("algorithm: {name: mapo}\n", "2: algorithm.name = 'mapo': must be one of matrpo"),
+        ("problem: {agents: 3}\n", "2: problem: unknown key"),
+    ],
+)
+def test_training_is_checked_before_it_runs(write, text, message):
+    with pytest.raises(StudyError) as caught:
+        load(str(write("workload: training\n" + text)))
+    assert f"study.yaml:{message}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (
