@@ -1,4 +1,4 @@
-"""Lines with a band over the seeds: where they are drawn, and how wide the band is."""
+"""Lines with a band over the seeds: where they are drawn, how wide the band is, and on what axis."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 POINTS = 200
 """Points of a curve whose seeds were not recorded at the same places, or at too many."""
@@ -50,3 +52,13 @@ def aligned(table: pd.DataFrame, x: str, y: str, groups: list[str], *, log: bool
             constants = {column: one[column].iloc[0] for column in [*groups, "seed"]}
             parts.append(pd.DataFrame({x: at, y: drawn, **constants}))
     return pd.concat(parts, ignore_index=True)
+
+
+def logarithmic(axes: Axes) -> None:
+    """Makes the y axis logarithmic, with plain numbers where it spans few decades."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if high / low < 50:  # powers of ten alone would leave the axis nearly bare
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high / low < 20 else (1, 3)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())

@@ -16,10 +16,9 @@ mpl.use("Agg")  # figures go to files; a study also runs where there is no scree
 
 import matplotlib.pyplot as plt
 import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from studies.bands import aligned, statistics
+from studies.bands import aligned, logarithmic, statistics
 from studies.columns import title
 
 PANEL = "panel"
@@ -234,21 +233,12 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: _Roles) -> sns.FacetGrid:
     grid.set_axis_labels(title(plan.x), title(plan.y))
     for axes in grid.axes.flat:
         if plan.log:
-            _logarithmic(axes)
+            logarithmic(axes)
         if plan.x == "update":
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         elif table[plan.x].max() >= 10_000:
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 20k, 3M
     return grid
-
-
-def _logarithmic(axes: Axes) -> None:
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    if high / low < 50:  # powers of ten alone would leave the axis nearly bare
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high / low < 20 else (1, 3)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
@@ -282,7 +272,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
     grid.set_axis_labels(str(x), f"{title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         if plan.log:
-            _logarithmic(axes)
+            logarithmic(axes)
         if max(map(len, roles.levels(x))) * len(roles.levels(x)) > 60:
             axes.tick_params(axis="x", labelrotation=25)
             for tick in axes.get_xticklabels():
