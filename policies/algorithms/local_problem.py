@@ -89,8 +89,10 @@ class PolicyProblem:
         )
         if self.warm_start:
             self.previous = solution
-        # u^T H u rather than V^T u: where the solve is inexact the step must respect the true curvature.
-        curvature = float(dot(solution.u, solution.product))
+        # The trust region is measured by u^T H u itself, not V^T u (the solve is inexact), and without the
+        # damping (it conditions the solve; counted in, it would shorten every step by some ten per cent).
+        damped = dot(solution.u, solution.product)
+        curvature = float(damped - self.at.damping * dot(solution.u, solution.u))
         to_boundary = math.sqrt(2 * self.delta / curvature) if curvature > 0 else 0.0
         # lambda > 0 exactly when the boundary comes before the stationary point of the penalised objective.
         self.binding = to_boundary * penalty < 1
