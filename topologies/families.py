@@ -51,7 +51,7 @@ FAMILIES: dict[str, Family] = {
         _family(shapes.balanced_tree, "a rooted tree with all leaves at one depth; 3, 7, 15, ... nodes"),
         _family(shapes.barbell, "two complete graphs joined by a path; 6 nodes or more"),
         _family(chance.random_regular, "random, the same degree everywhere", random=True),
-        _family(chance.erdos_renyi, "random, each pair linked with one probability", random=True),
+        _family(chance.erdos_renyi, "random, each pair linked with probability p", random=True),
         _family(chance.watts_strogatz, "a ring lattice with some links rewired at random", random=True),
         _family(chance.barabasi_albert, "random growth towards nodes of high degree", random=True),
         _family(chance.random_geometric, "random places in a square, near ones linked", random=True),

@@ -65,45 +65,45 @@ def hypercube(nodes: int) -> nx.Graph[int]:
     return cube
 
 
-def balanced_tree(nodes: int, branching: object = 2) -> nx.Graph[int]:
-    """A tree with root 0, every inner node with `branching` children and all leaves at one depth."""
-    children = whole("branching", branching, minimum=1)
+def balanced_tree(nodes: int, r: object = 2) -> nx.Graph[int]:
+    """A tree with root 0, every inner node with `r` children and all leaves at one depth."""
+    children = whole("r", r, minimum=1)
     sizes = [1]
     while sizes[-1] < nodes:
         sizes.append(sizes[-1] * children + 1)
     if sizes[-1] != nodes:
         around = [size for size in sizes[-2:] if size >= 2]
         raise TopologyError(
-            f"nodes: {nodes} makes no balanced tree with branching {children}; "
+            f"nodes: {nodes} makes no balanced tree with r {children}; "
             f"{listed(around)} {'do' if len(around) > 1 else 'does'}"
         )
     return nx.balanced_tree(children, len(sizes) - 1)
 
 
-def barbell(nodes: int, clique: object = None, bridge: object = None) -> nx.Graph[int]:
-    """Two complete graphs of `clique` nodes joined by a path of `bridge` further nodes.
+def barbell(nodes: int, m1: object = None, m2: object = None) -> nx.Graph[int]:
+    """Two complete graphs of `m1` nodes joined by a path of `m2` further nodes.
 
-    Unless given, the bridge is as short as it can be: no node when `nodes` is even, one when it is odd.
+    Unless given, the path is as short as it can be: no node when `nodes` is even, one when it is odd.
     """
     if nodes < 6:
         raise TopologyError(
             f"nodes: {nodes} is too few for a barbell, which needs at least 6 (two triangles)"
         )
-    if clique is not None:
-        bell = whole("clique", clique, minimum=3)
-        middle = nodes - 2 * bell if bridge is None else whole("bridge", bridge, minimum=0)
+    if m1 is not None:
+        bell = whole("m1", m1, minimum=3)
+        middle = nodes - 2 * bell if m2 is None else whole("m2", m2, minimum=0)
     else:
-        middle = nodes % 2 if bridge is None else whole("bridge", bridge, minimum=0)
+        middle = nodes % 2 if m2 is None else whole("m2", m2, minimum=0)
         bell = (nodes - middle) // 2
     if bell < 3 or middle < 0 or 2 * bell + middle != nodes:
-        given = {"clique": clique, "bridge": bridge}
+        given = {"m1": m1, "m2": m2}
         asked = [f"{name} {value}" for name, value in given.items() if value is not None]
         raise TopologyError(
             f"nodes: {nodes} makes no barbell with {listed(asked)}; "
-            "2 * clique + bridge = nodes with clique at least 3 and bridge at least 0"
+            "2 * m1 + m2 = nodes with m1 at least 3 and m2 at least 0"
         )
     graph = nx.barbell_graph(bell, middle)
-    graph.graph.update(clique=bell, bridge=middle)
+    graph.graph.update(m1=bell, m2=middle)
     return graph
 
 

@@ -70,7 +70,11 @@ def test_solve_accuracy(benchmark, damping):
 @pytest.mark.parametrize("way", ["kfac warm", "plain CG cached", "plain CG autograd"])
 def test_one_update(benchmark, way):
     """One update at the paper's settings for three agents: wall seconds by phase, one thread."""
-    solver = {} if way == "kfac warm" else {"preconditioner": "none", "iterations": 10, "tolerance": 0.0, "warm_start": False}
+    solver = (
+        {}
+        if way == "kfac warm"
+        else {"preconditioner": "none", "iterations": 10, "tolerance": 0.0, "warm_start": False}
+    )
     learner, batch, rollout = learner_and_batch("float32", **solver)
     if way == "plain CG autograd":
         pose = learner.pose

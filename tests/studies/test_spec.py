@@ -41,16 +41,13 @@ def test_settings_of_the_command_line_are_put_on_top_of_the_quick_form(write):
 
 
 def test_a_family_s_parameters_stand_beside_its_name(write):
-    text = BASE + "topology: {name: random_regular, degree: 3, seed: 4}\n"
+    text = BASE + "topology: {name: random_regular, d: 3, seed: 4}\n"
     graph = load(str(write(text))).trials[0].graph()
     assert [degree for _, degree in graph.degree] == [3, 3, 3, 3]
 
 
 def test_random_graphs_are_drawn_anew_for_each_seed_unless_the_topology_has_its_own(write):
-    text = (
-        BASE.replace("agents: 4", "agents: 12")
-        + "seeds: 3\ntopology: {name: erdos_renyi, probability: 0.4%s}\n"
-    )
+    text = BASE.replace("agents: 4", "agents: 12") + "seeds: 3\ntopology: {name: erdos_renyi, p: 0.4%s}\n"
     drawn = [set(trial.graph().edges) for trial in load(str(write(text % ""))).trials]
     fixed = [set(trial.graph().edges) for trial in load(str(write(text % ", seed: 1"))).trials]
     assert drawn[0] != drawn[1] != drawn[2]
@@ -76,8 +73,8 @@ BAD = [
     ("topology: rng\n", "5: topology.name: 'rng' is not a topology (did you mean 'ring'?)"),
     ("topology: {name: torus}\n", "5: topology.nodes: 4 makes no torus"),
     (
-        "topology: {name: random_regular, degre: 3}\n",
-        "5: topology.degre: unknown key; did you mean 'degree'?",
+        "topology: {name: random_geometric, radus: 3}\n",
+        "5: topology.radus: unknown key; did you mean 'radius'?",
     ),
     ("topology: {nodes: 3, name: star}\n", "5: topology.nodes: more agents than nodes: 4 agents, 3 nodes"),
     ("topology: {nodes: 5, name: star}\n", "5: topology.nodes: more nodes than agents"),

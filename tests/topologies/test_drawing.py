@@ -42,7 +42,7 @@ def test_a_drawing_is_a_png_and_nothing_else_is_left_beside_it(name: str, tmp_pa
 
 
 def test_a_graph_in_pieces_can_be_drawn(tmp_path: Path) -> None:
-    graph = make("erdos_renyi", 5, probability=0.0, allow_disconnected=True)
+    graph = make("erdos_renyi", 5, p=0.0, allow_disconnected=True)
     assert drawing.draw(graph, tmp_path / "pieces.png").read_bytes().startswith(PNG)
 
 

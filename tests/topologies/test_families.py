@@ -63,17 +63,17 @@ def test_every_family_of_the_list_is_there_under_its_name() -> None:
         ("hypercube", 2, {}, nx.hypercube_graph(1)),
         ("hypercube", 16, {}, nx.hypercube_graph(4)),
         ("balanced_tree", 15, {}, nx.balanced_tree(2, 3)),
-        ("balanced_tree", 13, {"branching": 3}, nx.balanced_tree(3, 2)),
-        ("balanced_tree", 4, {"branching": 1}, nx.path_graph(4)),
+        ("balanced_tree", 13, {"r": 3}, nx.balanced_tree(3, 2)),
+        ("balanced_tree", 4, {"r": 1}, nx.path_graph(4)),
         ("barbell", 6, {}, nx.barbell_graph(3, 0)),
         ("barbell", 9, {}, nx.barbell_graph(4, 1)),
-        ("barbell", 12, {"bridge": 4}, nx.barbell_graph(4, 4)),
-        ("barbell", 12, {"clique": 3}, nx.barbell_graph(3, 6)),
-        ("barabasi_albert", 5, {"attachments": 4}, nx.star_graph(4)),
-        ("erdos_renyi", 6, {"probability": 1}, nx.complete_graph(6)),
-        ("watts_strogatz", 8, {"probability": 0}, nx.circulant_graph(8, [1, 2])),
+        ("barbell", 12, {"m2": 4}, nx.barbell_graph(4, 4)),
+        ("barbell", 12, {"m1": 3}, nx.barbell_graph(3, 6)),
+        ("barabasi_albert", 5, {"m": 4}, nx.star_graph(4)),
+        ("erdos_renyi", 6, {"p": 1}, nx.complete_graph(6)),
+        ("watts_strogatz", 8, {"p": 0}, nx.circulant_graph(8, [1, 2])),
         ("random_geometric", 6, {"radius": 1.5}, nx.complete_graph(6)),
-        ("random_regular", 8, {"degree": 7}, nx.complete_graph(8)),
+        ("random_regular", 8, {"d": 7}, nx.complete_graph(8)),
         ("exponential", 7, {}, nx.complete_graph(7)),
         ("exponential", 8, {}, nx.circulant_graph(8, [1, 2, 4])),
         ("exponential", 12, {}, nx.circulant_graph(12, [1, 2, 4, 8])),
@@ -142,7 +142,7 @@ def test_a_family_without_chance_does_not_look_at_the_seed(name: str) -> None:
 def test_random_regular_has_one_degree(nodes: int, degree: int, seed: int) -> None:
     if nodes * degree % 2:
         nodes += 1
-    graph = make("random_regular", nodes, degree=degree, seed=seed)
+    graph = make("random_regular", nodes, d=degree, seed=seed)
     assert {d for _, d in graph.degree()} == {degree}
 
 
@@ -160,9 +160,9 @@ def test_random_geometric_links_exactly_the_near_ones() -> None:
 
 
 def test_a_sparse_random_graph_is_redrawn_until_connected_and_the_first_draw_can_be_had() -> None:
-    first = make("erdos_renyi", 12, probability=0.15, seed=4, allow_disconnected=True)
+    first = make("erdos_renyi", 12, p=0.15, seed=4, allow_disconnected=True)
     assert not nx.is_connected(first)
-    assert nx.is_connected(make("erdos_renyi", 12, probability=0.15, seed=4))
+    assert nx.is_connected(make("erdos_renyi", 12, p=0.15, seed=4))
 
 
 @pytest.mark.parametrize(
@@ -177,12 +177,12 @@ def test_a_sparse_random_graph_is_redrawn_until_connected_and_the_first_draw_can
         ("ring", True, {}, "nodes: True is not a whole number"),
         ("ring", "8", {}, "nodes: '8' is not a whole number"),
         ("ring", 8, {"seed": -1}, "seed: -1 is not a whole number of at least 0"),
-        ("ring", 8, {"degree": 3}, "degree: not a parameter of ring, which takes no parameters"),
+        ("ring", 8, {"d": 3}, "d: not a parameter of ring, which takes no parameters"),
         (
-            "random_regular",
+            "random_geometric",
             8,
-            {"degre": 3},
-            "degre: not a parameter of random_regular (did you mean 'degree'?), which takes degree",
+            {"radus": 0.3},
+            "radus: not a parameter of random_geometric (did you mean 'radius'?), which takes radius",
         ),
         (
             "grid",
@@ -204,44 +204,44 @@ def test_a_sparse_random_graph_is_redrawn_until_connected_and_the_first_draw_can
         ("torus", 12, {"rows": 2}, "rows: 2 is not a whole number of at least 3"),
         ("torus", 12, {"rows": 6}, "nodes: 12 makes no torus with rows 6"),
         ("hypercube", 12, {}, "nodes: 12 is not a power of two, so makes no hypercube; 8 and 16 do"),
-        ("balanced_tree", 16, {}, "nodes: 16 makes no balanced tree with branching 2; 15 and 31 do"),
-        ("balanced_tree", 2, {}, "nodes: 2 makes no balanced tree with branching 2; 3 does"),
-        ("balanced_tree", 7, {"branching": 0}, "branching: 0 is not a whole number of at least 1"),
+        ("balanced_tree", 16, {}, "nodes: 16 makes no balanced tree with r 2; 15 and 31 do"),
+        ("balanced_tree", 2, {}, "nodes: 2 makes no balanced tree with r 2; 3 does"),
+        ("balanced_tree", 7, {"r": 0}, "r: 0 is not a whole number of at least 1"),
         ("barbell", 5, {}, "nodes: 5 is too few for a barbell, which needs at least 6"),
         (
             "barbell",
             10,
-            {"bridge": 3},
-            "nodes: 10 makes no barbell with bridge 3; 2 * clique + bridge = nodes",
+            {"m2": 3},
+            "nodes: 10 makes no barbell with m2 3; 2 * m1 + m2 = nodes",
         ),
-        ("barbell", 10, {"clique": 6}, "nodes: 10 makes no barbell with clique 6"),
-        ("barbell", 10, {"clique": 3, "bridge": 1}, "nodes: 10 makes no barbell with clique 3 and bridge 1"),
-        ("random_regular", 7, {}, "degree: 3 times 7 nodes is odd, so no such graph exists; degree 2 or 4"),
-        ("random_regular", 4, {"degree": 4}, "degree: 4 is not below the number of nodes, 4"),
-        ("erdos_renyi", 7, {"probability": 1.5}, "probability: 1.5 is not a number from 0 to 1"),
-        ("erdos_renyi", 7, {"probability": math.nan}, "probability: nan is not a number from 0 to 1"),
+        ("barbell", 10, {"m1": 6}, "nodes: 10 makes no barbell with m1 6"),
+        ("barbell", 10, {"m1": 3, "m2": 1}, "nodes: 10 makes no barbell with m1 3 and m2 1"),
+        ("random_regular", 7, {}, "d: 3 times 7 nodes is odd, so no such graph exists; d 2 or 4"),
+        ("random_regular", 4, {"d": 4}, "d: 4 is not below the number of nodes, 4"),
+        ("erdos_renyi", 7, {"p": 1.5}, "p: 1.5 is not a number from 0 to 1"),
+        ("erdos_renyi", 7, {"p": math.nan}, "p: nan is not a number from 0 to 1"),
         (
             "watts_strogatz",
             7,
-            {"neighbours": 3},
-            "neighbours: 3 is not an even number below the number of nodes, 7",
+            {"k": 3},
+            "k: 3 is not an even number below the number of nodes, 7",
         ),
-        ("watts_strogatz", 4, {}, "neighbours: 4 is not an even number below the number of nodes, 4"),
-        ("watts_strogatz", 7, {"probability": "often"}, "probability: 'often' is not a number from 0 to 1"),
-        ("barabasi_albert", 3, {"attachments": 3}, "attachments: 3 is not below the number of nodes, 3"),
+        ("watts_strogatz", 4, {}, "k: 4 is not an even number below the number of nodes, 4"),
+        ("watts_strogatz", 7, {"p": "often"}, "p: 'often' is not a number from 0 to 1"),
+        ("barabasi_albert", 3, {"m": 3}, "m: 3 is not below the number of nodes, 3"),
         ("random_geometric", 7, {"radius": 0}, "radius: 0 is not a finite number above 0"),
         ("random_geometric", 7, {"radius": math.inf}, "radius: inf is not a finite number above 0"),
         (
             "erdos_renyi",
             16,
-            {"probability": 0.0},
-            f"erdos_renyi: none of {DRAWS} graphs with 16 nodes and probability 0.0 was connected",
+            {"p": 0.0},
+            f"erdos_renyi: none of {DRAWS} graphs with 16 nodes and p 0.0 was connected",
         ),
         (
             "random_regular",
             8,
-            {"degree": 1},
-            f"random_regular: none of {DRAWS} graphs with 8 nodes and degree 1",
+            {"d": 1},
+            f"random_regular: none of {DRAWS} graphs with 8 nodes and d 1",
         ),
         ("random_geometric", 40, {"radius": 0.01}, "random_geometric: none of"),
     ],

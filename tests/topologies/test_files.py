@@ -67,7 +67,7 @@ def test_names_become_numbers_in_the_order_of_the_file(
 ) -> None:
     if set(names) == {str(k) for k in range(len(names))}:
         return
-    shape = make("erdos_renyi", len(names), probability=0.5, seed=seed)
+    shape = make("erdos_renyi", len(names), p=0.5, seed=seed)
     rows = ["," + ",".join(names)]
     rows += [
         f"{name}," + ",".join(str(int(shape.has_edge(i, j))) for j in shape) for i, name in enumerate(names)

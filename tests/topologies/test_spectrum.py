@@ -180,7 +180,7 @@ def test_the_factor_is_what_the_recursion_shows_message_by_message(
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), nodes=st.integers(3, 9), penalty=st.floats(0.02, 5))
 def test_the_modes_are_eigenvalues_of_the_whole_message_map(seed: int, nodes: int, penalty: float) -> None:
-    graph = make("erdos_renyi", nodes, probability=0.4, seed=seed)
+    graph = make("erdos_renyi", nodes, p=0.4, seed=seed)
     whole = scipy.linalg.eigvals(message_map(graph, penalty, 0.5))
     ours = 0.5 + 0.5 * modes(graph, penalty)
     assert len(ours) == 2 * nodes - (2 if nx.is_bipartite(graph) else 1)
