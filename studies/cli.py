@@ -200,9 +200,13 @@ def _begin(store: Store) -> None:
 def _described(study: Study) -> str:
     seeds = len({trial.seed for trial in study.trials})
     varied = f" of {' x '.join(study.varied)}" if study.varied else ""
-    return (
-        f"{study.workload}, {len(study.trials)} trials ({len(study.trials) // seeds}{varied}, {seeds} seeds)"
-    )
+    conditions = _counted(len(study.trials) // seeds, "condition") + varied
+    trials = _counted(len(study.trials), "trial")
+    return f"{study.workload}, {trials}: {conditions}, {_counted(seeds, 'seed')} each"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _conclude(study: Study, store: Store) -> None:

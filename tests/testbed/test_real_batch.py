@@ -1,0 +1,27 @@
+"""The natural gradient on a batch that was really played, at the paper's network size."""
+
+import numpy as np
+import pytest
+
+from policies.algorithms.matrpo import Matrpo, MatrpoSettings, SolverSettings
+from policies.natural_gradient import solve
+from testbed import environments
+from testbed.collection import Collector
+
+
+@pytest.mark.parametrize("damping", [0.1, 0.01])
+def test_kfac_is_within_two_per_cent_after_three_iterations(damping):
+    generator = np.random.default_rng(0)
+    world = environments.make("navigation", agents=3, batch=30)
+    settings = MatrpoSettings(precision="float64", solver=SolverSettings(damping=damping))
+    learner = Matrpo(settings, agents=3, observation_size=14, actions=5, generator=generator)
+    batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
+    problem = learner.pose(batch, learner._advantages(batch)[0], generator)[0]
+    at, kfac = problem.at, problem.precondition
+    b = at.vjp(problem.advantages.expand(-1, 3)) / at.samples
+    exact = solve(at, b, iterations=500, tolerance=1e-11)
+    quick = solve(at, b, precondition=kfac, iterations=3)
+    plain = solve(at, b, iterations=3)
+    assert exact.residual < 1e-9
+    assert float((quick.u - exact.u).norm() / exact.u.norm()) < 0.02
+    assert float((plain.u - exact.u).norm() / exact.u.norm()) > 0.2
