@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 
 from testbed.consensus.agent import Link
 from testbed.consensus.measures import disagreement, magnitude
+from testbed.consensus.message_age import MessageAges
 from testbed.consensus.problem import Signal
 from testbed.consensus.result import AgreementResult, Counts, CurveRow
 from testbed.consensus.settings import ConsensusSettings
-from testbed.network import Network
+from testbed.network import Message, Network
 
 AXES = ("activations", "exchanges", "seconds", "bytes")
 """Columns of a curve that say when; the others say how far."""
@@ -41,6 +42,7 @@ class Agreement(ABC):
         self.finished = False
         self._resolved = 0
         self._began = self.clock.now
+        self._ages = MessageAges(self.links, self._began)
         self._bytes_before = network.ledger.sent_bytes
 
     @abstractmethod
@@ -86,7 +88,8 @@ class Agreement(ABC):
             seconds=seconds,
             bytes=self._bytes(),
             late=late,
-            measured={name: value for name, value in last.items() if name not in AXES},
+            measured={name: value for name, value in last.items() if name not in AXES}
+            | {"message_age_average": self._ages.average(self.clock.now)},
         )
 
     def finish(self) -> None:
@@ -113,6 +116,10 @@ class Agreement(ABC):
         if reached:
             self.finish()
 
+    def applied(self, message: Message) -> None:
+        """The agent that a message went to has now made use of it: what it knows of the sender is younger."""
+        self._ages.applied(message.source, message.destination, message.sent_at, self.clock.now)
+
     def note(self, event: str, link: Link, agent: int) -> None:
         """Record an event of the algorithm in the trace, if there is one."""
         if self.network.trace is not None:
@@ -132,6 +139,7 @@ class Agreement(ABC):
             "disagreement": apart,
             "relative_disagreement": apart / size if size > 0 else 0.0,
             "primal_residual": self.residual(),
+            **self._ages.row(self.clock.now),
         }
         if self.measure is not None:
             row |= self.measure(signals)

@@ -177,19 +177,20 @@ class _EdgeAgreement(Agreement):
     def _receive(self, message: Message) -> None:
         exchange, offer = message.payload
         if message.kind == "request":
-            self._requested(exchange, offer)
+            self._requested(exchange, offer, message)
         elif not exchange.open:
             self.counts.stale += 1
             self.note("stale", exchange.link, exchange.initiator)
         elif message.kind == "response":
             agent = self.agents[exchange.initiator]
             agent.commit(exchange.link, agent.offer(exchange.link) + offer)
+            self.applied(message)
             self._completed(exchange)
         else:
             self.counts.busy += 1
             self._close(exchange, "busy")
 
-    def _requested(self, exchange: _Exchange, offer: Signal) -> None:
+    def _requested(self, exchange: _Exchange, offer: Signal, message: Message) -> None:
         responder = exchange.responder
         if self.busy_with[responder] is not None:
             self._send(exchange, responder, "busy", None)
@@ -200,6 +201,7 @@ class _EdgeAgreement(Agreement):
             self.busy_with[responder] = None
             answer = self._solve(responder, exchange.link)
             self.agents[responder].commit(exchange.link, answer + offer)
+            self.applied(message)
             exchange.responded = True
             if exchange.open:
                 self.note("answered", exchange.link, responder)
