@@ -21,6 +21,10 @@ class Hop(Occurrence):
     message: Message
 
 
+Gate = Callable[["Direction", Hop], bool]
+"""Sees each packet that has come to the end of a direction; True if it has dropped or kept it."""
+
+
 class Direction:
     """One way of a link. Each packet costs one scheduled callback: its arrival."""
 
@@ -31,6 +35,7 @@ class Direction:
         "_timeline",
         "_trace",
         "destination",
+        "gates",
         "in_flight",
         "obstacles",
         "receive",
@@ -56,6 +61,8 @@ class Direction:
         """The impairments, in order."""
         self.obstacles: list[Rule] = []
         """Rules that faults have put before the impairments for as long as they last."""
+        self.gates: list[Gate] = []
+        """What faults have put before the arrival for as long as they last."""
         self.in_flight: dict[Hop, None] = {}
         """Packets waiting in the queue or on the wire, in the order of sending."""
         self.receive: Callable[[Message], object] = _nobody_there
@@ -91,6 +98,12 @@ class Direction:
         self.in_flight[hop] = None
         self._timeline.schedule_at(fate.time, hop)
 
+    def _arrive_guarded(self, hop: Hop) -> None:
+        for gate in self.gates:
+            if gate(self, hop):
+                return
+        self._arrive(hop)
+
     def _arrive(self, hop: Hop) -> None:
         del self.in_flight[hop]
         message = hop.message
@@ -116,6 +129,30 @@ class Direction:
         for rule in self.rules.values():
             rule.clear()
         return messages
+
+    def guard(self, gate: Gate) -> None:
+        """Put a gate before the arrival, behind those that are there; packets on the wire meet it as well."""
+        self.gates.append(gate)
+        self._arrivals[0] = self._arrive_guarded
+
+    def unguard(self, gate: Gate) -> None:
+        """Take away a gate that `guard` put there."""
+        self.gates.remove(gate)
+        self._arrivals[0] = self._arrive_guarded if self.gates else self._arrive
+
+    def refuse(self, hop: Hop, reason: str) -> None:
+        """For gates: drop a packet that has come to the end of the direction."""
+        del self.in_flight[hop]
+        self.drop(hop.message, reason)
+
+    def arrive_again(self, hop: Hop) -> None:
+        """For gates that have kept a packet: let it arrive now, before all else that is due now."""
+        if hop in self.in_flight:
+            del self.in_flight[hop]
+            again = Hop(self._arrivals)
+            again.message = hop.message
+            self.in_flight[again] = None
+            self._timeline.schedule_first_at(self._timeline.now, again)
 
     def obstruct(self, rule: Rule) -> None:
         """Put a rule before all others."""

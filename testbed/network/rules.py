@@ -19,7 +19,8 @@ from testbed.network.streams import Draws
 LINK_DOWN = "link_down"
 QUEUE_FULL = "queue_full"
 LOSS = "loss"
-REASONS = (LINK_DOWN, QUEUE_FULL, LOSS)
+AGENT_DOWN = "agent_down"
+REASONS = (LINK_DOWN, QUEUE_FULL, LOSS, AGENT_DOWN)
 """Why packets are dropped, in the order of the rules."""
 
 

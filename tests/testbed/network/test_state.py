@@ -24,7 +24,8 @@ def test_a_transmitter_that_is_still_busy_with_lost_packets_is_saved_as_busy() -
     resumed, _ = _network(link=link)
     resumed.load_state_dict(json.loads(json.dumps(network.state_dict())))
     resumed.send(0, 1, "refused", 1, "x")
-    assert resumed.ledger.dropped == {"link_down": 0, "queue_full": 1, "loss": 2}
+    dropped = {reason: count for reason, count in resumed.ledger.dropped.items() if count}
+    assert dropped == {"queue_full": 1, "loss": 2}
     healthy, log = _network(link=link | {"loss": 0.0})
     state = network.state_dict()
     for _, _, rules in state["directions"]:
