@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from testbed.consensus.codecs import Parcel, updated
 from testbed.consensus.problem import LocalProblem, Signal
 
 Link = tuple[int, int]
@@ -17,7 +18,7 @@ class EdgeAgent:
     __slots__ = ("beta", "index", "links", "problem", "s", "sign", "y", "z")
 
     def __init__(self, index: int, problem: LocalProblem, links: Sequence[Link], beta: float) -> None:
-        """Take part in the given links (those of the whole graph); ``beta`` is the penalty."""
+        """Take part in those of the given links that end here; ``beta`` is the penalty."""
         self.index, self.problem, self.beta = index, problem, beta
         self.links = [link for link in links if index in link]
         self.sign = {link: 1.0 if index == link[0] else -1.0 for link in self.links}
@@ -40,3 +41,15 @@ class EdgeAgent:
         """With nu = p_i + p_j: z_qe <- (y_qe - nu) / beta + C_qe s_q and y_qe <- nu."""
         self.z[e] = (self.y[e] - nu) / self.beta + self.sign[e] * self.s
         self.y[e] = nu
+
+    def commit_parcels(self, e: Link, own: Parcel, other: Parcel) -> None:
+        """``commit`` with what both messages really said, at the coordinates they said it of.
+
+        An agent whose own numbers were rounded takes C_qe s_q from what the other end has read, p_q, as
+        (2 p_q - y_qe) / beta: then z_qe <- (p_q - p_other) / beta, and both ends still agree on the link.
+        """
+        if own.exact and other.exact:
+            self.commit(e, own.values + other.values)
+            return
+        self.z[e] = updated(self.z[e], own.where, (own.values - other.values) / self.beta)
+        self.y[e] = updated(self.y[e], own.where, own.values + other.values)

@@ -55,7 +55,7 @@ class Agreement(ABC):
 
     @abstractmethod
     def residual(self) -> float:
-        """Root mean square of the constraint's violation, signals against link variables."""
+        """Root mean square of the constraint's violation, signals against link variables (nan: has none)."""
 
     @abstractmethod
     def cut_off(self) -> None:
@@ -104,11 +104,11 @@ class Agreement(ABC):
         )
 
     def resolved(self) -> None:
-        """One activation has come to its end: measure, and finish if a goal is reached."""
+        """An activation or a round has come to its end: measure, and finish if a goal is reached."""
         self._resolved += 1
         budget = self.settings.budget
         reached = budget.exchanges is not None and self.counts.completed >= budget.exchanges
-        if self._resolved % self.settings.curve_every == 0 or reached or budget.tolerance is not None:
+        if self._resolved % self.settings.curve_every == 0 or reached:
             row = self._row()
             # Before any exchange all signals are equal by convention, not by agreement.
             if budget.tolerance is not None and self.counts.completed > 0:

@@ -3,19 +3,19 @@
 An exchange on link (i, j), begun by i: i locks itself, solves, sends REQUEST(p_i); j, if free, solves,
 commits and answers RESPONSE(p_j); i commits. A busy j answers BUSY. When no answer comes in time i gives
 up with nothing committed: if j had committed, the exchange is *half-committed* and the link's variables
-disagree until its next exchange.
+disagree until its next exchange. A REQUEST that comes again gets the answer it got before: nothing is solved
+or committed twice.
 """
 
 from collections.abc import Callable, Sequence
 
-from testbed.consensus.activation import Activations
 from testbed.consensus.agent import EdgeAgent, Link
 from testbed.consensus.agreement import Agreement, Measure, Progress
+from testbed.consensus.algorithm import Consensus
+from testbed.consensus.codecs import Parcel
 from testbed.consensus.measures import primal_residual
 from testbed.consensus.problem import LocalProblem, Signal
-from testbed.consensus.result import AgreementResult
-from testbed.consensus.settings import ConsensusSettings
-from testbed.network import Handle, Message, Network, Streams
+from testbed.network import Handle, Message
 
 HEADER_BYTES = 16
 """Every message names its exchange (8 bytes), its link (4) and its kind (4)."""
@@ -24,45 +24,34 @@ TIMEOUT_ROUND_TRIPS = 4.0
 """The default timeout, in nominal round trips: long enough for jitter and a short queue."""
 
 
-class EdgeADMM:
-    """Edge-ADMM on one network; lives as long as the network and agrees once per policy update."""
+class EdgeADMM(Consensus):
+    """Edge-ADMM: Li & He 2020 (arXiv 2010.07916), Algorithm 1."""
 
-    def __init__(self, network: Network, settings: ConsensusSettings, streams: Streams) -> None:
-        self.network, self.settings = network, settings
-        self.links: list[Link] = sorted((min(u, v), max(u, v)) for u, v in network.graph.edges)
-        self.activations = Activations(settings, self.links, streams)
-
-    def agree(
-        self,
-        problems: Sequence[LocalProblem],
-        *,
-        measure: Measure | None = None,
-        progress: Progress | None = None,
-    ) -> AgreementResult:
-        """Run one agreement from zero variables until the budget is spent.
-
-        ``measure(signals)`` adds columns to the curve; ``progress(row)`` hears every row.
-
-        Raises:
-            ValueError: the number of problems is not the number of agents.
-        """
-        nodes = len(self.network.graph)
-        if len(problems) != nodes:
-            raise ValueError(f"problems: {len(problems)} given, the network has {nodes} nodes")
-        return _EdgeAgreement(self, problems, measure, progress).run()
+    def agreement(
+        self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None
+    ) -> Agreement:
+        """A new agreement, ready to run."""
+        return _EdgeAgreement(self, problems, measure, progress)
 
 
 class _Exchange:
     """One exchange as the simulation sees it (no agent knows all of this)."""
 
-    __slots__ = ("initiator", "link", "open", "responded", "responder", "timer")
+    __slots__ = ("answer", "initiator", "link", "offer", "open", "received", "responder", "timer")
 
     def __init__(self, link: Link, initiator: int) -> None:
         self.link, self.initiator = link, initiator
         self.responder = link[1] if initiator == link[0] else link[0]
         self.open = True  # the initiator still waits
-        self.responded = False  # the responder has committed
+        self.offer: Parcel | None = None  # what the initiator asked with
+        self.received = False  # the responder has seen the request
+        self.answer: tuple[str, Parcel | None] | None = None  # its answer, once it has given one
         self.timer: Handle | None = None
+
+    @property
+    def responded(self) -> bool:
+        """Whether the responder has committed."""
+        return self.answer is not None and self.answer[0] == "response"
 
 
 class _EdgeAgreement(Agreement):
@@ -77,7 +66,12 @@ class _EdgeAgreement(Agreement):
     ) -> None:
         super().__init__(parent.network, parent.links, parent.settings, measure, progress)
         self.activations, self.turns = parent.activations, parent.activations.in_turn()
-        self.agents = [EdgeAgent(q, p, self.links, self.settings.penalty) for q, p in enumerate(problems)]
+        self.codecs = parent.codecs
+        at: list[list[Link]] = [[] for _ in problems]
+        for link in self.links:
+            for q in link:
+                at[q].append(link)
+        self.agents = [EdgeAgent(q, p, at[q], self.settings.penalty) for q, p in enumerate(problems)]
         self.busy_with: list[_Exchange | None] = [None] * len(problems)
         self.under_way: dict[_Exchange, None] = {}
         self.half: set[Link] = set()
@@ -89,10 +83,10 @@ class _EdgeAgreement(Agreement):
                 self.counts.solves += 1
 
     def begin(self) -> None:
-        """Wind every link's clock, or activate the first link."""
+        """Wind every clock, or activate the first link."""
         if self.activations.overlapping:
-            for link in self.links:
-                self._wind(link)
+            for clock in self.activations.clocks:
+                self._wind(clock)
         else:
             self._next_turn()
 
@@ -120,15 +114,15 @@ class _EdgeAgreement(Agreement):
         else:
             self._activate(*next(self.turns))
 
-    def _wind(self, link: Link) -> None:
-        """Set the link's own clock to ring once more."""
+    def _wind(self, clock: tuple[int, ...]) -> None:
+        """Set a link's or an agent's own clock to ring once more."""
 
         def ring() -> None:
             if not self.finished and not self.spent():
-                self._wind(link)
-                self._activate(link, self.activations.initiator(link))
+                self._wind(clock)
+                self._activate(*self.activations.exchange(clock))
 
-        self.clock.schedule(self.activations.wait(link), ring)
+        self.clock.schedule(self.activations.wait(clock), ring)
 
     def _activate(self, link: Link, initiator: int) -> None:
         self.counts.activations += 1
@@ -165,49 +159,60 @@ class _EdgeAgreement(Agreement):
     # --- the exchange ------------------------------------------------------------------------------
 
     def _request(self, exchange: _Exchange) -> None:
-        offer = self._solve(exchange.initiator, exchange.link)
-        size = self._send(exchange, exchange.initiator, "request", offer)
+        i, j = exchange.initiator, exchange.responder
+        offer = self._solve(i, exchange.link)
+        where = self.codecs.coordinates(self.agents[i].problem.dimension, i, j)
+        exchange.offer = parcel = self.codecs.parcel(offer, i, j, where)
+        size = self._send(exchange, i, "request", parcel)
         timeout = self.settings.timeout
         if timeout is None:
-            there = self.network.nominal_latency(exchange.initiator, exchange.responder, size)
-            back = self.network.nominal_latency(exchange.responder, exchange.initiator, size)
+            there = self.network.nominal_latency(i, j, size)
+            back = self.network.nominal_latency(j, i, size)
             timeout = TIMEOUT_ROUND_TRIPS * (there + self.settings.compute + back)
         exchange.timer = self.clock.schedule(timeout, lambda: self._give_up(exchange))
 
     def _receive(self, message: Message) -> None:
-        exchange, offer = message.payload
+        exchange, parcel = message.payload
         if message.kind == "request":
-            self._requested(exchange, offer, message)
+            self._requested(exchange, parcel, message)
         elif not exchange.open:
             self.counts.stale += 1
             self.note("stale", exchange.link, exchange.initiator)
         elif message.kind == "response":
-            agent = self.agents[exchange.initiator]
-            agent.commit(exchange.link, agent.offer(exchange.link) + offer)
+            self.agents[exchange.initiator].commit_parcels(exchange.link, exchange.offer, parcel)
             self.applied(message)
             self._completed(exchange)
         else:
             self.counts.busy += 1
             self._close(exchange, "busy")
 
-    def _requested(self, exchange: _Exchange, offer: Signal, message: Message) -> None:
+    def _requested(self, exchange: _Exchange, offer: Parcel, message: Message) -> None:
         responder = exchange.responder
+        if exchange.received:
+            # It came again. While the first is still being worked on, its answer will do for both.
+            self.counts.repeated += 1
+            if exchange.answer is not None:
+                self._send(exchange, responder, *exchange.answer)
+            return
+        exchange.received = True
         if self.busy_with[responder] is not None:
-            self._send(exchange, responder, "busy", None)
+            exchange.answer = ("busy", None)
+            self._send(exchange, responder, *exchange.answer)
             return
         self.busy_with[responder] = exchange
 
         def respond() -> None:
             self.busy_with[responder] = None
             answer = self._solve(responder, exchange.link)
-            self.agents[responder].commit(exchange.link, answer + offer)
+            parcel = self.codecs.parcel(answer, responder, exchange.initiator, offer.where)
+            self.agents[responder].commit_parcels(exchange.link, parcel, offer)
             self.applied(message)
-            exchange.responded = True
+            exchange.answer = ("response", parcel)
             if exchange.open:
                 self.note("answered", exchange.link, responder)
             else:
                 self._half_committed(exchange)
-            self._send(exchange, responder, "response", answer)
+            self._send(exchange, responder, *exchange.answer)
 
         self._compute(respond)
 
@@ -246,9 +251,9 @@ class _EdgeAgreement(Agreement):
         self.counts.solves += 1
         return self.agents[q].offer(link)
 
-    def _send(self, exchange: _Exchange, source: int, kind: str, offer: Signal | None) -> int:
+    def _send(self, exchange: _Exchange, source: int, kind: str, parcel: Parcel | None) -> int:
         """Send to the other end; returns the size in bytes."""
-        size = HEADER_BYTES + (0 if offer is None else int(offer.nbytes))
+        size = HEADER_BYTES + (0 if parcel is None else parcel.size)
         other = exchange.responder if source == exchange.initiator else exchange.initiator
-        self.network.send(source, other, (exchange, offer), size, kind)
+        self.network.send(source, other, (exchange, parcel), size, kind)
         return size

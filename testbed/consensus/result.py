@@ -15,11 +15,11 @@ class Counts:
 
     activations: int = 0
     completed: int = 0
-    """Exchanges both ends committed and knew of."""
+    """Exchanges both ends committed and knew of; messages received, where they go one way."""
     given_up: int = 0
     """No answer came in time; nothing committed at the end that began."""
     busy: int = 0
-    """Refused: one of the two ends was in another exchange."""
+    """Refused: one of the two ends was in another exchange; or an agent still at its last solve."""
     half_committed: int = 0
     """The end that answered committed, the end that began did not."""
     healed: int = 0
@@ -27,7 +27,9 @@ class Counts:
     unfinished: int = 0
     """Still under way when the agreement ended."""
     stale: int = 0
-    """Answers that came after their exchange had been given up, and were ignored."""
+    """Answers that came after their exchange had been given up or answered, and were ignored."""
+    repeated: int = 0
+    """Requests that came again, and were answered as the first time."""
     solves: int = 0
 
 
@@ -61,6 +63,7 @@ class AgreementResult:
             "healed": float(c.healed),
             "unfinished": float(c.unfinished),
             "stale": float(c.stale),
+            "repeated": float(c.repeated),
             "late": float(self.late),
             "consensus_seconds": self.seconds,
             "consensus_bytes": float(self.bytes),

@@ -1,6 +1,6 @@
 """What a study file can set about consensus."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,9 +13,13 @@ class Budget(Settings):
 
     Activations and bytes are spent by *starting* exchanges: once they are gone no exchange starts, and those
     under way finish. The others end the agreement at once, and what is in flight then counts as late.
+    The tolerance is looked at with every row of the curve.
+
+    With one-way messages an activation is one agent's solve and the messages that follow (a synchronous round
+    of n agents is n activations), and an exchange is a message received.
     """
 
-    activations: Annotated[int | None, Field(ge=1, description="activated links")] = None
+    activations: Annotated[int | None, Field(ge=1, description="activated links or agents")] = None
     exchanges: Annotated[int | None, Field(ge=1, description="completed exchanges")] = None
     seconds: Annotated[Seconds | None, Field(gt=0, description="simulated time")] = None
     bytes: Annotated[int | None, Field(ge=1, description="bytes sent")] = None
@@ -31,18 +35,51 @@ class Budget(Settings):
         return self
 
 
-class ConsensusSettings(Settings):
-    """Edge-ADMM over the simulated network."""
+Algorithm = Literal["edge_admm", "relaxed_admm", "metropolis", "push_sum", "robust_push_sum"]
+Activation = Literal["sequential", "round_robin", "poisson", "gossip", "synchronous", "asynchronous"]
+Codec = Literal["float64", "float32", "float16", "int8"]
 
-    algorithm: Literal["edge_admm"] = "edge_admm"
-    penalty: Annotated[float, Field(gt=0, description="beta, the augmented Lagrangian's weight")] = 1.0
+BY_LINK: tuple[Activation, ...] = ("sequential", "round_robin", "poisson", "gossip")
+"""How algorithms of exchanges between two agents may be activated; the first is the default."""
+
+BY_AGENT: tuple[Activation, ...] = ("synchronous", "asynchronous", "gossip")
+"""How algorithms of one-way messages may be activated; the first is the default."""
+
+
+class ConsensusSettings(Settings):
+    """How the agents agree over the simulated network.
+
+    ``edge_admm`` (Li & He 2020, arXiv 2010.07916) exchanges between two agents and is activated
+    ``sequential`` (one random link at a time), ``round_robin`` (links in turn), ``poisson`` (every link by
+    its own clock) or ``gossip`` (every agent by its own clock, with a random neighbour).
+    The others send one-way messages and are activated ``synchronous`` (all agents in rounds),
+    ``asynchronous`` (every agent by its own clock, to all its neighbours) or ``gossip`` (to a random one).
+    """
+
+    algorithm: Annotated[
+        Algorithm,
+        Field(description="ADMM by exchanges or by one-way messages, or averaging (for the mean only)"),
+    ] = "edge_admm"
+    penalty: Annotated[float, Field(gt=0, description="beta or rho, the augmented Lagrangian's weight")] = 1.0
+    relaxation: Annotated[
+        float, Field(gt=0, lt=1, description="relaxed_admm: alpha; 1/2 is ordinary ADMM")
+    ] = 0.5
     activation: Annotated[
-        Literal["sequential", "round_robin", "poisson"],
-        Field(description="one random link at a time, links in turn, or every link by its own clock"),
+        Activation, Field(description="who acts when; not given: sequential, or synchronous")
     ] = "sequential"
-    activation_rate: Annotated[float, Field(gt=0, description="poisson: activations per second and link")] = (
-        5.0
-    )
+    activation_rate: Annotated[
+        float, Field(gt=0, description="of own clocks: activations per second and link or agent")
+    ] = 5.0
+    period: Annotated[
+        Seconds | None,
+        Field(gt=0, description="of synchronous rounds; null: compute and twice the slowest nominal latency"),
+    ] = None
+    codec: Annotated[
+        Codec | None, Field(description="how numbers are written in messages; null: as they are")
+    ] = None
+    subset: Annotated[
+        float, Field(gt=0, le=1, description="share of the coordinates in each exchange, drawn anew")
+    ] = 1.0
     compute: Annotated[Seconds, Field(ge=0, description="simulated time of one local solve")] = 0.01
     timeout: Annotated[
         Seconds | None,
@@ -50,3 +87,25 @@ class ConsensusSettings(Settings):
     ] = None
     budget: Budget = Budget(activations=100)
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _activation_of_the_algorithm(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("algorithm", "edge_admm") != "edge_admm":
+            return {"activation": BY_AGENT[0]} | given
+        return given
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        allowed = BY_LINK if self.algorithm == "edge_admm" else BY_AGENT
+        if self.activation not in allowed:
+            raise ValueError(
+                f"activation {self.activation!r} is not one of {self.algorithm}: choose {', '.join(allowed)}"
+            )
+        if self.period is not None and self.period < self.compute:
+            raise ValueError(f"period {self.period} must not be shorter than compute {self.compute}")
+        if self.subset < 1 and self.algorithm in ("push_sum", "robust_push_sum"):
+            raise ValueError(
+                f"subset {self.subset} with {self.algorithm}: must be 1, a message's weight is that of all"
+            )
+        return self

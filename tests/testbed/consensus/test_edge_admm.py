@@ -23,7 +23,7 @@ TOPOLOGIES = ["ring", "star", "erdos_renyi"]
 
 
 def graph_of(name: str, agents: int):
-    return topologies.make(name, agents, seed=1, **({"probability": 0.5} if name == "erdos_renyi" else {}))
+    return topologies.make(name, agents, seed=1, **({"p": 0.5} if name == "erdos_renyi" else {}))
 
 
 def problem_of(name: str, agents: int, seed: int = 0) -> ConsensusProblem:

@@ -1,0 +1,48 @@
+"""What every consensus algorithm is to those who use one."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from testbed.consensus.activation import Activations
+from testbed.consensus.agent import Link
+from testbed.consensus.agreement import Agreement, Measure, Progress
+from testbed.consensus.codecs import Codecs
+from testbed.consensus.problem import LocalProblem
+from testbed.consensus.result import AgreementResult
+from testbed.consensus.settings import ConsensusSettings
+from testbed.network import Network, Streams
+
+
+class Consensus(ABC):
+    """An algorithm on one network; lives as long as the network and agrees once per policy update."""
+
+    def __init__(self, network: Network, settings: ConsensusSettings, streams: Streams) -> None:
+        self.network, self.settings = network, settings
+        self.links: list[Link] = sorted((min(u, v), max(u, v)) for u, v in network.graph.edges)
+        self.activations = Activations(settings, self.links, streams)
+        self.codecs = Codecs(settings, streams)
+
+    def agree(
+        self,
+        problems: Sequence[LocalProblem],
+        *,
+        measure: Measure | None = None,
+        progress: Progress | None = None,
+    ) -> AgreementResult:
+        """Run one agreement from zero variables until the budget is spent.
+
+        ``measure(signals)`` adds columns to the curve; ``progress(row)`` hears every row.
+
+        Raises:
+            ValueError: not one problem for each agent, or problems that the algorithm cannot solve.
+        """
+        nodes = len(self.network.graph)
+        if len(problems) != nodes:
+            raise ValueError(f"problems: {len(problems)} given, the network has {nodes} nodes")
+        return self.agreement(problems, measure, progress).run()
+
+    @abstractmethod
+    def agreement(
+        self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None
+    ) -> Agreement:
+        """A new agreement, ready to run."""

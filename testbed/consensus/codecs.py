@@ -1,0 +1,108 @@
+"""How signals are written in messages: number formats, and random subsets of the coordinates.
+
+Both ends work with the numbers that were really sent: what `Codecs.parcel` returns has been through the
+format. Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.consensus.problem import Signal
+from testbed.consensus.settings import ConsensusSettings
+from testbed.network import Streams
+
+SEED_BYTES = 8
+"""A subset is named by the seed of its draw, from which the receiver draws it again."""
+
+SCALE_BYTES = 4
+"""``int8`` sends the step between its levels as a float32."""
+
+Coordinates = NDArray[np.intp]
+
+
+class Parcel(NamedTuple):
+    """What a message says of a signal."""
+
+    values: Signal
+    """The numbers [k] as the receiver decodes them, in the signal's own type."""
+    where: Coordinates | None
+    """Their coordinates [k], ascending; None: all of them, and k = m."""
+    size: int
+    """Bytes of the numbers and of what is needed to read them."""
+    exact: bool
+    """Whether the values are those that were given, all of them and bit for bit."""
+
+
+class Codecs:
+    """The formats of one run; rounding and subsets are drawn from streams of each direction's own."""
+
+    def __init__(self, settings: ConsensusSettings, streams: Streams) -> None:
+        self.codec, self.subset, self.streams = settings.codec, settings.subset, streams
+
+    def coordinates(self, dimension: int, source: int, destination: int) -> Coordinates | None:
+        """A uniformly random subset of the coordinates, at least one; None if all are always sent."""
+        if self.subset == 1:
+            return None
+        count = max(1, round(self.subset * dimension))
+        seed = int(self.streams.generator("subset", source, destination).integers(2**63))
+        chosen = np.random.Generator(np.random.PCG64(seed)).choice(dimension, count, replace=False)
+        return np.sort(chosen)
+
+    def parcel(
+        self, signal: Signal, source: int, destination: int, where: Coordinates | None = None
+    ) -> Parcel:
+        """Write a signal [m], or its coordinates ``where``, and read it again as the receiver will."""
+        header = 0 if where is None else SEED_BYTES
+        if self.codec is None:
+            values = signal if where is None else signal[where]
+            return Parcel(values, where, header + int(values.nbytes), where is None)
+        numbers = as_numpy(signal)
+        chosen = numbers if where is None else numbers[where]
+        decoded: NDArray[np.floating]
+        if self.codec == "int8":
+            generator = self.streams.generator("codec", source, destination)
+            decoded, size = stochastic_int8(chosen, generator), SCALE_BYTES + chosen.size
+        else:
+            decoded, size = rounded(chosen, self.codec), chosen.size * np.dtype(self.codec).itemsize
+        exact = where is None and bool(np.array_equal(decoded, chosen))
+        return Parcel(signal if exact else like(signal, decoded), where, header + size, exact)
+
+
+def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:
+    """The nearest numbers that the format has; those beyond its range become its largest."""
+    largest = float(np.finfo(codec).max)
+    written: NDArray[np.floating] = np.clip(numbers, -largest, largest).astype(codec)
+    return written
+
+
+def stochastic_int8(numbers: NDArray[np.floating], generator: np.random.Generator) -> NDArray[np.float64]:
+    """255 levels, evenly spaced from minus to plus the largest magnitude, each number rounded to one of the
+    two nearest with chances that make the mean right (Gupta, Agrawal, Gopalakrishnan & Narayanan 2015,
+    "Deep learning with limited numerical precision").
+    """
+    # One float32 up, so that the largest number stays within 127 steps.
+    step = float(np.nextafter(np.float32(np.abs(numbers).max(initial=0.0) / 127), np.float32(np.inf)))
+    levels = np.floor(numbers.astype(np.float64) / step + generator.random(numbers.shape))
+    return np.asarray(step * np.clip(levels, -127, 127).astype(np.int8), dtype=np.float64)
+
+
+def as_numpy(signal: Signal) -> NDArray[np.floating]:
+    """The numbers of a signal, not copied."""
+    numbers: NDArray[np.floating] = signal if isinstance(signal, np.ndarray) else signal.numpy()
+    return numbers
+
+
+def like(signal: Signal, numbers: NDArray[np.floating]) -> Signal:
+    """The numbers as a new signal of the same library and type."""
+    return numbers.astype(signal.dtype) if isinstance(signal, np.ndarray) else signal.new_tensor(numbers)
+
+
+def updated(signal: Signal, where: Coordinates | None, values: Signal) -> Signal:
+    """``signal`` with the values [k] at the coordinates ``where``, as a new array."""
+    if where is None:
+        return values
+    changed = signal.copy() if isinstance(signal, np.ndarray) else signal.clone()
+    changed[where] = values
+    return changed
