@@ -1,4 +1,4 @@
-"""The command line: ``testbed run``, ``validate``, ``train``, ``topologies`` and ``studies``.
+"""The command line: ``testbed run``, ``validate``, ``train``, ``trace``, ``topologies`` and ``studies``.
 
 Anything wrong with what was asked is one line on stderr and exit code 2, before anything is written.
 """
@@ -116,6 +116,51 @@ def train(
     _conclude(loaded, store)
 
 
+@app.command()
+def trace(
+    study: StudyName,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Where the files go; default runs/<study>/traces/<hash>.")
+    ] = None,
+    overrides: Overrides = None,
+    quick: Quick = False,
+    trial: Annotated[int, typer.Option("--trial", min=1, help="Which trial of the study's grid.")] = 1,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Where the diagram begins, e.g. 1.5s.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Where it ends; default: as far as is clear.")
+    ] = None,
+    vertical: Annotated[bool, typer.Option("--vertical", help="Time runs downward.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run it a second time: is the trace the same?")
+    ] = False,
+) -> None:
+    """Run one trial and write all that happened on its network, with a space-time diagram."""
+    from studies import tracing
+
+    window = tracing.Window(_time("--from", begin), _time("--to", end))
+    loaded, store = _prepare(study, out_folder, overrides, quick)
+    if trial > len(loaded.trials):
+        raise StudyError(f"--trial {trial}: the study has {_counted(len(loaded.trials), 'trial')}")
+    chosen = loaded.trials[trial - 1]
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
+    recorded = tracing.record(chosen)
+    folder = out_folder or store.folder / "traces" / chosen.hash
+    try:
+        files = tracing.write(chosen, recorded, folder, window, upright=vertical)
+    except ValueError as error:
+        raise StudyError(str(error)) from error
+    out.print(f"{len(recorded.events)} events")
+    for file in files:
+        out.print(f"trace:   {file}")
+    if check:
+        found = tracing.difference(chosen, recorded)
+        out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
+        if found is not None:
+            raise typer.Exit(1)
+
+
 @app.command(name="topologies")
 def show_topologies(
     nodes: Annotated[int, typer.Option("--nodes", min=2, help="Nodes of each graph.")] = 16,
@@ -187,6 +232,15 @@ def _prepare(name: str, folder: Path | None, overrides: list[str] | None, quick:
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")
     return study, Store(place)
+
+
+def _time(option: str, text: str | None) -> float | None:
+    from testbed.units import parse_duration
+
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise StudyError(f"{option}: {error}") from error
 
 
 def _begin(store: Store) -> None:

@@ -13,7 +13,7 @@ from testbed.network.trace import LinkEvent, OtherEvent, PacketEvent, Trace
 Way = tuple[int, int]
 Fate = Literal["delivered", "dropped", "late", "in flight"]
 
-REFUSED = ("link_down", "queue_full")
+REFUSED = ("link_down", "agent_down", "queue_full")
 """Reasons of drops that can happen before a packet is on the wire."""
 
 MARKS = ("completed", "half_committed", "given_up", "busy", "stale")
@@ -107,8 +107,9 @@ def spacetime(trace: Trace) -> SpaceTime:
         if isinstance(event, OtherEvent) and event.event in MARKS and "agent" in event.fields
     )
     agents = {mark.agent for mark in marks}
-    for event in (*packets, *changes):
-        agents |= {event.source, event.destination}
+    for event in trace.events:
+        if not isinstance(event, OtherEvent):
+            agents |= {event.source, event.destination}
     return SpaceTime(begin, end, tuple(sorted(agents)), _flights(packets, end), _outages(changes, end), marks)
 
 

@@ -128,9 +128,8 @@ class _Drawing:
             begin, end = max(outage.begin, self.diagram.begin), min(outage.end, self.diagram.end)
             row = self.rows[outage.source]
             half = 0.5 if self.rows[outage.destination] > row else -0.5
-            corner, width, height = (begin, row), end - begin, half
-            if self.upright:
-                corner, width, height = (row, begin), half, end - begin
+            width, height = (half, end - begin) if self.upright else (end - begin, half)
+            corner = self._place(begin, row)
             axes.add_patch(Rectangle(corner, width, height, color=_RED, alpha=0.13, linewidth=0, zorder=0))
             self.legend["direction down"] = Patch(color=_RED, alpha=0.13, linewidth=0)
 

@@ -1,0 +1,111 @@
+"""One trial with everything that happened on its network: the trace, its picture, and whether it repeats."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from studies.spec import TrialSpec
+from testbed import workloads
+from testbed.network import Trace, first_difference
+from testbed.network.spacetime import spacetime
+from testbed.network.spacetime_drawing import draw
+from testbed.network.trace_table import write_parquet
+
+MESSAGES = 80
+"""Messages on the diagram when no time is asked for: more of them an eye cannot follow."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The simulated seconds that a diagram shows; None is where the trace begins, or as far as is clear."""
+
+    begin: float | None = None
+    end: float | None = None
+
+
+def record(trial: TrialSpec) -> Trace:
+    """Runs a trial and returns its trace."""
+    torch.set_num_threads(1)
+    trace = Trace()
+    # A copy, because settings may keep what they have worked out, which cannot go to another process.
+    settings = trial.settings.model_copy(deep=True)
+    workloads.run(settings, seed=trial.seed, graph=trial.graph(), trace=trace)
+    return trace
+
+
+def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, upright: bool) -> list[Path]:
+    """Writes ``trace.jsonl``, ``trace.parquet``, ``spacetime.png`` and ``spacetime.svg``; returns them.
+
+    Raises:
+        ValueError: the window is empty, or nothing of the trace falls into it.
+    """
+    whole = spacetime(trace)
+    seen = whole
+    if window.begin is None and window.end is None:
+        seen = whole.first(MESSAGES)
+    elif window.end is None:
+        seen = whole.window(window.begin or 0.0, whole.end).first(MESSAGES)
+    else:
+        seen = whole.window(whole.begin if window.begin is None else window.begin, window.end)
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = [folder / "trace.jsonl", folder / "trace.parquet"]
+    trace.write(tables[0])
+    write_parquet(trace, tables[1])
+    title = f"{trial.title}: {seen.begin:.4g} s to {seen.end:.4g} s of {whole.end:.4g} s"
+    pictures = [folder / "spacetime.png", folder / "spacetime.svg"]
+    return [*tables, *draw(seen, pictures, title=title, agents="vertical" if upright else "horizontal")]
+
+
+def difference(
+    trial: TrialSpec, trace: Trace, again: Callable[[TrialSpec], list[str]] | None = None
+) -> str | None:
+    """Runs a trial again; None if its trace is the same byte for byte, else the first event that is not.
+
+    The second run is in a process of its own whose sets of text have another order (another
+    ``PYTHONHASHSEED``), so that what depends on what ran before, or on such an order, comes out.
+
+    Args:
+        trial: what to run.
+        trace: of its first run.
+        again: instead of the second run; returns its lines.
+    """
+    found = first_difference(trace, (again or _elsewhere)(trial))
+    if found is None:
+        return None
+    time = json.loads(found.first or found.second or "{}")["time"]
+    return f"at {time:.9g} s {found}"
+
+
+def _lines(trial: TrialSpec) -> list[str]:
+    return list(record(trial).lines())
+
+
+def _elsewhere(trial: TrialSpec) -> list[str]:
+    with (
+        _other_hashes(),
+        ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
+        return pool.submit(_lines, trial).result()
+
+
+@contextmanager
+def _other_hashes() -> Iterator[None]:
+    """Processes started inside hash text in another way than this one."""
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = "1" if before != "1" else "2"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONHASHSEED"]
+        else:
+            os.environ["PYTHONHASHSEED"] = before
