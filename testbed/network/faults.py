@@ -1,14 +1,19 @@
 """What goes wrong on purpose, as handles that can be lifted."""
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from testbed.network.clock import Handle, Occurrence, Timeline
-from testbed.network.links import Direction
+import numpy as np
+
+from testbed.network.clock import Timeline
+from testbed.network.fault_settings import InFlight
+from testbed.network.links import Direction, Hop
 from testbed.network.rules import LINK_DOWN, Down
-from testbed.network.settings import LinkFault
 from testbed.network.trace import Trace
+
+Groups = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,52 +21,50 @@ class FaultReport:
     """What one fault did. A fault that touched no message tested nothing."""
 
     fault: str
-    refused: int
-    """Packets that were sent while it lasted, and dropped."""
-    removed: int
+    refused: int = 0
+    """Packets that were sent, or reached a crashed agent, while it lasted, and were dropped."""
+    removed: int = 0
     """Packets that were in flight when it began, and dropped."""
+    held: int = 0
+    """Packets that were kept from arriving while it lasted."""
+    slowed: int = 0
+    """Packets that an agent sent while it computed more slowly."""
 
     @property
     def touched(self) -> int:
         """Packets whose fate it changed."""
-        return self.refused + self.removed
+        return self.refused + self.removed + self.held + self.slowed
 
 
-class LinkDown:
-    """Directions that take no packets from `begin` to `lift`; also a context manager that does both."""
+class Fault(ABC):
+    """Something that goes wrong from `begin` to `lift`; also a context manager that does both."""
 
-    def __init__(
-        self,
-        name: str,
-        directions: Sequence[Direction],
-        in_flight: Literal["drop", "deliver"],
-        timeline: Timeline,
-        trace: Trace | None,
-    ) -> None:
+    def __init__(self, name: str, timeline: Timeline, trace: Trace | None) -> None:
         self.name = name
         self.active = False
-        self._rules = [(direction, Down()) for direction in directions]
-        self._in_flight = in_flight
-        self._removed = 0
         self._timeline = timeline
         self._trace = trace
+        self._removed = 0
 
     def begin(self) -> None:
-        """Take the directions down. Raises RuntimeError if this fault already lasts."""
+        """Let it go wrong. Raises RuntimeError if this fault already lasts."""
         if self.active:
             raise RuntimeError(f"fault {self.name!r} has already begun")
-        self._obstruct(record=True)
-        if self._in_flight == "drop":
-            for direction, _ in self._rules:
-                for message in direction.empty():
-                    direction.drop(message, LINK_DOWN)
-                    self._removed += 1
+        if self._trace is not None:
+            self._trace.record(self._timeline.now, "fault_begun", fault=self.name, **self._details())
+        self._start(live=True)
+        for direction, reason in self._to_empty():
+            for message in direction.empty():
+                direction.drop(message, reason)
+                self._removed += 1
 
     def lift(self) -> None:
-        """Let packets in again, unless another fault forbids it. Raises RuntimeError if not begun."""
+        """Let things be right again, unless another fault forbids it. Raises RuntimeError if not begun."""
         if not self.active:
             raise RuntimeError(f"fault {self.name!r} has not begun: there is nothing to lift")
-        self._release(record=True)
+        if self._trace is not None:
+            self._trace.record(self._timeline.now, "fault_lifted", fault=self.name)
+        self._stop(live=True)
 
     def __enter__(self) -> Self:
         self.begin()
@@ -70,94 +73,183 @@ class LinkDown:
     def __exit__(self, *_: object) -> None:
         self.lift()
 
-    def _obstruct(self, *, record: bool) -> None:
+    def _start(self, *, live: bool) -> None:
         self.active = True
-        for direction, rule in self._rules:
-            if record and self._trace is not None and direction.is_up:
-                self._trace.link(self._timeline.now, "link_down", direction.source, direction.destination)
-            direction.obstruct(rule)
+        self._impose(live=live)
 
-    def _release(self, *, record: bool) -> None:
+    def _stop(self, *, live: bool) -> None:
         self.active = False
-        for direction, rule in self._rules:
-            direction.release(rule)
-            if record and self._trace is not None and direction.is_up:
-                self._trace.link(self._timeline.now, "link_up", direction.source, direction.destination)
+        self._release(live=live)
 
+    def _details(self) -> dict[str, Any]:
+        """What the trace says about the beginning."""
+        return {}
+
+    def _to_empty(self) -> Iterable[tuple[Direction, str]]:
+        """Directions whose packets in flight are dropped when it begins, and why."""
+        return ()
+
+    @abstractmethod
+    def _impose(self, *, live: bool) -> None:
+        """Put its rules in place; nobody hears of it unless it is `live`, that is, not a state restored."""
+
+    @abstractmethod
+    def _release(self, *, live: bool) -> None:
+        """Take its rules away."""
+
+    @abstractmethod
     def report(self) -> FaultReport:
         """What it has done so far."""
-        return FaultReport(self.name, sum(rule.refused for _, rule in self._rules), self._removed)
+
+    @abstractmethod
+    def _counts(self) -> Any:
+        """What it remembers besides whether it lasts, JSON-able."""
+
+    @abstractmethod
+    def _count_from(self, counts: Any) -> None:
+        """Return to what `_counts` gave."""
 
     def state_dict(self) -> dict[str, Any]:
         """What it has done so far and whether it lasts, JSON-able."""
-        refused = [rule.refused for _, rule in self._rules]
-        return {"active": self.active, "refused": refused, "removed": self._removed}
+        return {"active": self.active, "removed": self._removed, "counts": self._counts()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to what `state_dict` gave, without touching a message."""
-        if self.active and not state["active"]:
-            self._release(record=False)
-        elif state["active"] and not self.active:
-            self._obstruct(record=False)
-        for (_, rule), refused in zip(self._rules, state["refused"], strict=True):
-            rule.refused = refused
+        if self.active:
+            self._stop(live=False)
+        self._count_from(state["counts"])
         self._removed = state["removed"]
+        if state["active"]:
+            self._start(live=False)
 
 
-class FaultSchedule:
-    """Faults with their times, in one agenda: at equal times in the order of the settings.
+class LinkDown(Fault):
+    """Directions that take no packets while it lasts."""
 
-    At equal times faults act before messages, whatever was scheduled first. What is due already, such as a
-    link that is down from 0 s, is done at once.
-    """
+    def __init__(
+        self,
+        name: str,
+        directions: Sequence[Direction],
+        in_flight: InFlight,
+        timeline: Timeline,
+        trace: Trace | None,
+    ) -> None:
+        super().__init__(name, timeline, trace)
+        self._directions = directions
+        self._rule = Down()
+        self._in_flight = in_flight
 
-    def __init__(self, plans: Sequence[tuple[LinkFault, LinkDown]], timeline: Timeline) -> None:
-        self.faults = tuple(fault for _, fault in plans)
-        self._timeline = timeline
-        agenda: list[tuple[float, int, Callable[[], None]]] = []
-        for number, (plan, fault) in enumerate(plans):
-            agenda.append((plan.down, number, fault.begin))
-            if plan.up is not None:
-                agenda.append((plan.up, number, fault.lift))
-        self._agenda = sorted(agenda, key=lambda entry: entry[:2])
-        self._done = 0
-        self._pending: Occurrence | None = None
-        while self._done < len(agenda) and self._agenda[self._done][0] <= timeline.now:
-            self._agenda[self._done][2]()
-            self._done += 1
-        self._schedule()
+    def _details(self) -> dict[str, Any]:
+        ways = [[direction.source, direction.destination] for direction in self._directions]
+        return {"in_flight": self._in_flight, "ways": ways}
 
-    def _schedule(self) -> None:
-        self._pending = None
-        if self._done < len(self._agenda):
-            self._pending = Handle(self._timeline, self._act)
-            self._timeline.schedule_first_at(self._agenda[self._done][0], self._pending)
+    def _to_empty(self) -> Iterable[tuple[Direction, str]]:
+        return [(direction, LINK_DOWN) for direction in self._directions if self._in_flight == "drop"]
 
-    def _act(self) -> None:
-        _, _, act = self._agenda[self._done]
-        self._done += 1
-        self._schedule()
-        act()
+    def _impose(self, *, live: bool) -> None:
+        for direction in self._directions:
+            if live and self._trace is not None and direction.is_up:
+                self._trace.link(self._timeline.now, "link_down", direction.source, direction.destination)
+            direction.obstruct(self._rule)
 
-    def suspend(self) -> None:
-        """Take what is to come out of the timeline, so that the clock can be set."""
-        if self._pending is not None:
-            self._timeline.cancel(self._pending)
+    def _release(self, *, live: bool) -> None:
+        for direction in self._directions:
+            direction.release(self._rule)
+            if live and self._trace is not None and direction.is_up:
+                self._trace.link(self._timeline.now, "link_up", direction.source, direction.destination)
 
-    def state_dict(self) -> dict[str, Any]:
-        """How far it has got, JSON-able."""
-        return {"done": self._done, "faults": [fault.state_dict() for fault in self.faults]}
+    def report(self) -> FaultReport:
+        return FaultReport(self.name, refused=self._rule.refused, removed=self._removed)
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to what `state_dict` gave and schedule the rest; `suspend` must have been called."""
-        for fault, saved in zip(self.faults, state["faults"], strict=True):
-            fault.load_state_dict(saved)
-        self._done = state["done"]
-        self._schedule()
+    def _counts(self) -> Any:
+        return {"refused": self._rule.refused}
+
+    def _count_from(self, counts: Any) -> None:
+        self._rule.refused = counts["refused"]
 
 
-def name_of(settings: LinkFault) -> str:
-    """How reports call a scheduled fault."""
-    way = "" if settings.direction == "both" else f" ({settings.direction})"
-    until = "" if settings.up is None else f" to {settings.up:g} s"
-    return f"link {settings.link}{way} down from {settings.down:g} s{until}"
+class Partition(LinkDown):
+    """No packets between groups of agents; agents in no group are one more group together."""
+
+    def __init__(
+        self,
+        name: str,
+        groups: Groups | np.random.Generator,
+        directions: Sequence[Direction],
+        in_flight: InFlight,
+        timeline: Timeline,
+        trace: Trace | None,
+    ) -> None:
+        """`directions` are those of the whole network; a generator draws halves each time it begins."""
+        super().__init__(name, (), in_flight, timeline, trace)
+        self._all = directions
+        self._groups: Groups = ()
+        self._luck = groups if isinstance(groups, np.random.Generator) else None
+        if not isinstance(groups, np.random.Generator):
+            self._part(groups)
+
+    def begin(self) -> None:
+        if self._luck is not None and not self.active:
+            nodes = sorted({direction.source for direction in self._all})
+            self._part([sorted(self._luck.permutation(nodes)[: len(nodes) // 2].tolist())])
+        super().begin()
+
+    def _part(self, groups: Groups) -> None:
+        self._groups = [list(group) for group in groups]
+        side = {node: number for number, group in enumerate(groups) for node in group}
+        self._directions = [
+            each for each in self._all if side.get(each.source, -1) != side.get(each.destination, -1)
+        ]
+
+    def _counts(self) -> Any:
+        luck = None if self._luck is None else self._luck.bit_generator.state
+        return {"refused": self._rule.refused, "groups": self._groups, "luck": luck}
+
+    def _count_from(self, counts: Any) -> None:
+        self._rule.refused = counts["refused"]
+        self._part(counts["groups"])
+        if self._luck is not None:
+            self._luck.bit_generator.state = counts["luck"]
+
+
+class Hold(Fault):
+    """Directions at whose end packets are kept; when released they arrive at once, in their order."""
+
+    def __init__(
+        self, name: str, directions: Sequence[Direction], timeline: Timeline, trace: Trace | None
+    ) -> None:
+        super().__init__(name, timeline, trace)
+        self._directions = directions
+        self._kept: list[tuple[Direction, Hop]] = []
+        self._held = 0
+        self._gate = self._keep
+
+    def _details(self) -> dict[str, Any]:
+        return {"ways": [[direction.source, direction.destination] for direction in self._directions]}
+
+    def _keep(self, direction: Direction, hop: Hop) -> bool:
+        self._held += 1
+        self._kept.append((direction, hop))
+        return True
+
+    def _impose(self, *, live: bool) -> None:
+        for direction in self._directions:
+            direction.guard(self._gate)
+
+    def _release(self, *, live: bool) -> None:
+        for direction in self._directions:
+            direction.unguard(self._gate)
+        # A packet that has been taken off the link meanwhile does not arrive.
+        kept, self._kept = self._kept, []
+        for direction, hop in kept:
+            direction.arrive_again(hop)
+
+    def report(self) -> FaultReport:
+        return FaultReport(self.name, held=self._held)
+
+    def _counts(self) -> Any:
+        return {"held": self._held}
+
+    def _count_from(self, counts: Any) -> None:
+        self._held = counts["held"]
+        self._kept = []

@@ -1,19 +1,28 @@
 """The simulated network as its users see it."""
 
+from collections.abc import Callable, Sequence
+from math import inf
 from operator import index
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import networkx as nx
 
+from testbed.network.agent_faults import Crash, Straggler
+from testbed.network.agents import Agents, OnCrash, OnRestart
 from testbed.network.clock import Clock
-from testbed.network.faults import FaultReport, FaultSchedule, LinkDown, name_of
+from testbed.network.fault_maker import FaultMaker
+from testbed.network.fault_schedule import FaultSchedule
+from testbed.network.fault_settings import AgentState, InFlight, Way
+from testbed.network.faults import Fault, FaultReport, Groups, Hold, LinkDown, Partition
 from testbed.network.ledger import Ledger
 from testbed.network.links import Links
 from testbed.network.message import Message
-from testbed.network.settings import LinkFault, NetworkSettings
+from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.trace import Trace
 from testbed.network.transports import Datagram, Handler, Reliable, Transport
+
+AnyHandle = TypeVar("AnyHandle", bound=Fault)
 
 
 class Network:
@@ -49,10 +58,12 @@ class Network:
             if settings.transport == "datagram"
             else Reliable(self._links, self.clock, settings)
         )
-        self._faults: list[LinkDown] = []
-        self._schedule = FaultSchedule(
-            [(plan, self._fault(plan, name_of(plan))) for plan in settings.faults], self.clock.timeline
-        )
+        self.agents = Agents(graph.nodes)
+        """Which agents are up and how fast they compute."""
+        self._maker = FaultMaker(graph, self._links, self.agents, streams)
+        self._by_hand: list[Fault] = []
+        plans = [(plan, self._maker.plan(plan)) for plan in settings.faults]
+        self._schedule = FaultSchedule(plans, list(self._links), self.clock.timeline)
 
     def attach(self, node: int, handler: Handler) -> None:
         """Call `handler(message)` for each message that reaches `node`; replaces an earlier handler.
@@ -98,31 +109,88 @@ class Network:
         self._transport.forget()
         return late
 
-    def take_down(
-        self,
-        u: int,
-        v: int,
-        *,
-        in_flight: Literal["drop", "deliver"] = "drop",
-        direction: Literal["both", "forward", "backward"] = "both",
-    ) -> LinkDown:
-        """A fault of the link between `u` and `v`, for the caller to begin and lift, or to use with `with`.
+    # --- agents -----------------------------------------------------------------------------------------
+
+    def agent_is_up(self, node: int) -> bool:
+        """Whether an agent runs, that is, has not crashed. Raises ValueError if there is no such agent."""
+        return self.agents.is_up(node)
+
+    def compute_factor(self, node: int) -> float:
+        """What an agent's compute times are to be multiplied by now; 1 unless it is a straggler.
+
+        Raises ValueError if there is no such agent.
+        """
+        return self.agents.compute_factor(node)
+
+    def on_crash(self, callback: OnCrash) -> Callable[[], None]:
+        """Call `callback(node)` when an agent crashes; returns a function that ends it."""
+        return self.agents.on_crash(callback)
+
+    def on_restart(self, callback: OnRestart) -> Callable[[], None]:
+        """Call `callback(node, "kept" or "lost")` when an agent runs again; returns a function that ends it.
+
+        An agent whose state is lost must start with nothing, as if it had just been built.
+        """
+        return self.agents.on_restart(callback)
+
+    def announce_update(self, number: int) -> None:
+        """The learner begins a policy update, counted from 1: faults planned for it begin or are lifted."""
+        self._schedule.announce_update(number)
+
+    # --- faults by hand: to begin and lift, or to use with `with` ------------------------------------------
+
+    def take_down(self, u: int, v: int, *, in_flight: InFlight = "drop", direction: Way = "both") -> LinkDown:
+        """A fault of the link between `u` and `v`: it takes no packets.
 
         `in_flight` says what happens to packets already accepted; forward is from `u` to `v`.
         Raises ValueError if there is no such link.
         """
-        plan = LinkFault(link=f"{u}-{v}", down=self.clock.now, in_flight=in_flight, direction=direction)
-        return self._fault(plan, f"link {plan.link} taken down by hand")
+        name = f"link {u}-{v} taken down by hand"
+        return self._kept(self._maker.take_down(name, u, v, direction, in_flight))
 
-    def _fault(self, plan: LinkFault, name: str) -> LinkDown:
-        directions = [self._links.direction(source, destination) for source, destination in plan.directions]
-        fault = LinkDown(name, directions, plan.in_flight, self.clock.timeline, self.trace)
-        self._faults.append(fault)
+    def partition(self, *groups: Sequence[int], in_flight: InFlight = "drop") -> Partition:
+        """A fault: no packets between groups of agents. Those in no group are one more group together.
+
+        Without groups, two random halves. Raises ValueError if there is no such agent.
+        """
+        name, target = f"partition {len(self._by_hand)} by hand", ("by hand", len(self._by_hand))
+        chosen: Groups | None = groups or None
+        return self._kept(self._maker.partition(name, chosen, in_flight, target))
+
+    def crash(self, node: int, *, state: AgentState = "kept", in_flight: InFlight = "deliver") -> Crash:
+        """A fault of an agent: what it sends and what reaches it meanwhile is dropped as `agent_down`.
+
+        `state` says whether it restarts with what it knew, `in_flight` what happens to what it had sent.
+        Raises ValueError if there is no such agent.
+        """
+        return self._kept(self._maker.crash(f"agent {node} crashed by hand", node, state, in_flight))
+
+    def slow_down(self, node: int, factor: float) -> Straggler:
+        """A fault of an agent: its compute times are multiplied. Raises ValueError if there is none such."""
+        if not 0 < factor < inf:
+            raise ValueError(f"factor {factor!r} must be a finite number above 0")
+        return self._kept(self._maker.straggler(f"agent {node} slowed down by hand", node, factor))
+
+    def hold(self, u: int, v: int, *, direction: Way = "both") -> Hold:
+        """A fault of a link: what comes to its end is held there, and arrives when the fault is lifted.
+
+        Raises ValueError if there is no such link.
+        """
+        return self._kept(self._maker.hold(f"link {u}-{v} held by hand", u, v, direction))
+
+    def _kept(self, fault: AnyHandle) -> AnyHandle:
+        self._by_hand.append(fault)
         return fault
 
     def faults_report(self) -> list[FaultReport]:
         """What each fault did so far, scheduled ones first; one with `touched` 0 tested nothing."""
-        return [fault.report() for fault in self._faults]
+        return [*self._schedule.report(), *(fault.report() for fault in self._by_hand)]
+
+    def metrics(self) -> dict[str, int]:
+        """The ledger's counts, and of how many faults (`faults`) how many touched no packet."""
+        reports = self.faults_report()
+        untouched = sum(report.touched == 0 for report in reports)
+        return {**self.ledger.snapshot(), "faults": len(reports), "faults_untouched": untouched}
 
     def state_dict(self) -> dict[str, Any]:
         """The exact state, JSON-able: time, random streams, queues, faults, ledger, transport.
@@ -133,8 +201,7 @@ class Network:
         """
         if self.ledger.in_flight or self._transport.outstanding():
             raise RuntimeError("the network has messages in flight: flush it before saving its state")
-        by_hand = self._faults[len(self._schedule.faults) :]
-        for fault in by_hand:
+        for fault in self._by_hand:
             if fault.active:
                 raise RuntimeError(f"{fault.name}: lift it before saving the network's state")
         directions = []
@@ -149,6 +216,7 @@ class Network:
             "ledger": self.ledger.state_dict(),
             "directions": directions,
             "faults": self._schedule.state_dict(),
+            "agents": self.agents.state_dict(),
             "transport": self._transport.state_dict(),
         }
 
@@ -164,6 +232,7 @@ class Network:
         self._schedule.suspend()
         self.clock.timeline.move_to(state["time"])
         self._schedule.load_state_dict(state["faults"])
+        self.agents.load_state_dict(state["agents"])
         self._links.serial = state["serial"]
         self.ledger.load_state_dict(state["ledger"])
         remembered = {(source, destination): rules for source, destination, rules in state["directions"]}

@@ -1,0 +1,89 @@
+"""Which agents are up and how fast they compute, for whoever lets them act."""
+
+from collections.abc import Callable, Iterable
+
+from testbed.network.fault_settings import AgentState
+
+OnCrash = Callable[[int], object]
+OnRestart = Callable[[int, AgentState], object]
+
+
+class Agents:
+    """The agents of a network, as faults leave them.
+
+    The network itself only drops what a crashed agent sends and what reaches it. What it knew is not the
+    network's: whoever keeps an agent's state listens here, and forgets it when it is lost.
+    """
+
+    def __init__(self, nodes: Iterable[int]) -> None:
+        self._crashes = dict.fromkeys(nodes, 0)
+        self._lost: set[int] = set()
+        self._factors: dict[int, list[float]] = {}
+        self._on_crash: list[OnCrash] = []
+        self._on_restart: list[OnRestart] = []
+
+    def require(self, node: int) -> None:
+        """Raise ValueError if there is no such agent."""
+        if node not in self._crashes:
+            raise ValueError(f"node {node!r} is not in this network")
+
+    def is_up(self, node: int) -> bool:
+        """Whether an agent runs. Raises ValueError if there is no such agent."""
+        self.require(node)
+        return not self._crashes[node]
+
+    def compute_factor(self, node: int) -> float:
+        """What an agent's compute times are multiplied by. Raises ValueError if there is no such agent."""
+        self.require(node)
+        factor = 1.0
+        for each in self._factors.get(node, ()):
+            factor *= each
+        return factor
+
+    def on_crash(self, callback: OnCrash) -> Callable[[], None]:
+        """Call `callback(node)` when an agent crashes; returns a function that ends it."""
+        self._on_crash.append(callback)
+        return lambda: self._on_crash.remove(callback)
+
+    def on_restart(self, callback: OnRestart) -> Callable[[], None]:
+        """Call `callback(node, "kept" or "lost")` when an agent runs again; returns what ends it."""
+        self._on_restart.append(callback)
+        return lambda: self._on_restart.remove(callback)
+
+    # --- for faults ------------------------------------------------------------------------------------
+
+    def crash(self, node: int, state: AgentState, *, tell: bool) -> None:
+        """One more fault keeps the agent down."""
+        self._crashes[node] += 1
+        if state == "lost":
+            self._lost.add(node)
+        if tell and self._crashes[node] == 1:
+            for callback in tuple(self._on_crash):
+                callback(node)
+
+    def restart(self, node: int, *, tell: bool) -> None:
+        """One fault fewer keeps the agent down; what it knew is lost if any of them said so."""
+        self._crashes[node] -= 1
+        if self._crashes[node]:
+            return
+        state: AgentState = "lost" if node in self._lost else "kept"
+        self._lost.discard(node)
+        if tell:
+            for callback in tuple(self._on_restart):
+                callback(node, state)
+
+    def slow(self, node: int, factor: float) -> None:
+        """Multiply the agent's compute times."""
+        self._factors.setdefault(node, []).append(factor)
+
+    def recover(self, node: int, factor: float) -> None:
+        """Undo one `slow`."""
+        self._factors[node].remove(factor)
+
+    def state_dict(self) -> list[int]:
+        """Agents that will restart with nothing, JSON-able; all else follows from the faults that last."""
+        return sorted(self._lost)
+
+    def load_state_dict(self, state: list[int]) -> None:
+        """Return to what `state_dict` gave."""
+        self._lost = set(state)

@@ -1,0 +1,161 @@
+"""When the faults of a study begin and are lifted."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from testbed.network.agenda import Agenda
+from testbed.network.clock import Timeline
+from testbed.network.fault_settings import AfterMessages, AtUpdate, Lasting, ScheduledFault
+from testbed.network.faults import Fault, FaultReport
+from testbed.network.links import Direction, Hop
+
+Stage = Literal["waiting", "lasting", "over"]
+
+
+class Planned:
+    """One fault with its plan: where it stands, and its luck if it comes and goes at random."""
+
+    def __init__(self, plan: ScheduledFault, fault: Fault, make: Callable[[], np.random.Generator]) -> None:
+        """`make()` gives the random generator of its times, in seconds of standard exponentials."""
+        self.plan = plan
+        self.fault = fault
+        self.stage: Stage = "waiting"
+        self.delivered = 0
+        """Messages of the kind it waits for, since it began to wait."""
+        self._luck = make() if plan.mtbf is not None else None
+
+    @property
+    def moment(self) -> object:
+        """What it waits for."""
+        return {"waiting": self.plan.down, "lasting": self.plan.up, "over": None}[self.stage]
+
+    @property
+    def act(self) -> str:
+        """What it does then."""
+        return "begin" if self.stage == "waiting" else "lift"
+
+    def wait(self) -> float | None:
+        """Seconds until it acts next, counted from now, drawn at random; None if it is not random."""
+        if self._luck is None:
+            return None
+        mean = self.plan.mtbf if self.stage == "waiting" else self.plan.mttr
+        return float(self._luck.standard_exponential()) * (mean or 0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it stands, JSON-able."""
+        luck = None if self._luck is None else self._luck.bit_generator.state
+        state = {"stage": self.stage, "delivered": self.delivered, "luck": luck}
+        return state | {"fault": self.fault.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Return to what `state_dict` gave."""
+        self.stage = state["stage"]
+        self.delivered = state["delivered"]
+        if self._luck is not None:
+            self._luck.bit_generator.state = state["luck"]
+        self.fault.load_state_dict(state["fault"])
+
+
+class FaultSchedule:
+    """Faults with their plans, in one agenda: at equal times in the order of the settings.
+
+    At equal times faults act before messages, whatever was scheduled first. What is due already, such as a
+    link that is down from 0 s, is done at once.
+    """
+
+    def __init__(
+        self,
+        plans: Sequence[tuple[ScheduledFault, Sequence[Planned]]],
+        directions: Sequence[Direction],
+        timeline: Timeline,
+    ) -> None:
+        """Each plan has one fault per link or agent that it befalls."""
+        self._plans = plans
+        self._items = [item for _, items in plans for item in items]
+        self._timeline = timeline
+        self._agenda = Agenda(timeline, self._act)
+        self._agenda.suspend()
+        for number, item in enumerate(self._items):
+            if isinstance(item.plan.down, float):
+                self._agenda.put(item.plan.down, number, "begin")
+            if isinstance(item.plan.up, float):
+                self._agenda.put(item.plan.up, number, "lift")
+            self._draw(number)
+        if any(isinstance(m, AfterMessages) for plan, _ in plans for m in (plan.down, plan.up)):
+            for direction in directions:
+                direction.guard(self._count)
+        self._agenda.catch_up()
+
+    def announce_update(self, number: int) -> None:
+        """A policy update begins: so do the faults planned for it, and those that end with it are lifted."""
+        for index, item in enumerate(self._items):
+            moment = item.moment
+            if isinstance(moment, AtUpdate) and moment.update <= number:
+                self._act(index, item.act)
+
+    def _count(self, direction: Direction, hop: Hop) -> bool:
+        """See a message that is about to be delivered. What waits for it happens just after that."""
+        for number, item in enumerate(self._items):
+            moment = item.moment
+            if isinstance(moment, AfterMessages) and moment.kind == hop.message.kind:
+                item.delivered += 1
+                if item.delivered == moment.count:
+                    self._agenda.put(self._timeline.now, number, item.act)
+        return False
+
+    def _act(self, number: int, what: str) -> None:
+        item = self._items[number]
+        if what == "begin" and item.stage == "waiting":
+            item.stage = "lasting"
+            item.delivered = 0
+            item.fault.begin()
+            if isinstance(item.plan.up, Lasting):
+                self._agenda.put(self._timeline.now + item.plan.up.lasting, number, "lift")
+        elif what == "lift" and item.stage == "lasting":
+            item.stage = "over" if item.plan.mtbf is None else "waiting"
+            item.fault.lift()
+        elif what == "lift" and item.stage == "waiting":
+            # It was to be lifted at a time that came before what it has been waiting for: it never happens.
+            item.stage = "over"
+        self._draw(number)
+
+    def _draw(self, number: int) -> None:
+        item = self._items[number]
+        wait = item.wait()
+        if wait is not None:
+            self._agenda.put(self._timeline.now + wait, number, item.act)
+
+    def report(self) -> list[FaultReport]:
+        """What each plan did so far, in the order of the settings."""
+        reports = []
+        for plan, items in self._plans:
+            parts = [item.fault.report() for item in items]
+            reports.append(
+                FaultReport(
+                    plan.title,
+                    refused=sum(part.refused for part in parts),
+                    removed=sum(part.removed for part in parts),
+                    held=sum(part.held for part in parts),
+                    slowed=sum(part.slowed for part in parts),
+                )
+            )
+        return reports
+
+    def suspend(self) -> None:
+        """Take what is to come out of the timeline, so that the clock can be set."""
+        self._agenda.suspend()
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far it has got, JSON-able."""
+        return {
+            "agenda": self._agenda.state_dict(),
+            "faults": [item.state_dict() for item in self._items],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Return to what `state_dict` gave and schedule the rest; `suspend` must have been called."""
+        for item, saved in zip(self._items, state["faults"], strict=True):
+            item.load_state_dict(saved)
+        self._agenda.load_state_dict(state["agenda"])

@@ -1,0 +1,54 @@
+"""How links and agents are named in study files, and the sentences about names that do not exist."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+import networkx as nx
+
+
+def parse_link(name: str) -> tuple[int, int]:
+    """The two nodes of a link named like "0-1". Raises ValueError if it is not such a name."""
+    match = re.fullmatch(r"(\d+)-(\d+)", name)
+    if match is None:
+        raise ValueError(f'link {name!r} must be two node numbers joined by a hyphen, such as "0-1"')
+    return _two(name, match)
+
+
+def parse_directions(name: str) -> tuple[tuple[int, int], ...]:
+    """The (source, destination) pairs of "0-1", both directions of a link, or "0>1", one of them.
+
+    Raises ValueError if it is no such name.
+    """
+    match = re.fullmatch(r"(\d+)>(\d+)", name)
+    if match is not None:
+        return (_two(name, match),)
+    u, v = parse_link(name)
+    return (u, v), (v, u)
+
+
+def _two(name: str, match: re.Match[str]) -> tuple[int, int]:
+    u, v = int(match.group(1)), int(match.group(2))
+    if u == v:
+        raise ValueError(f"link {name!r} joins a node with itself")
+    return u, v
+
+
+def nearest_link(name: str, edges: Iterable[tuple[int, int]]) -> str:
+    """``: did you mean '0-1'?``, or that there are no links at all."""
+    close = difflib.get_close_matches(name, [f"{u}-{v}" for u, v in edges], n=1, cutoff=0.0)
+    return f": did you mean {close[0]!r}?" if close else ", which has no links"
+
+
+def unknown_link(name: str, graph: "nx.Graph[int]") -> str | None:
+    """What is wrong with the name of a link; None if the graph has it."""
+    if graph.has_edge(*parse_link(name)):
+        return None
+    return f"{name!r} is not a link of this graph{nearest_link(name, graph.edges)}"
+
+
+def unknown_agent(agent: int, graph: "nx.Graph[int]") -> str | None:
+    """What is wrong with the number of an agent; None if the graph has it."""
+    if agent in graph:
+        return None
+    return f"{agent} is not an agent of this network: they are {min(graph)} to {max(graph)}"

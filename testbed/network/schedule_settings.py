@@ -1,0 +1,100 @@
+"""What a study file can say about a topology that changes: the graph has all links, a schedule says when."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
+
+import networkx as nx
+from pydantic import Field, field_validator, model_validator
+
+from testbed.network.fault_settings import InFlight
+from testbed.network.link_names import parse_link, unknown_link
+from testbed.settings import Settings
+from testbed.units import Seconds
+from topologies.schedules import Round, one_peer_exponential
+
+
+class _Schedule(Settings):
+    period: Annotated[Seconds, Field(gt=0)]
+    """Seconds of one round; the links change between rounds only."""
+    in_flight: InFlight = "drop"
+    """What happens to packets already accepted when their link goes down."""
+    window: Annotated[int, Field(ge=1)] = 10
+    """Rounds over which joint connectivity is reported."""
+
+    def cycle(self, nodes: int) -> tuple[Round, ...] | None:
+        """The rounds that come again and again, as (source, destination) pairs; None if there is no cycle."""
+        return None
+
+    def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
+        """The field that needs a link which `graph` does not have, and what is wrong with it."""
+        return None
+
+
+class SwitchingSchedule(_Schedule):
+    """Given rounds, again and again."""
+
+    name: Literal["switching"]
+    rounds: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1)]
+    """The links that are up in each round: [["0-1", "2-3"], ["1-2"]]; an empty round has none."""
+
+    @field_validator("rounds")
+    @classmethod
+    def _are_links(cls, rounds: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        for link in (link for links in rounds for link in links):
+            parse_link(link)
+        return rounds
+
+    def cycle(self, nodes: int) -> tuple[Round, ...] | None:
+        return tuple(_both_ways(parse_link(link) for link in links) for links in self.rounds)
+
+    def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
+        wrongs = (unknown_link(link, graph) for links in self.rounds for link in links)
+        wrong = next((wrong for wrong in wrongs if wrong is not None), None)
+        return None if wrong is None else ("rounds", wrong)
+
+
+class OnePeerSchedule(_Schedule):
+    """The one-peer exponential graph: each agent hears one other, 1, 2, 4 ... numbers further on, in turn."""
+
+    name: Literal["one_peer_exponential"]
+    both_ways: bool = True
+    """Whether links work both ways while they are up, as exchanges need; false: from the peer only."""
+
+    def cycle(self, nodes: int) -> tuple[Round, ...] | None:
+        length = (nodes - 1).bit_length()
+        rounds = one_peer_exponential(nodes)
+        directed = [next(rounds) for _ in range(length)]
+        return tuple(_both_ways(links) if self.both_ways else links for links in directed)
+
+    def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
+        if len(graph) < 2:
+            return "name", "one_peer_exponential needs at least 2 agents"
+        for u, v in (link for links in self.cycle(len(graph)) or () for link in links):
+            if not graph.has_edge(u, v):
+                return "name", f"one_peer_exponential needs the link {u}-{v}: give the topology exponential"
+        return None
+
+
+class WaypointSchedule(_Schedule):
+    """Agents move in the unit square by random waypoint; linked agents hear each other within radio range."""
+
+    name: Literal["random_waypoint"]
+    range: Annotated[float, Field(gt=0)]
+    """Radio range; the square's sides are 1. Only links of the topology exist: give it `complete` for all."""
+    speed: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.01, 0.1)
+    """Least and greatest speed in sides per second, drawn for each way."""
+    pause: Seconds = 0.0
+    """Seconds of rest at each waypoint."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.speed[0] > self.speed[1]:
+            raise ValueError(f"speed {list(self.speed)}: the least comes first")
+        return self
+
+
+def _both_ways(links: Iterable[tuple[int, int]]) -> Round:
+    return tuple(dict.fromkeys(way for u, v in links for way in ((u, v), (v, u))))
+
+
+AnySchedule = Annotated[SwitchingSchedule | OnePeerSchedule | WaypointSchedule, Field(discriminator="name")]
