@@ -20,8 +20,7 @@ from studies.explain import complaint, explain, nearest
 from studies.hashing import digest
 from studies.topology import OWN_KEYS, TopologySettings
 from testbed import workloads
-from testbed.network.settings import parse_link
-from testbed.settings import Settings
+from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
 
 FILES: tuple[Keys, ...] = (("topology", "file"), ("update", "batch"))
@@ -252,8 +251,5 @@ def _check_graph(
     network = settings.network
     try:
         network.check(graph)
-    except ValueError as error:
-        links: list[tuple[Keys, str]] = [(("links", name), name) for name in network.links]
-        links += [(("faults", index, "link"), fault.link) for index, fault in enumerate(network.faults)]
-        keys = next(keys for keys, name in links if not graph.has_edge(*parse_link(name)))
-        raise complaint(document, ("network", *keys), str(error).partition(": ")[2]) from error
+    except SettingError as error:
+        raise complaint(document, ("network", *error.keys), str(error).partition(": ")[2]) from error

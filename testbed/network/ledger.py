@@ -15,6 +15,7 @@ _COUNTS = (
     "delivered_bytes",
     "late",
     "late_bytes",
+    "corrupted",
     "retransmitted",
     "filtered",
     "undeliverable",
@@ -46,6 +47,8 @@ class Ledger:
         self.dropped = dict.fromkeys(REASONS, 0)
         """Packets by reason."""
         self.dropped_bytes = dict.fromkeys(REASONS, 0)
+        self.corrupted = 0
+        """Of those delivered, the damaged ones that nobody noticed."""
         self.retransmitted = 0
         """Of those sent, repetitions by the reliable transport."""
         self.filtered = 0
@@ -101,6 +104,7 @@ class Ledger:
             "messages_dropped": sum(self.dropped.values()),
             "messages_in_flight": packets,
             "messages_late": self.late,
+            "messages_corrupted": self.corrupted,
             "messages_retransmitted": self.retransmitted,
             "messages_filtered": self.filtered,
             "messages_undeliverable": self.undeliverable,

@@ -5,11 +5,14 @@ from typing import Any
 
 import networkx as nx
 
+from testbed.network.chain import chain
 from testbed.network.clock import Occurrence, Timeline
+from testbed.network.impairments import Duplication
 from testbed.network.ledger import Ledger
+from testbed.network.link_settings import LinkSettings
 from testbed.network.message import Message
-from testbed.network.rules import Down, Fate, Rule, Transmission, chain
-from testbed.network.settings import LinkSettings, NetworkSettings
+from testbed.network.rules import Down, Fate, Rule, Transmission
+from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.trace import Trace
 
@@ -20,6 +23,8 @@ class Hop(Occurrence):
     __slots__ = ("message",)
     message: Message
 
+
+Rules = tuple[Callable[[Message, Fate], None], ...]
 
 Gate = Callable[["Direction", Hop], bool]
 """Sees each packet that has come to the end of a direction; True if it has dropped or kept it."""
@@ -71,7 +76,7 @@ class Direction:
         self._ledger = ledger
         self._trace = trace
         self._arrivals: list[Callable[[Any], None]] = [self._arrive]
-        self._decide: tuple[Callable[[Message, Fate], None], ...] = ()
+        self._decide: Rules = ()
         self._line_up()
 
     @property
@@ -87,8 +92,11 @@ class Direction:
         now = self._timeline.now
         if trace is not None:
             trace.packet(now, "sent", message)
+        self._launch(message, now, self._decide)
+
+    def _launch(self, message: Message, now: float, rules: Rules) -> None:
         fate = Fate(now)
-        for decide in self._decide:
+        for decide in rules:
             decide(message, fate)
         if fate.reason is not None:
             self.drop(message, fate.reason)
@@ -110,6 +118,8 @@ class Direction:
         ledger = self._ledger
         ledger.delivered += 1
         ledger.delivered_bytes += message.size
+        if message.corruption is not None:
+            ledger.corrupted += 1
         if self._trace is not None:
             self._trace.packet(self._timeline.now, "delivered", message)
         self.receive(message)
@@ -131,8 +141,8 @@ class Direction:
         return messages
 
     def guard(self, gate: Gate) -> None:
-        """Put a gate before the arrival, behind those that are there; packets on the wire meet it as well."""
-        self.gates.append(gate)
+        """Put a gate before the arrival and before the other gates; packets on the wire meet it as well."""
+        self.gates.insert(0, gate)
         self._arrivals[0] = self._arrive_guarded
 
     def unguard(self, gate: Gate) -> None:
@@ -173,6 +183,49 @@ class Direction:
         return rule.backlog(self._timeline.now) if isinstance(rule, Transmission) else 0.0
 
 
+class CopyingDirection(Direction):
+    """A direction that may put a copy of a packet right behind it (netem's `duplicate`).
+
+    The copy is a packet with a serial number of its own.
+    """
+
+    __slots__ = ("_decide_copies", "_duplication", "_next_packet")
+
+    def __init__(
+        self,
+        source: int,
+        destination: int,
+        settings: LinkSettings,
+        rules: dict[str, Rule],
+        timeline: Timeline,
+        ledger: Ledger,
+        trace: Trace | None,
+        duplication: Duplication,
+        next_packet: Callable[[Direction, str, Any, int], Message],
+    ) -> None:
+        """`next_packet` makes a packet with the next serial number: `Links.packet`."""
+        self._duplication = duplication
+        self._next_packet = next_packet
+        super().__init__(source, destination, settings, rules, timeline, ledger, trace)
+
+    def carry(self, message: Message) -> None:
+        super().carry(message)
+        if not self._duplication.wanted:
+            return
+        copy = self._next_packet(self, message.kind, message.payload, message.size)
+        copy.sent_at, copy.header = message.sent_at, message.header
+        ledger, now = self._ledger, self._timeline.now
+        ledger.duplicated += 1
+        ledger.duplicated_bytes += copy.size
+        if self._trace is not None:
+            self._trace.packet(now, "duplicated", copy)
+        self._launch(copy, now, self._decide_copies)
+
+    def _line_up(self) -> None:
+        super()._line_up()
+        self._decide_copies = tuple(rule.decide for rule in (*self.obstacles, *self._duplication.copies))
+
+
 class Links:
     """Both directions of every edge of a graph, with the books they keep."""
 
@@ -190,16 +243,19 @@ class Links:
         self.serial = 0
         """Of the next packet."""
         self._directions: dict[int, dict[int, Direction]] = {node: {} for node in graph.nodes}
-        for u, v in graph.edges:
-            link = settings.link_settings(u, v)
-            for source, destination in ((u, v), (v, u)):
+        for (source, destination), link in settings.by_direction(graph).items():
 
-                def stream(purpose: str, source: int = source, destination: int = destination) -> Any:
-                    return streams.fresh("link", source, destination, purpose)
+            def stream(purpose: str, source: int = source, destination: int = destination) -> Any:
+                return streams.fresh("link", source, destination, purpose)
 
-                self._directions[source][destination] = Direction(
-                    source, destination, link, chain(link, stream), timeline, self.ledger, trace
-                )
+            rules = chain(link, stream)
+            common = source, destination, link, rules, timeline, self.ledger, trace
+            duplication = rules.get("duplicate")
+            self._directions[source][destination] = (
+                CopyingDirection(*common, duplication, self.packet)
+                if isinstance(duplication, Duplication)
+                else Direction(*common)
+            )
 
     def __iter__(self) -> Iterator[Direction]:
         for neighbours in self._directions.values():

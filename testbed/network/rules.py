@@ -5,22 +5,17 @@ numbers draws the same ones whatever happened before: conditions stay paired pac
 """
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from testbed.network.distributions import Sampler, sampler
 from testbed.network.message import Message
-from testbed.network.settings import LinkSettings
-from testbed.network.streams import Draws
+from testbed.network.streams import Draws, Persistent
 
 LINK_DOWN = "link_down"
 QUEUE_FULL = "queue_full"
 LOSS = "loss"
+CORRUPT = "corrupt"
 AGENT_DOWN = "agent_down"
-REASONS = (LINK_DOWN, QUEUE_FULL, LOSS, AGENT_DOWN)
+REASONS = (LINK_DOWN, QUEUE_FULL, LOSS, CORRUPT, AGENT_DOWN)
 """Why packets are dropped, in the order of the rules."""
 
 
@@ -117,33 +112,6 @@ class Transmission(Rule):
         self._departures = deque(state["departures"])
 
 
-class Loss(Rule):
-    """Each packet is lost with the same probability, independently (netem: `loss random p`).
-
-    It is lost on the wire: it has taken its place in the queue and its transmission time.
-    One uniform number is drawn per packet: what is lost at a small probability is also lost at a larger one.
-    """
-
-    __slots__ = ("_draws", "_lost")
-
-    def __init__(self, probability: float, make: Callable[[], np.random.Generator]) -> None:
-        def sample(generator: np.random.Generator, count: int) -> NDArray[np.generic]:
-            return generator.random(count) < probability
-
-        self._draws = Draws(make, sample)
-        self._lost = self._draws.next
-
-    def decide(self, message: Message, fate: Fate) -> None:
-        if self._lost() and fate.reason is None:
-            fate.reason = LOSS
-
-    def state_dict(self) -> Any:
-        return self._draws.state_dict()
-
-    def load_state_dict(self, state: Any) -> None:
-        self._draws.load_state_dict(state)
-
-
 class Delay(Rule):
     """Propagation, always the same. Any number of packets propagate at once."""
 
@@ -157,13 +125,13 @@ class Delay(Rule):
 
 
 class Jitter(Rule):
-    """Propagation by a law of `testbed.network.distributions`, independently for each packet."""
+    """Propagation by a law of `testbed.network.distributions`."""
 
     __slots__ = ("_delay", "_draws")
 
-    def __init__(self, sample: Sampler, make: Callable[[], np.random.Generator]) -> None:
-        self._draws = Draws(make, sample)
-        self._delay = self._draws.next
+    def __init__(self, draws: Draws | Persistent) -> None:
+        self._draws = draws
+        self._delay = draws.next
 
     def decide(self, message: Message, fate: Fate) -> None:
         fate.time += self._delay()
@@ -198,24 +166,3 @@ class InOrder(Rule):
 
     def load_state_dict(self, state: Any) -> None:
         self._latest = state["latest"]
-
-
-def chain(link: LinkSettings, stream: Callable[[str], np.random.Generator]) -> dict[str, Rule]:
-    """The rules of one direction in the order they act, by name; only those that do something.
-
-    `stream(purpose)` makes the random generator of that purpose for this direction. Further impairments
-    (duplication, corruption, reordering, bursts) are further entries here; `Down` comes before them all.
-    """
-    rules: dict[str, Rule] = {}
-    if link.rate is not None:
-        rules["rate"] = Transmission(link.rate, link.limit)
-    if link.loss > 0:
-        rules["loss"] = Loss(link.loss, lambda: stream("loss"))
-    law = sampler(link)
-    if law is not None:
-        rules["delay"] = Jitter(law, lambda: stream("delay"))
-    elif link.delay > 0:
-        rules["delay"] = Delay(link.delay)
-    if link.fifo:
-        rules["fifo"] = InOrder()
-    return rules

@@ -1,74 +1,16 @@
 """What a study file can say about the network. The words are those of netem (tc-netem(8))."""
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping
-from functools import cached_property
-from types import MappingProxyType
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Literal, Self
 
 import networkx as nx
-from pydantic import (
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
-from testbed.settings import Settings
-from testbed.units import BytesPerSecond, Seconds
-
-Distribution = Literal["constant", "uniform", "normal", "lognormal", "exponential", "pareto"]
-
-
-class LinkOverride(Settings):
-    """Some of the settings of one link; those not given are taken from the default link."""
-
-    delay: Seconds = 0.0
-    """Mean propagation delay, each way."""
-    jitter: Seconds = 0.0
-    """Spread of the delay: half the width of `uniform`, the standard deviation of the others."""
-    distribution: Distribution = "uniform"
-    """Law of the delay, see `testbed.network.distributions`."""
-    loss: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Probability that a packet is lost on the wire, independently of all others."""
-    rate: BytesPerSecond | None = None
-    """Bytes per second onto the wire, each way; null is unlimited."""
-    limit: int | None = Field(default=None, ge=1)
-    """Packets that may wait or be in transmission, each way; one more is dropped (drop-tail); null is
-    unlimited. Without a `rate` nothing ever waits."""
-    fifo: bool = False
-    """Whether packets arrive in the order they were sent (the early ones wait). As in netem, jitter may
-    otherwise let one packet overtake another."""
-
-    @model_serializer(mode="wrap")
-    def _only_what_was_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        given: dict[str, Any] = handler(self)
-        return {name: value for name, value in given.items() if name in self.model_fields_set}
-
-
-class LinkSettings(LinkOverride):
-    """One link, both directions alike."""
-
-    @model_validator(mode="after")
-    def _law_exists(self) -> Self:
-        if self.distribution == "constant" and self.jitter > 0:
-            others = "uniform, normal, lognormal, exponential or pareto"
-            raise ValueError(f"jitter {self.jitter} with distribution constant: choose {others}, or jitter 0")
-        if self.distribution == "lognormal" and self.jitter > 0 and self.delay == 0:
-            raise ValueError(f"delay 0 with jitter {self.jitter}: a lognormal delay needs a mean above 0")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _all(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        everything: dict[str, Any] = handler(self)
-        return everything
-
-    def nominal_latency(self, size: int) -> float:
-        """Mean delay plus transmission time of `size` bytes: seconds, without queueing and loss."""
-        return self.delay if self.rate is None else self.delay + size / self.rate
+from testbed.network.link_names import nearest_link, parse_directions, parse_link
+from testbed.network.link_settings import LinkOverride, LinkSettings
+from testbed.network.link_table import settings_by_direction
+from testbed.settings import SettingError, Settings
+from testbed.units import Seconds
 
 
 class LinkFault(Settings):
@@ -109,7 +51,9 @@ class NetworkSettings(Settings):
     link: LinkSettings = LinkSettings()
     """Every link."""
     links: Mapping[str, LinkOverride] = Field(default_factory=dict)
-    """What is different on some links, by name: {"0-1": {delay: 50ms}}."""
+    """What is different on some links, by name: {"0-1": {delay: 50ms}}; "0>1" is one direction only."""
+    classes: Mapping[str, LinkOverride] = Field(default_factory=dict)
+    """What is different on the links whose edge attribute `class` is this name: {wan: {delay: 50ms}}."""
     transport: Literal["datagram", "reliable"] = "datagram"
     """`datagram`: fire and forget. `reliable`: acknowledgements, retransmission, no duplicates."""
     retransmission_timeout: Seconds | None = None
@@ -131,54 +75,31 @@ class NetworkSettings(Settings):
 
     @model_validator(mode="after")
     def _links_are_valid(self) -> Self:
-        seen: dict[frozenset[int], str] = {}
+        seen: dict[frozenset[int] | tuple[int, int], str] = {}
         for name in self.links:
-            ends = frozenset(parse_link(name))
-            if ends in seen:
-                raise ValueError(f"links {seen[ends]!r} and {name!r} are the same link")
-            seen[ends] = name
-            try:
-                self._merged(name)
-            except ValidationError as error:
-                reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-                raise ValueError(f"links {name!r}: {reason}") from None
+            ways = parse_directions(name)
+            same = frozenset(ways[0]) if len(ways) == 2 else ways[0]
+            if same in seen:
+                raise ValueError(f"links {seen[same]!r} and {name!r} are the same link")
+            seen[same] = name
+        for field, overrides in (("classes", self.classes), ("links", self.links)):
+            if field == "links" and self.classes:
+                continue  # what they add to depends on the link's class: see `check`
+            for name, override in overrides.items():
+                try:
+                    self.link.overridden(override)
+                except ValueError as error:
+                    raise ValueError(f"{field} {name!r}: {error}") from None
         return self
 
-    def _merged(self, name: str) -> LinkSettings:
-        override = self.links[name]
-        given = {field: getattr(override, field) for field in override.model_fields_set}
-        return LinkSettings(**(self.link.model_dump() | given))
-
-    @cached_property
-    def _overridden(self) -> Mapping[frozenset[int], LinkSettings]:
-        return MappingProxyType({frozenset(parse_link(name)): self._merged(name) for name in self.links})
-
-    def link_settings(self, u: int, v: int) -> LinkSettings:
-        """The settings of the link between `u` and `v`, overrides applied."""
-        return self._overridden.get(frozenset((u, v)), self.link)
+    def by_direction(self, graph: "nx.Graph[int]") -> dict[tuple[int, int], LinkSettings]:
+        """The settings of each direction by (source, destination); raises SettingError as `check` does."""
+        return settings_by_direction(graph, self.link, self.classes, self.links)
 
     def check(self, graph: "nx.Graph[int]") -> None:
-        """Raise ValueError if a link named here is not an edge of `graph`."""
-        for field, names in (("links", list(self.links)), ("faults", [fault.link for fault in self.faults])):
-            for name in names:
-                if not graph.has_edge(*parse_link(name)):
-                    raise ValueError(
-                        f"{field}: {name!r} is not a link of this graph{_nearest(name, graph.edges)}"
-                    )
-
-
-def parse_link(name: str) -> tuple[int, int]:
-    """The two nodes of a link named like "0-1". Raises ValueError if it is not such a name."""
-    match = re.fullmatch(r"(\d+)-(\d+)", name)
-    if match is None:
-        raise ValueError(f'link {name!r} must be two node numbers joined by a hyphen, such as "0-1"')
-    u, v = int(match.group(1)), int(match.group(2))
-    if u == v:
-        raise ValueError(f"link {name!r} joins a node with itself")
-    return u, v
-
-
-def _nearest(name: str, edges: Iterable[tuple[int, int]]) -> str:
-    names = [f"{u}-{v}" for u, v in edges]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-    return f": did you mean {close[0]!r}?" if close else ", which has no links"
+        """Raise SettingError if something here does not fit `graph`, such as a link that it does not have."""
+        self.by_direction(graph)
+        for number, fault in enumerate(self.faults):
+            if not graph.has_edge(*parse_link(fault.link)):
+                reason = f"{fault.link!r} is not a link of this graph{nearest_link(fault.link, graph.edges)}"
+                raise SettingError(("faults", number, "link"), f"faults: {reason}")

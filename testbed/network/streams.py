@@ -106,3 +106,73 @@ class Draws:
             self._generator.bit_generator.state = state["start"]
             self._refill(state["block"])
             del self._values[state["left"] :]
+
+
+class Persistent:
+    """Values that repeat: each is the one before it with probability `correlation`, otherwise a new draw.
+
+    The law of a single value stays that of the draws, and the correlation of two that are k apart is
+    `correlation`^k, whatever the law (the process DAR(1) of Jacobs and Lewis, 1978). A draw is consumed for
+    every value, repeated or not, so that conditions which differ in the correlation see the same luck.
+    """
+
+    __slots__ = ("_draws", "_last", "_repeats")
+
+    def __init__(self, draws: Draws, correlation: float, make: Callable[[], np.random.Generator]) -> None:
+        """`make` gives the generator that decides which values repeat."""
+
+        def sample(generator: np.random.Generator, count: int) -> NDArray[np.generic]:
+            return generator.random(count) < correlation
+
+        self._draws = draws
+        self._repeats = Draws(make, sample)
+        self._last: Any = None
+
+    def next(self) -> Any:
+        """The next value, as a Python scalar."""
+        value = self._draws.next()
+        if not self._repeats.next() or self._last is None:
+            self._last = value
+        return self._last
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """What comes next, JSON-able and exact; None before the first value."""
+        if self._last is None:
+            return None
+        return {
+            "draws": self._draws.state_dict(),
+            "repeats": self._repeats.state_dict(),
+            "last": self._last,
+        }
+
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
+        """Return to what `state_dict` gave."""
+        state = state or {"draws": None, "repeats": None, "last": None}
+        self._draws.load_state_dict(state["draws"])
+        self._repeats.load_state_dict(state["repeats"])
+        self._last = state["last"]
+
+
+def values(
+    sample: Callable[[np.random.Generator, int], NDArray[np.generic]],
+    correlation: float,
+    purpose: str,
+    stream: Callable[[str], np.random.Generator],
+) -> Draws | Persistent:
+    """Values of the law `sample`, drawn from the stream of this purpose, with a correlation."""
+    draws = Draws(lambda: stream(purpose), sample)
+    if correlation == 0:
+        return draws
+    return Persistent(draws, correlation, lambda: stream(f"{purpose} correlation"))
+
+
+def happenings(
+    probability: float,
+    correlation: float,
+    purpose: str,
+    stream: Callable[[str], np.random.Generator],
+) -> Draws | Persistent:
+    """True with this probability, from one uniform number each: what is True stays so at a larger one."""
+    return values(
+        lambda generator, count: generator.random(count) < probability, correlation, purpose, stream
+    )

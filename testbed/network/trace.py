@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from testbed.network.message import Message
 
-PacketFate = Literal["sent", "delivered", "dropped", "late", "undeliverable"]
+PacketFate = Literal["sent", "duplicated", "delivered", "dropped", "late", "undeliverable"]
 LinkChange = Literal["link_down", "link_up"]
-_RESERVED = frozenset({"sent", "delivered", "dropped", "late", "undeliverable", "link_down", "link_up"})
+_RESERVED = frozenset({*get_args(PacketFate), *get_args(LinkChange)})
 
 
 class PacketEvent(NamedTuple):

@@ -180,7 +180,7 @@ class Reliable:
             return self._timeout
         there, back = connection.direction.settings, connection.back.settings
         round_trip = there.nominal_latency(size) + back.nominal_latency(self._acknowledgement_size)
-        spread = there.jitter + back.jitter
+        spread = there.spread + back.spread
         return max(2 * round_trip + 4 * spread + connection.direction.backlog(), _SHORTEST_TIMEOUT)
 
     def _expire(self, connection: _Connection, sequence: int) -> None:

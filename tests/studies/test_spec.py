@@ -87,7 +87,7 @@ BAD = [
     ("network: {link: {loss: lots}}\n", "5: network.link.loss = 'lots': must be a number"),
     (
         "network: {link: {los: 0.1}}\n",
-        "5: network.link.los: unknown key; did you mean 'loss'? (allowed: delay,",
+        "5: network.link.los: unknown key; did you mean 'loss'? (allowed: corrupt, delay,",
     ),
     ("network: {transport: pigeon}\n", "5: network.transport = 'pigeon': must be one of datagram, reliable"),
     ("network: [1]\n", "5: network = [1]: must be a mapping"),

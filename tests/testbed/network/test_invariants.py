@@ -130,7 +130,7 @@ def test_nothing_arrives_before_it_could(plan: Plan) -> None:
         if event.event == "sent":
             sent[event.serial] = event.time
         elif event.event == "delivered":
-            link = plan.settings.link_settings(event.source, event.destination)
+            link = network.settings.by_direction(network.graph)[event.source, event.destination]
             transmission = 0.0 if link.rate is None else event.size / link.rate
             assert event.time >= (sent[event.serial] + minimum_delay(link) + transmission) * (1 - 1e-15)
 
@@ -169,7 +169,7 @@ def test_first_in_first_out_where_promised(plan: Plan) -> None:
     for event in _run(network):
         if event.event == "delivered":
             way = event.source, event.destination
-            if plan.settings.link_settings(*way).fifo:
+            if network.settings.by_direction(network.graph)[way].fifo:
                 assert last.get(way, -1) < event.serial
                 last[way] = event.serial
 

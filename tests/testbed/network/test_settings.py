@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from testbed.network import LinkFault, LinkSettings, Network, NetworkSettings, Streams
-from testbed.network.settings import parse_link
+from testbed.network.link_names import parse_link
 
 
 def _settings(**fields: Any) -> NetworkSettings:
@@ -29,10 +29,10 @@ def test_an_override_changes_only_what_it_names() -> None:
     settings = _settings(
         link={"delay": "5ms", "rate": "8kbit", "loss": 0.5}, links={"2-1": {"rate": None}, "0-1": {"loss": 0}}
     )
-    assert settings.link_settings(1, 2) == LinkSettings(delay=0.005, rate=None, loss=0.5)
-    assert settings.link_settings(2, 1) == settings.link_settings(1, 2)
-    assert settings.link_settings(0, 1) == LinkSettings(delay=0.005, rate=1000.0, loss=0)
-    assert settings.link_settings(0, 2) == settings.link
+    links = settings.by_direction(nx.complete_graph(3))
+    assert links[1, 2] == links[2, 1] == LinkSettings(delay=0.005, rate=None, loss=0.5)
+    assert links[0, 1] == LinkSettings(delay=0.005, rate=1000.0, loss=0)
+    assert links[0, 2] == settings.link
 
 
 def test_settings_survive_dumping_and_loading() -> None:
@@ -46,7 +46,7 @@ def test_settings_survive_dumping_and_loading() -> None:
     for mode in ("python", "json"):
         again = NetworkSettings.model_validate(settings.model_dump(mode=mode))
         assert again == settings
-        assert again.link_settings(0, 1) == LinkSettings(delay=0.005)
+        assert again.by_direction(nx.path_graph(2))[0, 1] == LinkSettings(delay=0.005)
     assert settings.model_dump()["links"] == {"0-1": {"rate": None}}
 
 

@@ -1,0 +1,150 @@
+"""What can be said about one link: its delay, its capacity and what goes wrong on it."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
+
+from testbed.network.impairment_settings import (
+    Corrupt,
+    CorruptSetting,
+    Duplicate,
+    DuplicateSetting,
+    LossSetting,
+    Reorder,
+    ReorderSetting,
+)
+from testbed.network.round_trips import one_way_delays
+from testbed.settings import Settings
+from testbed.units import BytesPerSecond, Seconds
+
+Distribution = Literal[
+    "constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto", "empirical"
+]
+_NEEDS_A_MEAN = ("lognormal", "gamma")
+
+
+class LinkOverride(Settings):
+    """Some of the settings of one link; those not given are taken from the default link."""
+
+    delay: Seconds = 0.0
+    """Mean propagation delay, each way."""
+    jitter: Seconds = 0.0
+    """Spread of the delay: half the width of `uniform`, the standard deviation of the others."""
+    jitter_correlation: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Probability that a packet has the delay of the one before it, rather than one of its own: also the
+    correlation of successive delays."""
+    distribution: Distribution = "uniform"
+    """Law of the delay, see `testbed.network.distributions`."""
+    round_trips: Path | None = None
+    """Measured round-trip times, see `testbed.network.round_trips`: of them `empirical` draws halves."""
+    loss: LossSetting = 0.0
+    """Loss on the wire: a probability for each packet, {random: 0.1, correlation: 0.25}, or in bursts
+    {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}}."""
+    rate: BytesPerSecond | None = None
+    """Bytes per second onto the wire, each way; null is unlimited."""
+    limit: int | None = Field(default=None, ge=1)
+    """Packets that may wait or be in transmission, each way; one more is dropped (drop-tail); null is
+    unlimited. Without a `rate` nothing ever waits."""
+    fifo: bool = False
+    """Whether packets arrive in the order they were sent (the early ones wait). As in netem, jitter may
+    otherwise let one packet overtake another."""
+    duplicate: DuplicateSetting = 0.0
+    """Probability that a packet is followed by a copy of itself, or {random, correlation}."""
+    corrupt: CorruptSetting = 0.0
+    """Probability that a packet is damaged, or {random, correlation, detected, noise}."""
+    reorder: ReorderSetting = 0.0
+    """Probability that a packet skips the propagation delay, or {random, correlation, gap}."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        given: dict[str, Any] = handler(self)
+        return {name: value for name, value in given.items() if name in self.model_fields_set}
+
+
+class LinkSettings(LinkOverride):
+    """One direction of a link, or both alike."""
+
+    @model_validator(mode="after")
+    def _law_exists(self) -> Self:
+        law, jitter = self.distribution, self.jitter
+        if law == "constant" and jitter > 0:
+            others = "uniform, normal, lognormal, exponential, gamma or pareto"
+            raise ValueError(f"jitter {jitter} with distribution constant: choose {others}, or jitter 0")
+        if law in _NEEDS_A_MEAN and jitter > 0 and self.delay == 0:
+            raise ValueError(f"delay 0 with jitter {jitter}: a {law} delay needs a mean above 0")
+        if law == "empirical":
+            if self.round_trips is None:
+                raise ValueError("distribution empirical needs round_trips, a CSV file of measured times")
+            if self.delay > 0 or jitter > 0:
+                raise ValueError(
+                    f"delay {self.delay} and jitter {jitter} with distribution empirical: the delays are "
+                    f"those of round_trips, choose another distribution or leave them out"
+                )
+            one_way_delays(self.round_trips)
+        return self
+
+    @model_validator(mode="after")
+    def _order_can_change(self) -> Self:
+        if self.reordering.random > 0:
+            if self.mean_delay == 0:
+                raise ValueError("reorder with delay 0: there is no delay that a packet could skip")
+            if self.fifo:
+                raise ValueError("reorder with fifo true: the one contradicts the other")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _all(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        everything: dict[str, Any] = handler(self)
+        return everything
+
+    @property
+    def duplication(self) -> Duplicate:
+        """`duplicate` in detail."""
+        return self.duplicate if isinstance(self.duplicate, Duplicate) else Duplicate(random=self.duplicate)
+
+    @property
+    def corruption(self) -> Corrupt:
+        """`corrupt` in detail."""
+        return self.corrupt if isinstance(self.corrupt, Corrupt) else Corrupt(random=self.corrupt)
+
+    @property
+    def reordering(self) -> Reorder:
+        """`reorder` in detail."""
+        return self.reorder if isinstance(self.reorder, Reorder) else Reorder(random=self.reorder)
+
+    @cached_property
+    def mean_delay(self) -> float:
+        """Seconds of propagation on average, but for the clipping of negative delays and for reordering."""
+        if self.distribution == "empirical" and self.round_trips is not None:
+            return float(one_way_delays(self.round_trips).mean())
+        return self.delay
+
+    @cached_property
+    def spread(self) -> float:
+        """The jitter; of `empirical` the standard deviation of the measured delays, in seconds."""
+        if self.distribution == "empirical" and self.round_trips is not None:
+            return float(one_way_delays(self.round_trips).std())
+        return self.jitter
+
+    def nominal_latency(self, size: int) -> float:
+        """Mean delay plus transmission time of `size` bytes: seconds, without queueing and loss."""
+        return self.mean_delay if self.rate is None else self.mean_delay + size / self.rate
+
+    def overridden(self, *overrides: LinkOverride) -> "LinkSettings":
+        """These settings with those that the overrides give, the later ones stronger.
+
+        Raises ValueError if together they make no sense.
+        """
+        merged = self.model_dump()
+        for override in overrides:
+            given: Mapping[str, Any] = {name: getattr(override, name) for name in override.model_fields_set}
+            if given.get("distribution") == "empirical":
+                merged |= {"delay": 0.0, "jitter": 0.0}  # the file says what they are
+            merged |= given
+        try:
+            return LinkSettings(**merged)
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None

@@ -1,0 +1,88 @@
+"""Which settings each direction of each link of a graph has.
+
+From weak to strong: `link` (all), `classes` (by the edge attribute `class`), the edge's own attributes, which
+have the names of the settings (from GraphML, say: delay="5ms"), `links` by name, both directions before one.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import networkx as nx
+import yaml
+from pydantic import ValidationError
+
+from testbed.network.link_names import nearest_link, parse_directions
+from testbed.network.link_settings import LinkOverride, LinkSettings
+from testbed.settings import SettingError
+
+
+def settings_by_direction(
+    graph: "nx.Graph[int]",
+    everywhere: LinkSettings,
+    classes: Mapping[str, LinkOverride],
+    links: Mapping[str, LinkOverride],
+) -> dict[tuple[int, int], LinkSettings]:
+    """The settings by (source, destination), both directions of each edge in the order of the graph.
+
+    Raises SettingError if a link is named that the graph has not, an edge has a class that `classes` lacks
+    (where it names any), no edge has one that it names, or settings make no sense together.
+    """
+    for name in links:
+        if not graph.has_edge(*parse_directions(name)[0]):
+            reason = f"{name!r} is not a link of this graph{nearest_link(name, graph.edges)}"
+            raise SettingError(("links", name), f"links: {reason}")
+    by_class = {name: _merged(("classes", name), everywhere, override) for name, override in classes.items()}
+    used = set()
+    table = {}
+    for u, v, attributes in graph.edges(data=True):
+        link = everywhere
+        if classes and "class" in attributes:
+            name = str(attributes["class"])
+            if name not in by_class:
+                near = difflib.get_close_matches(name, by_class, n=1)
+                hint = f": did you mean {near[0]!r}?" if near else f" ({', '.join(by_class)})"
+                raise SettingError(("classes",), f"classes: link {u}-{v} is of class {name!r}, unknown{hint}")
+            used.add(name)
+            link = by_class[name]
+        own = _own(u, v, attributes)
+        if own.model_fields_set:
+            link = _merged((), link, own, f"attributes of link {u}-{v}: ")
+        table[u, v] = table[v, u] = link
+    for name in classes:
+        if name not in used:
+            raise SettingError(("classes", name), f"classes: no link of this graph is of class {name!r}")
+    for name in sorted(links, key=lambda name: len(parse_directions(name)), reverse=True):
+        for way in parse_directions(name):
+            table[way] = _merged(("links", name), table[way], links[name])
+    return table
+
+
+def _merged(
+    keys: tuple[str, ...], link: LinkSettings, override: LinkOverride, prefix: str = ""
+) -> LinkSettings:
+    try:
+        return link.overridden(override)
+    except ValueError as error:
+        where = prefix or f"{keys[0]} {keys[1]!r}: "
+        raise SettingError(keys, f"{where}{error}") from None
+
+
+def _own(u: int, v: int, attributes: Mapping[str, Any]) -> LinkOverride:
+    """What an edge's attributes say; those that are no settings are somebody else's."""
+    own = {name: value for name, value in attributes.items() if name in LinkOverride.model_fields}
+    for name, value in own.items():
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            # GraphML has no nested values: they are written as in a study file.
+            try:
+                own[name] = yaml.safe_load(value)
+            except yaml.YAMLError:
+                raise SettingError(
+                    (), f"attributes of link {u}-{v}: {name} = {value!r} is not a mapping"
+                ) from None
+    try:
+        return LinkOverride.model_validate(own)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = first["msg"].removeprefix("Value error, ")
+        raise SettingError((), f"attributes of link {u}-{v}: {first['loc'][0]}: {reason}") from None
