@@ -15,13 +15,20 @@ SHOWN = ("return", "disagreement", "relative_disagreement", "error")
 """Of what a trial reports, the numbers people watch."""
 
 
+SIGN_OF_LIFE = 30.0
+"""Where there is no terminal: wall seconds after which a trial that reports progress gets a line again ..."""
+
+STEP = 5.0
+"""... and after which it gets one already if it has come through another tenth of its work."""
+
+
 def numbers(latest: dict[str, float]) -> str:
     """``return -180.2  disagreement 0.0123``: of the latest numbers, those that people watch."""
     return "  ".join(f"{name.replace('_', ' ')} {latest[name]:.4g}" for name in SHOWN if name in latest)
 
 
 class Display:
-    """Shows a study's progress; on anything but a terminal only the lines of ended trials are printed.
+    """Shows a study's progress: bars on a terminal; elsewhere, such as in a log file, a line now and then.
 
     Args:
         console: where to.
@@ -38,11 +45,14 @@ class Display:
             TextColumn("{task.fields[latest]}"),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._whole = self._progress.add_task("trials", total=total, completed=kept, latest="")
         self._rows: dict[str, TaskID] = {}
         self._latest: dict[str, str] = {}
         self._begun: dict[str, float] = {}
+        self._said: dict[str, tuple[float, int]] = {}
+        """Where there is no terminal: when a trial last got a line, and which tenth of its work it was in."""
 
     def __enter__(self) -> Display:
         self._progress.start()
@@ -56,6 +66,7 @@ class Display:
     def started(self, trial: TrialSpec) -> None:
         """A row for it."""
         self._begun[trial.hash] = time.monotonic()
+        self._said[trial.hash] = time.monotonic(), 0
         self._rows[trial.hash] = self._progress.add_task(
             f"  {escape(trial.title)}", total=None, latest="starting"
         )
@@ -67,6 +78,16 @@ class Display:
         self._latest[trial.hash] = numbers(latest)
         text = f"{phase}  {numbers(latest)}"
         self._progress.update(self._rows[trial.hash], completed=done, total=total, latest=text)
+        if not self._progress.console.is_terminal:
+            reached = f"{done}/{total}" if total else f"{done}"
+            self._sign_of_life(trial, f"{phase} {reached}  {numbers(latest)}".rstrip(), done, total)
+
+    def _sign_of_life(self, trial: TrialSpec, line: str, done: int, total: int) -> None:
+        before, tenth = self._said[trial.hash]
+        now, reached = time.monotonic(), 10 * done // total if total else 0
+        if now - before >= SIGN_OF_LIFE or (reached != tenth and now - before >= STEP):
+            self._said[trial.hash] = now, reached
+            self._print(trial, f"running   {escape(trial.title)}  {escape(line)}")
 
     def finished(self, trial: TrialSpec) -> None:
         """Its row becomes a line that stays."""
@@ -79,9 +100,12 @@ class Display:
         self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(reason)}")
 
     def _end(self, trial: TrialSpec, line: str) -> None:
-        seconds = time.monotonic() - self._begun[trial.hash]
         self._progress.remove_task(self._rows.pop(trial.hash))
         self._progress.advance(self._whole)
+        self._print(trial, line)
+
+    def _print(self, trial: TrialSpec, line: str) -> None:
+        seconds = time.monotonic() - self._begun[trial.hash]
         self._progress.console.print(
             f"{line}  [dim]{seconds:.1f} s  {trial.hash}[/]", highlight=False, soft_wrap=True
         )

@@ -1,0 +1,57 @@
+"""What a running study says where there is no terminal."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from studies import display
+from studies.display import Display
+from studies.loading import load
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Sets the wall clock."""
+    now = [0.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
+
+    def at(seconds):
+        now[0] = seconds
+
+    return at
+
+
+def test_a_log_file_shows_that_a_study_lives(write, at):
+    trial = load(str(write()), quick=True).trials[0]
+    text = StringIO()
+    with Display(Console(file=text, width=200), total=1, kept=0) as shown:
+        shown.started(trial)
+        for seconds, done in ((1, 20), (6, 21), (8, 29), (11, 30), (12, 45), (40, 46), (72, 47), (80, 48)):
+            at(seconds)
+            shown.progressed(trial, "training", done, 100, {"return": float(-done), "other": 1.0})
+        shown.finished(trial)
+    lines = text.getvalue().splitlines()
+    # 6 s: five seconds and another tenth; 11 s: the next tenth; 12 s: too soon; 40 s: the tenth that 12 s
+    # kept back; 72 s: after half a minute without another tenth.
+    assert [line.split("  ")[2] for line in lines[:-1]] == [
+        "training 21/100",
+        "training 30/100",
+        "training 46/100",
+        "training 47/100",
+    ]
+    assert lines[0].startswith("running   topology=ring loss=0 seed=0  training 21/100  return -21  6.0 s  ")
+    assert lines[-1].startswith("finished  topology=ring loss=0 seed=0  return -48  80.0 s  ")
+
+
+def test_work_of_unknown_length_is_heard_of_twice_a_minute(write, at):
+    trial = load(str(write()), quick=True).trials[0]
+    text = StringIO()
+    with Display(Console(file=text, width=200), total=1, kept=0) as shown:
+        shown.started(trial)
+        for seconds in range(1, 70):
+            at(seconds)
+            shown.progressed(trial, "consensus", seconds, 0, {})
+    assert [line.rpartition("  ")[0] for line in text.getvalue().splitlines()] == [
+        f"running   topology=ring loss=0 seed=0  consensus {seconds}  {seconds}.0 s" for seconds in (30, 60)
+    ]
