@@ -1,12 +1,13 @@
 """A discrete-event network (SimPy): links, impairments, faults, transports, ledger and trace."""
 
 from testbed.network.clock import Clock, Handle
+from testbed.network.fault_settings import LinkFault
 from testbed.network.faults import FaultReport
 from testbed.network.ledger import Ledger
 from testbed.network.link_settings import LinkSettings
 from testbed.network.message import Message
 from testbed.network.network import Network
-from testbed.network.settings import LinkFault, NetworkSettings
+from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.trace import Trace, first_difference
 

@@ -6,43 +6,13 @@ from typing import Literal, Self
 import networkx as nx
 from pydantic import Field, field_validator, model_validator
 
-from testbed.network.link_names import nearest_link, parse_directions, parse_link
+from testbed.network.fault_settings import AnyFault, check_names
+from testbed.network.link_names import parse_directions
 from testbed.network.link_settings import LinkOverride, LinkSettings
 from testbed.network.link_table import settings_by_direction
+from testbed.network.schedule_settings import AnySchedule
 from testbed.settings import SettingError, Settings
 from testbed.units import Seconds
-
-
-class LinkFault(Settings):
-    """A link that goes down at one simulated time and perhaps up again at another."""
-
-    link: str
-    """Its two nodes, such as "0-1"."""
-    down: Seconds
-    up: Seconds | None = None
-    """Null: never."""
-    in_flight: Literal["drop", "deliver"] = "drop"
-    """What happens to packets already accepted when the link goes down, waiting or on the wire."""
-    direction: Literal["both", "forward", "backward"] = "both"
-    """Forward is from the first node of `link` to the second."""
-
-    @field_validator("link")
-    @classmethod
-    def _is_a_link(cls, link: str) -> str:
-        parse_link(link)
-        return link
-
-    @model_validator(mode="after")
-    def _ends_after_it_starts(self) -> Self:
-        if self.up is not None and self.up <= self.down:
-            raise ValueError(f"up {self.up} must be later than down {self.down}")
-        return self
-
-    @property
-    def directions(self) -> tuple[tuple[int, int], ...]:
-        """The (source, destination) pairs that go down."""
-        u, v = parse_link(self.link)
-        return {"both": ((u, v), (v, u)), "forward": ((u, v),), "backward": ((v, u),)}[self.direction]
 
 
 class NetworkSettings(Settings):
@@ -64,7 +34,10 @@ class NetworkSettings(Settings):
     """Reliable only: retransmissions before a message is given up as undeliverable."""
     acknowledgement_size: int = Field(default=40, ge=0)
     """Reliable only: bytes of an acknowledgement on the wire (40: the IPv4 and TCP headers)."""
-    faults: tuple[LinkFault, ...] = ()
+    faults: tuple[AnyFault, ...] = ()
+    """What goes wrong, see `testbed.network.fault_settings`."""
+    schedule: AnySchedule | None = None
+    """When which links exist, see `testbed.network.schedule_settings`; null: all of them, always."""
 
     @field_validator("retransmission_timeout")
     @classmethod
@@ -96,10 +69,18 @@ class NetworkSettings(Settings):
         """The settings of each direction by (source, destination); raises SettingError as `check` does."""
         return settings_by_direction(graph, self.link, self.classes, self.links)
 
+    @model_validator(mode="after")
+    def _faults_have_names_of_their_own(self) -> Self:
+        check_names(self.faults)
+        return self
+
     def check(self, graph: "nx.Graph[int]") -> None:
         """Raise SettingError if something here does not fit `graph`, such as a link that it does not have."""
         self.by_direction(graph)
         for number, fault in enumerate(self.faults):
-            if not graph.has_edge(*parse_link(fault.link)):
-                reason = f"{fault.link!r} is not a link of this graph{nearest_link(fault.link, graph.edges)}"
-                raise SettingError(("faults", number, "link"), f"faults: {reason}")
+            unknown = fault.unknown(graph)
+            if unknown is not None:
+                raise SettingError(("faults", number, unknown[0]), f"faults: {unknown[1]}")
+        unknown = None if self.schedule is None else self.schedule.unknown(graph)
+        if unknown is not None:
+            raise SettingError(("schedule", unknown[0]), f"schedule: {unknown[1]}")
