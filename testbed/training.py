@@ -13,7 +13,7 @@ from policies.algorithms.local_problem import PolicyProblem
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from testbed import checkpoints, environments
 from testbed.collection import Collector
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.result import AgreementResult
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments.navigation import NavigationSettings
@@ -104,7 +104,7 @@ class Trainer:
             generator=self.streams.generator("initial"),
         )
         self.network = Network(graph, network, self.streams, trace=trace)
-        self.consensus = EdgeADMM(self.network, consensus, self.streams)
+        self.consensus = make_consensus(self.network, consensus, self.streams)
         self.environment_settings = environment
         self.rows: list[Row] = []
         self.consensus_rows: list[Row] = []

@@ -13,7 +13,7 @@ from policies.algorithms.local_problem import PolicyProblem
 from policies.algorithms.matrpo import MatrpoSettings
 from policies.batch import Batch
 from testbed import checkpoints
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import MeanSettings, ProblemSettings, make_problem
 from testbed.consensus.settings import ConsensusSettings
@@ -130,7 +130,7 @@ def _problem(
         return {"error": float(np.sqrt(np.mean(np.square(apart)))) / scale}
 
     network = Network(graph, trial.network, streams, trace=trace)
-    consensus = EdgeADMM(network, trial.consensus, streams)
+    consensus = make_consensus(network, trial.consensus, streams)
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
     return WorkloadResult({**result.flat(), **_ledger(network)}, {"consensus": result.curve})
 
@@ -161,7 +161,7 @@ def _update(
         batch, _ = source.collector.collect(source.learner, source.steps, source.streams.generator("actions"))
     streams = Streams(seed)
     network = Network(graph, trial.network, streams, trace=trace)
-    consensus = EdgeADMM(network, trial.consensus, streams)
+    consensus = make_consensus(network, trial.consensus, streams)
     curves: list[Row] = []
 
     def agree(problems: Sequence[PolicyProblem]) -> Row:

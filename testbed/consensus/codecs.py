@@ -45,29 +45,37 @@ class Codecs:
         """A uniformly random subset of the coordinates, at least one; None if all are always sent."""
         if self.subset == 1:
             return None
-        count = max(1, round(self.subset * dimension))
         seed = int(self.streams.generator("subset", source, destination).integers(2**63))
-        chosen = np.random.Generator(np.random.PCG64(seed)).choice(dimension, count, replace=False)
-        return np.sort(chosen)
+        draw = np.random.Generator(np.random.PCG64(seed))
+        return np.sort(draw.choice(dimension, self._count(dimension), replace=False))
+
+    def size(self, signal: Signal) -> int:
+        """Bytes of each message about a signal [m]."""
+        return self._size(self._count(len(signal)), signal)
 
     def parcel(
         self, signal: Signal, source: int, destination: int, where: Coordinates | None = None
     ) -> Parcel:
         """Write a signal [m], or its coordinates ``where``, and read it again as the receiver will."""
-        header = 0 if where is None else SEED_BYTES
+        size = self._size(len(signal) if where is None else len(where), signal)
         if self.codec is None:
-            values = signal if where is None else signal[where]
-            return Parcel(values, where, header + int(values.nbytes), where is None)
+            return Parcel(signal if where is None else signal[where], where, size, where is None)
         numbers = as_numpy(signal)
         chosen = numbers if where is None else numbers[where]
         decoded: NDArray[np.floating]
         if self.codec == "int8":
-            generator = self.streams.generator("codec", source, destination)
-            decoded, size = stochastic_int8(chosen, generator), SCALE_BYTES + chosen.size
+            decoded = stochastic_int8(chosen, self.streams.generator("codec", source, destination))
         else:
-            decoded, size = rounded(chosen, self.codec), chosen.size * np.dtype(self.codec).itemsize
+            decoded = rounded(chosen, self.codec)
         exact = where is None and bool(np.array_equal(decoded, chosen))
-        return Parcel(signal if exact else like(signal, decoded), where, header + size, exact)
+        return Parcel(signal if exact else like(signal, decoded), where, size, exact)
+
+    def _count(self, dimension: int) -> int:
+        return max(1, round(self.subset * dimension))
+
+    def _size(self, count: int, signal: Signal) -> int:
+        each = int(signal.itemsize) if self.codec is None else np.dtype(self.codec).itemsize
+        return count * each + SCALE_BYTES * (self.codec == "int8") + SEED_BYTES * (self.subset < 1)
 
 
 def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from testbed.consensus.lasso import LassoProblem
+from testbed.consensus.logistic import LogisticProblem
 from testbed.consensus.problem import LocalProblem
 from testbed.network import Streams
 from testbed.settings import Settings
@@ -87,6 +89,28 @@ def least_squares_problem(rows: np.ndarray, right: np.ndarray) -> ConsensusProbl
     return ConsensusProblem([LeastSquaresProblem(rows[q], right[q]) for q in range(agents)], optimum)
 
 
+def lasso_problem(rows: np.ndarray, right: np.ndarray, l1: float) -> ConsensusProblem:
+    """Agents holding ``rows`` [n, r, m] and ``right`` [n, r] agree on the lasso of all, with weight ``l1``.
+
+    Each agent's objective has an equal share of the l1 norm. Unique with as many rows as coordinates in all.
+    """
+    agents, _, dimension = rows.shape
+    everything = LassoProblem(rows.reshape(-1, dimension), right.reshape(-1), l1)
+    local = [LassoProblem(rows[q], right[q], l1 / agents) for q in range(agents)]
+    return ConsensusProblem(local, everything.solve(everything.zeros(), 0.0))
+
+
+def logistic_problem(rows: np.ndarray, labels: np.ndarray, ridge: float) -> ConsensusProblem:
+    """Agents holding ``rows`` [n, r, m] and labels of +-1 [n, r] agree on the logistic regression of all.
+
+    Each agent's objective has an equal share of the ``ridge``.
+    """
+    agents, _, dimension = rows.shape
+    everything = LogisticProblem(rows.reshape(-1, dimension), labels.reshape(-1), ridge)
+    local = [LogisticProblem(rows[q], labels[q], ridge / agents) for q in range(agents)]
+    return ConsensusProblem(local, everything.solve(everything.zeros(), 0.0))
+
+
 class MeanSettings(Settings):
     """Agents agree on the mean of vectors drawn from the standard normal distribution."""
 
@@ -105,10 +129,38 @@ class LeastSquaresSettings(Settings):
     noise: Annotated[float, Field(ge=0, description="standard deviation of the regression noise")] = 0.5
 
 
-ProblemSettings = Annotated[MeanSettings | LeastSquaresSettings, Field(discriminator="name")]
+class LassoSettings(Settings):
+    """Agents agree on a lasso whose rows they share out among them; most of the true weights are zero."""
+
+    name: Literal["lasso"] = "lasso"
+    agents: Annotated[int, Field(ge=1)] = 8
+    dimension: Annotated[int, Field(ge=1)] = 10
+    rows: Annotated[int, Field(ge=1, description="rows per agent")] = 15
+    noise: Annotated[float, Field(ge=0, description="standard deviation of the regression noise")] = 0.5
+    nonzero: Annotated[float, Field(gt=0, le=1, description="share of the true weights not zero")] = 0.3
+    l1: Annotated[float, Field(gt=0, description="weight of the l1 norm, as a share of what leaves zero")] = (
+        0.1
+    )
 
 
-def make_problem(settings: MeanSettings | LeastSquaresSettings, streams: Streams) -> ConsensusProblem:
+class LogisticSettings(Settings):
+    """Agents agree on a logistic regression whose samples they share out among them."""
+
+    name: Literal["logistic"] = "logistic"
+    agents: Annotated[int, Field(ge=1)] = 8
+    dimension: Annotated[int, Field(ge=1)] = 10
+    rows: Annotated[int, Field(ge=1, description="samples per agent")] = 15
+    ridge: Annotated[float, Field(gt=0, description="weight of half the squared norm")] = 1.0
+
+
+ProblemSettings = Annotated[
+    MeanSettings | LeastSquaresSettings | LassoSettings | LogisticSettings, Field(discriminator="name")
+]
+
+
+def make_problem(
+    settings: MeanSettings | LeastSquaresSettings | LassoSettings | LogisticSettings, streams: Streams
+) -> ConsensusProblem:
     """Draw the problem's data from its own named stream."""
     generator = streams.generator("problem", settings.name)
     shape = (settings.agents, settings.dimension)
@@ -116,5 +168,15 @@ def make_problem(settings: MeanSettings | LeastSquaresSettings, streams: Streams
         return mean_problem(generator.standard_normal(shape))
     rows = generator.standard_normal((settings.agents, settings.rows, settings.dimension))
     truth = generator.standard_normal(settings.dimension)
+    if isinstance(settings, LogisticSettings):
+        chances = 1 / (1 + np.exp(-rows @ truth))
+        labels = np.where(generator.random(chances.shape) < chances, 1.0, -1.0)
+        return logistic_problem(rows, labels, settings.ridge)
     noise = settings.noise * generator.standard_normal((settings.agents, settings.rows))
-    return least_squares_problem(rows, rows @ truth + noise)
+    if isinstance(settings, LeastSquaresSettings):
+        return least_squares_problem(rows, rows @ truth + noise)
+    truth[max(1, round(settings.nonzero * settings.dimension)) :] = 0.0
+    right = rows @ truth + noise
+    # From this weight on the lasso of all rows is zero.
+    largest = float(np.abs(np.einsum("qrm,qr->m", rows, right)).max())
+    return lasso_problem(rows, right, settings.l1 * largest)

@@ -1,7 +1,4 @@
-"""Edge-ADMM as plain sequential code on a perfect network: what the simulation is held against.
-
-Li & He 2020 (arXiv 2010.07916), Algorithm 1; Wei & Ozdaglar 2013 (arXiv 1307.8254).
-"""
+"""The algorithms as plain sequential code on a perfect network: what the simulation is held against."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,6 +12,7 @@ def edge_admm(
 ) -> list[list[Signal]]:
     """The signals of all agents after each exchange, exchanges happening on ``order``'s links in turn.
 
+    Li & He 2020 (arXiv 2010.07916), Algorithm 1; Wei & Ozdaglar 2013 (arXiv 1307.8254).
     On link (i, j) with C_i = +1, C_j = -1, and z, y at each endpoint starting at zero:
 
         s_q  = solve(sum over links e at q of C_qe (beta z_qe - y_qe), beta degree(q))
@@ -43,4 +41,34 @@ def edge_admm(
             z[q, link] = (y[q, link] - nu) / beta + c * s[q]
             y[q, link] = nu
         history.append(list(s))
+    return history
+
+
+def relaxed_admm(
+    problems: Sequence[LocalProblem], links: Sequence[Link], rounds: int, penalty: float, relaxation: float
+) -> list[list[Signal]]:
+    """The signals of all agents after each synchronous round.
+
+    Bastianello, Carli, Schenato & Todescato 2021. With z_ij at agent i for each neighbour j starting at zero:
+
+        s_i  = solve(sum_j z_ij, rho degree(i))
+        z_ji = (1 - alpha) z_ji + alpha (-z_ij + 2 rho s_i)
+    """
+    neighbours: list[list[int]] = [[] for _ in problems]
+    for i, j in links:
+        neighbours[i].append(j)
+        neighbours[j].append(i)
+    ways = [(i, j) for i, around in enumerate(neighbours) for j in around]
+    z = {(i, j): problems[i].zeros() for i, j in ways}
+    history = []
+    for _ in range(rounds):
+        s = []
+        for i, problem in enumerate(problems):
+            pull = problem.zeros()
+            for j in neighbours[i]:
+                pull = pull + z[i, j]
+            s.append(problem.solve(pull, penalty * len(neighbours[i])))
+        q = {(i, j): -z[i, j] + 2 * penalty * s[i] for i, j in ways}
+        z = {(j, i): (1 - relaxation) * z[j, i] + relaxation * q[i, j] for i, j in ways}
+        history.append(s)
     return history

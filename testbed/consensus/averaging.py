@@ -1,0 +1,181 @@
+"""Plain averaging as a baseline: Metropolis weights, push-sum, and push-sum with running sums.
+
+They average vectors, so they solve the mean problem only. On a perfect network all three reach the mean of
+the agents' vectors. What becomes of that when messages are lost on a ring of 8 (root mean square distance of
+the agreed vector from the mean over the standard deviation of the agents' vectors, over 200 runs):
+
+    loss                          0      0.1     0.3     0.6
+    Metropolis                    0      LOSS_M
+    push-sum                      0      LOSS_P
+    push-sum with running sums    0      LOSS_R
+"""
+
+import sys
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from testbed.consensus.codecs import Parcel, updated
+from testbed.consensus.one_way import OneWay, OneWayAgent
+from testbed.consensus.problem import LocalProblem, Signal
+from testbed.consensus.problems import MeanProblem
+
+
+class MetropolisAgent(OneWayAgent):
+    """s_i <- s_i + sum over j heard since the last time of W_ij (s_j - s_i), W_ij = 1 / (1 + max(d_i, d_j)).
+
+    Xiao, Boyd & Lall 2005, "A scheme for robust distributed sensor fusion based on average consensus". A
+    neighbour that was not heard counts as if it agreed; if it did hear this agent, the mean is not kept.
+    """
+
+    def __init__(self, index: int, start: Signal, weights: dict[int, float]) -> None:
+        """``weights`` has W_ij for each neighbour j."""
+        super().__init__(index, list(weights))
+        self.s, self.weights = start, weights
+        self.inbox: dict[int, Parcel] = {}
+        self._heard: dict[int, Parcel] = {}
+
+    def begin(self) -> None:
+        """Take the newest message of each neighbour."""
+        self._heard, self.inbox = self.inbox, {}
+
+    def solve(self, to: Sequence[int]) -> None:
+        """Move towards those heard."""
+        old = new = self.s
+        for j in self.neighbours:
+            if j in self._heard:
+                values, where = self._heard[j].values, self._heard[j].where
+                before, now = (old, new) if where is None else (old[where], new[where])
+                new = updated(new, where, now + self.weights[j] * (values - before))
+        self.s = new
+
+    def offer(self, neighbour: int) -> Signal:
+        """s_i."""
+        return self.s
+
+    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+        """Keep it for the next time; a newer message takes an older one's place."""
+        self.inbox[neighbour] = parcel
+
+
+class PushSumAgent(OneWayAgent):
+    """Holds mass x [m] and weight w, s = x / w; sends equal shares of both and keeps one.
+
+    Kempe, Dobra & Gehrke 2003, "Gossip-based computation of aggregate information". What a number format
+    rounds off stays with the sender. A lost message is lost mass, and a duplicated one is gained.
+    """
+
+    weighs = True
+
+    def __init__(self, index: int, start: Signal, neighbours: Sequence[int]) -> None:
+        super().__init__(index, neighbours)
+        self.s = self.mass = start
+        self.weight = 1.0
+        self.share: tuple[Signal, float] = (start, 0.0)
+
+    def begin(self) -> None:
+        """Mass that comes in the meantime is passed on as well."""
+
+    def solve(self, to: Sequence[int]) -> None:
+        """Part the mass."""
+        parts = len(to) + 1
+        self.share = (self.mass / parts, self.weight / parts)
+        self.mass, self.weight = self.share
+
+    def offer(self, neighbour: int) -> Signal:
+        """x_i / (1 + receivers)."""
+        return self.share[0]
+
+    def sent(self, neighbour: int, parcel: Parcel) -> float:
+        """Keep what rounding left out; w_i / (1 + receivers) goes with the message."""
+        if not parcel.exact:
+            self.mass = self.mass + (self.share[0] - parcel.values)
+        return self.share[1]
+
+    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+        """Add it to one's own."""
+        self._gain(parcel.values, extra)
+
+    def _gain(self, mass: Signal, weight: float) -> None:
+        self.mass, self.weight = self.mass + mass, self.weight + weight
+        # Losses can leave so little of both that their quotient means nothing: then s stays.
+        if self.weight > sys.float_info.min:
+            self.s = self.mass / self.weight
+
+
+class RobustPushSumAgent(PushSumAgent):
+    """Sends the sum of all shares so far: what a lost message carried comes with the next one.
+
+    Vaidya, Hadjicostis & Dominguez-Garcia 2012, "Robust average consensus over packet dropping links"
+    (arXiv 1203.6049). As the weights' sum only grows, it also tells duplicates and late messages.
+    """
+
+    def __init__(self, index: int, start: Signal, neighbours: Sequence[int]) -> None:
+        super().__init__(index, start, neighbours)
+        nothing = (start - start, 0.0)
+        self.given: dict[int, tuple[Signal, float]] = dict.fromkeys(neighbours, nothing)
+        self.taken: dict[int, tuple[Signal, float]] = dict.fromkeys(neighbours, nothing)
+
+    def solve(self, to: Sequence[int]) -> None:
+        """Part the mass."""
+        super().solve(to)
+        mass, weight = self.share
+        for j in to:
+            self.given[j] = (self.given[j][0] + mass, self.given[j][1] + weight)
+
+    def offer(self, neighbour: int) -> Signal:
+        """The sum of the shares of mass so far."""
+        return self.given[neighbour][0]
+
+    def sent(self, neighbour: int, parcel: Parcel) -> float:
+        """The sum of the shares of weight so far."""
+        return self.given[neighbour][1]
+
+    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+        """Add what is new in it to one's own."""
+        mass, weight = self.taken[neighbour]
+        if extra > weight:
+            self.taken[neighbour] = (parcel.values, extra)
+            self._gain(parcel.values - mass, extra - weight)
+
+
+class Averaging(OneWay):
+    """An algorithm that averages the agents' vectors."""
+
+    def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
+        """A new agent at the beginning of an agreement. Raises ValueError unless the problem is a mean."""
+        if not isinstance(problem, MeanProblem):
+            raise ValueError(
+                f"algorithm {self.settings.algorithm!r} averages vectors: the problem must be the mean,"
+                f" not a {type(problem).__name__}"
+            )
+        return self.averager(index, problem.a, neighbours)
+
+    @abstractmethod
+    def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
+        """A new agent that holds the vector ``start``."""
+
+
+class Metropolis(Averaging):
+    """Averaging with Metropolis weights on one network."""
+
+    def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
+        """A new agent that holds the vector ``start``."""
+        around = self.activations.neighbours
+        weights = {j: 1 / (1 + max(len(neighbours), len(around[j]))) for j in neighbours}
+        return MetropolisAgent(index, start, weights)
+
+
+class PushSum(Averaging):
+    """Push-sum on one network."""
+
+    def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
+        """A new agent that holds the vector ``start``."""
+        return PushSumAgent(index, start, neighbours)
+
+
+class RobustPushSum(Averaging):
+    """Push-sum with running sums on one network."""
+
+    def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
+        """A new agent that holds the vector ``start``."""
+        return RobustPushSumAgent(index, start, neighbours)

@@ -1,0 +1,216 @@
+"""Algorithms of one-way messages: an agent solves, sends, and takes in whatever reaches it; nobody waits.
+
+``synchronous``: in rounds of one period all agents solve from what they hold at the round's beginning and
+send when the solve's time is over; a message that takes longer than its round counts in the one it arrives
+in. ``asynchronous``: an agent does so when its own clock rings, and sends to all its neighbours; ``gossip``:
+to a random one. An agent still at its last solve lets a beginning or a ring pass (counted as busy).
+What is lost is simply not heard: its receiver goes on with what it holds.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from testbed.consensus.agreement import Agreement, Measure, Progress
+from testbed.consensus.algorithm import Consensus
+from testbed.consensus.codecs import Parcel
+from testbed.consensus.problem import LocalProblem, Signal
+from testbed.network import Handle, Message
+
+HEADER_BYTES = 16
+"""Every message names its round (8 bytes), its link (4) and its kind (4)."""
+
+WEIGHT_BYTES = 8
+"""The one more number that some algorithms send is a float64."""
+
+
+class OneWayAgent(ABC):
+    """One agent's part in an algorithm of one-way messages."""
+
+    s: Signal
+    """What it holds now, [m]."""
+
+    weighs = False
+    """Whether one more number goes with each message."""
+
+    def __init__(self, index: int, neighbours: Sequence[int]) -> None:
+        self.index, self.neighbours = index, list(neighbours)
+
+    @abstractmethod
+    def begin(self) -> None:
+        """A solve begins: from now on only what is already here goes into it."""
+
+    @abstractmethod
+    def solve(self, to: Sequence[int]) -> None:
+        """The solve's time is over: renew ``s``, and get ready what is sent to the neighbours ``to``."""
+
+    @abstractmethod
+    def offer(self, neighbour: int) -> Signal:
+        """What is sent to one of the neighbours of the last solve, [m]."""
+
+    def sent(self, neighbour: int, parcel: Parcel) -> float:
+        """Hear what the message really says; returns the number to send with it (if ``weighs``)."""
+        return 0.0
+
+    @abstractmethod
+    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+        """Take in a message, with the number that came with it."""
+
+    def residual(self, others: Sequence["OneWayAgent"]) -> Iterable[float]:
+        """Mean squares of the violated constraints at this agent's links, one number a link."""
+        return ()
+
+
+class OneWay(Consensus):
+    """An algorithm of one-way messages: all but what its agents do."""
+
+    @abstractmethod
+    def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
+        """A new agent at the beginning of an agreement. Raises ValueError if it cannot solve the problem."""
+
+    def agreement(
+        self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None
+    ) -> Agreement:
+        """A new agreement, ready to run."""
+        return _OneWayAgreement(self, problems, measure, progress)
+
+
+class _OneWayAgreement(Agreement):
+    """The rounds or clocks of one agreement."""
+
+    def __init__(
+        self,
+        parent: OneWay,
+        problems: Sequence[LocalProblem],
+        measure: Measure | None,
+        progress: Progress | None,
+    ) -> None:
+        super().__init__(parent.network, parent.links, parent.settings, measure, progress)
+        self.activations, self.codecs = parent.activations, parent.codecs
+        around = self.activations.neighbours
+        self.agents = [parent.agent(q, problem, around.get(q, [])) for q, problem in enumerate(problems)]
+        self.period = 0.0
+        self.solving: dict[int, Handle] = {}
+        self.clocks: dict[tuple[int, ...], Handle] = {}
+        for agent in self.agents:
+            self.network.attach(agent.index, self._receive)
+            if not agent.neighbours:
+                # Nobody will ever write to it: its own optimum is all it can know.
+                agent.begin()
+                agent.solve(())
+                self.counts.solves += 1
+
+    def begin(self) -> None:
+        """The first round, or wind every agent's clock."""
+        if self.settings.activation == "synchronous":
+            self.period = self._rhythm()
+            self._round()
+        for clock in self.activations.clocks:
+            self._wind(clock)
+
+    def signals(self) -> list[Signal]:
+        """What every agent holds now."""
+        return [agent.s for agent in self.agents]
+
+    def residual(self) -> float:
+        """The agents' own, as a root mean square over link ends."""
+        gaps = [gap for agent in self.agents for gap in agent.residual(self.agents)]
+        return (sum(gaps) / len(gaps)) ** 0.5 if gaps else float("nan")
+
+    def cut_off(self) -> None:
+        """Solves under way are unfinished; no clock rings any more."""
+        self.counts.unfinished += len(self.solving)
+        for handle in (*self.solving.values(), *self.clocks.values()):
+            handle.cancel()
+
+    # --- activation --------------------------------------------------------------------------------
+
+    def _round(self) -> None:
+        """All agents begin to solve; the next round is one period away."""
+        compute = self.settings.compute
+        for agent in self.agents:
+            if agent.neighbours:
+                self._activate(agent, agent.neighbours)
+
+        def rest() -> None:
+            # Scheduled only now, the next round comes after messages that arrive at that very moment.
+            self._schedule((), self.period - compute, end)
+
+        def end() -> None:
+            self.resolved()
+            if self.spent():
+                self.finish()
+            if not self.finished:
+                self._round()
+
+        self._schedule((), compute, rest)
+
+    def _rhythm(self) -> float:
+        """Seconds from one round to the next."""
+        if self.settings.period is not None:
+            return self.settings.period
+        agent = self.agents[0]
+        size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + self.codecs.size(agent.s)
+        ways = [way for i, j in self.links for way in ((i, j), (j, i))]
+        slowest = max(self.network.nominal_latency(*way, size) for way in ways)
+        return self.settings.compute + 2 * slowest
+
+    def _wind(self, clock: tuple[int, ...]) -> None:
+        """Set an agent's own clock to ring once more."""
+
+        def ring() -> None:
+            if not self.spent():
+                self._wind(clock)
+                agent = self.agents[clock[0]]
+                gossip = self.settings.activation == "gossip"
+                to = [self.activations.neighbour(agent.index)] if gossip else agent.neighbours
+                if not self._activate(agent, to):
+                    self._ended()
+
+        self._schedule(clock, self.activations.wait(clock), ring)
+
+    def _schedule(self, clock: tuple[int, ...], delay: float, ring: Callable[[], None]) -> None:
+        self.clocks[clock] = self.clock.schedule(delay, ring)
+
+    def _activate(self, agent: OneWayAgent, to: Sequence[int]) -> bool:
+        """Let an agent begin a solve, unless it is still at its last."""
+        self.counts.activations += 1
+        if agent.index in self.solving:
+            self.counts.busy += 1
+            return False
+        agent.begin()
+        self.solving[agent.index] = self.clock.schedule(
+            self.settings.compute, partial(self._solved, agent, to)
+        )
+        return True
+
+    def _ended(self) -> None:
+        """One activation by a clock is over."""
+        self.resolved()
+        if self.spent() and not self.solving:
+            self.finish()
+
+    # --- messages ----------------------------------------------------------------------------------
+
+    def _solved(self, agent: OneWayAgent, to: Sequence[int]) -> None:
+        q = agent.index
+        del self.solving[q]
+        agent.solve(to)
+        self.counts.solves += 1
+        if self.network.trace is not None:
+            self.network.trace.record(self.clock.now, "solved", agent=q)
+        for neighbour in to:
+            offer = agent.offer(neighbour)
+            where = self.codecs.coordinates(len(offer), q, neighbour)
+            parcel = self.codecs.parcel(offer, q, neighbour, where)
+            extra = agent.sent(neighbour, parcel)
+            size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + parcel.size
+            self.network.send(q, neighbour, (parcel, extra), size, "news")
+        if self.settings.activation != "synchronous":
+            self._ended()
+
+    def _receive(self, message: Message) -> None:
+        parcel, extra = message.payload
+        self.agents[message.destination].hear(message.source, parcel, extra)
+        self.counts.completed += 1
+        self.applied(message)

@@ -1,0 +1,71 @@
+"""Relaxed ADMM by one-way messages: no handshake, and a lost message means that z is held.
+
+Bastianello, Carli, Schenato & Todescato 2021, "Asynchronous distributed optimization over lossy networks via
+relaxed ADMM: stability and linear convergence" (IEEE Trans. Automatic Control 66(6)), Algorithm 2. It reaches
+the optimum at any loss below 1; taking a lost message for zero instead would bias the answer. A message that
+arrives twice or late is taken in each time: that changes the speed, never what is agreed on.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from testbed.consensus.codecs import Parcel, updated
+from testbed.consensus.measures import mean_square
+from testbed.consensus.one_way import OneWay, OneWayAgent
+from testbed.consensus.problem import LocalProblem, Signal
+
+
+class RelaxedAgent(OneWayAgent):
+    """Agent i with its signal s and one variable z_ij [m] for each neighbour j, all zero at first.
+
+    Arrays are replaced, never written into, so that they may travel as payloads.
+    """
+
+    __slots__ = ("_asked", "_pull", "alpha", "problem", "rho", "s", "z")
+
+    def __init__(
+        self, index: int, problem: LocalProblem, neighbours: Sequence[int], rho: float, alpha: float
+    ) -> None:
+        """``rho`` is the penalty, ``alpha`` the relaxation."""
+        super().__init__(index, neighbours)
+        self.problem, self.rho, self.alpha = problem, rho, alpha
+        self.s: Signal = problem.zeros()
+        self.z: dict[int, Signal] = {j: problem.zeros() for j in self.neighbours}
+        self.begin()
+
+    def begin(self) -> None:
+        """Hold on to the z_ij that the solve starts from."""
+        self._asked = dict(self.z)
+
+    def solve(self, to: Sequence[int]) -> None:
+        """s_i = solve(sum_j z_ij, rho degree(i))."""
+        pull = self.problem.zeros()
+        for j in self.neighbours:
+            pull = pull + self._asked[j]
+        self.s = self.problem.solve(pull, self.rho * len(self.neighbours))
+
+    def offer(self, neighbour: int) -> Signal:
+        """q_{i->j} = -z_ij + 2 rho s_i."""
+        return -self._asked[neighbour] + 2 * self.rho * self.s
+
+    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+        """z_ji <- (1 - alpha) z_ji + alpha q_{i->j}, at the coordinates the message is about."""
+        held = self.z[neighbour]
+        old = held if parcel.where is None else held[parcel.where]
+        new = (1 - self.alpha) * old + self.alpha * parcel.values
+        self.z[neighbour] = updated(held, parcel.where, new)
+
+    def residual(self, others: Sequence[OneWayAgent]) -> Iterable[float]:
+        """s_i against (z_ij + z_ji) / (2 rho), which it equals once all agree."""
+        for j in self.neighbours:
+            other = others[j]
+            if isinstance(other, RelaxedAgent):
+                yield mean_square(self.s - (self.z[j] + other.z[self.index]) / (2 * self.rho))
+
+
+class RelaxedADMM(OneWay):
+    """Relaxed ADMM on one network."""
+
+    def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
+        """A new agent at the beginning of an agreement."""
+        settings = self.settings
+        return RelaxedAgent(index, problem, neighbours, settings.penalty, settings.relaxation)
