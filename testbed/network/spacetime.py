@@ -41,10 +41,21 @@ class Flight:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """One direction of a link was down."""
+    """One direction of a link took no packets (down), or kept them at its end (held)."""
 
     source: int
     destination: int
+    begin: float
+    end: float
+    kind: Literal["down", "held"] = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """An agent did not run, or computed more slowly."""
+
+    agent: int
+    kind: Literal["crashed", "slow"]
     begin: float
     end: float
 
@@ -69,6 +80,7 @@ class SpaceTime:
     flights: tuple[Flight, ...]
     outages: tuple[Outage, ...]
     marks: tuple[Mark, ...]
+    spells: tuple[Spell, ...] = ()
 
     def window(self, begin: float, end: float) -> "SpaceTime":
         """What falls into a time from `begin` to `end`, even partly. Raises ValueError if it is none."""
@@ -81,6 +93,7 @@ class SpaceTime:
             tuple(flight for flight in self.flights if flight.begin <= end and flight.end >= begin),
             tuple(outage for outage in self.outages if outage.begin < end and outage.end > begin),
             tuple(mark for mark in self.marks if begin <= mark.time <= end),
+            tuple(spell for spell in self.spells if spell.begin < end and spell.end > begin),
         )
 
     def first(self, messages: int) -> "SpaceTime":
@@ -93,10 +106,7 @@ class SpaceTime:
 
 
 def spacetime(trace: Trace) -> SpaceTime:
-    """Put the events of a whole trace together.
-
-    A packet that arrives twice (a duplicate) makes two flights from the same departure.
-    """
+    """Put the events of a whole trace together."""
     packets = [event for event in trace.events if isinstance(event, PacketEvent)]
     changes = [event for event in trace.events if isinstance(event, LinkEvent)]
     times = [event.time for event in trace.events] or [0.0]
@@ -106,18 +116,20 @@ def spacetime(trace: Trace) -> SpaceTime:
         for event in trace.events
         if isinstance(event, OtherEvent) and event.event in MARKS and "agent" in event.fields
     )
-    agents = {mark.agent for mark in marks}
+    held, spells = _faults([event for event in trace.events if isinstance(event, OtherEvent)], end)
+    agents = {mark.agent for mark in marks} | {spell.agent for spell in spells}
     for event in trace.events:
         if not isinstance(event, OtherEvent):
             agents |= {event.source, event.destination}
-    return SpaceTime(begin, end, tuple(sorted(agents)), _flights(packets, end), _outages(changes, end), marks)
+    outages = (*_outages(changes, end), *held)
+    return SpaceTime(begin, end, tuple(sorted(agents)), _flights(packets, end), outages, marks, spells)
 
 
 def _flights(packets: Sequence[PacketEvent], end: float) -> tuple[Flight, ...]:
     sent: dict[int, PacketEvent] = {}
     ended: list[tuple[PacketEvent, PacketEvent]] = []
     for event in packets:
-        if event.event == "sent":
+        if event.event in ("sent", "duplicated"):
             sent[event.serial] = event
         elif event.event in ("delivered", "dropped", "late"):
             ended.append((sent[event.serial], event))
@@ -170,3 +182,24 @@ def _outages(changes: Sequence[LinkEvent], end: float) -> tuple[Outage, ...]:
         elif way in down:
             outages.append(Outage(*way, down.pop(way), change.time))
     return (*outages, *(Outage(*way, begin, end) for way, begin in down.items()))
+
+
+def _faults(events: Sequence[OtherEvent], end: float) -> tuple[tuple[Outage, ...], tuple[Spell, ...]]:
+    """Holds, crashes and stragglers, from the beginnings and ends of the faults of each name."""
+    begun: dict[str, OtherEvent] = {}
+    lasted: list[tuple[OtherEvent, float]] = []
+    for event in events:
+        if event.event == "fault_begun":
+            begun[event.fields["fault"]] = event
+        elif event.event == "fault_lifted" and event.fields["fault"] in begun:
+            lasted.append((begun.pop(event.fields["fault"]), event.time))
+    lasted += [(event, end) for event in begun.values()]
+    held, spells = [], []
+    for event, until in lasted:
+        fields = event.fields
+        if "agent" in fields:
+            kind: Literal["crashed", "slow"] = "slow" if "factor" in fields else "crashed"
+            spells.append(Spell(fields["agent"], kind, event.time, until))
+        elif "ways" in fields and "in_flight" not in fields:  # the others are told by their links
+            held += [Outage(i, j, event.time, until, "held") for i, j in fields["ways"]]
+    return tuple(held), tuple(spells)

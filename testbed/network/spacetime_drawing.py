@@ -51,7 +51,8 @@ def draw(
 
     ``agents`` are lines from left to right, time with them, or from top to bottom. A message is an arrow from
     where and when it was sent to where and when it arrived, coloured by kind; a cross ends what was lost. A
-    direction that is down is shaded from its source half-way to the next agent on its destination's side.
+    direction that is down or held is shaded from its source half-way to the next agent on its destination's
+    side; an agent that has crashed or is slow has a thick line, empty or filled.
 
     Raises ValueError for another ending, OSError if a file cannot be written.
     """
@@ -90,6 +91,7 @@ class _Drawing:
         axes = figure.add_subplot()
         self._axes(axes)
         self._outages(axes)
+        self._spells(axes)
         self._flights(axes)
         self._marks(axes)
         axes.set_title(title, loc="left", fontsize=11)
@@ -130,8 +132,19 @@ class _Drawing:
             half = 0.5 if self.rows[outage.destination] > row else -0.5
             width, height = (half, end - begin) if self.upright else (end - begin, half)
             corner = self._place(begin, row)
-            axes.add_patch(Rectangle(corner, width, height, color=_RED, alpha=0.13, linewidth=0, zorder=0))
-            self.legend["direction down"] = Patch(color=_RED, alpha=0.13, linewidth=0)
+            style: Any = {"color": _RED if outage.kind == "down" else _SKY, "alpha": 0.13, "linewidth": 0}
+            axes.add_patch(Rectangle(corner, width, height, zorder=0, **style))
+            self.legend[f"direction {outage.kind}"] = Patch(**style)
+
+    def _spells(self, axes: Axes) -> None:
+        for spell in self.diagram.spells:
+            begin, end = max(spell.begin, self.diagram.begin), min(spell.end, self.diagram.end)
+            row, thickness = self.rows[spell.agent], 0.16
+            width, height = (thickness, end - begin) if self.upright else (end - begin, thickness)
+            corner = self._place(begin, row - thickness / 2)
+            style: Any = {"facecolor": "white" if spell.kind == "crashed" else _ORANGE, "edgecolor": "0.3"}
+            axes.add_patch(Rectangle(corner, width, height, linewidth=0.8, zorder=2.5, **style))
+            self.legend[f"agent {spell.kind}"] = Patch(linewidth=0.8, **style)
 
     def _flights(self, axes: Axes) -> None:
         kinds = list(dict.fromkeys(flight.kind for flight in self.diagram.flights))

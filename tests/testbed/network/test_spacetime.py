@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
-from testbed.network import Message, Trace
-from testbed.network.spacetime import Flight, Mark, Outage, spacetime
+from testbed.network import Message, Network, NetworkSettings, Streams, Trace
+from testbed.network.spacetime import Flight, Mark, Outage, Spell, spacetime
 from testbed.network.spacetime_drawing import draw
 
 
@@ -61,13 +62,37 @@ def test_a_packet_lost_on_the_wire_goes_half_of_its_way_at_the_usual_speed() -> 
     assert (lost.end, lost.reach) == (8.0, 0.5)
 
 
-def test_a_duplicate_is_a_second_flight_from_the_same_departure() -> None:
+def test_a_duplicate_is_a_flight_of_its_own() -> None:
     trace = Trace()
-    message = Message(0, 1, "x", None, 1, 0.0, 0)
+    message, copy = (Message(0, 1, "x", None, 1, 0.0, serial) for serial in (0, 1))
     trace.packet(0.0, "sent", message)
+    trace.packet(0.0, "duplicated", copy)
     trace.packet(1.0, "delivered", message)
-    trace.packet(3.0, "delivered", message)
+    trace.packet(3.0, "delivered", copy)
     assert [(flight.begin, flight.end) for flight in spacetime(trace).flights] == [(0.0, 1.0), (0.0, 3.0)]
+
+
+def test_crashed_and_slow_agents_and_held_links_are_seen(tmp_path: Path) -> None:
+    trace = Trace()
+    network = Network(nx.path_graph(3), NetworkSettings(), Streams(0), trace=trace)
+    network.slow_down(2, 2.0).begin()
+    for fault, at in ((network.crash(0), 1.0), (network.slow_down(1, 3.0), 2.0), (network.hold(1, 2), 3.0)):
+        network.clock.schedule(at, fault.begin)
+        network.clock.schedule(at + 2.0, fault.lift)
+    network.clock.run()
+    seen = spacetime(trace)
+    assert seen.agents == (0, 1, 2)
+    assert seen.spells == (
+        Spell(0, "crashed", 1.0, 3.0),
+        Spell(1, "slow", 2.0, 4.0),
+        Spell(2, "slow", 0.0, 5.0),
+    )
+    assert seen.outages == (Outage(1, 2, 3.0, 5.0, "held"), Outage(2, 1, 3.0, 5.0, "held"))
+    assert seen.window(3.5, 4.5).spells == (Spell(1, "slow", 2.0, 4.0), Spell(2, "slow", 0.0, 5.0))
+    draw(seen, [tmp_path / "faults.svg"])
+    svg = (tmp_path / "faults.svg").read_text()
+    for text in ("agent crashed", "agent slow", "direction held"):
+        assert text in svg
 
 
 def test_a_window_keeps_what_falls_into_it() -> None:
