@@ -164,6 +164,13 @@ class Direction:
             self.in_flight[again] = None
             self._timeline.schedule_first_at(self._timeline.now, again)
 
+    def insert(self, name: str, rule: Rule, *, after: str) -> None:
+        """Put a rule into the chain just behind the one called `after`, or first if there is no such rule."""
+        items = list(self.rules.items())
+        place = list(self.rules).index(after) + 1 if after in self.rules else 0
+        self.rules = dict([*items[:place], (name, rule), *items[place:]])
+        self._line_up()
+
     def obstruct(self, rule: Rule) -> None:
         """Put a rule before all others."""
         self.obstacles.append(rule)
@@ -220,6 +227,12 @@ class CopyingDirection(Direction):
         if self._trace is not None:
             self._trace.packet(now, "duplicated", copy)
         self._launch(copy, now, self._decide_copies)
+
+    def insert(self, name: str, rule: Rule, *, after: str) -> None:
+        copies = self._duplication.copies
+        place = copies.index(self.rules[after]) + 1 if after in self.rules else 0
+        self._duplication.copies = (*copies[:place], rule, *copies[place:])
+        super().insert(name, rule, after=after)
 
     def _line_up(self) -> None:
         super()._line_up()

@@ -1,0 +1,92 @@
+"""How much each direction carries: bytes, and the share of time that its transmitter is at work."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from testbed.network.links import Direction
+from testbed.network.message import Message
+from testbed.network.rules import Fate, Rule
+
+
+class Meter(Rule):
+    """Stands behind a direction's queue and counts what it lets through; changes nothing.
+
+    Transmissions follow one another in busy periods; the one under way is looked at when somebody asks, so
+    that what is cut off (a flush, a link that goes down) counts only as far as it got.
+    """
+
+    __slots__ = ("_begun", "_done", "_ends", "_now", "_rate", "bytes")
+
+    def __init__(self, rate: float | None, now: Callable[[], float]) -> None:
+        """``rate`` in bytes per second, None for unlimited: then transmitting takes no time."""
+        self._rate, self._now = rate, now
+        self.bytes = 0
+        """Bytes that a link that was up and a queue that had room have taken."""
+        self._done = 0.0
+        self._begun = self._ends = 0.0
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        if fate.reason is not None:
+            return
+        self.bytes += message.size
+        if self._rate is not None:
+            start = fate.time - message.size / self._rate
+            # A packet that waited begins where the one before it ended, but for rounding.
+            if start > self._ends + 1e-12 * start:
+                self._done += self._ends - self._begun
+                self._begun = start
+            self._ends = fate.time
+
+    def clear(self) -> None:
+        """What was still to be transmitted is not."""
+        self._ends = max(self._begun, min(self._ends, self._now()))
+
+    def transmitting(self) -> float:
+        """Seconds spent transmitting until now."""
+        return self._done + max(min(self._ends, self._now()) - self._begun, 0.0)
+
+    def state_dict(self) -> Any:
+        return {"bytes": self.bytes, "done": self._done, "begun": self._begun, "ends": self._ends}
+
+    def load_state_dict(self, state: Any) -> None:
+        state = state or {"bytes": 0, "done": 0.0, "begun": 0.0, "ends": 0.0}
+        self.bytes, self._done = state["bytes"], state["done"]
+        self._begun, self._ends = state["begun"], state["ends"]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one direction has carried so far."""
+
+    source: int
+    destination: int
+    bytes: int
+    """Taken by the transmitter, waiting or sent, whatever became of them later."""
+    transmitting: float
+    """Simulated seconds; 0 where the rate is unlimited."""
+
+
+class Traffic:
+    """Meters on all directions of a network; without one, nothing is counted and nothing is spent."""
+
+    def __init__(self, directions: Iterable[Direction], now: Callable[[], float]) -> None:
+        """Count from now on."""
+        self._meters: list[tuple[Direction, Meter]] = []
+        for direction in directions:
+            meter = Meter(direction.settings.rate, now)
+            direction.insert("meter", meter, after="rate")
+            self._meters.append((direction, meter))
+        self.limited = any(direction.settings.rate is not None for direction, _ in self._meters)
+        """Whether there is a direction with a rate at all: only those can be utilised."""
+
+    def loads(self) -> list[Load]:
+        """What each direction has carried, by source and destination."""
+        return [
+            Load(direction.source, direction.destination, meter.bytes, meter.transmitting())
+            for direction, meter in self._meters
+        ]
+
+    def transmitting(self) -> list[float]:
+        """Seconds spent transmitting by each direction that has a rate, in the order of `loads`."""
+        return [m.transmitting() for direction, m in self._meters if direction.settings.rate is not None]
