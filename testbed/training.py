@@ -128,6 +128,7 @@ class Trainer:
 
     def advance(self) -> Row:
         """One update: collect, learn, agree, measure."""
+        self.network.announce_update(self.update + 1)
         watch = Stopwatch()
         batch, returns = self.collector.collect(self.learner, self.steps, self.streams.generator("actions"))
         watch.lap("rollout")

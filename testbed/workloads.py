@@ -130,6 +130,7 @@ def _problem(
         return {"error": float(np.sqrt(np.mean(np.square(apart)))) / scale}
 
     network = Network(graph, trial.network, streams, trace=trace)
+    network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
     return WorkloadResult({**result.flat(), **_ledger(network)}, {"consensus": result.curve})
@@ -161,6 +162,7 @@ def _update(
         batch, _ = source.collector.collect(source.learner, source.steps, source.streams.generator("actions"))
     streams = Streams(seed)
     network = Network(graph, trial.network, streams, trace=trace)
+    network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
     curves: list[Row] = []
 
@@ -206,7 +208,7 @@ def _training(
 
 
 def _ledger(network: Network) -> Row:
-    return {name: float(count) for name, count in network.ledger.snapshot().items()}
+    return {name: float(count) for name, count in network.metrics().items()}
 
 
 def _steps(consensus: ConsensusSettings, progress: Progress | None) -> Callable[[Row], None] | None:

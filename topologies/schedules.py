@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,3 +43,58 @@ def averaging_weights(nodes: int, links: Iterable[tuple[int, int]]) -> NDArray[n
         weights[destination, source] = 1.0
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
+
+
+class JointConnectivity:
+    """How often the union of `window` rounds in a row lets everyone reach everyone (strongly connected).
+
+    Algorithms on changing graphs converge when all such windows do (Jadbabaie, Lin & Morse 2003).
+    """
+
+    def __init__(self, nodes: Iterable[int], window: int) -> None:
+        """Raises TopologyError unless `window` is a whole number of at least 1."""
+        self.nodes = sorted(nodes)
+        self.window = whole("window", window, minimum=1)
+        self.windows = 0
+        """Windows seen so far; they overlap."""
+        self.connected = 0
+        """Those of them that are connected."""
+        self._rounds: deque[Round] = deque()
+        self._counts: Counter[tuple[int, int]] = Counter()
+        self._last: tuple[frozenset[tuple[int, int]], bool] | None = None
+
+    def add(self, links: Iterable[tuple[int, int]]) -> None:
+        """See the next round: its links (source, destination), those that work both ways in both."""
+        links = tuple(links)
+        self._rounds.append(links)
+        self._counts.update(links)
+        if len(self._rounds) > self.window:
+            self._counts.subtract(self._rounds.popleft())
+            self._counts = +self._counts
+        if len(self._rounds) == self.window:
+            self.windows += 1
+            self.connected += self._reaches(frozenset(self._counts))
+
+    def _reaches(self, union: frozenset[tuple[int, int]]) -> bool:
+        if self._last is None or self._last[0] != union:
+            graph: nx.DiGraph[int] = nx.DiGraph()
+            graph.add_nodes_from(self.nodes)
+            graph.add_edges_from(union)
+            self._last = union, nx.is_strongly_connected(graph)
+        return self._last[1]
+
+    @property
+    def share(self) -> float:
+        """Connected windows among those seen; not a number before there is a full window."""
+        return self.connected / self.windows if self.windows else float("nan")
+
+    def state_dict(self) -> dict[str, Any]:
+        """All it remembers, JSON-able."""
+        rounds = [[list(link) for link in links] for links in self._rounds]
+        return {"windows": self.windows, "connected": self.connected, "rounds": rounds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Return to what `state_dict` gave."""
+        self.windows, self.connected = state["windows"], state["connected"]
+        self._rounds = deque(tuple((u, v) for u, v in links) for links in state["rounds"])
+        self._counts = Counter(link for links in self._rounds for link in links)

@@ -15,13 +15,17 @@ class Agenda:
     At equal times they are done before messages, whatever was scheduled first.
     """
 
-    def __init__(self, timeline: Timeline, act: Callable[[int, str], None]) -> None:
-        """`act(number, what)` does it; it may put further entries."""
+    def __init__(self, timeline: Timeline) -> None:
+        """Nothing is done before the first `catch_up` or `resume`."""
         self._timeline = timeline
-        self._act = act
+        self._handlers: dict[str, Callable[[int], None]] = {}
         self._entries: list[Entry] = []
         self._next: Handle | None = None
-        self._held_back = False
+        self._held_back = True
+
+    def handle(self, what: str, do: Callable[[int], None]) -> None:
+        """Whenever `what` is due call `do(number)`, which may put further entries."""
+        self._handlers[what] = do
 
     def put(self, time: float, number: int, what: str) -> None:
         """Enter something to do; it is done once time goes on, even if it is due now."""
@@ -40,7 +44,7 @@ class Agenda:
 
     def _do_first(self) -> None:
         _, number, what = heappop(self._entries)
-        self._act(number, what)
+        self._handlers[what](number)
 
     def _due(self) -> None:
         self._next = None

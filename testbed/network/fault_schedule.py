@@ -61,22 +61,23 @@ class Planned:
 class FaultSchedule:
     """Faults with their plans, in one agenda: at equal times in the order of the settings.
 
-    At equal times faults act before messages, whatever was scheduled first. What is due already, such as a
-    link that is down from 0 s, is done at once.
+    At equal times faults act before messages, whatever was scheduled first.
     """
 
     def __init__(
         self,
         plans: Sequence[tuple[ScheduledFault, Sequence[Planned]]],
         directions: Sequence[Direction],
+        agenda: Agenda,
         timeline: Timeline,
     ) -> None:
         """Each plan has one fault per link or agent that it befalls."""
         self._plans = plans
         self._items = [item for _, items in plans for item in items]
         self._timeline = timeline
-        self._agenda = Agenda(timeline, self._act)
-        self._agenda.suspend()
+        self._agenda = agenda
+        agenda.handle("begin", lambda number: self._act(number, "begin"))
+        agenda.handle("lift", lambda number: self._act(number, "lift"))
         for number, item in enumerate(self._items):
             if isinstance(item.plan.down, float):
                 self._agenda.put(item.plan.down, number, "begin")
@@ -86,7 +87,6 @@ class FaultSchedule:
         if any(isinstance(m, AfterMessages) for plan, _ in plans for m in (plan.down, plan.up)):
             for direction in directions:
                 direction.guard(self._count)
-        self._agenda.catch_up()
 
     def announce_update(self, number: int) -> None:
         """A policy update begins: so do the faults planned for it, and those that end with it are lifted."""
@@ -143,19 +143,11 @@ class FaultSchedule:
             )
         return reports
 
-    def suspend(self) -> None:
-        """Take what is to come out of the timeline, so that the clock can be set."""
-        self._agenda.suspend()
+    def state_dict(self) -> list[dict[str, Any]]:
+        """How far it has got, JSON-able; the agenda is saved apart."""
+        return [item.state_dict() for item in self._items]
 
-    def state_dict(self) -> dict[str, Any]:
-        """How far it has got, JSON-able."""
-        return {
-            "agenda": self._agenda.state_dict(),
-            "faults": [item.state_dict() for item in self._items],
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to what `state_dict` gave and schedule the rest; `suspend` must have been called."""
-        for item, saved in zip(self._items, state["faults"], strict=True):
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+        """Return to what `state_dict` gave; the agenda is loaded apart."""
+        for item, saved in zip(self._items, state, strict=True):
             item.load_state_dict(saved)
-        self._agenda.load_state_dict(state["agenda"])

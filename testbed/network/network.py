@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import networkx as nx
 
+from testbed.network.agenda import Agenda
 from testbed.network.agent_faults import Crash, Straggler
 from testbed.network.agents import Agents, OnCrash, OnRestart
 from testbed.network.clock import Clock
@@ -15,6 +16,7 @@ from testbed.network.fault_schedule import FaultSchedule
 from testbed.network.fault_settings import AgentState, InFlight, Way
 from testbed.network.faults import Fault, FaultReport, Groups, Hold, LinkDown, Partition
 from testbed.network.ledger import Ledger
+from testbed.network.link_schedule import LinkSchedule, ScheduleReport
 from testbed.network.links import Links
 from testbed.network.message import Message
 from testbed.network.settings import NetworkSettings
@@ -63,7 +65,13 @@ class Network:
         self._maker = FaultMaker(graph, self._links, self.agents, streams)
         self._by_hand: list[Fault] = []
         plans = [(plan, self._maker.plan(plan)) for plan in settings.faults]
-        self._schedule = FaultSchedule(plans, list(self._links), self.clock.timeline)
+        self._agenda = Agenda(self.clock.timeline)
+        self._planned = FaultSchedule(plans, list(self._links), self._agenda, self.clock.timeline)
+        self._schedule: LinkSchedule | None = None
+        if settings.schedule is not None:
+            self._schedule = LinkSchedule(settings.schedule, graph, self._links, streams, self._agenda)
+        # What is due already, such as a link that is down from 0 s, is done at once.
+        self._agenda.catch_up()
 
     def attach(self, node: int, handler: Handler) -> None:
         """Call `handler(message)` for each message that reaches `node`; replaces an earlier handler.
@@ -135,7 +143,7 @@ class Network:
 
     def announce_update(self, number: int) -> None:
         """The learner begins a policy update, counted from 1: faults planned for it begin or are lifted."""
-        self._schedule.announce_update(number)
+        self._planned.announce_update(number)
 
     # --- faults by hand: to begin and lift, or to use with `with` ------------------------------------------
 
@@ -184,13 +192,20 @@ class Network:
 
     def faults_report(self) -> list[FaultReport]:
         """What each fault did so far, scheduled ones first; one with `touched` 0 tested nothing."""
-        return [*self._schedule.report(), *(fault.report() for fault in self._by_hand)]
+        return [*self._planned.report(), *(fault.report() for fault in self._by_hand)]
 
-    def metrics(self) -> dict[str, int]:
-        """The ledger's counts, and of how many faults (`faults`) how many touched no packet."""
+    def schedule_report(self) -> ScheduleReport | None:
+        """What the changing topology did so far; None if the topology does not change."""
+        return None if self._schedule is None else self._schedule.report()
+
+    def metrics(self) -> dict[str, float]:
+        """The ledger's counts, of how many faults (`faults`) how many touched no packet, and, where the
+        topology changes, the share of windows of rounds that are connected (`joint_connectivity`)."""
         reports = self.faults_report()
-        untouched = sum(report.touched == 0 for report in reports)
-        return {**self.ledger.snapshot(), "faults": len(reports), "faults_untouched": untouched}
+        row: dict[str, float] = {**self.ledger.snapshot(), "faults": len(reports)}
+        row["faults_untouched"] = sum(report.touched == 0 for report in reports)
+        schedule = self.schedule_report()
+        return row if schedule is None else row | {"joint_connectivity": schedule.joint_connectivity}
 
     def state_dict(self) -> dict[str, Any]:
         """The exact state, JSON-able: time, random streams, queues, faults, ledger, transport.
@@ -215,7 +230,9 @@ class Network:
             "serial": self._links.serial,
             "ledger": self.ledger.state_dict(),
             "directions": directions,
-            "faults": self._schedule.state_dict(),
+            "agenda": self._agenda.state_dict(),
+            "faults": self._planned.state_dict(),
+            "schedule": None if self._schedule is None else self._schedule.state_dict(),
             "agents": self.agents.state_dict(),
             "transport": self._transport.state_dict(),
         }
@@ -229,9 +246,12 @@ class Network:
         for direction in self._links:
             direction.empty()
         self._transport.forget()
-        self._schedule.suspend()
+        self._agenda.suspend()
         self.clock.timeline.move_to(state["time"])
-        self._schedule.load_state_dict(state["faults"])
+        self._planned.load_state_dict(state["faults"])
+        if self._schedule is not None:
+            self._schedule.load_state_dict(state["schedule"])
+        self._agenda.load_state_dict(state["agenda"])
         self.agents.load_state_dict(state["agents"])
         self._links.serial = state["serial"]
         self.ledger.load_state_dict(state["ledger"])

@@ -1,0 +1,135 @@
+"""A topology that changes: the links of the graph that are no part of the present round are down."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from testbed.network.agenda import Agenda
+from testbed.network.links import Links
+from testbed.network.rules import LINK_DOWN, Down
+from testbed.network.schedule_settings import AnySchedule, WaypointSchedule
+from testbed.network.streams import Streams
+from topologies.motion import RandomWaypoint, within_range
+from topologies.schedules import JointConnectivity, Round
+
+_BEFORE_FAULTS = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleReport:
+    """What a changing topology did so far."""
+
+    rounds: int
+    """Begun so far."""
+    refused: int
+    """Packets that were sent on a link which was not there, and dropped."""
+    removed: int
+    """Packets that were in flight when their link went, and dropped."""
+    joint_connectivity: float
+    """Share of the windows of rounds whose union is connected; not a number before the first is full."""
+
+
+class LinkSchedule:
+    """Takes links down and up as rounds begin, every `period` from the time it is made."""
+
+    def __init__(
+        self,
+        settings: AnySchedule,
+        graph: "nx.Graph[int]",
+        links: Links,
+        streams: Streams,
+        agenda: Agenda,
+    ) -> None:
+        self._settings, self._links, self._agenda = settings, links, agenda
+        self._began = links.timeline.now
+        self._edges = sorted((min(u, v), max(u, v)) for u, v in graph.edges)
+        self._number = 0
+        """Of the round that begins next."""
+        self._rule = Down()
+        self._removed = 0
+        self._missing: dict[tuple[int, int], None] = {}
+        self._connectivity = JointConnectivity(graph.nodes, settings.window)
+        self._cycle = settings.cycle(len(graph))
+        self._walk: RandomWaypoint | None = None
+        self._range = 0.0
+        self._nodes = sorted(graph.nodes)
+        if isinstance(settings, WaypointSchedule):
+            generators = [streams.fresh("waypoint", node) for node in self._nodes]
+            self._walk = RandomWaypoint(generators, settings.speed, settings.pause)
+            self._range = settings.range
+        agenda.handle("round", self._begin_round)
+        self._put()
+
+    def _put(self) -> None:
+        # Absolute times from the first one: adding periods up would drift.
+        time = self._began + self._number * self._settings.period
+        self._agenda.put(time, _BEFORE_FAULTS, "round")
+
+    def _begin_round(self, _: int) -> None:
+        present = self._round()
+        self._connectivity.add(present)
+        self._number += 1
+        self._put()
+        kept = frozenset(present)
+        self._change(
+            {
+                (direction.source, direction.destination): None
+                for direction in self._links
+                if (direction.source, direction.destination) not in kept
+            },
+            live=True,
+        )
+
+    def _round(self) -> Round:
+        if self._walk is None:
+            cycle = self._cycle or ((),)
+            return cycle[self._number % len(cycle)]
+        if self._number > 0:
+            self._walk.advance(self._settings.period)
+        positions = dict(zip(self._nodes, self._walk.positions, strict=True))
+        return within_range(positions, self._edges, self._range)
+
+    def _change(self, missing: dict[tuple[int, int], None], *, live: bool) -> None:
+        trace, now = self._links.trace, self._links.timeline.now
+        came = [way for way in self._missing if way not in missing]
+        went = [way for way in missing if way not in self._missing]
+        self._missing = missing
+        for way in came:
+            direction = self._links.direction(*way)
+            direction.release(self._rule)
+            if live and trace is not None and direction.is_up:
+                trace.link(now, "link_up", *way)
+        for way in went:
+            direction = self._links.direction(*way)
+            if live and trace is not None and direction.is_up:
+                trace.link(now, "link_down", *way)
+            direction.obstruct(self._rule)
+            if live and self._settings.in_flight == "drop":
+                for message in direction.empty():
+                    direction.drop(message, LINK_DOWN)
+                    self._removed += 1
+
+    def report(self) -> ScheduleReport:
+        """What it did so far."""
+        return ScheduleReport(self._number, self._rule.refused, self._removed, self._connectivity.share)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it stands, JSON-able."""
+        return {
+            "number": self._number,
+            "refused": self._rule.refused,
+            "removed": self._removed,
+            "missing": [list(way) for way in self._missing],
+            "connectivity": self._connectivity.state_dict(),
+            "walk": None if self._walk is None else self._walk.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Return to what `state_dict` gave, without touching a message; the agenda is loaded apart."""
+        self._number = state["number"]
+        self._change(dict.fromkeys(state["missing"]), live=False)
+        self._rule.refused, self._removed = state["refused"], state["removed"]
+        self._connectivity.load_state_dict(state["connectivity"])
+        if self._walk is not None:
+            self._walk.load_state_dict(state["walk"])

@@ -1,0 +1,105 @@
+"""Agents that move in a plane, and who is within radio range of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import hypot
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topologies.errors import TopologyError
+from topologies.schedules import Round
+
+
+class RandomWaypoint:
+    """Everyone walks straight to a random point of the unit square, rests, and walks to the next.
+
+    Speeds are uniform between two bounds. The least must be above 0: otherwise the mean speed decays for ever
+    (Yoon, Liu & Noble 2003, "Random waypoint considered harmful"). The model: Johnson & Maltz 1996.
+    """
+
+    def __init__(
+        self, generators: Sequence[np.random.Generator], speed: tuple[float, float], pause: float = 0.0
+    ) -> None:
+        """One generator per walker; `speed` in sides of the square per second, `pause` in seconds.
+
+        Raises TopologyError unless 0 < speed[0] <= speed[1] and the pause is not negative.
+        """
+        if not 0 < speed[0] <= speed[1]:
+            raise TopologyError(f"speed: {speed!r} are not two numbers above 0, the least first")
+        if not pause >= 0:
+            raise TopologyError(f"pause: {pause!r} is not a number of at least 0")
+        self._walkers = [_Walker(generator, speed, pause) for generator in generators]
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Where everyone is, [walkers, 2], each coordinate in [0, 1]."""
+        return np.array([[walker.x, walker.y] for walker in self._walkers])
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        for walker in self._walkers:
+            walker.advance(seconds)
+
+    def state_dict(self) -> list[Any]:
+        """Where everyone is and goes, with their luck, JSON-able and exact."""
+        return [walker.state() for walker in self._walkers]
+
+    def load_state_dict(self, state: list[Any]) -> None:
+        """Return to what `state_dict` gave."""
+        for walker, saved in zip(self._walkers, state, strict=True):
+            walker.restore(saved)
+
+
+class _Walker:
+    def __init__(self, generator: np.random.Generator, speed: tuple[float, float], pause: float) -> None:
+        self.generator, self.bounds, self.pause = generator, speed, pause
+        self.x, self.y = generator.random(2).tolist()
+        self.rest = 0.0
+        self.choose()
+
+    def choose(self) -> None:
+        self.to_x, self.to_y = self.generator.random(2).tolist()
+        self.speed = float(self.generator.uniform(*self.bounds))
+
+    def advance(self, seconds: float) -> None:
+        while seconds > 0:
+            if self.rest > 0:
+                rested = min(self.rest, seconds)
+                self.rest -= rested
+                seconds -= rested
+                continue
+            way = hypot(self.to_x - self.x, self.to_y - self.y)
+            if way > self.speed * seconds:
+                share = self.speed * seconds / way
+                self.x += share * (self.to_x - self.x)
+                self.y += share * (self.to_y - self.y)
+                return
+            seconds -= way / self.speed
+            self.x, self.y, self.rest = self.to_x, self.to_y, self.pause
+            self.choose()
+
+    def state(self) -> list[Any]:
+        numbers = [self.x, self.y, self.to_x, self.to_y, self.speed, self.rest]
+        return [*numbers, self.generator.bit_generator.state]
+
+    def restore(self, state: list[Any]) -> None:
+        self.x, self.y, self.to_x, self.to_y, self.speed, self.rest, luck = state
+        self.generator.bit_generator.state = luck
+
+
+def within_range(
+    positions: Mapping[int, NDArray[np.float64]], links: Iterable[tuple[int, int]], radius: float
+) -> Round:
+    """The links, of those given, whose ends are at most `radius` apart: both ways of each.
+
+    `positions` are those of the nodes, [2] each.
+    """
+    return tuple(
+        way
+        for u, v in links
+        if hypot(*(positions[u] - positions[v]).tolist()) <= radius
+        for way in ((u, v), (v, u))
+    )
