@@ -61,10 +61,19 @@ class Agreement(ABC):
     def cut_off(self) -> None:
         """Count what the end leaves unfinished, and cancel its timers."""
 
+    @abstractmethod
+    def crashed(self, node: int) -> None:
+        """An agent stops in the middle of whatever it was doing."""
+
+    @abstractmethod
+    def forgotten(self, node: int) -> None:
+        """An agent runs again, but all it knew is lost: it starts with nothing."""
+
     def run(self) -> AgreementResult:
         """Let simulated time pass until the budget is spent."""
         self._row()
         budget, deadline = self.settings.budget, None
+        deaf = self.network.on_crash(self.crashed), self.network.on_restart(self._restarted)
         if self.links:
             if budget.seconds is not None:
                 deadline = self.clock.schedule(budget.seconds, self.finish)
@@ -75,6 +84,8 @@ class Agreement(ABC):
         if deadline is not None:
             deadline.cancel()
         self.cut_off()
+        for end in deaf:
+            end()
         late = self.network.flush()
         seen, seconds = self.curve[-1], self.clock.now - self._began
         if (seen["activations"], seen["seconds"]) != (self.counts.activations, seconds):
@@ -115,6 +126,14 @@ class Agreement(ABC):
                 reached = reached or row["relative_disagreement"] <= budget.tolerance
         if reached:
             self.finish()
+
+    def compute(self, node: int) -> float:
+        """Seconds that an agent's solve takes if it begins now."""
+        return self.settings.compute * self.network.compute_factor(node)
+
+    def _restarted(self, node: int, state: str) -> None:
+        if state == "lost":
+            self.forgotten(node)
 
     def applied(self, message: Message) -> None:
         """The agent that a message went to has now made use of it: what it knows of the sender is younger."""

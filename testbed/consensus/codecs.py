@@ -4,7 +4,7 @@ Both ends work with the numbers that were really sent: what `Codecs.parcel` retu
 format. Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from testbed.consensus.problem import Signal
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Streams
+from testbed.network.corruption import Corruption
 
 SEED_BYTES = 8
 """A subset is named by the seed of its draw, from which the receiver draws it again."""
@@ -33,6 +34,10 @@ class Parcel(NamedTuple):
     """Bytes of the numbers and of what is needed to read them."""
     exact: bool
     """Whether the values are those that were given, all of them and bit for bit."""
+    written: NDArray[Any]
+    """The numbers [k] as they are on the wire, in the format."""
+    step: float = 1.0
+    """What one of the numbers on the wire stands for."""
 
 
 class Codecs:
@@ -58,17 +63,33 @@ class Codecs:
     ) -> Parcel:
         """Write a signal [m], or its coordinates ``where``, and read it again as the receiver will."""
         size = self._size(len(signal) if where is None else len(where), signal)
-        if self.codec is None:
-            return Parcel(signal if where is None else signal[where], where, size, where is None)
         numbers = as_numpy(signal)
+        if self.codec is None:
+            values = signal if where is None else signal[where]
+            return Parcel(values, where, size, where is None, as_numpy(values))
         chosen = numbers if where is None else numbers[where]
-        decoded: NDArray[np.floating]
+        written: NDArray[Any]
+        step = 1.0
         if self.codec == "int8":
-            decoded = stochastic_int8(chosen, self.streams.generator("codec", source, destination))
+            generator = self.streams.generator("codec", source, destination)
+            written, step = stochastic_int8(chosen, generator)
         else:
-            decoded = rounded(chosen, self.codec)
+            written = rounded(chosen, self.codec)
+        decoded = decode(written, step)
         exact = where is None and bool(np.array_equal(decoded, chosen))
-        return Parcel(signal if exact else like(signal, decoded), where, size, exact)
+        return Parcel(signal if exact else like(signal, decoded), where, size, exact, written, step)
+
+    def arrived(self, parcel: Parcel, damage: Corruption | None) -> Parcel | None:
+        """The parcel as its receiver reads it, damaged on the way or not; None if not all of it is finite."""
+        if damage is None:
+            return parcel
+        if damage.noise is None:
+            decoded = decode(damage.apply(parcel.written), parcel.step)
+        else:
+            decoded = damage.apply(decode(parcel.written, parcel.step))
+        if not np.isfinite(decoded).all():
+            return None
+        return parcel._replace(values=like(parcel.values, decoded), exact=False)
 
     def _count(self, dimension: int) -> int:
         return max(1, round(self.subset * dimension))
@@ -85,15 +106,24 @@ def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:
     return written
 
 
-def stochastic_int8(numbers: NDArray[np.floating], generator: np.random.Generator) -> NDArray[np.float64]:
-    """255 levels, evenly spaced from minus to plus the largest magnitude, each number rounded to one of the
-    two nearest with chances that make the mean right (Gupta, Agrawal, Gopalakrishnan & Narayanan 2015,
-    "Deep learning with limited numerical precision").
+def stochastic_int8(
+    numbers: NDArray[np.floating], generator: np.random.Generator
+) -> tuple[NDArray[np.int8], float]:
+    """255 levels, evenly spaced from minus to plus the largest magnitude, and the step between them.
+
+    Each number is rounded to one of the two nearest levels with chances that make the mean right (Gupta,
+    Agrawal, Gopalakrishnan & Narayanan 2015, "Deep learning with limited numerical precision").
     """
     # One float32 up, so that the largest number stays within 127 steps.
     step = float(np.nextafter(np.float32(np.abs(numbers).max(initial=0.0) / 127), np.float32(np.inf)))
     levels = np.floor(numbers.astype(np.float64) / step + generator.random(numbers.shape))
-    return np.asarray(step * np.clip(levels, -127, 127).astype(np.int8), dtype=np.float64)
+    return np.clip(levels, -127, 127).astype(np.int8), step
+
+
+def decode(written: NDArray[Any], step: float) -> NDArray[np.floating]:
+    """The numbers that those on the wire stand for."""
+    decoded: NDArray[np.floating] = written if step == 1 else written * step
+    return decoded
 
 
 def as_numpy(signal: Signal) -> NDArray[np.floating]:

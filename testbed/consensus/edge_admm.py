@@ -67,11 +67,12 @@ class _EdgeAgreement(Agreement):
         super().__init__(parent.network, parent.links, parent.settings, measure, progress)
         self.activations, self.turns = parent.activations, parent.activations.in_turn()
         self.codecs = parent.codecs
-        at: list[list[Link]] = [[] for _ in problems]
+        self.at: list[list[Link]] = [[] for _ in problems]
         for link in self.links:
             for q in link:
-                at[q].append(link)
-        self.agents = [EdgeAgent(q, p, at[q], self.settings.penalty) for q, p in enumerate(problems)]
+                self.at[q].append(link)
+        self.problems = problems
+        self.agents = [self._new(q) for q in range(len(problems))]
         self.busy_with: list[_Exchange | None] = [None] * len(problems)
         self.under_way: dict[_Exchange, None] = {}
         self.half: set[Link] = set()
@@ -106,6 +107,19 @@ class _EdgeAgreement(Agreement):
             if exchange.timer is not None:
                 exchange.timer.cancel()
 
+    def crashed(self, node: int) -> None:
+        """The exchange it began is given up, the one it was to answer is not answered."""
+        exchange, self.busy_with[node] = self.busy_with[node], None
+        if exchange is not None and exchange.initiator == node:
+            self._give_up(exchange)
+
+    def forgotten(self, node: int) -> None:
+        """It starts with zero variables; its links' other ends do not know."""
+        self.agents[node] = self._new(node)
+
+    def _new(self, q: int) -> EdgeAgent:
+        return EdgeAgent(q, self.problems[q], self.at[q], self.settings.penalty)
+
     # --- activation --------------------------------------------------------------------------------
 
     def _next_turn(self) -> None:
@@ -126,6 +140,10 @@ class _EdgeAgreement(Agreement):
 
     def _activate(self, link: Link, initiator: int) -> None:
         self.counts.activations += 1
+        if not self.network.agent_is_up(initiator):
+            self.counts.down += 1
+            self._pass_over(link, initiator)
+            return
         if self.busy_with[initiator] is not None:
             self.counts.busy += 1
             self.note("busy", link, initiator)
@@ -135,16 +153,34 @@ class _EdgeAgreement(Agreement):
         self.busy_with[initiator] = exchange
         self.under_way[exchange] = None
         self.note("activated", link, initiator)
-        self._compute(lambda: self._request(exchange))
+        self._compute(initiator, exchange, lambda: self._request(exchange))
 
-    def _compute(self, then: Callable[[], None]) -> None:
-        """Let a local solve's simulated time pass."""
+    def _pass_over(self, link: Link, initiator: int) -> None:
+        """Nothing comes of an activation; where links have turns, it takes as long as giving up does."""
+        if self.activations.overlapping:
+            self._ended()
+            return
+        size = HEADER_BYTES + self.codecs.size(self.agents[initiator].s)
+        self.clock.schedule(
+            self._timeout(initiator, link[0] + link[1] - initiator, size),
+            lambda: None if self.finished else self._ended(),
+        )
+
+    def _compute(self, node: int, exchange: _Exchange, then: Callable[[], None]) -> None:
+        """Let a local solve's simulated time pass, for an exchange that the agent may not survive."""
 
         def done() -> None:
-            if not self.finished:
+            if not self.finished and self.busy_with[node] is exchange:
                 then()
 
-        self.clock.schedule(self.settings.compute, done)
+        self.clock.schedule(self.compute(node), done)
+
+    def _timeout(self, source: int, destination: int, size: int) -> float:
+        if self.settings.timeout is not None:
+            return self.settings.timeout
+        there = self.network.nominal_latency(source, destination, size)
+        back = self.network.nominal_latency(destination, source, size)
+        return TIMEOUT_ROUND_TRIPS * (there + self.settings.compute + back)
 
     def _ended(self) -> None:
         """One activation is over, well or badly."""
@@ -164,15 +200,15 @@ class _EdgeAgreement(Agreement):
         where = self.codecs.coordinates(self.agents[i].problem.dimension, i, j)
         exchange.offer = parcel = self.codecs.parcel(offer, i, j, where)
         size = self._send(exchange, i, "request", parcel)
-        timeout = self.settings.timeout
-        if timeout is None:
-            there = self.network.nominal_latency(i, j, size)
-            back = self.network.nominal_latency(j, i, size)
-            timeout = TIMEOUT_ROUND_TRIPS * (there + self.settings.compute + back)
-        exchange.timer = self.clock.schedule(timeout, lambda: self._give_up(exchange))
+        exchange.timer = self.clock.schedule(self._timeout(i, j, size), lambda: self._give_up(exchange))
 
     def _receive(self, message: Message) -> None:
         exchange, parcel = message.payload
+        if parcel is not None:
+            parcel = self.codecs.arrived(parcel, message.corruption)
+            if parcel is None:
+                self.counts.garbled += 1
+                return
         if message.kind == "request":
             self._requested(exchange, parcel, message)
         elif not exchange.open:
@@ -214,7 +250,7 @@ class _EdgeAgreement(Agreement):
                 self._half_committed(exchange)
             self._send(exchange, responder, *exchange.answer)
 
-        self._compute(respond)
+        self._compute(responder, exchange, respond)
 
     def _completed(self, exchange: _Exchange) -> None:
         self.counts.completed += 1

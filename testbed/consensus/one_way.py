@@ -86,9 +86,9 @@ class _OneWayAgreement(Agreement):
         progress: Progress | None,
     ) -> None:
         super().__init__(parent.network, parent.links, parent.settings, measure, progress)
+        self.parent, self.problems = parent, problems
         self.activations, self.codecs = parent.activations, parent.codecs
-        around = self.activations.neighbours
-        self.agents = [parent.agent(q, problem, around.get(q, [])) for q, problem in enumerate(problems)]
+        self.agents = [self._new(q) for q in range(len(problems))]
         self.period = 0.0
         self.solving: dict[int, Handle] = {}
         self.clocks: dict[tuple[int, ...], Handle] = {}
@@ -122,6 +122,18 @@ class _OneWayAgreement(Agreement):
         self.counts.unfinished += len(self.solving)
         for handle in (*self.solving.values(), *self.clocks.values()):
             handle.cancel()
+
+    def crashed(self, node: int) -> None:
+        """Its solve comes to nothing."""
+        if node in self.solving:
+            self.solving.pop(node).cancel()
+
+    def forgotten(self, node: int) -> None:
+        """A new agent takes its place."""
+        self.agents[node] = self._new(node)
+
+    def _new(self, q: int) -> OneWayAgent:
+        return self.parent.agent(q, self.problems[q], self.activations.neighbours.get(q, []))
 
     # --- activation --------------------------------------------------------------------------------
 
@@ -173,15 +185,17 @@ class _OneWayAgreement(Agreement):
         self.clocks[clock] = self.clock.schedule(delay, ring)
 
     def _activate(self, agent: OneWayAgent, to: Sequence[int]) -> bool:
-        """Let an agent begin a solve, unless it is still at its last."""
+        """Let an agent begin a solve, unless it is still at its last or has crashed."""
         self.counts.activations += 1
+        if not self.network.agent_is_up(agent.index):
+            self.counts.down += 1
+            return False
         if agent.index in self.solving:
             self.counts.busy += 1
             return False
         agent.begin()
-        self.solving[agent.index] = self.clock.schedule(
-            self.settings.compute, partial(self._solved, agent, to)
-        )
+        seconds = self.compute(agent.index)
+        self.solving[agent.index] = self.clock.schedule(seconds, partial(self._solved, agent, to))
         return True
 
     def _ended(self) -> None:
@@ -211,6 +225,10 @@ class _OneWayAgreement(Agreement):
 
     def _receive(self, message: Message) -> None:
         parcel, extra = message.payload
+        parcel = self.codecs.arrived(parcel, message.corruption)
+        if parcel is None:
+            self.counts.garbled += 1
+            return
         self.agents[message.destination].hear(message.source, parcel, extra)
         self.counts.completed += 1
         self.applied(message)

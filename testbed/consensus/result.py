@@ -28,6 +28,10 @@ class Counts:
     """Still under way when the agreement ended."""
     stale: int = 0
     """Answers that came after their exchange had been given up or answered, and were ignored."""
+    down: int = 0
+    """Activations of an agent that had crashed."""
+    garbled: int = 0
+    """Messages ignored because damage on the way had left numbers in them that are not finite."""
     repeated: int = 0
     """Requests that came again, and were answered as the first time."""
     solves: int = 0
@@ -64,6 +68,8 @@ class AgreementResult:
             "unfinished": float(c.unfinished),
             "stale": float(c.stale),
             "repeated": float(c.repeated),
+            "down": float(c.down),
+            "garbled": float(c.garbled),
             "late": float(self.late),
             "consensus_seconds": self.seconds,
             "consensus_bytes": float(self.bytes),
