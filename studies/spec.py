@@ -23,8 +23,15 @@ from testbed import workloads
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
 
-FILES: tuple[Keys, ...] = (("topology", "file"), ("update", "batch"))
-"""Where a study names files. They are relative to the study file, and are hashed by content."""
+FILES: tuple[Keys, ...] = (
+    ("topology", "file"),
+    ("update", "batch"),
+    ("network", "link", "round_trips"),
+    ("network", "links", "*", "round_trips"),
+    ("network", "classes", "*", "round_trips"),
+)
+"""Where a study names files (`*`: under any key). They are relative to the study file, and are hashed by
+content."""
 
 
 def _workload_models() -> dict[str, type[Settings]]:
@@ -178,15 +185,28 @@ def _trials(document: Document, header: Header, workload: str) -> Iterator[Trial
 
 def _files(document: Document) -> Iterator[tuple[str, Path]]:
     """Finds the files a study names, and puts their absolute paths into the document."""
-    for keys in FILES:
-        outer = document.data.get(str(keys[0]))
-        value = outer.get(keys[1]) if isinstance(outer, dict) else None
-        if isinstance(outer, dict) and isinstance(value, str):
-            path = (document.folder / value).absolute()
-            if not path.is_file():
-                raise complaint(document, keys, f"there is no such file in {path.parent}", value=value)
-            outer[keys[1]] = str(path)
-            yield ".".join(map(str, keys)), path
+    for pattern in FILES:
+        for keys, outer in _mappings(document.data, pattern[:-1]):
+            last = str(pattern[-1])
+            value = outer.get(last)
+            if isinstance(value, str):
+                path = (document.folder / value).absolute()
+                if not path.is_file():
+                    reason = f"there is no such file in {path.parent}"
+                    raise complaint(document, (*keys, last), reason, value=value)
+                outer[last] = str(path)
+                yield ".".join(map(str, (*keys, last))), path
+
+
+def _mappings(data: object, pattern: Keys, keys: Keys = ()) -> Iterator[tuple[Keys, dict[str, Any]]]:
+    """The mappings that keys lead to, with those keys; a `*` stands for every key."""
+    if not isinstance(data, dict):
+        return
+    if not pattern:
+        yield keys, data
+        return
+    for key in list(data) if pattern[0] == "*" else [pattern[0]]:
+        yield from _mappings(data.get(key), pattern[1:], (*keys, key))
 
 
 def _settings(document: Document, workload: str) -> workloads.Workload:

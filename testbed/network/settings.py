@@ -1,7 +1,7 @@
 """What a study file can say about the network. The words are those of netem (tc-netem(8))."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import networkx as nx
 from pydantic import Field, field_validator, model_validator
@@ -22,7 +22,7 @@ class NetworkSettings(Settings):
     """Every link."""
     links: Mapping[str, LinkOverride] = Field(default_factory=dict)
     """What is different on some links, by name: {"0-1": {delay: 50ms}}; "0>1" is one direction only."""
-    classes: Mapping[str, LinkOverride] = Field(default_factory=dict)
+    classes: Mapping[Annotated[str, Field(pattern=r"^[^.]+$")], LinkOverride] = Field(default_factory=dict)
     """What is different on the links whose edge attribute `class` is this name: {wan: {delay: 50ms}}."""
     transport: Literal["datagram", "reliable"] = "datagram"
     """`datagram`: fire and forget. `reliable`: acknowledgements, retransmission, no duplicates."""
