@@ -104,6 +104,7 @@ class Trainer:
             generator=self.streams.generator("initial"),
         )
         self.network = Network(graph, network, self.streams, trace=trace)
+        self.network.measure_traffic()
         self.consensus = make_consensus(self.network, consensus, self.streams)
         self.environment_settings = environment
         self.rows: list[Row] = []

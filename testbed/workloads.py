@@ -130,10 +130,11 @@ def _problem(
         return {"error": float(np.sqrt(np.mean(np.square(apart)))) / scale}
 
     network = Network(graph, trial.network, streams, trace=trace)
+    network.measure_traffic()
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
-    return WorkloadResult({**result.flat(), **_ledger(network)}, {"consensus": result.curve})
+    return WorkloadResult({**result.flat(), **_ledger(network)}, {"consensus": result.curve, **_traffic(network)})
 
 
 def _update(
@@ -164,6 +165,7 @@ def _update(
     network = Network(graph, trial.network, streams, trace=trace)
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
+    network.measure_traffic()
     curves: list[Row] = []
 
     def agree(problems: Sequence[PolicyProblem]) -> Row:
@@ -172,7 +174,7 @@ def _update(
         return result.flat()
 
     learnt = source.learner.learn(batch, agree, source.streams.generator("learning"))
-    return WorkloadResult({**learnt, **_ledger(network)}, {"consensus": curves})
+    return WorkloadResult({**learnt, **_ledger(network)}, {"consensus": curves, **_traffic(network)})
 
 
 def _training(
@@ -204,11 +206,30 @@ def _training(
         "return_first": trainer.rows[0]["return"],
         **_ledger(trainer.network),
     }
-    return WorkloadResult(metrics, {"training": trainer.rows, "consensus": trainer.consensus_rows})
+    curves = {"training": trainer.rows, "consensus": trainer.consensus_rows}
+    return WorkloadResult(metrics, {**curves, **_traffic(trainer.network)})
 
 
 def _ledger(network: Network) -> Row:
     return {name: float(count) for name, count in network.metrics().items()}
+
+
+def _traffic(network: Network) -> dict[str, list[Row]]:
+    """A row for each direction: what it has carried, and the share of all simulated time that took."""
+    if network.traffic is None:
+        return {}
+    now = network.clock.now
+    rows = [
+        {
+            "source": float(load.source),
+            "destination": float(load.destination),
+            "bytes": float(load.bytes),
+            "transmitting": load.transmitting,
+            "utilisation": load.transmitting / now if now > 0 else 0.0,
+        }
+        for load in network.traffic.loads()
+    ]
+    return {"traffic": rows}
 
 
 def _steps(consensus: ConsensusSettings, progress: Progress | None) -> Callable[[Row], None] | None:

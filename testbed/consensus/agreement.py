@@ -13,6 +13,7 @@ from testbed.consensus.problem import Signal
 from testbed.consensus.result import AgreementResult, Counts, CurveRow
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Message, Network
+from testbed.network.traffic import Utilisation
 
 AXES = ("activations", "exchanges", "seconds", "bytes")
 """Columns of a curve that say when; the others say how far."""
@@ -43,6 +44,7 @@ class Agreement(ABC):
         self._resolved = 0
         self._began = self.clock.now
         self._ages = MessageAges(self.links, self._began)
+        self._utilisation = Utilisation(network.traffic, self._began)
         self._bytes_before = network.ledger.sent_bytes
 
     @abstractmethod
@@ -159,6 +161,7 @@ class Agreement(ABC):
             "relative_disagreement": apart / size if size > 0 else 0.0,
             "primal_residual": self.residual(),
             **self._ages.row(self.clock.now),
+            **self._utilisation.row(self.clock.now),
         }
         if self.measure is not None:
             row |= self.measure(signals)

@@ -22,6 +22,7 @@ from testbed.network.message import Message
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.trace import Trace
+from testbed.network.traffic import Traffic
 from testbed.network.transports import Datagram, Handler, Reliable, Transport
 
 AnyHandle = TypeVar("AnyHandle", bound=Fault)
@@ -55,6 +56,8 @@ class Network:
         self._links = Links(graph, settings, streams, self.clock.timeline, trace)
         self.ledger: Ledger = self._links.ledger
         """What became of every packet."""
+        self.traffic: Traffic | None = None
+        """What each direction carries, once `measure_traffic` has been called."""
         self._transport: Transport = (
             Datagram(self._links)
             if settings.transport == "datagram"
@@ -116,6 +119,17 @@ class Network:
                     self.trace.packet(self.clock.now, "late", message)
         self._transport.forget()
         return late
+
+    def measure_traffic(self) -> Traffic:
+        """Count what each direction carries from now on; a network that is not asked to spends nothing on it.
+
+        Raises RuntimeError if packets have been sent already.
+        """
+        if self.traffic is None:
+            if self._links.serial:
+                raise RuntimeError("packets have been sent already: measure the traffic before the first one")
+            self.traffic = Traffic(self._links, lambda: self.clock.now)
+        return self.traffic
 
     # --- agents -----------------------------------------------------------------------------------------
 

@@ -90,3 +90,24 @@ class Traffic:
     def transmitting(self) -> list[float]:
         """Seconds spent transmitting by each direction that has a rate, in the order of `loads`."""
         return [m.transmitting() for direction, m in self._meters if direction.settings.rate is not None]
+
+
+class Utilisation:
+    """The share of time since some moment that the directions with a rate have been transmitting."""
+
+    def __init__(self, traffic: Traffic | None, now: float) -> None:
+        """Since ``now``; None if nothing is metered."""
+        self._traffic = traffic if traffic is not None and traffic.limited else None
+        self._since = now
+        self._before = [] if self._traffic is None else self._traffic.transmitting()
+
+    def row(self, now: float) -> dict[str, float]:
+        """Columns of a curve: mean and greatest share over the directions with a rate; none without those."""
+        if self._traffic is None:
+            return {}
+        elapsed = now - self._since
+        shares = [
+            (after - before) / elapsed if elapsed > 0 else 0.0
+            for after, before in zip(self._traffic.transmitting(), self._before, strict=True)
+        ]
+        return {"utilisation": sum(shares) / len(shares), "utilisation_max": max(shares)}

@@ -7,8 +7,9 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from testbed import workloads
 from testbed.network import Network, NetworkSettings, Streams, Trace
-from testbed.network.traffic import Load, Traffic
+from testbed.network.traffic import Load, Traffic, Utilisation
 
 
 def _network(trace: "Trace | None" = None, **settings: Any) -> tuple[Network, Traffic]:
@@ -110,3 +111,46 @@ def test_measuring_changes_nothing_and_is_part_of_the_exact_state() -> None:
     assert run(measured=False, saved=False)[0] == lines
     assert run(measured=True, saved=True) == (lines, loads)
     assert loads[0].bytes > 0
+
+
+def test_utilisation_is_a_share_of_the_time_since_a_moment() -> None:
+    network = Network(nx.path_graph(2), NetworkSettings.model_validate({"link": {"rate": 100.0}}), Streams(0))
+    network.attach(1, lambda message: None)
+    traffic = network.measure_traffic()
+    assert network.measure_traffic() is traffic
+    network.send(0, 1, None, 300, "x")
+    network.clock.run(until=2.0)
+    since = Utilisation(traffic, 2.0)
+    assert since.row(2.0) == {"utilisation": 0.0, "utilisation_max": 0.0}
+    network.clock.run(until=6.0)
+    assert since.row(6.0) == pytest.approx({"utilisation": 0.125, "utilisation_max": 0.25})
+
+
+def test_where_no_direction_has_a_rate_or_nothing_is_metered_there_is_no_utilisation() -> None:
+    network = Network(nx.path_graph(2), NetworkSettings(), Streams(0))
+    assert Utilisation(network.measure_traffic(), 0.0).row(1.0) == {}
+    assert Utilisation(None, 0.0).row(1.0) == {}
+
+
+def test_metering_must_begin_before_the_first_packet() -> None:
+    network = Network(nx.path_graph(2), NetworkSettings(), Streams(0))
+    network.send(0, 1, None, 1, "x")
+    with pytest.raises(RuntimeError, match="packets have been sent already"):
+        network.measure_traffic()
+
+
+def test_a_workload_tells_what_each_direction_has_carried() -> None:
+    trial = workloads.ProblemWorkload.model_validate(
+        {"problem": {"name": "mean", "agents": 4}, "network": {"link": {"rate": "10kbit", "loss": 0.1}}}
+    )
+    result = workloads.run(trial, seed=0, graph=nx.cycle_graph(4))
+    rows = result.curves["traffic"]
+    ways = sorted(nx.cycle_graph(4).to_directed().edges)
+    assert sorted((int(row["source"]), int(row["destination"])) for row in rows) == ways
+    assert sum(row["bytes"] for row in rows) == result.metrics["bytes_sent"]
+    seconds = result.metrics["consensus_seconds"]
+    for row in rows:  # 10 kbit/s are 1250 bytes a second
+        assert row["transmitting"] == pytest.approx(row["bytes"] / 1250)
+        assert row["utilisation"] == pytest.approx(row["transmitting"] / seconds)
+    assert result.metrics["utilisation_max"] == pytest.approx(max(row["utilisation"] for row in rows))
+    assert result.metrics["utilisation"] == pytest.approx(np.mean([row["utilisation"] for row in rows]))
