@@ -272,4 +272,6 @@ def _check_graph(
     try:
         network.check(graph)
     except SettingError as error:
+        if not error.keys:  # then it is about attributes that the graph's file gives to links
+            raise complaint(document, ("topology",), str(error)) from error
         raise complaint(document, ("network", *error.keys), str(error).partition(": ")[2]) from error

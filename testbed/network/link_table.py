@@ -26,7 +26,8 @@ def settings_by_direction(
     """The settings by (source, destination), both directions of each edge in the order of the graph.
 
     Raises SettingError if a link is named that the graph has not, an edge has a class that `classes` lacks
-    (where it names any), no edge has one that it names, or settings make no sense together.
+    (where it names any), no edge has one that it names, or settings make no sense together. Its keys are
+    empty where attributes of the graph are to blame.
     """
     for name in links:
         if not graph.has_edge(*parse_directions(name)[0]):

@@ -1,0 +1,126 @@
+"""Impairments of links as study files write them, and what is said about bad ones."""
+
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+from studies.document import StudyError
+from studies.loading import load
+from testbed.network import LinkSettings
+
+BASE = """\
+workload: problem
+problem: {name: mean, agents: 4}
+"""
+
+
+def test_every_impairment_can_be_written_in_netem_s_words(write):
+    text = """\
+network:
+  link:
+    delay: 5ms
+    jitter: 1ms
+    jitter_correlation: 0.25
+    distribution: gamma
+    loss: {gemodel: {p: 0.01, r: 0.1, 1-h: 0.9, 1-k: 0.001}}
+    duplicate: 0.01
+    corrupt: {random: 0.02, detected: false}
+    reorder: {random: 0.25, correlation: 0.5, gap: 5}
+  links:
+    0>1: {loss: {random: 0.1, correlation: 0.25}}
+"""
+    trial = load(str(write(BASE + text))).trials[0]
+    link = trial.settings.network.by_direction(trial.graph())[1, 0]
+    assert link.loss.gemodel.mean_loss == pytest.approx(0.9 / 11 + 0.001 * 10 / 11)
+    assert (link.reordering.gap, link.corruption.detected, link.duplication.random) == (5, False, 0.01)
+    assert trial.settings.network.by_direction(trial.graph())[0, 1].loss.correlation == 0.25
+
+
+def test_bursts_can_be_varied(write):
+    bursts = "network: {link: {loss: {gemodel: {p: 0.1, r: 0.5}}}}\n"
+    text = BASE + bursts + "vary: {network.link.loss.gemodel.r: [0.5, 0.1]}\n"
+    trials = load(str(write(text))).trials
+    assert [trial.settings.network.link.loss.gemodel.r for trial in trials] == [0.5, 0.1]
+
+
+def test_measured_delays_lie_beside_the_study_and_count_by_what_is_in_them(write):
+    text = BASE + "network:\n  links:\n    0-1: {distribution: empirical, round_trips: rtt.csv}\n"
+    hashes = []
+    for times in ("10\n", "20\n", "10\n"):
+        write("rtt_ms\n" + times, "rtt.csv")
+        trial = load(str(write(text))).trials[0]
+        hashes.append(trial.hash)
+    assert hashes[0] == hashes[2] != hashes[1]
+    link = trial.settings.network.by_direction(trial.graph())[0, 1]
+    assert link.mean_delay == 0.005
+
+
+def test_attributes_and_classes_of_a_graph_file_reach_the_links(write, tmp_path: Path):
+    graph = nx.cycle_graph(4)
+    graph.edges[0, 1]["class"] = "wan"
+    graph.edges[1, 2]["delay"] = "7ms"
+    nx.write_graphml(graph, tmp_path / "square.graphml")
+    text = BASE + "topology: {file: square.graphml}\nnetwork: {classes: {wan: {loss: 0.5}}}\n"
+    trial = load(str(write(text))).trials[0]
+    table = trial.settings.network.by_direction(trial.graph())
+    assert (table[0, 1], table[1, 2]) == (LinkSettings(loss=0.5), LinkSettings(delay=0.007))
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("network: {link: {loss: 2}}", "3: network.link.loss = 2: must be from 0 to 1"),
+        ("network: {link: {duplicate: often}}", "3: network.link.duplicate = 'often': must be a number"),
+        (
+            "network: {link: {loss: {random: 0.1, corelation: 0.2}}}",
+            "3: network.link.loss.corelation: unknown key; did you mean 'correlation'?",
+        ),
+        (
+            "network: {link: {loss: {random: 3}}}",
+            "3: network.link.loss.random = 3: must be from 0 to 1",
+        ),
+        (
+            "network: {link: {loss: {gemodel: {p: 0.1, r: 0.2, 1-h: 7}}}}",
+            "3: network.link.loss.gemodel.1-h = 7: must be",
+        ),
+        ("network: {link: {loss: {gemodel: {p: 0.1}}}}", "3: network.link.loss.gemodel.r: missing"),
+        (
+            "network: {link: {loss: {gemodel: {p: 3, r: 1}}}}",
+            "3: network.link.loss.gemodel: p 3.0 and r 1.0 are probabilities per packet: at most 1",
+        ),
+        ("network: {link: {reorder: 0.5}}", "3: network.link: reorder with delay 0: there is no delay"),
+        (
+            "network: {link: {distribution: empirical, round_trips: gone.csv}}",
+            "3: network.link.round_trips = 'gone.csv': there is no such file in ",
+        ),
+        (
+            "network: {links: {0>2: {loss: 1}}}",
+            "3: network.links.0>2: '0>2' is not a link of this graph: did",
+        ),
+        ("network: {classes: {wan: {}}}", "3: network.classes.wan: no link of this graph is of class 'wan'"),
+    ],
+)
+def test_bad_links_are_one_line_with_place_field_value_and_what_is_allowed(write, added, message):
+    with pytest.raises(StudyError) as caught:
+        load(str(write(BASE + added + "\n")))
+    said = str(caught.value)
+    assert "\n" not in said
+    assert f"study.yaml:{message}" in said
+
+
+def test_a_bad_attribute_of_a_graph_file_is_the_topology_s(write, tmp_path: Path):
+    graph = nx.cycle_graph(4)
+    graph.edges[1, 2]["delay"] = "soon"
+    nx.write_graphml(graph, tmp_path / "square.graphml")
+    with pytest.raises(
+        StudyError, match="3: topology: attributes of link 1-2: delay: 'soon' is not a duration"
+    ):
+        load(str(write(BASE + "topology: {file: square.graphml}\n")))
+
+
+def test_a_file_of_measured_delays_that_is_no_such_file_is_named_with_its_line(write):
+    write("rtt_ms\nx\n", "rtt.csv")
+    text = BASE + "network: {link: {distribution: empirical, round_trips: rtt.csv}}\n"
+    with pytest.raises(StudyError, match=r"3: network\.link: round_trips '.*rtt\.csv', line 2: 'xms' is not"):
+        load(str(write(text)))
