@@ -264,9 +264,11 @@ def _counted(number: int, thing: str) -> str:
 
 
 def _conclude(study: Study, store: Store) -> None:
-    from studies.results import draw_figures
+    from studies.results import draw_figures, warnings
 
     figures = draw_figures(study, store)
     out.print(f"tables:  {store.folder / 'summary.csv'}")
     for figure in figures:
         out.print(f"figure:  {figure}")
+    for line in warnings(study, store):
+        err.print(f"warning: {line}")

@@ -13,6 +13,16 @@ TITLES = {
     "relative_disagreement": "relative disagreement",
     "primal_residual": "primal residual",
     "error": "relative distance to the optimum",
+    "message_age": "message age (s, mean over directions)",
+    "message_age_max": "message age (s, oldest direction)",
+    "message_age_average": "message age (s, mean over directions)",
+    "utilisation": "link utilisation (share of time, mean over directions)",
+    "utilisation_max": "link utilisation (share of time, busiest direction)",
+    "given_up": "exchanges given up",
+    "half_committed": "half-committed exchanges",
+    "messages_sent": "messages sent",
+    "bytes_sent": "bytes sent",
+    "faults_untouched": "faults that touched no message",
     "update": "policy update",
     "steps": "environment steps",
     "return": "team return per episode",
@@ -21,12 +31,23 @@ TITLES = {
     "network.link.delay": "link delay",
     "network.link.jitter": "link jitter",
     "network.link.rate": "link rate",
+    "network.link.distribution": "law of the delay",
+    "network.link.duplicate": "duplication (probability)",
+    "network.link.corrupt": "corruption (probability)",
+    "network.link.reorder": "reordering (probability)",
+    "network.faults": "fault",
+    "network.transport": "transport",
+    "network.schedule": "changing topology",
     "consensus.budget.activations": "activations per agreement",
     "consensus.budget.exchanges": "exchanges per agreement",
     "consensus.budget.seconds": "simulated seconds per agreement",
     "consensus.budget.bytes": "bytes per agreement",
     "consensus.penalty": "penalty β",
     "consensus.activation": "activation",
+    "consensus.relaxation": "relaxation α",
+    "consensus.codec": "numbers sent as",
+    "consensus.subset": "share of the coordinates per exchange",
+    "consensus.timeout": "time-out",
     "consensus.algorithm": "consensus algorithm",
     "environment.agents": "agents",
     "problem.agents": "agents",
@@ -41,15 +62,40 @@ def title(column: str) -> str:
 
 
 def label(value: Any) -> str | int | float | bool:
-    """A varied value as tables show it: scalars as they are, mappings as ``watts_strogatz k=4 p=0.1``."""
+    """A varied value as tables show it: scalars as they are, mappings as ``watts_strogatz k=4 p=0.1``.
+
+    Faults go by their names if they have some, losses in bursts by ``0.2 in bursts of 5``.
+    """
     if isinstance(value, bool | int | float | str):
         return value
     if value is None:
         return "none"
     if isinstance(value, dict):
+        if "fault" in value or "down" in value or "mtbf" in value:
+            return _fault(value)
+        if set(value) == {"gemodel"}:
+            return _bursts(value["gemodel"])
         rest = dict(value)
         words = [str(rest.pop("name"))] if "name" in rest else []
         return " ".join([*words, *(f"{key}={label(inner)}" for key, inner in rest.items())])
     if isinstance(value, list):
-        return ", ".join(str(label(inner)) for inner in value)
+        return ", ".join(str(label(inner)) for inner in value) or "none"
     return str(value)
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    """``partition groups=halves down=2s``, or the fault's own name."""
+    if "name" in fault:
+        return str(fault["name"])
+    kind = fault.get("fault", "link")
+    rest = [f"{key}={label(inner)}" for key, inner in fault.items() if key not in ("fault", "link")]
+    return " ".join([kind, *([str(fault["link"])] if "link" in fault else []), *rest])
+
+
+def _bursts(model: Any) -> str:
+    """Mean loss and mean burst, in packets, of a Gilbert model; of any other all its numbers."""
+    numbers = model if isinstance(model, dict) else {}
+    if set(numbers) == {"p", "r"} and all(isinstance(n, int | float) and n > 0 for n in numbers.values()):
+        p, r = numbers["p"], numbers["r"]
+        return f"{p / (p + r):g} in bursts of {1 / r:g}"
+    return f"gemodel {label(model)}"

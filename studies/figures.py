@@ -49,17 +49,29 @@ class Final:
 DISAGREEMENT = (
     Curve("disagreement_by_activations", "consensus", "activations", "relative_disagreement", log=True),
     Curve("disagreement_by_seconds", "consensus", "seconds", "relative_disagreement", log=True),
+    Curve("disagreement_by_bytes", "consensus", "bytes", "relative_disagreement", log=True),
+)
+AGES = (
+    Curve("message_age_by_seconds", "consensus", "seconds", "message_age"),
+    Final("message_age", "message_age_average", when="average over the agreement"),
 )
 PLANS: Mapping[str, Sequence[Curve | Final]] = {
     "problem": (
         *DISAGREEMENT,
         Curve("error_by_activations", "consensus", "activations", "error", log=True),
+        Curve("error_by_seconds", "consensus", "seconds", "error", log=True),
+        Curve("error_by_bytes", "consensus", "bytes", "error", log=True),
+        Curve("residual_by_activations", "consensus", "activations", "primal_residual", log=True),
+        Curve("residual_by_seconds", "consensus", "seconds", "primal_residual", log=True),
+        Curve("residual_by_bytes", "consensus", "bytes", "primal_residual", log=True),
+        *AGES,
         Final("final_error", "error", log=True),
     ),
-    "update": (*DISAGREEMENT, Final("final_disagreement", "relative_disagreement", log=True)),
+    "update": (*DISAGREEMENT, *AGES, Final("final_disagreement", "relative_disagreement", log=True)),
     "training": (
         Curve("return_by_steps", "training", "steps", "return"),
         Curve("return_by_seconds", "training", "seconds", "return"),
+        Curve("return_by_bytes", "training", "bytes", "return"),
         Curve("disagreement_by_update", "training", "update", "relative_disagreement", log=True),
         *DISAGREEMENT,
         Final("final_return", "return", when="last tenth of the updates"),

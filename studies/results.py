@@ -11,6 +11,21 @@ from studies.store import Store
 CURVES = ("consensus", "training")
 
 
+def warnings(study: Study, store: Store) -> list[str]:
+    """What a reader of the results must know, a line each: faults that tested nothing."""
+    table = store.summarise(study)
+    if "faults_untouched" not in table:
+        return []
+    idle = set(table.loc[table["faults_untouched"] > 0, "trial"])
+    if not idle:
+        return []
+    titles = [trial.title for trial in study.trials if trial.hash in idle]
+    named = ", ".join(titles[:3]) + (", ..." if len(titles) > 3 else "")
+    return [
+        f"in {len(titles)} of {len(table)} trials a fault touched no message and so tested nothing: {named}"
+    ]
+
+
 def draw_figures(study: Study, store: Store) -> list[Path]:
     """Writes the summary tables, draws the figures the study's results allow, and returns the PNG files."""
     results = figures.Results(

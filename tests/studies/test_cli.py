@@ -159,3 +159,15 @@ def test_training_prints_a_line_per_update_and_is_kept(call, write):
     code, out, _ = call("train", write(text), "--out", "kept")
     assert code == 0
     assert out.startswith("seed=0 was finished before")
+
+
+def test_a_fault_that_touched_no_message_is_warned_of(call, write):
+    text = (
+        BASE + "consensus: {budget: {activations: 5}}\n"
+        "vary: {network.faults: [[], [{name: far, link: 0-1, down: 1h}], [{link: 0-1, down: 0}]]}\n"
+    )
+    code, _, err = call("run", write(text), "--jobs", "1")
+    assert code == 0
+    assert err == (
+        "warning: in 1 of 3 trials a fault touched no message and so tested nothing: faults=far seed=0\n"
+    )
