@@ -13,6 +13,7 @@ from testbed.consensus.agent import EdgeAgent, Link
 from testbed.consensus.agreement import Agreement, Measure, Progress
 from testbed.consensus.algorithm import Consensus
 from testbed.consensus.codecs import Parcel
+from testbed.consensus.link_audit import LinkAudit
 from testbed.consensus.measures import primal_residual
 from testbed.consensus.problem import LocalProblem, Signal
 from testbed.network import Handle, Message
@@ -76,6 +77,12 @@ class _EdgeAgreement(Agreement):
         self.busy_with: list[_Exchange | None] = [None] * len(problems)
         self.under_way: dict[_Exchange, None] = {}
         self.half: set[Link] = set()
+        # A subset of the coordinates restores only these.
+        self.audited = (
+            LinkAudit(self.network, self.agents, self.links, self.half, self._answered)
+            if self.network.settings.audit and self.settings.subset == 1
+            else None
+        )
         for agent in self.agents:
             self.network.attach(agent.index, self._receive)
             if not agent.links:
@@ -85,6 +92,8 @@ class _EdgeAgreement(Agreement):
 
     def begin(self) -> None:
         """Wind every clock, or activate the first link."""
+        if self.audited is not None:
+            self.clock.timeline.checks.append(self.audited.check)
         if self.activations.overlapping:
             for clock in self.activations.clocks:
                 self._wind(clock)
@@ -101,6 +110,8 @@ class _EdgeAgreement(Agreement):
 
     def cut_off(self) -> None:
         """Exchanges under way are unfinished, and half-committed where the answering end has committed."""
+        if self.audited is not None and self.audited.check in self.clock.timeline.checks:
+            self.clock.timeline.checks.remove(self.audited.check)
         for exchange in self.under_way:
             self.counts.unfinished += 1
             self.counts.half_committed += exchange.responded
@@ -116,6 +127,11 @@ class _EdgeAgreement(Agreement):
     def forgotten(self, node: int) -> None:
         """It starts with zero variables; its links' other ends do not know."""
         self.agents[node] = self._new(node)
+        if self.audited is not None:
+            self.audited.forgotten(node)
+
+    def _answered(self) -> list[Link]:
+        return [exchange.link for exchange in self.under_way if exchange.responded]
 
     def _new(self, q: int) -> EdgeAgent:
         return EdgeAgent(q, self.problems[q], self.at[q], self.settings.penalty)

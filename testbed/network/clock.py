@@ -37,6 +37,14 @@ class Timeline(Environment):
     def __init__(self) -> None:
         super().__init__(0.0)
         self._cancelled = 0
+        self.checks: list[Callable[[], object]] = []
+        """Called after every event, to find out what is wrong as soon as it is."""
+
+    def step(self) -> None:
+        """Let the next event happen."""
+        super().step()
+        for check in self.checks:
+            check()
 
     def schedule_at(self, time: float, event: Event) -> None:
         """Schedule `event` at the absolute `time`, after everything already scheduled for that time."""
@@ -60,7 +68,7 @@ class Timeline(Environment):
 
     def advance(self, before: float) -> None:
         """Run every event whose time is less than `before`."""
-        queue, step = self._queue, self.step
+        queue, step = self._queue, self.step if self.checks else super().step
         while queue:
             time, _, _, event = queue[0]
             if event.callbacks is _CANCELLED:

@@ -37,6 +37,7 @@ class FaultMaker:
         self._graph, self._links, self._agents, self._streams = graph, links, agents, streams
         self._context = links.timeline, links.trace
         self._planned: dict[Target, int] = {}
+        self._titles: dict[str, int] = {}
 
     def take_down(self, name: str, u: int, v: int, direction: Way, in_flight: InFlight) -> LinkDown:
         """A link that takes no packets. Raises ValueError if there is no such link."""
@@ -69,22 +70,25 @@ class FaultMaker:
     def plan(self, settings: AnyFault) -> list[Planned]:
         """The faults that settings ask for: one, or one for each link or agent."""
         parts: list[tuple[Fault, Target]] = []
-        title = settings.title
+        title = self._unique(settings.title)
         if isinstance(settings, LinkFault | HoldFault):
             every = settings.link == "all"
             for u, v in sorted(map(_sorted, self._graph.edges)) if every else [parse_link(settings.link)]:
+                name = f"{title}: link {u}-{v}" if every else title
                 fault: Fault = (
-                    self.take_down(title, u, v, settings.direction, settings.in_flight)
+                    self.take_down(name, u, v, settings.direction, settings.in_flight)
                     if isinstance(settings, LinkFault)
-                    else self.hold(title, u, v, settings.direction)
+                    else self.hold(name, u, v, settings.direction)
                 )
                 parts.append((fault, (settings.fault, *_sorted((u, v)))))
         elif isinstance(settings, CrashFault | StragglerFault):
-            for node in sorted(self._graph.nodes) if settings.agent == "all" else [settings.agent]:
+            nodes = sorted(self._graph.nodes) if settings.agent == "all" else [settings.agent]
+            for node in nodes:
+                name = f"{title}: agent {node}" if settings.agent == "all" else title
                 fault = (
-                    self.crash(title, node, settings.state, settings.in_flight)
+                    self.crash(name, node, settings.state, settings.in_flight)
                     if isinstance(settings, CrashFault)
-                    else self.straggler(title, node, settings.factor)
+                    else self.straggler(name, node, settings.factor)
                 )
                 parts.append((fault, (settings.fault, node)))
         elif isinstance(settings, PartitionFault):
@@ -104,6 +108,11 @@ class FaultMaker:
             return ("named", name, *target)
         number = self._planned[target] = self._planned.get(target, -1) + 1
         return (*target, number)
+
+    def _unique(self, title: str) -> str:
+        """The second fault of the same name is told from the first in a trace."""
+        number = self._titles[title] = self._titles.get(title, 0) + 1
+        return title if number == 1 else f"{title} ({number})"
 
     def _generator(self, target: Target) -> Callable[[], np.random.Generator]:
         return lambda: self._streams.fresh("fault", *target, "times")

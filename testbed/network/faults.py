@@ -63,7 +63,7 @@ class Fault(ABC):
         if not self.active:
             raise RuntimeError(f"fault {self.name!r} has not begun: there is nothing to lift")
         if self._trace is not None:
-            self._trace.record(self._timeline.now, "fault_lifted", fault=self.name)
+            self._trace.record(self._timeline.now, "fault_lifted", fault=self.name, **self._details())
         self._stop(live=True)
 
     def __enter__(self) -> Self:
@@ -241,6 +241,8 @@ class Hold(Fault):
             direction.unguard(self._gate)
         # A packet that has been taken off the link meanwhile does not arrive.
         kept, self._kept = self._kept, []
+        # Another hold, released earlier, may have handed some on that are older than those before them.
+        kept.sort(key=lambda entry: entry[1].message.serial if entry[0].settings.fifo else -1)
         for direction, hop in kept:
             direction.arrive_again(hop)
 

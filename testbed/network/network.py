@@ -10,6 +10,7 @@ import networkx as nx
 from testbed.network.agenda import Agenda
 from testbed.network.agent_faults import Crash, Straggler
 from testbed.network.agents import Agents, OnCrash, OnRestart
+from testbed.network.audit import Audit
 from testbed.network.clock import Clock
 from testbed.network.fault_maker import FaultMaker
 from testbed.network.fault_schedule import FaultSchedule
@@ -52,10 +53,14 @@ class Network:
         self.graph = graph
         self.settings = settings
         self.clock = Clock() if clock is None else clock
-        self.trace = trace
+        directions = settings.by_direction(graph)
+        self._audit = Audit(lambda u, v: directions[u, v], trace) if settings.audit else None
+        self.trace = trace = trace if self._audit is None else self._audit
         self._links = Links(graph, settings, streams, self.clock.timeline, trace)
         self.ledger: Ledger = self._links.ledger
         """What became of every packet."""
+        if settings.audit:
+            self.clock.timeline.checks.append(self.ledger.check)
         self.traffic: Traffic | None = None
         """What each direction carries, once `measure_traffic` has been called."""
         self._transport: Transport = (
@@ -275,3 +280,7 @@ class Network:
             for name, rule in direction.rules.items():
                 rule.load_state_dict(rules.get(name))
         self._transport.load_state_dict(state["transport"])
+        if self._audit is not None:
+            down = [(each.source, each.destination) for each in self._links if not each.is_up]
+            crashed = [node for node in self.graph.nodes if not self.agents.is_up(node)]
+            self._audit.synchronise(down, crashed, self._links.serial)

@@ -38,6 +38,8 @@ class NetworkSettings(Settings):
     """What goes wrong, see `testbed.network.fault_settings`."""
     schedule: AnySchedule | None = None
     """When which links exist, see `testbed.network.schedule_settings`; null: all of them, always."""
+    audit: bool = False
+    """Whether every event is checked against what must always hold, see `testbed.network.audit`. Slow."""
 
     @field_validator("retransmission_timeout")
     @classmethod
