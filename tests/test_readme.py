@@ -1,0 +1,35 @@
+"""What the README shows works as written."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from studies.cli import main
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def block(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+    return str(found)
+
+
+def test_the_study_file_is_valid(tmp_path, capsys):
+    path = tmp_path / "my.yaml"
+    path.write_text(block("yaml"))
+    with pytest.raises(SystemExit) as ended:
+        main(["validate", str(path)])
+    assert ended.value.code in (0, None), capsys.readouterr().err
+
+
+def test_the_python_example_runs(capsys):
+    exec(compile(block("python"), "README.md", "exec"), {})  # noqa: S102 - our own README
+    error, events = capsys.readouterr().out.split()
+    assert float(error) < 1e-4
+    assert int(events) > 2000
+
+
+def test_every_figure_it_shows_is_there():
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", README.read_text()):
+        assert (README.parent / path).is_file(), path
