@@ -26,8 +26,9 @@ layers: .venv/.dev
 unit: .venv/.dev
 	$(BIN)/pytest
 
-bench: .venv/.dev
-	$(BIN)/pytest tests/benchmarks --override-ini addopts= --benchmark-only -s
+bench: .venv/.bench
+	$(BIN)/pytest tests/benchmarks --override-ini addopts=--import-mode=importlib \
+		--override-ini pythonpath=tests/benchmarks -s
 
 clean:
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -40,6 +41,10 @@ clean:
 
 .venv/.base: .venv/.torch pyproject.toml
 	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+.venv/.bench: .venv/.dev
+	$(BIN)/pip install --quiet --editable '.[bench]'
 	touch $@
 
 .venv/.dev: .venv/.base

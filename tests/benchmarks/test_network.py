@@ -1,9 +1,11 @@
-"""Messages per second through the network, beside the bare callback rate of SimPy.
+"""Messages per second through the network, beside the bare callback rate of SimPy and the wire of ns.py.
 
 Run with `make bench`. The rate of a network is that of packets sent, decided upon and delivered, handler
-included.
+included. The wire of ns.py (github.com/TL-System/ns.py) has a delay and a loss, but no rate.
 """
 
+import importlib
+import random
 import sys
 import time
 import tracemalloc
@@ -19,7 +21,7 @@ from simpy.events import Event
 
 from testbed.network import LinkSettings, Message, Network, NetworkSettings, Streams, Trace
 
-MESSAGES = 50_000
+MESSAGES = 100_000
 LINK = LinkSettings(delay=0.05, loss=0.1, rate=1e9)
 JITTERY = LinkSettings(delay=0.05, jitter=0.01, distribution="normal", loss=0.1, rate=1e9, limit=100_000)
 
@@ -78,8 +80,46 @@ def messages(
     return ledger.sent
 
 
+def ns_wire(in_flight: int, total: int = MESSAGES) -> int:
+    """The same ring of wires of ns.py: a generator process per wire, no transmission times."""
+    wires = pytest.importorskip("ns.port.wire", reason="ns.py is not installed")
+    packets = importlib.import_module("ns.packet.packet")
+    environment = Environment()
+    random.seed(0)  # the global generator is what ns.py draws losses from
+    sent = arrived = 0
+
+    def send(wire: Any) -> None:
+        nonlocal sent
+        wire.put(packets.Packet(environment.now, 1000, sent))
+        sent += 1
+
+    class Forward:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def put(self, _: Any) -> None:
+            nonlocal arrived
+            arrived += 1
+            if sent < total:
+                send(ring[(self.number + 1) % 10])
+
+    ring = []
+    for number in range(10):
+        wire = wires.Wire(environment, lambda: 0.05, lambda packet_id: 0.1)
+        wire.out = Forward(number)
+        ring.append(wire)
+    while sent < total:
+        # Those that were lost are replaced; after 0.2 s without any everything has arrived or was lost.
+        for number in range(min(in_flight, total - sent)):
+            send(ring[number % 10])
+        environment.run(until=environment.now + 0.2)
+    environment.run(until=environment.now + 1.0)
+    return sent
+
+
 CASES: dict[str, Callable[[int], int]] = {
     "SimPy, bare callbacks": simpy_callbacks,
+    "ns.py, wire with delay + loss": ns_wire,
     "delay + loss + rate": partial(messages, link=LINK),
     "delay + jitter + loss + rate + limit": partial(messages, link=JITTERY),
     "delay + loss + rate, with a trace": partial(messages, link=LINK, traced=True),
@@ -87,29 +127,65 @@ CASES: dict[str, Callable[[int], int]] = {
 }
 
 
+@pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("in_flight", [100, 10_000])
 @pytest.mark.parametrize("case", CASES)
 def test_messages_per_second(benchmark: Any, case: str, in_flight: int) -> None:
-    packets = benchmark.pedantic(CASES[case], args=(in_flight,), rounds=3, warmup_rounds=1)
+    packets = benchmark.pedantic(CASES[case], args=(in_flight,), rounds=3)
     rate = packets / benchmark.stats.stats.min
     benchmark.extra_info["per_second"] = round(rate)
     print(f"\n{case}, {in_flight} in flight: {rate:,.0f} per second", file=sys.stderr)
 
 
+def test_the_network_reaches_a_quarter_of_simpys_rate_and_overtakes_ns_py() -> None:
+    for in_flight in (100, 10_000):
+        rates = {}
+        for name, case in list(CASES.items())[:3]:
+            # Processor time, the best of three: other programs may be running.
+            seconds = []
+            for _ in range(3):
+                started = time.process_time()
+                packets = case(in_flight)
+                seconds.append(time.process_time() - started)
+            rates[name] = packets / min(seconds)
+        simpy, wire, network = rates.values()
+        print(
+            f"\n{in_flight:,} in flight: SimPy {simpy:,.0f}, ns.py {wire:,.0f}, delay + loss + rate "
+            f"{network:,.0f} per second, {network / simpy:.2f} of SimPy",
+            file=sys.stderr,
+        )
+        assert network > simpy / 4
+        assert network > wire
+
+
 def test_time_and_memory_grow_linearly_with_the_messages_in_flight() -> None:
+    sizes, times = [], []
     for number in (10_000, 100_000):
         network = Network(nx.path_graph(2), NetworkSettings(link=LINK), Streams(0))
         network.attach(1, lambda message: None)
         tracemalloc.start()
         for _ in range(number):
             network.send(0, 1, None, 1000, "x")
-        size = tracemalloc.get_traced_memory()[0]
+        sizes.append(tracemalloc.get_traced_memory()[0] / number)
         tracemalloc.stop()
-        started = time.perf_counter()
+        started = time.process_time()
         network.clock.run()
-        seconds = time.perf_counter() - started
+        times.append((time.process_time() - started) / number)
         print(
-            f"\n{number:,} in flight: {size / number:.0f} bytes each, "
-            f"delivered at {number / seconds:,.0f} per second",
+            f"\n{number:,} in flight: {sizes[-1]:.0f} bytes each, "
+            f"delivered at {1 / times[-1]:,.0f} per second",
             file=sys.stderr,
         )
+    assert sizes[1] < 1.2 * sizes[0]
+    # The queue's depth grows with the logarithm, and the processor's caches overflow: neither is a square.
+    assert times[1] < 4 * times[0]
+
+
+def test_time_grows_linearly_with_the_messages_sent() -> None:
+    times = []
+    for number in (50_000, 400_000):
+        started = time.process_time()
+        messages(1000, LINK, number)
+        times.append((time.process_time() - started) / number)
+        print(f"\n{number:,} messages: {1 / times[-1]:,.0f} per second", file=sys.stderr)
+    assert times[1] < 1.5 * times[0]
