@@ -5,9 +5,12 @@ the agents' vectors. What becomes of that when messages are lost on a ring of 8 
 the agreed vector from the mean over the standard deviation of the agents' vectors, over 200 runs):
 
     loss                          0      0.1     0.3     0.6
-    Metropolis                    0      LOSS_M
-    push-sum                      0      LOSS_P
-    push-sum with running sums    0      LOSS_R
+    Metropolis                    0      0.077   0.137   0.193
+    push-sum                      0      0.069   0.124   0.203
+    push-sum with running sums    0      0       0       0
+
+(The mean of eight such numbers has itself a standard deviation of 0.354.) So push-sum is right with one-way
+messages, but not when they are lost; with running sums it is right at any loss below 1.
 """
 
 import sys

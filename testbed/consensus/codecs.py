@@ -102,7 +102,7 @@ class Codecs:
 def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:
     """The nearest numbers that the format has; those beyond its range become its largest."""
     largest = float(np.finfo(codec).max)
-    written: NDArray[np.floating] = np.clip(numbers, -largest, largest).astype(codec)
+    written: NDArray[np.floating] = np.clip(numbers.astype(np.float64), -largest, largest).astype(codec)
     return written
 
 

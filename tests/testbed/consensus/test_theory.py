@@ -84,7 +84,7 @@ def modes(graph: "nx.Graph[int]", penalty: float) -> np.ndarray:
     return np.array(found)
 
 
-@pytest.mark.parametrize(("penalty", "relaxation"), [(0.2, 0.5), (1.0, 0.5), (0.5, 0.8)])
+@pytest.mark.parametrize(("penalty", "relaxation"), [(0.2, 0.5), (1.3, 0.5), (0.5, 0.8)])
 @pytest.mark.parametrize("topology", REGULAR)
 def test_synchronous_rounds_shrink_the_error_by_the_largest_mode(topology, penalty, relaxation):
     graph = topologies.make(topology, 12)
@@ -127,7 +127,7 @@ def test_a_delay_of_tau_rounds_has_the_factor_of_the_largest_root(topology, tau)
 
 @pytest.mark.parametrize("loss", [0.1, 0.3, 0.6])
 def test_under_independent_loss_the_expected_iterate_moves_as_with_a_smaller_relaxation(loss):
-    copies, nodes, rounds, penalty, relaxation = 300, 4, 14, 0.6, 0.6
+    copies, nodes, rounds, penalty, relaxation = 200, 4, 14, 0.6, 0.6
     ring = topologies.make("ring", nodes)
     start = np.array([[1.0], [-0.5], [2.0], [0.0]])
     # Many rings side by side are as many independent runs.
