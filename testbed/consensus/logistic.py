@@ -39,7 +39,11 @@ class LogisticProblem:
             wrong = np.exp(-np.logaddexp(0.0, self.signed @ s))  # 1 / (1 + exp(t b . s))
             slope = curvature * s - pull - self.signed.T @ wrong
             weighted = self.signed * (wrong * (1 - wrong))[:, None]
-            step = np.linalg.solve(self.signed.T @ weighted + curvature * np.eye(self.dimension), slope)
+            hessian = self.signed.T @ weighted + curvature * np.eye(self.dimension)
+            try:
+                step = np.linalg.solve(hessian, slope)
+            except np.linalg.LinAlgError:
+                break  # flat in some direction
             gain = float(slope @ step)  # twice what the quadratic model promises
             if gain <= 1e-24 * (1 + abs(at)):
                 self.previous = s - step
@@ -49,4 +53,4 @@ class LogisticProblem:
             while (new := value(s - length * step)) > at + slack and length > 1e-9:
                 length /= 2
             s, at = s - length * step, new
-        raise ArithmeticError(f"logistic: no minimiser after {_STEPS} Newton steps; is there a ridge?")
+        raise ArithmeticError("logistic: no minimiser found; is there a ridge, and are the data finite?")
