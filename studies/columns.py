@@ -64,7 +64,7 @@ def title(column: str) -> str:
 def label(value: Any) -> str | int | float | bool:
     """A varied value as tables show it: scalars as they are, mappings as ``watts_strogatz k=4 p=0.1``.
 
-    Faults go by their names if they have some, losses in bursts by ``0.2 in bursts of 5``.
+    Faults go by the names of those that have one, if any; losses in bursts by ``0.2 in bursts of 5``.
     """
     if isinstance(value, bool | int | float | str):
         return value
@@ -79,6 +79,9 @@ def label(value: Any) -> str | int | float | bool:
         words = [str(rest.pop("name"))] if "name" in rest else []
         return " ".join([*words, *(f"{key}={label(inner)}" for key, inner in rest.items())])
     if isinstance(value, list):
+        named = [inner for inner in value if isinstance(inner, dict) and "fault" in inner and "name" in inner]
+        if named:  # a name may stand for a few faults that belong together
+            return ", ".join(inner["name"] for inner in named)
         return ", ".join(str(label(inner)) for inner in value) or "none"
     return str(value)
 

@@ -183,6 +183,7 @@ def test_the_mean_on_a_logarithmic_axis_is_geometric_and_lies_in_its_interval():
         ([{"fault": "partition", "groups": "halves", "down": "2s"}], "partition groups=halves down=2s"),
         ([{"link": "0-1", "down": 1, "up": 2}], "link 0-1 down=1 up=2"),
         ([{"name": "a cut", "fault": "crash", "agent": 1, "down": 1}], "a cut"),
+        ([{"name": "two slow", "fault": "straggler"}, {"fault": "straggler", "agent": 1}], "two slow"),
         ({"gemodel": {"p": 0.05, "r": 0.2}}, "0.2 in bursts of 5"),
         ({"gemodel": {"p": 0.05, "r": 0.2, "1-h": 0.5}}, "gemodel p=0.05 r=0.2 1-h=0.5"),
     ],
