@@ -100,17 +100,17 @@ class LinkSettings(LinkOverride):
         everything: dict[str, Any] = handler(self)
         return everything
 
-    @property
+    @cached_property
     def duplication(self) -> Duplicate:
         """`duplicate` in detail."""
         return self.duplicate if isinstance(self.duplicate, Duplicate) else Duplicate(random=self.duplicate)
 
-    @property
+    @cached_property
     def corruption(self) -> Corrupt:
         """`corrupt` in detail."""
         return self.corrupt if isinstance(self.corrupt, Corrupt) else Corrupt(random=self.corrupt)
 
-    @property
+    @cached_property
     def reordering(self) -> Reorder:
         """`reorder` in detail."""
         return self.reorder if isinstance(self.reorder, Reorder) else Reorder(random=self.reorder)

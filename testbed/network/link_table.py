@@ -16,6 +16,8 @@ from testbed.network.link_names import nearest_link, parse_directions
 from testbed.network.link_settings import LinkOverride, LinkSettings
 from testbed.settings import SettingError
 
+_NAMES = frozenset(LinkOverride.model_fields)
+
 
 def settings_by_direction(
     graph: "nx.Graph[int]",
@@ -36,8 +38,10 @@ def settings_by_direction(
     by_class = {name: _merged(("classes", name), everywhere, override) for name, override in classes.items()}
     used = set()
     table = {}
+    known: dict[tuple[str, str], LinkSettings] = {}
+    """By class and attributes: large graphs have few different links."""
     for u, v, attributes in graph.edges(data=True):
-        link = everywhere
+        link, name = everywhere, ""
         if classes and "class" in attributes:
             name = str(attributes["class"])
             if name not in by_class:
@@ -46,9 +50,12 @@ def settings_by_direction(
                 raise SettingError(("classes",), f"classes: link {u}-{v} is of class {name!r}, unknown{hint}")
             used.add(name)
             link = by_class[name]
-        own = _own(u, v, attributes)
-        if own.model_fields_set:
-            link = _merged((), link, own, f"attributes of link {u}-{v}: ")
+        own = {setting: value for setting, value in attributes.items() if setting in _NAMES}
+        if own:
+            key = name, repr(own)
+            if key not in known:
+                known[key] = _merged((), link, _override(u, v, own), f"attributes of link {u}-{v}: ")
+            link = known[key]
         table[u, v] = table[v, u] = link
     for name in classes:
         if name not in used:
@@ -69,9 +76,8 @@ def _merged(
         raise SettingError(keys, f"{where}{error}") from None
 
 
-def _own(u: int, v: int, attributes: Mapping[str, Any]) -> LinkOverride:
-    """What an edge's attributes say; those that are no settings are somebody else's."""
-    own = {name: value for name, value in attributes.items() if name in LinkOverride.model_fields}
+def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
+    """What an edge's attributes say that have the names of settings."""
     for name, value in own.items():
         if isinstance(value, str) and value.lstrip().startswith("{"):
             # GraphML has no nested values: they are written as in a study file.

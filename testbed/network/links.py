@@ -11,7 +11,7 @@ from testbed.network.impairments import Duplication
 from testbed.network.ledger import Ledger
 from testbed.network.link_settings import LinkSettings
 from testbed.network.message import Message
-from testbed.network.rules import Down, Fate, Rule, Transmission
+from testbed.network.rules import CORRUPT, Down, Fate, Rule, Transmission
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.trace import Trace
@@ -121,7 +121,8 @@ class Direction:
         if message.corruption is not None:
             ledger.corrupted += 1
         if self._trace is not None:
-            self._trace.packet(self._timeline.now, "delivered", message)
+            damage = None if message.corruption is None else CORRUPT
+            self._trace.packet(self._timeline.now, "delivered", message, damage)
         self.receive(message)
 
     def drop(self, message: Message, reason: str) -> None:

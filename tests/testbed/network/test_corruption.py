@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from testbed.network import Message, Network, NetworkSettings, Streams
+from testbed.network import Message, Network, NetworkSettings, Streams, Trace
 from testbed.network.corruption import Corruption
 
 
@@ -76,6 +76,16 @@ def test_damage_that_nobody_notices_marks_the_message_and_leaves_the_payload_to_
         np.testing.assert_array_equal(message.payload, np.arange(8.0) + message.serial)
     assert len({message.corruption for message in marked}) == len(marked)
     assert all(message.corruption and message.corruption.noise == 0.5 for message in marked)
+
+
+def test_the_trace_tells_which_messages_arrived_damaged() -> None:
+    settings = NetworkSettings.model_validate({"link": {"corrupt": {"random": 1.0, "detected": False}}})
+    network = Network(nx.path_graph(2), settings, Streams(0), trace=Trace())
+    network.attach(1, lambda message: None)
+    network.send(0, 1, None, 8, "x")
+    network.clock.run()
+    assert network.trace is not None
+    assert [line.partition('"size":8')[2] for line in network.trace.lines()] == ["}", ',"reason":"corrupt"}']
 
 
 def test_a_retransmission_of_a_damaged_message_is_as_good_as_new() -> None:
