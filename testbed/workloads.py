@@ -4,19 +4,19 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from policies.algorithms.local_problem import PolicyProblem
 from policies.algorithms.matrpo import MatrpoSettings
 from policies.batch import Batch
 from testbed import checkpoints
-from testbed.consensus.algorithms import make_consensus
+from testbed.consensus.algorithms import ALGORITHMS, make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import MeanSettings, ProblemSettings, make_problem
-from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
 from testbed.training import EnvironmentSettings, LoopSettings, Row, Trainer
@@ -34,6 +34,12 @@ class ProblemWorkload(Settings):
     problem: ProblemSettings = MeanSettings()
     network: NetworkSettings = NetworkSettings()
     consensus: ConsensusSettings = ConsensusSettings()
+
+    @model_validator(mode="after")
+    def _algorithm_solves_it(self) -> Self:
+        if self.problem.name != "mean":
+            _no_averaging(self.consensus, f"not problem {self.problem.name}")
+        return self
 
     @property
     def agents(self) -> int:
@@ -59,6 +65,11 @@ class UpdateWorkload(Settings):
     consensus: ConsensusSettings = ConsensusSettings()
     update: UpdateSettings = UpdateSettings()
 
+    @model_validator(mode="after")
+    def _algorithm_solves_it(self) -> Self:
+        _no_averaging(self.consensus, "not policies")
+        return self
+
     @property
     def agents(self) -> int:
         """Number of agents."""
@@ -75,10 +86,23 @@ class TrainingWorkload(Settings):
     consensus: ConsensusSettings = ConsensusSettings()
     training: LoopSettings = LoopSettings()
 
+    @model_validator(mode="after")
+    def _algorithm_solves_it(self) -> Self:
+        _no_averaging(self.consensus, "not policies")
+        return self
+
     @property
     def agents(self) -> int:
         """Number of agents."""
         return self.environment.agents
+
+
+def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
+    if consensus.algorithm in AVERAGING:
+        raise ValueError(
+            f"consensus.algorithm {consensus.algorithm!r} solves the mean problem only, {what}: choose "
+            + " or ".join(name for name in ALGORITHMS if name not in AVERAGING)
+        )
 
 
 Workload = Annotated[ProblemWorkload | UpdateWorkload | TrainingWorkload, Field(discriminator="workload")]
@@ -134,7 +158,9 @@ def _problem(
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
-    return WorkloadResult({**result.flat(), **_ledger(network)}, {"consensus": result.curve, **_traffic(network)})
+    return WorkloadResult(
+        {**result.flat(), **_ledger(network)}, {"consensus": result.curve, **_traffic(network)}
+    )
 
 
 def _update(

@@ -36,6 +36,9 @@ class Budget(Settings):
 
 
 Algorithm = Literal["edge_admm", "relaxed_admm", "metropolis", "push_sum", "robust_push_sum"]
+AVERAGING: tuple[Algorithm, ...] = ("metropolis", "push_sum", "robust_push_sum")
+"""These average vectors: they solve the mean problem only."""
+
 Activation = Literal["sequential", "round_robin", "poisson", "gossip", "synchronous", "asynchronous"]
 Codec = Literal["float64", "float32", "float16", "int8"]
 

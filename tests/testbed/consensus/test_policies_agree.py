@@ -9,6 +9,7 @@ from policies.algorithms.matrpo import Matrpo, MatrpoSettings, SolverSettings
 from testbed import environments
 from testbed.collection import Collector
 from testbed.consensus import reference
+from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.edge_admm import EdgeADMM
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
@@ -47,6 +48,41 @@ def test_a_perfect_network_gives_the_reference_bit_for_bit(pose, topology):
         for s, r in zip(ours, theirs, strict=True):
             assert s.dtype == torch.float64
             assert s.numpy().tobytes() == r.numpy().tobytes()
+
+
+def test_relaxed_admm_on_a_perfect_network_gives_the_reference_bit_for_bit(pose):
+    graph = topologies.make("star", AGENTS)
+    streams = Streams(0)
+    history = []
+    settings = ConsensusSettings(
+        algorithm="relaxed_admm", activation="synchronous", budget=Budget(activations=8 * AGENTS)
+    )
+    network = Network(graph, NetworkSettings(link=LinkSettings(delay=0.004)), streams)
+    make_consensus(network, settings, streams).agree(
+        pose(), measure=lambda signals: history.append(list(signals)) or {}
+    )
+    links = sorted(tuple(sorted(edge)) for edge in graph.edges)
+    expected = reference.relaxed_admm(pose(), links, 8, 1.0, 0.5)
+    assert len(expected) == len(history) - 1
+    for ours, theirs in zip(history[1:], expected, strict=True):
+        for s, r in zip(ours, theirs, strict=True):
+            assert s.numpy().tobytes() == r.numpy().tobytes()
+
+
+@pytest.mark.parametrize("algorithm", ["edge_admm", "relaxed_admm"])
+@pytest.mark.parametrize("codec", ["float32", "int8"])
+def test_policies_agree_by_coarser_numbers_and_subsets_too(pose, codec, algorithm):
+    streams = Streams(0)
+    settings = ConsensusSettings.model_validate(
+        {"algorithm": algorithm, "codec": codec, "subset": 0.5, "budget": {"activations": 60}}
+    )
+    result = make_consensus(
+        Network(topologies.make("ring", AGENTS), NetworkSettings(), streams), settings, streams
+    ).agree(pose())
+    assert all(s.dtype == torch.float64 for s in result.signals)
+    assert result.measured["relative_disagreement"] < 0.5 * result.curve[5]["relative_disagreement"]
+    each = 16 + 8 + 400 * (4 if codec == "float32" else 1) + 4 * (codec == "int8")
+    assert result.bytes == 120 * each
 
 
 def test_more_exchanges_bring_more_agreement(pose):
