@@ -75,6 +75,17 @@ def test_a_copy_takes_a_place_in_a_full_queue_like_any_other() -> None:
     assert network.ledger.dropped["queue_full"] == 1
 
 
+def test_a_copy_missing_from_the_books_is_found() -> None:
+    network, _ = _network(duplicate=1.0, delay=1.0)
+    network.send(0, 1, None, 1, "x")
+    network.ledger.check()
+    network.ledger.duplicated -= 1
+    with pytest.raises(
+        AssertionError, match="messages do not add up: 1 entered the network, 0 left it, 2 are"
+    ):
+        network.ledger.check()
+
+
 def test_a_link_that_is_down_makes_no_copies() -> None:
     network, log = _network(duplicate=1.0)
     with network.take_down(0, 1):
