@@ -1,4 +1,4 @@
-"""Traces recorded when the network was first built: the same seed still gives them, whatever was added since."""
+"""Traces recorded when the network was first built: the same seed still gives them, whatever came since."""
 
 import hashlib
 from functools import partial
