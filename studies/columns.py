@@ -16,7 +16,7 @@ TITLES = {
     "message_age": "message age (s, mean over directions)",
     "message_age_max": "message age (s, oldest direction)",
     "message_age_average": "message age (s, mean over directions)",
-    "utilisation": "link utilisation (share of time, mean over directions)",
+    "utilisation": "link utilisation (share of time)",
     "utilisation_max": "link utilisation (share of time, busiest direction)",
     "given_up": "exchanges given up",
     "half_committed": "half-committed exchanges",

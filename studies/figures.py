@@ -51,10 +51,12 @@ DISAGREEMENT = (
     Curve("disagreement_by_seconds", "consensus", "seconds", "relative_disagreement", log=True),
     Curve("disagreement_by_bytes", "consensus", "bytes", "relative_disagreement", log=True),
 )
-AGES = (
+TRAFFIC = (
     Curve("message_age_by_seconds", "consensus", "seconds", "message_age"),
     Final("message_age", "message_age_average", when="average over the agreement"),
+    Final("utilisation", "utilisation", when="average over the agreement"),
 )
+"""How old what agents know is, and how busy the links are; the latter only where links have a rate."""
 PLANS: Mapping[str, Sequence[Curve | Final]] = {
     "problem": (
         *DISAGREEMENT,
@@ -64,10 +66,10 @@ PLANS: Mapping[str, Sequence[Curve | Final]] = {
         Curve("residual_by_activations", "consensus", "activations", "primal_residual", log=True),
         Curve("residual_by_seconds", "consensus", "seconds", "primal_residual", log=True),
         Curve("residual_by_bytes", "consensus", "bytes", "primal_residual", log=True),
-        *AGES,
+        *TRAFFIC,
         Final("final_error", "error", log=True),
     ),
-    "update": (*DISAGREEMENT, *AGES, Final("final_disagreement", "relative_disagreement", log=True)),
+    "update": (*DISAGREEMENT, *TRAFFIC, Final("final_disagreement", "relative_disagreement", log=True)),
     "training": (
         Curve("return_by_steps", "training", "steps", "return"),
         Curve("return_by_seconds", "training", "seconds", "return"),

@@ -104,7 +104,8 @@ def test_a_real_process_ends_the_same_way(write, tmp_path):
 def test_validate_says_what_would_run(call, write):
     assert call("validate", write()) == (
         0,
-        "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each; nothing is wrong with it\n",
+        "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each;"
+        " nothing is wrong with it\n",
         "",
     )
     assert list(Path.cwd().iterdir()) == []

@@ -30,6 +30,7 @@ def results(workload, varied, seeds, question="Why?", points=4):
                 "relative_disagreement": math.exp(noise),
                 "return": -100 + noise,
                 "message_age_average": math.exp(noise),
+                "utilisation": 0.5,
             }
             summary.append({**key, **final})
             for k in range(points):
@@ -74,6 +75,7 @@ EXPECTED = {
         "residual_by_bytes",
         "message_age_by_seconds",
         "message_age",
+        "utilisation",
         "final_error",
     ],
     "update": [
@@ -82,6 +84,7 @@ EXPECTED = {
         "disagreement_by_bytes",
         "message_age_by_seconds",
         "message_age",
+        "utilisation",
         "final_disagreement",
     ],
     "training": [
