@@ -185,8 +185,8 @@ def _annotations(model: type[BaseModel], keys: Keys, data: Any) -> list[Any]:
         for entry in current:
             annotation = entry.annotation if isinstance(entry, FieldInfo) else entry
             for candidate in _models(annotation, data) if not isinstance(key, int) else []:
-                if key in candidate.model_fields:
-                    found.append(candidate.model_fields[str(key)])
+                fields = candidate.model_fields
+                found.extend(info for name, info in fields.items() if key in (name, info.alias))
         # Not a field: an item of a list or an entry of a mapping, described by the same annotation.
         current = found or current
         if isinstance(data, dict):
@@ -206,7 +206,8 @@ def _names(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
         for entry in _annotations(model, keys, data)
         for candidate in _models(entry.annotation if isinstance(entry, FieldInfo) else entry, at)
     ]
-    return list(dict.fromkeys(name for candidate in models for name in candidate.model_fields))
+    fields = [field for candidate in models for field in candidate.model_fields.items()]
+    return list(dict.fromkeys(info.alias or name for name, info in fields))
 
 
 def _choices(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:

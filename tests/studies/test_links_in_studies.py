@@ -82,7 +82,11 @@ def test_attributes_and_classes_of_a_graph_file_reach_the_links(write, tmp_path:
         ),
         (
             "network: {link: {loss: {gemodel: {p: 0.1, r: 0.2, 1-h: 7}}}}",
-            "3: network.link.loss.gemodel.1-h = 7: must be",
+            "3: network.link.loss.gemodel.1-h = 7: must be from 0 to 1",
+        ),
+        (
+            "network: {link: {loss: {gemodel: {p: 0.1, r: 0.2, 1h: 1}}}}",
+            "3: network.link.loss.gemodel.1h: unknown key; did you mean '1-h'? (allowed: 1-h, 1-k,",
         ),
         ("network: {link: {loss: {gemodel: {p: 0.1}}}}", "3: network.link.loss.gemodel.r: missing"),
         (

@@ -141,7 +141,7 @@ def test_bad_input_is_one_line_with_place_field_value_and_what_is_allowed(write,
         (
             "name: mean",
             "name: maen",
-            "2: problem.name = 'maen': must be one of mean, least_squares; did you",
+            "2: problem.name = 'maen': must be one of mean, least_squares,",
         ),
         ("{activations: 20}", "{}", "4: consensus.budget: a budget of nothing never ends"),
         (
