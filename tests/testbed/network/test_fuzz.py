@@ -1,0 +1,340 @@
+"""Edge-ADMM on convex problems under random impairments, fault plans and changing topologies, all audited.
+
+A plan is the data of a study. When one breaks an invariant, Hypothesis looks for the smallest that does, and
+that is printed as a study file: save it, and `testbed run` ends in the same AssertionError.
+
+HYPOTHESIS_PROFILE=nightly tries 5,000 plans.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import networkx as nx
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, find, given, note, settings
+from hypothesis import strategies as st
+
+import topologies
+from studies.loading import load
+from testbed import workloads
+from testbed.consensus.agent import EdgeAgent
+from testbed.consensus.edge_admm import _EdgeAgreement
+from testbed.network import Trace, first_difference, links, rules
+from testbed.network.agent_faults import Crash
+from testbed.network.clock import Timeline
+from testbed.network.faults import LinkDown
+
+Plan = dict[str, Any]
+
+NIGHTLY = settings().max_examples >= 1000
+EVENTS = 20_000
+"""No agreement here has nearly as many: one that has never ends."""
+
+MOMENTS = st.integers(0, 30).map(lambda tick: tick / 20)
+LAWS = ["constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto"]
+SPANS = st.integers(1, 20).map(lambda tick: tick / 20)
+
+
+def _graph(plan: Plan) -> "nx.Graph[int]":
+    topology = dict(plan["topology"])
+    return topologies.make(topology.pop("name"), plan["problem"]["agents"], **topology)
+
+
+def _run(plan: Plan, trace: Trace | None = None) -> workloads.WorkloadResult:
+    settings_of = {key: value for key, value in plan.items() if key not in ("topology", "seeds")}
+    trial = workloads.ProblemWorkload.model_validate(settings_of)
+    return workloads.run(trial, seed=plan["seeds"][0], graph=_graph(plan), trace=trace)
+
+
+@pytest.fixture(autouse=True)
+def _everything_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(self: Timeline) -> None:
+        plain(self)
+        events = 0
+
+        def count() -> None:
+            nonlocal events
+            events += 1
+            assert events < EVENTS, "the simulation does not end"
+
+        self.checks.append(count)
+
+    plain = Timeline.__init__
+    monkeypatch.setattr(Timeline, "__init__", init)
+
+
+# --- plans ---------------------------------------------------------------------------------------------
+
+
+@st.composite
+def _topologies(draw: st.DrawFn, nodes: int) -> Plan:
+    names = ["path", "star", "complete", "erdos_renyi", *(["ring"] if nodes > 2 else [])]
+    name = draw(st.sampled_from(names))
+    if name == "erdos_renyi":
+        return {"name": name, "p": 0.5, "seed": draw(st.integers(0, 50)), "allow_disconnected": True}
+    return {"name": name}
+
+
+def _rarely(draw: st.DrawFn, into: Plan, name: str, values: st.SearchStrategy[Any]) -> None:
+    if draw(st.integers(0, 3)) == 3:
+        into[name] = draw(values)
+
+
+@st.composite
+def _links(draw: st.DrawFn) -> Plan:
+    link: Plan = {}
+    _rarely(draw, link, "delay", st.sampled_from([0.001, 0.02, 0.3]))
+    law = draw(
+        st.sampled_from(["constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto"])
+    )
+    if law != "constant" and "delay" in link:
+        link |= {"distribution": law, "jitter": draw(st.sampled_from([0.0005, 0.02]))}
+        _rarely(draw, link, "jitter_correlation", st.just(0.5))
+    bursts = {"gemodel": {"p": 0.2, "r": 0.4, "per": draw(st.sampled_from(["packet", "second"]))}}
+    _rarely(draw, link, "loss", st.sampled_from([0.1, 0.5, 1.0, {"random": 0.3, "correlation": 0.5}, bursts]))
+    _rarely(draw, link, "rate", st.sampled_from([500.0, 50_000.0]))
+    _rarely(draw, link, "limit", st.sampled_from([1, 2]))
+    _rarely(draw, link, "fifo", st.just(True))
+    _rarely(draw, link, "duplicate", st.sampled_from([0.3, 1.0]))
+    damage = st.sampled_from([0.3, {"random": 0.2, "detected": False}])
+    _rarely(draw, link, "corrupt", damage)
+    if "delay" in link and not link.get("fifo", False):
+        _rarely(draw, link, "reorder", st.sampled_from([0.3, {"random": 0.5, "gap": 3}]))
+    return link
+
+
+@st.composite
+def _when(draw: st.DrawFn) -> Plan:
+    how = draw(st.sampled_from(["time", "update", "messages", "random"]))
+    if how == "random":
+        return {"mtbf": draw(SPANS), "mttr": draw(SPANS)}
+    if how == "update":
+        return {"down": {"update": 1}, "up": draw(st.none() | SPANS.map(lambda span: {"lasting": span}))}
+    kinds = st.sampled_from(["request", "response", "busy"])
+    messages = st.fixed_dictionaries({"kind": kinds, "count": st.integers(1, 4)})
+    down = draw(MOMENTS if how == "time" else messages)
+    until: list[st.SearchStrategy[Any]] = [st.none(), SPANS.map(lambda span: {"lasting": span}), messages]
+    if how == "time":
+        until.append(SPANS.map(lambda span: down + span))
+    return {"down": down, "up": draw(st.one_of(until))}
+
+
+@st.composite
+def _faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
+    agent = st.sampled_from(sorted(graph.nodes))
+    agents = agent | st.just("all")
+    names = st.sampled_from([*(f"{u}-{v}" for u, v in graph.edges), "all"])
+    direction = st.sampled_from(["both", "forward", "backward"])
+    in_flight = st.sampled_from(["drop", "deliver"])
+    groups = st.sampled_from(["halves", [[0]], [[0], [1]]])
+    fault = draw(
+        st.one_of(
+            st.fixed_dictionaries({"link": names, "direction": direction, "in_flight": in_flight}),
+            st.fixed_dictionaries({"fault": st.just("hold"), "link": names, "direction": direction}),
+            st.fixed_dictionaries({"fault": st.just("partition"), "groups": groups, "in_flight": in_flight}),
+            st.fixed_dictionaries({"fault": st.just("partition"), "isolate": agent}),
+            st.fixed_dictionaries(
+                {
+                    "fault": st.just("crash"),
+                    "agent": agents,
+                    "state": st.sampled_from(["kept", "lost"]),
+                    "in_flight": in_flight,
+                }
+            ),
+            st.fixed_dictionaries(
+                {"fault": st.just("straggler"), "agent": agents, "factor": st.sampled_from([0.5, 20.0])}
+            ),
+        )
+    )
+    return {**fault, **draw(_when())}
+
+
+@st.composite
+def _schedules(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
+    common = {"period": draw(SPANS), "in_flight": draw(st.sampled_from(["drop", "deliver"]))}
+    if draw(st.booleans()):
+        return {"name": "random_waypoint", "range": 0.5, "speed": [0.1, 1.0], "pause": 0.1, **common}
+    names = [f"{u}-{v}" for u, v in graph.edges]
+    some = st.lists(st.sampled_from(names), unique=True, max_size=3)
+    return {"name": "switching", "rounds": draw(st.lists(some, min_size=1, max_size=3)), **common}
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """The data of a study: a convex problem, a topology, a network on which much goes wrong, edge-ADMM."""
+    nodes = draw(st.integers(2, 5))
+    problem = {"name": draw(st.sampled_from(["mean", "least_squares"])), "agents": nodes, "dimension": 2}
+    plan: Plan = {"workload": "problem", "problem": problem, "topology": draw(_topologies(nodes))}
+    graph = _graph(plan)
+    network: Plan = {"audit": True, "link": draw(_links())}
+    if graph.edges:
+        network["faults"] = draw(st.lists(_faults(graph), max_size=4))
+        _rarely(draw, network, "schedule", _schedules(graph))
+        names = st.sampled_from([f"{u}-{v}" for u, v in graph.edges])
+        # Another link altogether: what it has in common with the default is said anew.
+        plain = {"delay": 0.0, "jitter": 0.0, "distribution": "uniform", "fifo": False, "reorder": 0.0}
+        _rarely(
+            draw,
+            network,
+            "links",
+            st.dictionaries(names, _links().map(lambda link: plain | link), max_size=1),
+        )
+    if draw(st.booleans()):
+        network |= {"transport": "reliable", "retries": draw(st.integers(0, 3))}
+    consensus: Plan = {
+        "activation": draw(st.sampled_from(["sequential", "round_robin", "poisson", "gossip"])),
+        "budget": {"activations": draw(st.integers(1, 30)), "seconds": 20.0},
+        "curve_every": 10,
+    }
+    _rarely(draw, consensus, "compute", st.just(0.0))
+    _rarely(draw, consensus, "timeout", st.sampled_from([0.001, 0.05]))
+    _rarely(draw, consensus, "codec", st.sampled_from(["float32", "float16", "int8"]))
+    return plan | {"network": network, "consensus": consensus, "seeds": [draw(st.integers(0, 10**6))]}
+
+
+def _yaml(plan: Plan) -> str:
+    return yaml.safe_dump(plan, sort_keys=False)
+
+
+# --- what holds -----------------------------------------------------------------------------------------
+
+_FUNCTION_SCOPED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(
+    max_examples=max(250, settings().max_examples), deadline=None, suppress_health_check=_FUNCTION_SCOPED
+)
+@given(plans())
+def test_no_plan_breaks_an_invariant(plan: Plan) -> None:
+    note(f"This study reproduces it:\n{_yaml(plan)}")
+    _run(plan)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=_FUNCTION_SCOPED)
+@given(plans())
+def test_every_plan_replays_byte_for_byte(plan: Plan) -> None:
+    note(f"This study reproduces it:\n{_yaml(plan)}")
+    first, second = Trace(), Trace()
+    assert str(_run(plan, first)) == str(_run(plan, second))
+    assert first_difference(first, second) is None
+    plan["network"]["audit"] = False
+    unwatched = Trace()
+    _run(plan, unwatched)
+    assert first_difference(first, unwatched) is None
+
+
+# --- planted bugs ----------------------------------------------------------------------------------------
+
+
+def _lose_from_the_books(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A packet whose link goes down is taken off the wire, and nobody writes it down."""
+    plain = links.Direction.drop
+
+    def drop(self: links.Direction, message: Any, reason: str) -> None:
+        if message.sent_at == self._timeline.now:
+            plain(self, message, reason)
+
+    monkeypatch.setattr(links.Direction, "drop", drop)
+
+
+def _deliver_over_a_down_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules.Down, "decide", lambda self, message, fate: None)
+
+
+def _forget_a_half_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_EdgeAgreement, "_half_committed", lambda self, exchange: None)
+
+
+def _deliver_what_was_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that drops what is in flight does not."""
+    monkeypatch.setattr(LinkDown, "_to_empty", lambda self: ())
+
+
+def _deliver_to_a_crashed_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Crash, "_turn_away", lambda self, direction, hop: False)
+
+
+def _overtake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules.InOrder, "decide", lambda self, message, fate: None)
+
+
+def _arrive_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decide(self: rules.Delay, message: Any, fate: rules.Fate) -> None:
+        fate.time += 0.5 * self._delay
+
+    monkeypatch.setattr(rules.Delay, "decide", decide)
+
+
+def _commit_a_wrong_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = EdgeAgent.commit
+
+    def commit(self: EdgeAgent, e: tuple[int, int], nu: Any) -> None:
+        plain(self, e, nu if self.index == e[0] else 1.001 * nu)
+
+    monkeypatch.setattr(EdgeAgent, "commit", commit)
+
+
+def _never_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_EdgeAgreement, "spent", lambda self: False)
+    monkeypatch.setattr(_EdgeAgreement, "finish", lambda self: None)
+
+
+def _breaks(plan: Plan) -> str | None:
+    try:
+        _run(plan)
+    except AssertionError as error:
+        return str(error)
+    return None
+
+
+BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
+    (_arrive_early, "could not arrive before"),
+    (_deliver_over_a_down_link, "is delivered, though its link or sender was down"),
+    (_lose_from_the_books, "messages do not add up"),
+    (_forget_a_half_commit, "no half-commit is on the books"),
+    (_deliver_what_was_in_flight, "is delivered, though its link or sender was down"),
+    (_deliver_to_a_crashed_agent, "is delivered to an agent that is down"),
+    (_overtake, "is delivered after packet"),
+    (_commit_a_wrong_sum, "no half-commit is on the books"),
+    (_never_end, "does not end"),
+]
+SHRUNK = BUGS if NIGHTLY else BUGS[:2]
+"""Looking for the smallest plan takes seconds to minutes; finding any takes less."""
+
+
+def _find(said: str, *phases: Phase) -> Plan:
+    found: Plan = find(
+        plans(),
+        lambda plan: said in (_breaks(plan) or ""),
+        random=Random(0),
+        settings=settings(max_examples=2000, deadline=None, database=None, phases=phases),
+    )
+    return found
+
+
+@pytest.mark.parametrize(("plant", "said"), BUGS)
+def test_planted_bugs_are_found(
+    plant: Callable[[pytest.MonkeyPatch], None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    _find(said, Phase.generate)
+
+
+@pytest.mark.parametrize(("plant", "said"), SHRUNK)
+def test_a_plan_that_shows_a_bug_is_shrunk_to_a_small_study_that_shows_it(
+    plant: Callable[[pytest.MonkeyPatch], None], said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.yaml"
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch)
+        smallest = _find(said, Phase.generate, Phase.shrink)
+        file.write_text(_yaml(smallest))
+        (trial,) = load(str(file)).trials
+        with pytest.raises(AssertionError, match=said):
+            workloads.run(trial.settings, seed=trial.seed, graph=trial.graph())
+    # It is the bug that it shows.
+    assert _breaks(smallest) is None
+    assert len(file.read_text().splitlines()) < 40
