@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -51,8 +52,8 @@ def draw(
 
     ``agents`` are lines from left to right, time with them, or from top to bottom. A message is an arrow from
     where and when it was sent to where and when it arrived, coloured by kind; a cross ends what was lost. A
-    direction that is down or held is shaded from its source half-way to the next agent on its destination's
-    side; an agent that has crashed or is slow has a thick line, empty or filled.
+    direction that is down or held is shaded along its source, on its destination's side: half of the lane if
+    the two are beside each other. An agent that has crashed or is slow has a thick line, empty or filled.
 
     Raises ValueError for another ending, OSError if a file cannot be written.
     """
@@ -129,7 +130,9 @@ class _Drawing:
         for outage in self.diagram.outages:
             begin, end = max(outage.begin, self.diagram.begin), min(outage.end, self.diagram.end)
             row = self.rows[outage.source]
-            half = 0.5 if self.rows[outage.destination] > row else -0.5
+            # The lane between two lines belongs to both agents beside it; for all others there is an edge.
+            apart = self.rows[outage.destination] - row
+            half = math.copysign(0.5 if abs(apart) == 1 else 0.14, apart)
             width, height = (half, end - begin) if self.upright else (end - begin, half)
             corner = self._place(begin, row)
             style: Any = {"color": _RED if outage.kind == "down" else _SKY, "alpha": 0.13, "linewidth": 0}
