@@ -3,20 +3,23 @@
 An exchange on link (i, j), begun by i: i locks itself, solves, sends REQUEST(p_i); j, if free, solves,
 commits and answers RESPONSE(p_j); i commits. A busy j answers BUSY. When no answer comes in time i gives
 up with nothing committed: if j had committed, the exchange is *half-committed* and the link's variables
-disagree until its next exchange. A REQUEST that comes again gets the answer it got before: nothing is solved
-or committed twice.
+disagree until its next exchange. A REQUEST that comes again gets the answer it got before, and one that comes
+after a later one of the same agent is ignored: nothing is solved or committed twice, or in the wrong order.
 """
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from testbed.consensus.agent import EdgeAgent, Link
 from testbed.consensus.agreement import Agreement, Measure, Progress
 from testbed.consensus.algorithm import Consensus
-from testbed.consensus.codecs import Parcel
+from testbed.consensus.codecs import Coordinates, Parcel
+from testbed.consensus.exchange import Exchange
 from testbed.consensus.link_audit import LinkAudit
 from testbed.consensus.measures import primal_residual
 from testbed.consensus.problem import LocalProblem, Signal
-from testbed.network import Handle, Message
+from testbed.network import Message
 
 HEADER_BYTES = 16
 """Every message names its exchange (8 bytes), its link (4) and its kind (4)."""
@@ -33,26 +36,6 @@ class EdgeADMM(Consensus):
     ) -> Agreement:
         """A new agreement, ready to run."""
         return _EdgeAgreement(self, problems, measure, progress)
-
-
-class _Exchange:
-    """One exchange as the simulation sees it (no agent knows all of this)."""
-
-    __slots__ = ("answer", "initiator", "link", "offer", "open", "received", "responder", "timer")
-
-    def __init__(self, link: Link, initiator: int) -> None:
-        self.link, self.initiator = link, initiator
-        self.responder = link[1] if initiator == link[0] else link[0]
-        self.open = True  # the initiator still waits
-        self.offer: Parcel | None = None  # what the initiator asked with
-        self.received = False  # the responder has seen the request
-        self.answer: tuple[str, Parcel | None] | None = None  # its answer, once it has given one
-        self.timer: Handle | None = None
-
-    @property
-    def responded(self) -> bool:
-        """Whether the responder has committed."""
-        return self.answer is not None and self.answer[0] == "response"
 
 
 class _EdgeAgreement(Agreement):
@@ -74,9 +57,12 @@ class _EdgeAgreement(Agreement):
                 self.at[q].append(link)
         self.problems = problems
         self.agents = [self._new(q) for q in range(len(problems))]
-        self.busy_with: list[_Exchange | None] = [None] * len(problems)
-        self.under_way: dict[_Exchange, None] = {}
-        self.half: set[Link] = set()
+        self.busy_with: list[Exchange | None] = [None] * len(problems)
+        self.under_way: dict[Exchange, None] = {}
+        # Coordinates at which the link's two ends do not hold the same.
+        self.half: dict[Link, Coordinates] = {}
+        # The number of the last request that an end of a link has seen from the other.
+        self.newest: dict[tuple[Link, int], int] = {}
         # A subset of the coordinates restores only these.
         self.audited = (
             LinkAudit(self.network, self.agents, self.links, self.half, self._answered)
@@ -165,7 +151,7 @@ class _EdgeAgreement(Agreement):
             self.note("busy", link, initiator)
             self._ended()
             return
-        exchange = _Exchange(link, initiator)
+        exchange = Exchange(link, initiator, self.counts.activations)
         self.busy_with[initiator] = exchange
         self.under_way[exchange] = None
         self.note("activated", link, initiator)
@@ -182,7 +168,7 @@ class _EdgeAgreement(Agreement):
             lambda: None if self.finished else self._ended(),
         )
 
-    def _compute(self, node: int, exchange: _Exchange, then: Callable[[], None]) -> None:
+    def _compute(self, node: int, exchange: Exchange, then: Callable[[], None]) -> None:
         """Let a local solve's simulated time pass, for an exchange that the agent may not survive."""
 
         def done() -> None:
@@ -210,7 +196,7 @@ class _EdgeAgreement(Agreement):
 
     # --- the exchange ------------------------------------------------------------------------------
 
-    def _request(self, exchange: _Exchange) -> None:
+    def _request(self, exchange: Exchange) -> None:
         i, j = exchange.initiator, exchange.responder
         offer = self._solve(i, exchange.link)
         where = self.codecs.coordinates(self.agents[i].problem.dimension, i, j)
@@ -238,7 +224,7 @@ class _EdgeAgreement(Agreement):
             self.counts.busy += 1
             self._close(exchange, "busy")
 
-    def _requested(self, exchange: _Exchange, offer: Parcel, message: Message) -> None:
+    def _requested(self, exchange: Exchange, offer: Parcel, message: Message) -> None:
         responder = exchange.responder
         if exchange.received:
             # It came again. While the first is still being worked on, its answer will do for both.
@@ -247,6 +233,11 @@ class _EdgeAgreement(Agreement):
                 self._send(exchange, responder, *exchange.answer)
             return
         exchange.received = True
+        if exchange.number < self.newest.get((exchange.link, responder), 0):
+            self.counts.stale += 1
+            self.note("stale", exchange.link, responder)
+            return
+        self.newest[exchange.link, responder] = exchange.number
         if self.busy_with[responder] is not None:
             exchange.answer = ("busy", None)
             self._send(exchange, responder, *exchange.answer)
@@ -268,26 +259,36 @@ class _EdgeAgreement(Agreement):
 
         self._compute(responder, exchange, respond)
 
-    def _completed(self, exchange: _Exchange) -> None:
+    def _completed(self, exchange: Exchange) -> None:
         self.counts.completed += 1
         self.order.append(exchange.link)
         if exchange.link in self.half:
-            self.half.discard(exchange.link)
-            self.counts.healed += 1
+            left = np.setdiff1d(self.half.pop(exchange.link), self._about(exchange))
+            if left.size:
+                self.half[exchange.link] = left
+            else:
+                self.counts.healed += 1
         self._close(exchange, "completed")
 
-    def _give_up(self, exchange: _Exchange) -> None:
+    def _give_up(self, exchange: Exchange) -> None:
         self.counts.given_up += 1
         if exchange.responded:
             self._half_committed(exchange)
         self._close(exchange, "given_up")
 
-    def _half_committed(self, exchange: _Exchange) -> None:
+    def _half_committed(self, exchange: Exchange) -> None:
         self.counts.half_committed += 1
-        self.half.add(exchange.link)
+        about = self._about(exchange)
+        self.half[exchange.link] = np.union1d(self.half.get(exchange.link, about), about)
         self.note("half_committed", exchange.link, exchange.responder)
 
-    def _close(self, exchange: _Exchange, outcome: str) -> None:
+    def _about(self, exchange: Exchange) -> Coordinates:
+        """The coordinates that an exchange is about."""
+        if exchange.offer is None or exchange.offer.where is None:
+            return np.arange(self.problems[exchange.responder].dimension)
+        return exchange.offer.where
+
+    def _close(self, exchange: Exchange, outcome: str) -> None:
         """The end that began is free again."""
         exchange.open = False
         if exchange.timer is not None:
@@ -303,7 +304,7 @@ class _EdgeAgreement(Agreement):
         self.counts.solves += 1
         return self.agents[q].offer(link)
 
-    def _send(self, exchange: _Exchange, source: int, kind: str, parcel: Parcel | None) -> int:
+    def _send(self, exchange: Exchange, source: int, kind: str, parcel: Parcel | None) -> int:
         """Send to the other end; returns the size in bytes."""
         size = HEADER_BYTES + (0 if parcel is None else parcel.size)
         other = exchange.responder if source == exchange.initiator else exchange.initiator

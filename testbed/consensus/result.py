@@ -23,11 +23,12 @@ class Counts:
     half_committed: int = 0
     """The end that answered committed, the end that began did not."""
     healed: int = 0
-    """Half-committed links whose next exchange completed, which restores z_i + z_j = 0 and y_i = y_j."""
+    """Half-committed links restored to z_i + z_j = 0 and y_i = y_j by completed exchanges: by the next,
+    or with subsets as soon as every coordinate has been in one."""
     unfinished: int = 0
     """Still under way when the agreement ended."""
     stale: int = 0
-    """Answers that came after their exchange had been given up or answered, and were ignored."""
+    """Messages of an exchange that was over, or older than one already seen; they were ignored."""
     down: int = 0
     """Activations of an agent that had crashed."""
     garbled: int = 0

@@ -19,7 +19,7 @@ from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 
 AGENTS = 10_000
 CASES: dict[str, dict[str, Any]] = {
-    "relaxed ADMM, synchronous": {"algorithm": "relaxed_admm", "curve_every": 1, "rounds": 200},
+    "relaxed ADMM, synchronous": {"algorithm": "relaxed_admm", "curve_every": 4, "rounds": 200},
     "relaxed ADMM, asynchronous": {
         "algorithm": "relaxed_admm",
         "activation": "asynchronous",
@@ -48,16 +48,17 @@ def test_ten_thousand_agents_agree_to_a_millionth(case: str) -> None:
         "penalty": 1 / (4 * np.sqrt(1 - w2**2)),
         "budget": {"activations": chosen.pop("rounds") * AGENTS, "tolerance": 1e-6},
     }
-    started = time.perf_counter()
+    started = time.process_time()
     network = Network(graph, NetworkSettings(link=LinkSettings(delay=0.005)), streams)
     settings = ConsensusSettings.model_validate(chosen)
     result = make_consensus(network, settings, streams).agree(posed.local)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     error = np.linalg.norm(np.stack(result.signals) - posed.optimum) / np.sqrt(AGENTS)
     messages = network.ledger.sent
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
-        f"\n{case}: {seconds:.0f} s for {messages:,} messages ({messages / seconds:,.0f} per second),"
+        f"\n{case}: {seconds:.0f} s of processor time for {messages:,} messages"
+        f" ({messages / seconds:,.0f} per second),"
         f" {result.counts.activations:,} activations, {result.seconds:.1f} simulated seconds;"
         f" error {error:.1e}, most memory so far {memory / 1024:,.0f} MiB",
         file=sys.stderr,

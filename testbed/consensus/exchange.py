@@ -1,0 +1,25 @@
+"""What there is to know about one exchange of edge-ADMM."""
+
+from testbed.consensus.agent import Link
+from testbed.consensus.codecs import Parcel
+from testbed.network import Handle
+
+
+class Exchange:
+    """One exchange as the simulation sees it (no agent knows all of this)."""
+
+    __slots__ = ("answer", "initiator", "link", "number", "offer", "open", "received", "responder", "timer")
+
+    def __init__(self, link: Link, initiator: int, number: int) -> None:
+        self.link, self.initiator, self.number = link, initiator, number
+        self.responder = link[1] if initiator == link[0] else link[0]
+        self.open = True  # the initiator still waits
+        self.offer: Parcel | None = None  # what the initiator asked with
+        self.received = False  # the responder has seen the request
+        self.answer: tuple[str, Parcel | None] | None = None  # its answer, once it has given one
+        self.timer: Handle | None = None
+
+    @property
+    def responded(self) -> bool:
+        """Whether the responder has committed."""
+        return self.answer is not None and self.answer[0] == "response"
