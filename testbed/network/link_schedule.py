@@ -128,7 +128,7 @@ class LinkSchedule:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to what `state_dict` gave, without touching a message; the agenda is loaded apart."""
         self._number = state["number"]
-        self._change(dict.fromkeys(state["missing"]), live=False)
+        self._change(dict.fromkeys((u, v) for u, v in state["missing"]), live=False)
         self._rule.refused, self._removed = state["refused"], state["removed"]
         self._connectivity.load_state_dict(state["connectivity"])
         if self._walk is not None:
