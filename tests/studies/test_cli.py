@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from studies import figures
 from studies.cli import main
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
@@ -162,7 +163,8 @@ def test_training_prints_a_line_per_update_and_is_kept(call, write):
     assert out.startswith("seed=0 was finished before")
 
 
-def test_a_fault_that_touched_no_message_is_warned_of(call, write):
+def test_a_fault_that_touched_no_message_is_warned_of(call, write, monkeypatch):
+    monkeypatch.setitem(figures.PLANS, "problem", ())
     text = (
         BASE + "consensus: {budget: {activations: 5}}\n"
         "vary: {network.faults: [[], [{name: far, link: 0-1, down: 1h}], [{link: 0-1, down: 0}]]}\n"

@@ -140,15 +140,17 @@ def test_the_same_tables_give_the_same_svg(tmp_path):
     assert one.with_suffix(".svg").read_bytes() == two.with_suffix(".svg").read_bytes()
 
 
-def test_empty_and_undefined_numbers_leave_a_figure_out(tmp_path):
+def test_empty_and_undefined_numbers_leave_a_figure_out(tmp_path, monkeypatch):
     empty = Results(
         "training", "", (), pd.DataFrame({"trial": ["a"], "seed": [0]}), {"training": pd.DataFrame()}
     )
     assert figures.draw(empty, tmp_path) == []
     undefined = results("problem", 1, 1)
     undefined.curves["consensus"]["error"] = math.nan
+    plans = [plan for plan in figures.PLANS["problem"] if plan.name.endswith("by_activations")]
+    monkeypatch.setitem(figures.PLANS, "problem", plans)
     drawn = figures.draw(undefined, tmp_path)
-    assert "error_by_activations" not in [path.stem for path in drawn]
+    assert [path.stem for path in drawn] == ["disagreement_by_activations", "residual_by_activations"]
 
 
 def test_seeds_recorded_at_different_times_meet_on_common_ones():
