@@ -1,7 +1,7 @@
 """A discrete-event network (SimPy): links, impairments, faults, transports, ledger and trace."""
 
 from testbed.network.clock import Clock, Handle
-from testbed.network.fault_settings import LinkFault
+from testbed.network.fault_settings import CrashFault, HoldFault, LinkFault, PartitionFault, StragglerFault
 from testbed.network.faults import FaultReport
 from testbed.network.ledger import Ledger
 from testbed.network.link_settings import LinkSettings
@@ -13,14 +13,18 @@ from testbed.network.trace import Trace, first_difference
 
 __all__ = [
     "Clock",
+    "CrashFault",
     "FaultReport",
     "Handle",
+    "HoldFault",
     "Ledger",
     "LinkFault",
     "LinkSettings",
     "Message",
     "Network",
     "NetworkSettings",
+    "PartitionFault",
+    "StragglerFault",
     "Streams",
     "Trace",
     "first_difference",

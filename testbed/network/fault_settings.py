@@ -295,5 +295,5 @@ def check_names(faults: tuple[AnyFault, ...]) -> None:
     seen: set[str] = set()
     for fault in faults:
         if fault.name is not None and fault.name in seen:
-            raise ValueError(f"faults: two are named {fault.name!r}")
+            raise ValueError(f"two are named {fault.name!r}")
         seen.add(fault.name or "")

@@ -71,10 +71,11 @@ class NetworkSettings(Settings):
         """The settings of each direction by (source, destination); raises SettingError as `check` does."""
         return settings_by_direction(graph, self.link, self.classes, self.links)
 
-    @model_validator(mode="after")
-    def _faults_have_names_of_their_own(self) -> Self:
-        check_names(self.faults)
-        return self
+    @field_validator("faults")
+    @classmethod
+    def _have_names_of_their_own(cls, faults: tuple[AnyFault, ...]) -> tuple[AnyFault, ...]:
+        check_names(faults)
+        return faults
 
     def check(self, graph: "nx.Graph[int]") -> None:
         """Raise SettingError if something here does not fit `graph`, such as a link that it does not have."""
