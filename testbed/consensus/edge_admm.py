@@ -71,10 +71,6 @@ class _EdgeAgreement(Agreement):
         )
         for agent in self.agents:
             self.network.attach(agent.index, self._receive)
-            if not agent.links:
-                # Nobody will ever answer it: its own optimum is all it can know.
-                agent.solve()
-                self.counts.solves += 1
 
     def begin(self) -> None:
         """Wind every clock, or activate the first link."""
@@ -120,7 +116,12 @@ class _EdgeAgreement(Agreement):
         return [exchange.link for exchange in self.under_way if exchange.responded]
 
     def _new(self, q: int) -> EdgeAgent:
-        return EdgeAgent(q, self.problems[q], self.at[q], self.settings.penalty)
+        agent = EdgeAgent(q, self.problems[q], self.at[q], self.settings.penalty)
+        if not agent.links:
+            # Nobody will ever answer it: its own optimum is all it can know.
+            agent.solve()
+            self.counts.solves += 1
+        return agent
 
     # --- activation --------------------------------------------------------------------------------
 

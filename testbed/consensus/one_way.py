@@ -4,7 +4,7 @@
 send when the solve's time is over; a message that takes longer than its round counts in the one it arrives
 in. ``asynchronous``: an agent does so when its own clock rings, and sends to all its neighbours; ``gossip``:
 to a random one. An agent still at its last solve lets a beginning or a ring pass (counted as busy).
-What is lost is simply not heard: its receiver goes on with what it holds.
+What is lost is not heard: its receiver goes on with what it holds. All messages are of the kind "news".
 """
 
 from abc import ABC, abstractmethod
@@ -94,11 +94,6 @@ class _OneWayAgreement(Agreement):
         self.clocks: dict[tuple[int, ...], Handle] = {}
         for agent in self.agents:
             self.network.attach(agent.index, self._receive)
-            if not agent.neighbours:
-                # Nobody will ever write to it: its own optimum is all it can know.
-                agent.begin()
-                agent.solve(())
-                self.counts.solves += 1
 
     def begin(self) -> None:
         """The first round, or wind every agent's clock."""
@@ -133,7 +128,13 @@ class _OneWayAgreement(Agreement):
         self.agents[node] = self._new(node)
 
     def _new(self, q: int) -> OneWayAgent:
-        return self.parent.agent(q, self.problems[q], self.activations.neighbours.get(q, []))
+        agent = self.parent.agent(q, self.problems[q], self.activations.neighbours.get(q, []))
+        if not agent.neighbours:
+            # Nobody will ever write to it: its own optimum is all it can know.
+            agent.begin()
+            agent.solve(())
+            self.counts.solves += 1
+        return agent
 
     # --- activation --------------------------------------------------------------------------------
 

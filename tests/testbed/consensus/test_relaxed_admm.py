@@ -56,8 +56,8 @@ def test_the_exact_optimum_is_reached_however_agents_act_and_although_messages_a
         {"link": {"loss": 0.3, "delay": 0.03, "jitter": 0.02}},
         penalty=0.5 if problem == "mean" else 8.0,
         activation=activation,
-        budget={"activations": 9000},
-        curve_every=3000,
+        budget={"activations": 6000},
+        curve_every=2000,
     )
     for signal in result.signals:
         np.testing.assert_allclose(signal, aim.optimum, atol=1e-8, rtol=0)

@@ -61,8 +61,8 @@ def fitted_factor(errors: np.ndarray) -> float:
 
 
 def simulated_factor(graph: "nx.Graph[int]", about: float, **options: object) -> float:
-    """Measured over the rounds that it takes to shrink the error to 1e-11 if the factor is ``about`` that."""
-    rounds = int(np.log(1e-11) / np.log(about))
+    """Measured over the rounds that it takes to shrink the error to 1e-10 if the factor is ``about`` that."""
+    rounds = int(np.log(1e-10) / np.log(about))
     start = np.random.default_rng(1).standard_normal((len(graph), 1))
     signals = signals_by_round(graph, start, rounds, **options)  # type: ignore[arg-type]
     return fitted_factor(np.linalg.norm(signals - start.mean(axis=0), axis=(1, 2)))
@@ -127,7 +127,7 @@ def test_a_delay_of_tau_rounds_has_the_factor_of_the_largest_root(topology, tau)
 
 @pytest.mark.parametrize("loss", [0.1, 0.3, 0.6])
 def test_under_independent_loss_the_expected_iterate_moves_as_with_a_smaller_relaxation(loss):
-    copies, nodes, rounds, penalty, relaxation = 200, 4, 14, 0.6, 0.6
+    copies, nodes, rounds, penalty, relaxation = 120, 4, 14, 0.6, 0.6
     ring = topologies.make("ring", nodes)
     start = np.array([[1.0], [-0.5], [2.0], [0.0]])
     # Many rings side by side are as many independent runs.
@@ -207,7 +207,7 @@ def test_asynchronous_edge_admm_converges_at_least_as_one_over_k_on_convex_probl
     streams = Streams(3)
     posed = make_problem(problem, streams)
     settings = ConsensusSettings(
-        penalty=3.0, activation=activation, budget=Budget(activations=4000), curve_every=40
+        penalty=3.0, activation=activation, budget=Budget(activations=2400), curve_every=40
     )
     network = Network(topologies.make("ring", 8), NetworkSettings(link=LinkSettings(delay=0.002)), streams)
     result = make_consensus(network, settings, streams).agree(
