@@ -1,7 +1,7 @@
 """What must hold on every network at every event, checked from the record of what happens."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,8 @@ class Audit(Trace):
     nothing of how they are made to happen. What is recorded goes on to `kept`, if there is one.
     """
 
-    def __init__(self, settings: Callable[[int, int], LinkSettings], kept: Trace | None) -> None:
-        """`settings(source, destination)` are those of a direction."""
+    def __init__(self, settings: Mapping[Way, LinkSettings], kept: Trace | None) -> None:
+        """`settings` are those of each direction, by (source, destination)."""
         super().__init__()
         self._settings = settings
         self._kept = kept
@@ -80,7 +80,7 @@ class Audit(Trace):
             self._require(flight.doomed or crashed or gone, time, message, f"is dropped as {reason}, wrongly")
 
     def _arrives(self, time: float, message: Message, flight: _Flight) -> None:
-        settings = self._settings(*flight.way)
+        settings = self._settings[flight.way]
         self._require(not flight.doomed, time, message, "is delivered, though its link or sender was down")
         self._require(
             not self._crashed[message.destination], time, message, "is delivered to an agent that is down"

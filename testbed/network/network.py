@@ -53,8 +53,7 @@ class Network:
         self.graph = graph
         self.settings = settings
         self.clock = Clock() if clock is None else clock
-        directions = settings.by_direction(graph)
-        self._audit = Audit(lambda u, v: directions[u, v], trace) if settings.audit else None
+        self._audit = Audit(settings.by_direction(graph), trace) if settings.audit else None
         self.trace = trace = trace if self._audit is None else self._audit
         self._links = Links(graph, settings, streams, self.clock.timeline, trace)
         self.ledger: Ledger = self._links.ledger
