@@ -30,7 +30,11 @@ AnyHandle = TypeVar("AnyHandle", bound=Fault)
 
 
 class Network:
-    """Agents on the nodes of a graph exchange messages with their neighbours, in simulated time."""
+    """Agents on the nodes of a graph exchange messages with their neighbours, in simulated time.
+
+    With faults at random or a changing topology there is always something to come: then `clock.run` needs
+    an `until`.
+    """
 
     def __init__(
         self,
