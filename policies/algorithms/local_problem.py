@@ -71,6 +71,17 @@ class PolicyProblem:
         """m = M * N, the length of the signal."""
         return self.at.samples * self.at.policy.agents
 
+    @property
+    def width(self) -> int:
+        """N, the numbers that a signal holds for each sample."""
+        return self.at.policy.agents
+
+    def forget(self) -> None:
+        """Lose the step found so far: an agent that crashed adopts nothing it no longer knows."""
+        self.x = torch.zeros_like(self.at.theta)
+        self.previous = None
+        self.binding = False
+
     def zeros(self) -> Tensor:
         """The signal at theta_old, [m]: no agent has moved."""
         return torch.zeros(self.dimension, dtype=self.x.dtype)

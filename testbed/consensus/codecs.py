@@ -1,4 +1,4 @@
-"""How signals are written in messages: number formats, and random subsets of the coordinates.
+"""How signals are written in messages: number formats, and random subsets of the samples.
 
 Both ends work with the numbers that were really sent: what `Codecs.parcel` returns has been through the
 format. Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
@@ -46,17 +46,24 @@ class Codecs:
     def __init__(self, settings: ConsensusSettings, streams: Streams) -> None:
         self.codec, self.subset, self.streams = settings.codec, settings.subset, streams
 
-    def coordinates(self, dimension: int, source: int, destination: int) -> Coordinates | None:
-        """A uniformly random subset of the coordinates, at least one; None if all are always sent."""
+    def coordinates(
+        self, dimension: int, source: int, destination: int, width: int = 1
+    ) -> Coordinates | None:
+        """A uniformly random subset of the samples, at least one; None if all are always sent.
+
+        A sample is ``width`` neighbouring coordinates of the ``dimension`` = m.
+        """
         if self.subset == 1:
             return None
         seed = int(self.streams.generator("subset", source, destination).integers(2**63))
         draw = np.random.Generator(np.random.PCG64(seed))
-        return np.sort(draw.choice(dimension, self._count(dimension), replace=False))
+        samples = dimension // width
+        chosen = np.sort(draw.choice(samples, self._count(samples), replace=False))
+        return (chosen[:, None] * width + np.arange(width)).ravel()
 
-    def size(self, signal: Signal) -> int:
+    def size(self, signal: Signal, width: int = 1) -> int:
         """Bytes of each message about a signal [m]."""
-        return self._size(self._count(len(signal)), signal)
+        return self._size(width * self._count(len(signal) // width), signal)
 
     def parcel(
         self, signal: Signal, source: int, destination: int, where: Coordinates | None = None
@@ -91,8 +98,8 @@ class Codecs:
             return None
         return parcel._replace(values=like(parcel.values, decoded), exact=False)
 
-    def _count(self, dimension: int) -> int:
-        return max(1, round(self.subset * dimension))
+    def _count(self, samples: int) -> int:
+        return max(1, round(self.subset * samples))
 
     def _size(self, count: int, signal: Signal) -> int:
         each = int(signal.itemsize) if self.codec is None else np.dtype(self.codec).itemsize

@@ -108,6 +108,7 @@ class _EdgeAgreement(Agreement):
 
     def forgotten(self, node: int) -> None:
         """It starts with zero variables; its links' other ends do not know."""
+        self.problems[node].forget()
         self.agents[node] = self._new(node)
         if self.audited is not None:
             self.audited.forgotten(node)
@@ -163,7 +164,7 @@ class _EdgeAgreement(Agreement):
         if self.activations.overlapping:
             self._ended()
             return
-        size = HEADER_BYTES + self.codecs.size(self.agents[initiator].s)
+        size = HEADER_BYTES + self.codecs.size(self.agents[initiator].s, self.problems[initiator].width)
         self.clock.schedule(
             self._timeout(initiator, link[0] + link[1] - initiator, size),
             lambda: None if self.finished else self._ended(),
@@ -200,7 +201,8 @@ class _EdgeAgreement(Agreement):
     def _request(self, exchange: Exchange) -> None:
         i, j = exchange.initiator, exchange.responder
         offer = self._solve(i, exchange.link)
-        where = self.codecs.coordinates(self.agents[i].problem.dimension, i, j)
+        problem = self.agents[i].problem
+        where = self.codecs.coordinates(problem.dimension, i, j, problem.width)
         exchange.offer = parcel = self.codecs.parcel(offer, i, j, where)
         size = self._send(exchange, i, "request", parcel)
         exchange.timer = self.clock.schedule(self._timeout(i, j, size), lambda: self._give_up(exchange))

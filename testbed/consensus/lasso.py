@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from testbed.consensus.problem import ConvexProblem
+
 _SWEEPS = 10_000
 """Coordinate descent has converged long before; a safeguard against data that are not finite."""
 
 
-class LassoProblem:
+class LassoProblem(ConvexProblem):
     """f(s) = |B s - c|^2 / 2 + l1 |s|_1 for the agent's own rows B [r, m] and c [r]."""
 
     def __init__(self, rows: np.ndarray, right: np.ndarray, l1: float) -> None:

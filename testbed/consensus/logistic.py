@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from testbed.consensus.problem import ConvexProblem
+
 _STEPS = 200
 """Newton's method needs about ten; a safeguard against data that are not finite."""
 
 
-class LogisticProblem:
+class LogisticProblem(ConvexProblem):
     """f(s) = sum_k log(1 + exp(-t_k b_k . s)) + ridge |s|^2 / 2 for rows b [r, m] and labels t [r] of +-1."""
 
     def __init__(self, rows: np.ndarray, labels: np.ndarray, ridge: float) -> None:

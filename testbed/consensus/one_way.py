@@ -125,6 +125,7 @@ class _OneWayAgreement(Agreement):
 
     def forgotten(self, node: int) -> None:
         """A new agent takes its place."""
+        self.problems[node].forget()
         self.agents[node] = self._new(node)
 
     def _new(self, q: int) -> OneWayAgent:
@@ -163,7 +164,7 @@ class _OneWayAgreement(Agreement):
         if self.settings.period is not None:
             return self.settings.period
         agent = self.agents[0]
-        size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + self.codecs.size(agent.s)
+        size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + self.codecs.size(agent.s, self.problems[0].width)
         ways = [way for i, j in self.links for way in ((i, j), (j, i))]
         slowest = max(self.network.nominal_latency(*way, size) for way in ways)
         return self.settings.compute + 2 * slowest
@@ -216,7 +217,7 @@ class _OneWayAgreement(Agreement):
             self.network.trace.record(self.clock.now, "solved", agent=q)
         for neighbour in to:
             offer = agent.offer(neighbour)
-            where = self.codecs.coordinates(len(offer), q, neighbour)
+            where = self.codecs.coordinates(len(offer), q, neighbour, self.problems[q].width)
             parcel = self.codecs.parcel(offer, q, neighbour, where)
             extra = agent.sent(neighbour, parcel)
             size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + parcel.size

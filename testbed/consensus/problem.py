@@ -24,3 +24,21 @@ class LocalProblem(Protocol):
     def solve(self, pull: Signal, penalty: float) -> Signal:
         """argmin over s of f_q(s) - pull . s + (penalty / 2) |s|^2, as a new array [m]."""
         ...
+
+    @property
+    def width(self) -> int:
+        """Numbers that belong together in a signal (those of one sample); a random subset keeps them so."""
+        ...
+
+    def forget(self) -> None:
+        """Lose what earlier solves left behind: the agent crashed, and its state with it."""
+        ...
+
+
+class ConvexProblem:
+    """What convex problems share: every coordinate for itself, and nothing kept from solve to solve."""
+
+    width = 1
+
+    def forget(self) -> None:
+        """Nothing to lose."""

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from testbed.consensus.lasso import LassoProblem
 from testbed.consensus.logistic import LogisticProblem
-from testbed.consensus.problem import LocalProblem
+from testbed.consensus.problem import ConvexProblem, LocalProblem
 from testbed.network import Streams
 from testbed.settings import Settings
 
 
-class MeanProblem:
+class MeanProblem(ConvexProblem):
     """f(s) = |s - a|^2 / 2: agreement is the mean of the agents' vectors a [m]."""
 
     def __init__(self, a: np.ndarray) -> None:
@@ -35,7 +35,7 @@ class MeanProblem:
         return solution
 
 
-class LeastSquaresProblem:
+class LeastSquaresProblem(ConvexProblem):
     """f(s) = |B s - c|^2 / 2 for the agent's own rows B [r, m] and c [r]; rows may be fewer than m."""
 
     def __init__(self, rows: np.ndarray, right: np.ndarray) -> None:

@@ -81,7 +81,7 @@ class ConsensusSettings(Settings):
         Codec | None, Field(description="how numbers are written in messages; null: as they are")
     ] = None
     subset: Annotated[
-        float, Field(gt=0, le=1, description="share of the coordinates in each exchange, drawn anew")
+        float, Field(gt=0, le=1, description="share of the samples in each exchange, drawn anew")
     ] = 1.0
     compute: Annotated[Seconds, Field(ge=0, description="simulated time of one local solve")] = 0.01
     timeout: Annotated[

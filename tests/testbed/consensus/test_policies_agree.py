@@ -10,6 +10,7 @@ from testbed import environments
 from testbed.collection import Collector
 from testbed.consensus import reference
 from testbed.consensus.algorithms import make_consensus
+from testbed.consensus.codecs import Codecs
 from testbed.consensus.edge_admm import EdgeADMM
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
@@ -103,3 +104,28 @@ def test_a_message_is_as_large_as_the_numbers_in_it(pose):
     result = EdgeADMM(Network(graph, NetworkSettings(), streams), settings, streams).agree(pose())
     samples, header = 200, 16
     assert result.bytes == 5 * 2 * (samples * AGENTS * 8 + header)
+
+
+def test_a_random_subset_keeps_the_numbers_of_a_sample_together(pose):
+    streams = Streams(0)
+    settings = ConsensusSettings(subset=0.25, budget=Budget(activations=6))
+    where = Codecs(settings, streams).coordinates(200 * AGENTS, 0, 1, AGENTS)
+    samples = where.reshape(50, AGENTS)
+    np.testing.assert_array_equal(samples % AGENTS, np.tile(np.arange(AGENTS), (50, 1)))
+    assert len(np.unique(samples // AGENTS)) == 50
+    network = Network(topologies.make("ring", AGENTS), NetworkSettings(), streams)
+    result = EdgeADMM(network, settings, streams).agree(pose())
+    header, seed = 16, 8
+    assert result.bytes == 6 * 2 * (50 * AGENTS * 8 + header + seed)
+
+
+def test_an_agent_that_lost_its_state_and_never_solves_again_adopts_no_step(pose):
+    crash = {"fault": "crash", "agent": 0, "down": 0.5, "up": 0.55, "state": "lost"}
+    streams = Streams(0)
+    network = Network(topologies.make("ring", AGENTS), NetworkSettings(faults=[crash]), streams)
+    settings = ConsensusSettings(budget=Budget(seconds=0.551))
+    problems = pose()
+    result = EdgeADMM(network, settings, streams).agree(problems)
+    assert not result.signals[0].any()
+    assert not problems[0].x.any()
+    assert problems[1].x.any()
