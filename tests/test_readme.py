@@ -10,21 +10,22 @@ from studies.cli import main
 README = Path(__file__).parent.parent / "README.md"
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
-    return str(found)
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
 
 
-def test_the_study_file_is_valid(tmp_path, capsys):
+@pytest.mark.parametrize("shown", blocks("yaml"))
+def test_the_study_files_are_valid(shown, tmp_path, capsys):
     path = tmp_path / "my.yaml"
-    path.write_text(block("yaml"))
+    path.write_text(shown)
     with pytest.raises(SystemExit) as ended:
         main(["validate", str(path)])
     assert ended.value.code in (0, None), capsys.readouterr().err
 
 
 def test_the_python_example_runs(capsys):
-    exec(compile(block("python"), "README.md", "exec"), {})  # noqa: S102 - our own README
+    (shown,) = blocks("python")
+    exec(compile(shown, "README.md", "exec"), {})  # noqa: S102 - our own README
     error, events = capsys.readouterr().out.split()
     assert float(error) < 1e-4
     assert int(events) > 2000
