@@ -1,6 +1,6 @@
 # Two commands: `make demo` and `make test`. Both create and reuse .venv by themselves.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# On Linux with an NVIDIA card's worth of disk to save, take the CPU build:
+# On Linux the default torch brings CUDA along; the small CPU build is taken with
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 BIN := .venv/bin

@@ -75,7 +75,8 @@ def label(value: Any) -> str | int | float | bool:
             return _fault(value)
         if set(value) == {"gemodel"}:
             return _bursts(value["gemodel"])
-        rest = dict(value)
+        # That a graph may fall apart is permission, not what tells it from the others.
+        rest = {key: inner for key, inner in value.items() if key != "allow_disconnected"}
         words = [str(rest.pop("name"))] if "name" in rest else []
         return " ".join([*words, *(f"{key}={label(inner)}" for key, inner in rest.items())])
     if isinstance(value, list):

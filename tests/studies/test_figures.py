@@ -182,7 +182,7 @@ def test_the_mean_on_a_logarithmic_axis_is_geometric_and_lies_in_its_interval():
         ("ring", "ring"),
         (0.3, 0.3),
         (None, "none"),
-        ({"name": "random_regular", "d": 3}, "random_regular d=3"),
+        ({"name": "random_regular", "d": 3, "allow_disconnected": True}, "random_regular d=3"),
         ([1, None], "1, none"),
         ([], "none"),
         ([{"fault": "partition", "groups": "halves", "down": "2s"}], "partition groups=halves down=2s"),
