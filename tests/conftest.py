@@ -1,4 +1,4 @@
-"""Hypothesis by `HYPOTHESIS_PROFILE`: `default`, or `nightly`, which tries thousands of everything."""
+"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday`, always the same examples, or `nightly`, thousands of new ones."""
 
 import os
 
@@ -7,4 +7,5 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "nightly", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.register_profile("everyday", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))

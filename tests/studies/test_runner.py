@@ -86,6 +86,11 @@ def test_the_same_study_twice_gives_identical_tables(write, tmp_path, capsys, mo
     assert str(tmp_path / "one" / "figures" / "disagreement_by_activations.png") in shown
 
 
+def _hear_interrupts() -> None:
+    """A shell that puts the tests in the background lets them, and all they start, ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path):
     text = (
@@ -103,7 +108,9 @@ def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path
         "1",
         "--out",
     ]
-    with subprocess.Popen([*command, str(stopped)], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, str(stopped)], stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
+    ) as process:
         deadline = time.monotonic() + 60
         while len(list(stopped.glob("trials/*/status.json"))) < 1 and time.monotonic() < deadline:
             time.sleep(0.01)
