@@ -1,4 +1,4 @@
-"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday`, always the same examples, or `nightly`, thousands of new ones."""
+"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday` repeats its examples, `nightly` tries thousands."""
 
 import os
 
