@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
+import networkx as nx
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -20,9 +21,6 @@ from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
 from testbed.training import EnvironmentSettings, LoopSettings, Row, Trainer
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 Progress = Callable[[str, int, int, Row], None]
 
@@ -55,46 +53,37 @@ class UpdateSettings(Settings):
     batch: Annotated[Path | None, Field(description="a stored batch (.npz) to use instead")] = None
 
 
-class UpdateWorkload(Settings):
+class LearningWorkload(Settings):
+    """What the workloads that learn policies share."""
+
+    environment: EnvironmentSettings = EnvironmentSettings()
+    algorithm: MatrpoSettings = MatrpoSettings()
+    network: NetworkSettings = NetworkSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+
+    @model_validator(mode="after")
+    def _algorithm_solves_it(self) -> Self:
+        _no_averaging(self.consensus, "not policies")
+        return self
+
+    @property
+    def agents(self) -> int:
+        """Number of agents."""
+        return self.environment.agents
+
+
+class UpdateWorkload(LearningWorkload):
     """One policy update: iteration budgets, penalties and losses in isolation; a minute."""
 
     workload: Literal["update"] = "update"
-    environment: EnvironmentSettings = EnvironmentSettings()
-    algorithm: MatrpoSettings = MatrpoSettings()
-    network: NetworkSettings = NetworkSettings()
-    consensus: ConsensusSettings = ConsensusSettings()
     update: UpdateSettings = UpdateSettings()
 
-    @model_validator(mode="after")
-    def _algorithm_solves_it(self) -> Self:
-        _no_averaging(self.consensus, "not policies")
-        return self
 
-    @property
-    def agents(self) -> int:
-        """Number of agents."""
-        return self.environment.agents
-
-
-class TrainingWorkload(Settings):
+class TrainingWorkload(LearningWorkload):
     """Training from start to finish: the effect of communication on returns; minutes to hours."""
 
     workload: Literal["training"] = "training"
-    environment: EnvironmentSettings = EnvironmentSettings()
-    algorithm: MatrpoSettings = MatrpoSettings()
-    network: NetworkSettings = NetworkSettings()
-    consensus: ConsensusSettings = ConsensusSettings()
     training: LoopSettings = LoopSettings()
-
-    @model_validator(mode="after")
-    def _algorithm_solves_it(self) -> Self:
-        _no_averaging(self.consensus, "not policies")
-        return self
-
-    @property
-    def agents(self) -> int:
-        """Number of agents."""
-        return self.environment.agents
 
 
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
@@ -168,15 +157,15 @@ def _update(
 ) -> WorkloadResult:
     wanted = trial.update
     loop = LoopSettings(updates=wanted.warmup + 1, samples=wanted.samples)
-    # The batch depends on the seed alone, so that conditions are compared on the same one: it is collected,
-    # after the warm-up, on a perfect network with the default consensus settings.
+    # Whatever the trial's topology, network and consensus, its batch is the same: the warm-up agrees over a
+    # perfect complete graph with the default settings.
     source = Trainer(
         environment=trial.environment,
         algorithm=trial.algorithm,
         network=NetworkSettings(),
         consensus=ConsensusSettings(),
         loop=loop,
-        graph=graph,
+        graph=nx.complete_graph(trial.agents),
         seed=seed,
     )
     for done in range(wanted.warmup):
@@ -185,6 +174,10 @@ def _update(
             progress("warmup", done + 1, wanted.warmup, source.rows[-1])
     if wanted.batch is not None:
         batch = Batch.load(wanted.batch)
+        world = source.collector.environment
+        shape, needed = batch.observations.shape[2:], (world.agents, world.observation_size)
+        if shape != needed:
+            raise ValueError(f"update.batch: {wanted.batch} has observations of {shape}, needs {needed}")
     else:
         batch, _ = source.collector.collect(source.learner, source.steps, source.streams.generator("actions"))
     streams = Streams(seed)

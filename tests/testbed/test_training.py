@@ -177,6 +177,26 @@ def test_an_update_from_a_stored_batch_uses_that_batch(tmp_path):
     assert first.metrics["bytes_sent"] == 12 * 2 * (100 * 3 * 4 + 16)
 
 
+def test_a_stored_batch_of_another_world_is_refused(tmp_path):
+    collector = Collector(environments.make("navigation", agents=4, batch=2), seed=1)
+    collector.collect(Scripted(3), 10, None)[0].save(tmp_path / "batch.npz")
+    with pytest.raises(ValueError, match=r"has observations of \(4, 18\), needs \(3, 14\)"):
+        run(UpdateWorkload(update=UpdateSettings(batch=tmp_path / "batch.npz")))
+
+
+def test_the_batch_of_an_update_does_not_depend_on_the_topology():
+    trial = UpdateWorkload(
+        algorithm=MatrpoSettings(hidden=(8,)),
+        consensus=CONSENSUS,
+        update=UpdateSettings(samples=100, warmup=1),
+    )
+    ring, path = (
+        workloads.run(trial, seed=0, graph=topologies.make(name, 3)).metrics for name in ("ring", "path")
+    )
+    assert ring["explained_variance"] == path["explained_variance"]
+    assert ring["disagreement"] != path["disagreement"]
+
+
 def test_a_file_that_is_no_batch_is_refused(tmp_path):
     (tmp_path / "batch.npz").write_text("nothing")
     with pytest.raises(ValueError, match="holds no stored batch"):
