@@ -1,8 +1,8 @@
 """The three workloads a trial can run: a convex problem, one policy update, a training run."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -21,6 +21,8 @@ from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
 from testbed.training import EnvironmentSettings, LoopSettings, Row, Trainer
+
+Table = Sequence[Mapping[str, float | str]]
 
 Progress = Callable[[str, int, int, Row], None]
 
@@ -99,10 +101,10 @@ Workload = Annotated[ProblemWorkload | UpdateWorkload | TrainingWorkload, Field(
 
 @dataclass
 class WorkloadResult:
-    """What a trial measured: one row of final numbers, and curves by name as rows."""
+    """What a trial measured: one row of final numbers, and curves and other tables by name as rows."""
 
     metrics: Row
-    curves: dict[str, list[Row]] = field(default_factory=dict)
+    curves: dict[str, Table] = field(default_factory=dict)
 
 
 def run(
@@ -148,7 +150,7 @@ def _problem(
     consensus = make_consensus(network, trial.consensus, streams)
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
     return WorkloadResult(
-        {**result.flat(), **_ledger(network)}, {"consensus": result.curve, **_traffic(network)}
+        {**result.flat(), **_ledger(network)}, {"consensus": result.curve, **_tables(network)}
     )
 
 
@@ -193,7 +195,7 @@ def _update(
         return result.flat()
 
     learnt = source.learner.learn(batch, agree, source.streams.generator("learning"))
-    return WorkloadResult({**learnt, **_ledger(network)}, {"consensus": curves, **_traffic(network)})
+    return WorkloadResult({**learnt, **_ledger(network)}, {"consensus": curves, **_tables(network)})
 
 
 def _training(
@@ -226,19 +228,23 @@ def _training(
         **_ledger(trainer.network),
     }
     curves = {"training": trainer.rows, "consensus": trainer.consensus_rows}
-    return WorkloadResult(metrics, {**curves, **_traffic(trainer.network)})
+    return WorkloadResult(metrics, {**curves, **_tables(trainer.network)})
 
 
 def _ledger(network: Network) -> Row:
     return {name: float(count) for name, count in network.metrics().items()}
 
 
-def _traffic(network: Network) -> dict[str, list[Row]]:
-    """A row for each direction: what it has carried, and the share of all simulated time that took."""
+def _tables(network: Network) -> dict[str, Table]:
+    """What each fault did, and what each direction carried and the share of all simulated time that took."""
+    reports = network.faults_report()
+    tables: dict[str, Table] = {}
+    if reports:
+        tables["faults"] = [{**asdict(report), "touched": report.touched} for report in reports]
     if network.traffic is None:
-        return {}
+        return tables
     now = network.clock.now
-    rows = [
+    tables["traffic"] = [
         {
             "source": float(load.source),
             "destination": float(load.destination),
@@ -248,7 +254,7 @@ def _traffic(network: Network) -> dict[str, list[Row]]:
         }
         for load in network.traffic.loads()
     ]
-    return {"traffic": rows}
+    return tables
 
 
 def _steps(consensus: ConsensusSettings, progress: Progress | None) -> Callable[[Row], None] | None:

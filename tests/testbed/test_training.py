@@ -222,3 +222,18 @@ def test_a_graph_of_another_size_is_refused():
 def test_samples_that_do_not_divide_into_episodes_are_refused():
     with pytest.raises(ValueError, match="samples: 301 is no multiple of the 3 episodes"):
         run(workload().model_copy(update={"training": LoopSettings(samples=301)}))
+
+
+def test_what_each_fault_touched_is_told():
+    never = {"name": "never", "link": "0-1", "down": 1000.0}
+    early = {"name": "early", "link": "0-1", "down": 0.0, "up": 2.0}
+    trial = ProblemWorkload(
+        problem={"name": "mean", "agents": 3}, consensus=CONSENSUS, network={"faults": [never, early]}
+    )
+    result = run(trial)
+    touched = {row["fault"]: row["touched"] for row in result.curves["faults"]}
+    (first, second) = touched.values()
+    assert [name.split()[0] for name in touched] == ["never", "early"]
+    assert first == 0
+    assert second > 0
+    assert result.metrics["faults_untouched"] == 1
