@@ -20,9 +20,9 @@ class LassoProblem(ConvexProblem):
         """m."""
         return len(self.linear)
 
-    def zeros(self) -> np.ndarray:
-        """The signal [m] before any solve."""
-        return np.zeros(len(self.linear))
+    def forget(self) -> None:
+        """The next solve starts from zero, as the first one did."""
+        self.previous = self.zeros()
 
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """The minimiser, to rounding.

@@ -20,9 +20,9 @@ class LogisticProblem(ConvexProblem):
         """m."""
         return int(self.signed.shape[1])
 
-    def zeros(self) -> np.ndarray:
-        """The signal [m] before any solve."""
-        return np.zeros(self.dimension)
+    def forget(self) -> None:
+        """The next solve starts from zero, as the first one did."""
+        self.previous = self.zeros()
 
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """The minimiser, to rounding: Newton's method from the last solution, steps halved until they help.

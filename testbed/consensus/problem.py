@@ -4,7 +4,10 @@ Signals are one-dimensional arrays of m numbers, NumPy's or torch's: consensus u
 and never looks inside.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
+
+import numpy as np
 
 Signal = Any  # a one-dimensional NumPy array or torch tensor; the two share no base class
 
@@ -35,10 +38,20 @@ class LocalProblem(Protocol):
         ...
 
 
-class ConvexProblem:
-    """What convex problems share: every coordinate for itself, and nothing kept from solve to solve."""
+class ConvexProblem(ABC):
+    """What convex problems share: signals of NumPy's float64, every coordinate for itself."""
 
     width = 1
 
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """m, the length of the signal."""
+
+    def zeros(self) -> np.ndarray:
+        """The signal [m] before any solve."""
+        return np.zeros(self.dimension)
+
+    @abstractmethod
     def forget(self) -> None:
-        """Nothing to lose."""
+        """Lose what earlier solves left behind."""

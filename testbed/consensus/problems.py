@@ -29,6 +29,9 @@ class MeanProblem(ConvexProblem):
         """The signal [m] before any solve."""
         return np.zeros_like(self.a)
 
+    def forget(self) -> None:
+        """Nothing to lose: every solve stands alone."""
+
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """(a + pull) / (1 + penalty)."""
         solution: np.ndarray = (self.a + pull) / (1 + penalty)
@@ -48,9 +51,8 @@ class LeastSquaresProblem(ConvexProblem):
         """m."""
         return len(self.linear)
 
-    def zeros(self) -> np.ndarray:
-        """The signal [m] before any solve."""
-        return np.zeros(self.dimension)
+    def forget(self) -> None:
+        """Nothing to lose: every solve stands alone."""
 
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """(B^T B + penalty I)^-1 (B^T c + pull), in the eigenbasis computed once.

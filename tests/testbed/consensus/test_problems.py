@@ -110,3 +110,21 @@ def test_what_has_no_minimiser_is_said_so():
     with pytest.raises(ArithmeticError, match="no minimiser"):
         # All labels alike and no ridge: ever larger weights are ever better.
         LogisticProblem(np.ones((3, 2)), np.ones(3), 0.0).solve(np.zeros(2), 0.0)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda rows, right: LassoProblem(rows, right, 0.5),
+        lambda rows, right: LogisticProblem(rows, np.sign(right), 0.1),
+    ],
+)
+def test_what_has_forgotten_solves_as_if_new(build):
+    generator = np.random.default_rng(0)
+    rows, right, pull = generator.standard_normal((8, 3)), generator.standard_normal(8), np.ones(3)
+    used, new = build(rows, right), build(rows, right)
+    used.solve(-5 * pull, 0.3)
+    assert used.previous.any()
+    used.forget()
+    assert not used.previous.any()
+    assert used.solve(pull, 0.7).tobytes() == new.solve(pull, 0.7).tobytes()
