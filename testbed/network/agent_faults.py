@@ -9,22 +9,8 @@ from testbed.network.fault_settings import AgentState, InFlight
 from testbed.network.faults import Fault, FaultReport
 from testbed.network.links import Direction, Hop
 from testbed.network.message import Message
-from testbed.network.rules import AGENT_DOWN, Fate, Rule
+from testbed.network.rules import AGENT_DOWN, Down, Fate, Rule
 from testbed.network.trace import Trace
-
-
-class _Silent(Rule):
-    """A crashed agent sends nothing. It counts what it has refused."""
-
-    __slots__ = ("refused",)
-
-    def __init__(self) -> None:
-        self.refused = 0
-
-    def decide(self, message: Message, fate: Fate) -> None:
-        self.refused += 1
-        if fate.reason is None:
-            fate.reason = AGENT_DOWN
 
 
 class Crash(Fault):
@@ -47,7 +33,7 @@ class Crash(Fault):
         self._node, self._state, self._agents = node, state, agents
         self._leaving, self._arriving = leaving, arriving
         self._in_flight = in_flight
-        self._rule = _Silent()
+        self._rule = Down(AGENT_DOWN)
         self._gate = self._turn_away
 
     def _details(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Every fault has a moment `down` at which it begins and perhaps one `up` at which
 goes at random with `mtbf` and `mttr`. `fault` says which kind it is; without it, it is a link that goes down.
 """
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal, Self
 
 import networkx as nx
@@ -72,7 +73,7 @@ def _agent(value: object) -> object:
 AgentOrAll = Annotated[int | Literal["all"], BeforeValidator(_agent)]
 
 
-class ScheduledFault(Settings):
+class ScheduledFault(Settings, ABC):
     """When a fault begins and ends."""
 
     name: str | None = None
@@ -105,9 +106,9 @@ class ScheduledFault(Settings):
         return self
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """What goes wrong, in words."""
-        raise NotImplementedError
 
     @property
     def title(self) -> str:
@@ -125,9 +126,9 @@ class ScheduledFault(Settings):
             f"{self.up:g} s" if isinstance(self.up, float) else f"{self.up}"
         )
 
+    @abstractmethod
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
         """The field that names something `graph` does not have, and what is wrong with it."""
-        raise NotImplementedError
 
 
 class _OnLinks(ScheduledFault):

@@ -52,17 +52,18 @@ class Rule:
 
 
 class Down(Rule):
-    """A link that is down takes nothing. It counts what it refused."""
+    """What is down takes nothing. It counts what it refused."""
 
-    __slots__ = ("refused",)
+    __slots__ = ("_reason", "refused")
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = LINK_DOWN) -> None:
+        self._reason = reason
         self.refused = 0
 
     def decide(self, message: Message, fate: Fate) -> None:
         self.refused += 1
         if fate.reason is None:
-            fate.reason = LINK_DOWN
+            fate.reason = self._reason
 
 
 class Transmission(Rule):
