@@ -14,7 +14,6 @@ from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from testbed import checkpoints, environments
 from testbed.collection import Collector
 from testbed.consensus.algorithms import make_consensus
-from testbed.consensus.result import AgreementResult
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
@@ -109,7 +108,6 @@ class Trainer:
         self.environment_settings = environment
         self.rows: list[Row] = []
         self.consensus_rows: list[Row] = []
-        self.last: AgreementResult | None = None
 
     @property
     def update(self) -> int:
@@ -149,7 +147,7 @@ class Trainer:
         return row
 
     def _agree(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
-        self.last = result = self.consensus.agree(problems)
+        result = self.consensus.agree(problems)
         self.consensus_rows += [{"update": float(self.update + 1), **row} for row in result.curve]
         return result.flat()
 

@@ -19,7 +19,7 @@ from policies.batch import Batch
 from policies.critics import Critics
 from policies.distributions import chosen, entropy, kl, sample
 from policies.linearisation import JointPolicy, Linearisation
-from policies.natural_gradient import Kfac, identity
+from policies.natural_gradient import Apply, Kfac, identity
 from policies.networks import Activation, stack_initial
 from policies.settings import Settings
 
@@ -150,6 +150,7 @@ class Matrpo:
         problems = []
         for q in range(self.agents):
             at = Linearisation(self.policy, self.theta[q], observations[q], actions, masks, solver.damping)
+            precondition: Apply = identity
             if solver.preconditioner == "kfac":
                 uniforms = torch.from_numpy(generator.random((batch.samples, self.agents))).to(self.dtype)
                 precondition = Kfac(at, uniforms)
@@ -159,7 +160,7 @@ class Matrpo:
                     advantages[q],
                     delta=settings.delta_per_agent,
                     step=settings.step,
-                    precondition=precondition if solver.preconditioner == "kfac" else identity,
+                    precondition=precondition,
                     iterations=solver.iterations,
                     tolerance=solver.tolerance,
                     warm_start=solver.warm_start,
