@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from studies.cli import main
+
 PROBLEM = """\
 workload: problem
 problem: {name: mean, agents: 4}
@@ -30,3 +32,19 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def call(capsys, tmp_path, monkeypatch):
+    """Runs a command in an empty folder; returns its exit code, stdout and stderr."""
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return call

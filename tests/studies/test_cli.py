@@ -8,25 +8,8 @@ from pathlib import Path
 import pytest
 
 from studies import figures
-from studies.cli import main
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
-
-
-@pytest.fixture
-def call(capsys, tmp_path, monkeypatch):
-    """Runs a command in an empty folder; returns its exit code, stdout and stderr."""
-    place = tmp_path / "place"
-    place.mkdir()
-    monkeypatch.chdir(place)
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return call
 
 
 BAD = {

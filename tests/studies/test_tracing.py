@@ -1,13 +1,13 @@
 """The traces of trials and their diagrams, and whether trials repeat."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from studies import tracing
-from studies.cli import main
 from studies.loading import load
 
 LOSSY = """\
@@ -22,19 +22,9 @@ vary: {topology: [ring, star]}
 
 
 @pytest.fixture
-def call(capsys, tmp_path, monkeypatch):
+def call(call):
     """Runs ``testbed trace`` in an empty folder; returns its exit code, stdout and stderr."""
-    place = tmp_path / "place"
-    place.mkdir()
-    monkeypatch.chdir(place)
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main(["trace", *map(str, arguments)])
-        said = capsys.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return call
+    return partial(call, "trace")
 
 
 def test_a_trial_leaves_its_trace_as_lines_and_table_and_its_picture(call, write):
