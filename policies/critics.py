@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from policies.arithmetic import Arithmetic
 from policies.networks import MLP, Activation, stack_initial
 
 
@@ -26,14 +27,15 @@ class Critics:
         *,
         learning_rate: float = 3e-4,
         activation: Activation = "selu",
-        dtype: torch.dtype = torch.float32,
+        arithmetic: Arithmetic | None = None,
     ) -> None:
         self.network = MLP((observation_size, *hidden, 1), activation)
-        self.theta = stack_initial(self.network, agents, generator, dtype, output_gain=1.0)
-        self.theta.requires_grad_(True)
+        arithmetic = arithmetic or Arithmetic.of("cpu", "float32")
+        initial = stack_initial(self.network, agents, generator, output_gain=1.0)
+        self.theta = torch.from_numpy(initial).to(arithmetic.device, arithmetic.dtype).requires_grad_(True)
         self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate)
-        self.mean = torch.zeros(agents, 1, dtype=dtype)
-        self.scale = torch.ones(agents, 1, dtype=dtype)
+        self.mean = self.theta.new_zeros(agents, 1)
+        self.scale = self.theta.new_ones(agents, 1)
 
     @torch.no_grad()
     def values(self, observations: Tensor) -> Tensor:
@@ -60,7 +62,7 @@ class Critics:
         total = 0.0
         samples = observations.shape[1]
         for _ in range(epochs):
-            order = torch.from_numpy(generator.permutation(samples))
+            order = torch.from_numpy(generator.permutation(samples)).to(observations.device)
             shuffled, aims = observations[:, order], wanted[:, order]
             total = 0.0
             for start in range(0, samples, batch_size):
@@ -98,5 +100,5 @@ class Critics:
             raise ValueError("critics: the stored state holds no tensors")
         with torch.no_grad():
             self.theta.copy_(theta)
-        self.mean, self.scale = mean.clone(), scale.clone()
+        self.mean, self.scale = mean.to(self.theta.device, copy=True), scale.to(self.theta.device, copy=True)
         self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Natural gradients: conjugate gradients on the Fisher matrix, plain or preconditioned by K-FAC.
+"""Natural gradients: conjugate gradients on the Fisher matrix for one right-hand side after the other.
 
 Everything accepts leading axes (stacked agents): vectors [..., D], scalars [..., 1].
 """
@@ -16,54 +16,14 @@ Apply = Callable[[Tensor], Tensor]
 
 @dataclass
 class Solution:
-    """An approximate solution u of H u = b with everything the next solve at this point can reuse."""
+    """An approximate solution u of H u = b."""
 
     u: Tensor  # [..., D]
     product: Tensor  # H u, [..., D]
-    tangent: Tensor  # K u, the logit tangent, [..., M, N, A]
-    iterations: int
-    residual: float  # |b - H u| / |b|, the largest over stacked systems
-
-
-class Kfac:
-    """The damped Kronecker-factored Fisher of a linearisation, as a preconditioner.
-
-    For each layer the Fisher block is approximated by A (x) G, the second moments of the layer's input
-    (with a one for the bias) and of its output gradient (Martens & Grosse 2015, arXiv 1503.05671), and
-    (A (x) G + damping I) is inverted exactly in the eigenbases of A and G. Output gradients are drawn
-    from the policy itself, one draw per sample, which is unbiased.
-    """
-
-    def __init__(self, at: Linearisation, uniforms: Tensor) -> None:
-        """Factorise. ``uniforms`` [..., M, N] in [0, 1) pick the action drawn at each head."""
-        self.at = at
-        cumulative = at.p.cumsum(-1)
-        drawn = (cumulative <= uniforms.unsqueeze(-1) * cumulative[..., -1:]).sum(-1, keepdim=True)
-        drawn = drawn.clamp(max=at.policy.actions - 1)
-        back = (-at.p).scatter_add(-1, drawn, torch.ones_like(at.p[..., :1])).flatten(-2)
-        self.blocks: list[tuple[Tensor, Tensor, Tensor]] = []
-        for index in reversed(range(len(at.weights))):
-            entering = at.entering[index]
-            with_one = torch.cat([entering, torch.ones_like(entering[..., :1])], dim=-1)
-            a_values, a_basis = torch.linalg.eigh(with_one.mT @ with_one / at.samples)
-            g_values, g_basis = torch.linalg.eigh(back.mT @ back / at.samples)
-            # Rounding can leave an eigenvalue of a positive semi-definite matrix slightly negative.
-            spectrum = g_values.clamp(min=0).unsqueeze(-1) * a_values.clamp(min=0).unsqueeze(-2)
-            self.blocks.insert(0, (a_basis, g_basis, spectrum + at.damping))
-            if index:
-                back = torch.matmul(back, at.weights[index]) * at.slopes[index - 1]
-
-    def __call__(self, v: Tensor) -> Tensor:
-        """Solve (A (x) G + damping I) x = v for v [..., D], layer by layer."""
-        pieces: list[Tensor] = []
-        for (weight, bias), (a_basis, g_basis, spectrum) in zip(
-            self.at.policy.network.layers(v), self.blocks, strict=True
-        ):
-            block = torch.cat([weight, bias.unsqueeze(-1)], dim=-1)
-            rotated = (g_basis.mT @ block @ a_basis) / spectrum
-            solved = g_basis @ rotated @ a_basis.mT
-            pieces += [solved[..., :-1].flatten(-2), solved[..., -1]]
-        return torch.cat(pieces, dim=-1)
+    ratio: Tensor  # J u, [..., M, N]
+    iterations: int  # Fisher products
+    residual: float  # see ConjugateGradients; the largest over stacked systems
+    converged: bool  # whether the residual came down to the tolerance before the cap
 
 
 def identity(v: Tensor) -> Tensor:
@@ -76,47 +36,107 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(-1, keepdim=True)
 
 
-def solve(
-    at: Linearisation,
-    b: Tensor,
-    *,
-    precondition: Apply = identity,
-    start: Solution | None = None,
-    iterations: int = 10,
-    tolerance: float = 0.0,
-) -> Solution:
-    """Conjugate gradients for H u = b, at least one and at most ``iterations`` Fisher products.
+class ConjugateGradients:
+    """Solves H u = b for one b after the other at the same point, each from the directions of those before.
 
-    ``start`` is an earlier solution at the same point: because its product H u is kept, its residual for
-    a new b costs nothing, and it is first scaled to the best multiple of itself. Stops early once the
-    preconditioned residual norm sqrt(r . P^-1 r) falls to ``tolerance`` times that of b.
+    The directions w_k kept are H-orthonormal, and H w_k and J w_k are kept with them: the best u in their
+    span (c_k = w_k . b), its residual and its J u cost no Fisher product, and a new product is spent only on
+    what the span lacks (projection onto earlier Krylov directions: Chan & Wan 1997, SIAM J. Sci. Comput.
+    18(6)). From no direction these are conjugate gradients with full reorthogonalisation.
+
+    The relative residual is that of the preconditioned system, sqrt(r . P^-1 r / b . P^-1 b) with
+    r = b - H u: with P close to H it is close to the relative error of u in the norm of H. Without a
+    preconditioner it is |r| / |b|.
     """
-    tiny = torch.finfo(b.dtype).tiny
-    if start is None:
-        u, product = torch.zeros_like(b), torch.zeros_like(b)
-        tangent = torch.zeros_like(at.p)
-        residual = b
-    else:
-        scale = dot(b, start.u) / dot(start.u, start.product).clamp(min=tiny)
-        u, product = scale * start.u, scale * start.product
-        tangent = scale.unsqueeze(-1).unsqueeze(-1) * start.tangent
-        residual = b - product
-    z = precondition(residual)
-    rz = dot(residual, z)
-    target = tolerance**2 * (rz if start is None else dot(b, precondition(b)))
-    direction = z
-    done = 0
-    while done < iterations and (done == 0 or bool((rz > target).any())):
-        h_direction, moved = at.fisher(direction)
-        step = rz / dot(direction, h_direction).clamp(min=tiny)
-        u = u + step * direction
-        product = product + step * h_direction
-        tangent = tangent + step.unsqueeze(-1).unsqueeze(-1) * moved
-        residual = residual - step * h_direction
-        done += 1
-        if done < iterations:
-            z = precondition(residual)
-            rz, previous = dot(residual, z), rz
-            direction = z + rz / previous.clamp(min=tiny) * direction
-    norm = residual.norm(dim=-1) / b.norm(dim=-1).clamp(min=tiny)
-    return Solution(u, product, tangent, done, float(norm.max()))
+
+    def __init__(
+        self,
+        at: Linearisation,
+        *,
+        precondition: Apply = identity,
+        iterations: int = 10,
+        tolerance: float = 0.0,
+        recycle: int = 32,
+    ) -> None:
+        """Solve at ``at`` with at most ``iterations`` Fisher products each, ending at ``tolerance``.
+
+        ``recycle`` is how many directions are kept for the next solve, at least 2. When there is no room for
+        another, the oldest is merged with those before it along the present solution, which loses nothing.
+        """
+        if recycle < 2:
+            raise ValueError(f"recycle: {recycle} directions, needs at least 2")
+        self.at, self.precondition = at, precondition
+        self.iterations, self.tolerance = iterations, tolerance
+        stacked = at.p.shape[0]
+        # [L, capacity, ...]; memory that is never written to is never taken.
+        self.directions = at.theta.new_empty(stacked, recycle, at.theta.shape[-1])
+        self.products = torch.empty_like(self.directions)
+        self.ratios = at.theta.new_empty(stacked, recycle, at.samples * at.policy.agents)
+        self.coefficients = at.theta.new_zeros(stacked, recycle)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of all directions: the next solve begins from zero."""
+        self.kept, self.oldest = 0, 1
+
+    def solve(self, b: Tensor) -> Solution:
+        """The solution for b [..., D], improved until the tolerance or the cap is reached."""
+        k = self.kept
+        flat = b.reshape(-1, b.shape[-1])
+        c = torch.bmm(self.directions[:, :k], flat.unsqueeze(-1))
+        self.coefficients[:, :k] = c.squeeze(-1)
+        residual = flat - torch.bmm(c.mT, self.products[:, :k]).squeeze(1)
+        z = self.precondition(residual)
+        size, whole = dot(residual, z), dot(flat, self.precondition(flat))
+        target = self.tolerance**2 * whole
+        done = 0
+        while done < self.iterations and bool((size > target).any()):
+            slot = self._add(z)
+            step = dot(self.directions[:, slot], residual)
+            self.coefficients[:, slot] = step.squeeze(-1)
+            residual = residual - step * self.products[:, slot]
+            z = self.precondition(residual)
+            size, done = dot(residual, z), done + 1
+        k = self.kept
+        c = self.coefficients[:, None, :k]
+        tiny = torch.finfo(b.dtype).tiny
+        return Solution(
+            u=torch.bmm(c, self.directions[:, :k]).view(b.shape),
+            product=(flat - residual).view(b.shape),
+            ratio=torch.bmm(c, self.ratios[:, :k]).view(*self.at.lead, self.at.samples, -1),
+            iterations=done,
+            residual=float((size / whole.clamp(min=tiny)).clamp(min=0).sqrt().max()),
+            converged=not bool((size > target).any()),
+        )
+
+    def _add(self, z: Tensor) -> int:
+        """Keep one more direction, z made H-orthonormal to those there are; returns where."""
+        k = self.kept
+        for _ in range(2):  # once leaves rounding errors as large as what z has in common with the others
+            shared = torch.bmm(self.products[:, :k], z.unsqueeze(-1))
+            z = z - torch.bmm(shared.mT, self.directions[:, :k]).squeeze(1)
+        product, ratio = self.at.fisher(z.view(self.at.theta.shape))
+        product = product.view(z.shape)
+        length = dot(z, product)
+        scale = torch.where(length > 0, length, torch.inf).rsqrt()
+        slot = self._room()
+        torch.mul(z, scale, out=self.directions[:, slot])
+        torch.mul(product, scale, out=self.products[:, slot])
+        torch.mul(ratio.reshape(len(z), -1), scale, out=self.ratios[:, slot])
+        return slot
+
+    def _room(self) -> int:
+        """A free slot, made if need be: the present solution's part in the oldest two becomes one."""
+        if self.kept < self.directions.shape[1]:
+            self.kept += 1
+            return self.kept - 1
+        slot = self.oldest
+        self.oldest = 1 + slot % (self.directions.shape[1] - 1)
+        first, second = self.coefficients[:, :1], self.coefficients[:, slot : slot + 1]
+        length = torch.hypot(first, second)
+        there = length > 0
+        share = torch.where(there, first / length, 1.0), torch.where(there, second / length, 0.0)
+        for kept in (self.directions, self.products, self.ratios):
+            kept[:, 0] = share[0] * kept[:, 0] + share[1] * kept[:, slot]
+        self.coefficients[:, :1] = length
+        return slot

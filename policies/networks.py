@@ -1,6 +1,5 @@
 """Fully connected networks on flat parameter vectors, so that agents stack along a leading axis."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,19 +56,13 @@ class MLP:
             raise ValueError(f"theta: has {theta.shape[-1]} entries after {tuple(lead)}, needs {start}")
         return views
 
-    def hidden(self, theta: Tensor, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Inputs of every layer, [..., M, width] each, and the last layer's output [..., M, out]."""
-        layers, h = self.layers(theta), inputs
-        entering = []
-        for index, (weight, bias) in enumerate(layers):
-            entering.append(h)
-            z = torch.matmul(h, weight.mT) + bias.unsqueeze(-2)
-            h = z if index == len(layers) - 1 else activate(self.activation, z)
-        return entering, h
-
     def __call__(self, theta: Tensor, inputs: Tensor) -> Tensor:
         """Outputs [..., M, out] for parameters [..., D] and inputs [..., M, in]."""
-        return self.hidden(theta, inputs)[1]
+        layers, h = self.layers(theta), inputs
+        for index, (weight, bias) in enumerate(layers):
+            z = torch.matmul(h, weight.mT) + bias.unsqueeze(-2)
+            h = z if index == len(layers) - 1 else activate(self.activation, z)
+        return h
 
     def initial(self, generator: np.random.Generator, output_gain: float = 0.01) -> np.ndarray:
         """A parameter vector [D] (float64): orthogonal weights, zero biases, a small output layer.
@@ -94,8 +87,7 @@ def orthogonal(rows: int, columns: int, generator: np.random.Generator) -> np.nd
 
 
 def stack_initial(
-    network: MLP, count: int, generator: np.random.Generator, dtype: torch.dtype, output_gain: float = 0.01
-) -> Tensor:
-    """``count`` independent initial parameter vectors, [count, D]."""
-    vectors: Sequence[np.ndarray] = [network.initial(generator, output_gain) for _ in range(count)]
-    return torch.from_numpy(np.stack(vectors)).to(dtype)
+    network: MLP, count: int, generator: np.random.Generator, output_gain: float = 0.01
+) -> np.ndarray:
+    """``count`` independent initial parameter vectors, [count, D] (float64)."""
+    return np.stack([network.initial(generator, output_gain) for _ in range(count)])

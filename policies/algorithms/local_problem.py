@@ -10,6 +10,7 @@ lambda >= 0 the multiplier of the trust region (Li & He 2020, arXiv 2010.07916, 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,24 +18,47 @@ import torch
 from torch import Tensor
 
 from policies.linearisation import Linearisation
-from policies.natural_gradient import Apply, Solution, dot, identity, solve
+from policies.natural_gradient import ConjugateGradients, Solution, dot
+from policies.solver import Audit
 
 Step = Literal["optimal", "boundary"]
 
 
 @dataclass
 class SolveStatistics:
-    """What the solves of one agent cost during one policy update."""
+    """What the solves of one agent cost during one policy update, and how exact they were."""
 
     solves: int = 0
     fisher_products: int = 0
+    capped: int = 0
+    """Solves that reached the most Fisher products before the tolerance."""
     residual_sum: float = 0.0
-    binding: int = 0
+    residual_max: float = 0.0
+    error_sum: float = 0.0
+    """Of |u - u*| / |u*|, where solves are audited."""
 
-    @property
-    def residual(self) -> float:
-        """Mean relative residual |b - H u| / |b| of the solves."""
-        return self.residual_sum / max(self.solves, 1)
+    def add(self, solution: Solution) -> None:
+        """Count one solve."""
+        self.solves += 1
+        self.fisher_products += solution.iterations
+        self.capped += not solution.converged
+        self.residual_sum += solution.residual
+        self.residual_max = max(self.residual_max, solution.residual)
+
+
+def totals(tallies: Sequence[SolveStatistics], *, audited: bool) -> dict[str, float]:
+    """Of all agents' solves, under the names of the tables."""
+    solves = sum(each.solves for each in tallies)
+    row = {
+        "solves": float(solves),
+        "fisher_products": float(sum(each.fisher_products for each in tallies)),
+        "solves_capped": float(sum(each.capped for each in tallies)),
+        "solve_residual": sum(each.residual_sum for each in tallies) / max(solves, 1),
+        "solve_residual_max": max(each.residual_max for each in tallies),
+    }
+    if audited:
+        row["solve_error"] = sum(each.error_sum for each in tallies) / max(solves, 1)
+    return row
 
 
 class PolicyProblem:
@@ -51,18 +75,20 @@ class PolicyProblem:
         *,
         delta: float,
         step: Step = "optimal",
-        precondition: Apply = identity,
-        iterations: int = 10,
-        tolerance: float = 0.0,
+        solver: ConjugateGradients | None = None,
         warm_start: bool = True,
+        audit: Audit | None = None,
     ) -> None:
-        """Pose the problem; ``advantages`` is [M], ``delta`` the KL radius of this agent (delta/N)."""
+        """Pose the problem; ``advantages`` is [M], ``delta`` the KL radius of this agent (delta/N).
+
+        ``solver`` inverts H at ``at`` (plain conjugate gradients by default) and lets go of its directions
+        before each solve unless it is to ``warm_start``; ``audit`` measures the error of every solve.
+        """
         self.at, self.delta, self.step = at, delta, step
-        self.precondition, self.iterations, self.tolerance = precondition, iterations, tolerance
-        self.warm_start = warm_start
+        self.solver = solver or ConjugateGradients(at)
+        self.warm_start, self.audit = warm_start, audit
         self.advantages = advantages.unsqueeze(-1)
         self.x = torch.zeros_like(at.theta)
-        self.previous: Solution | None = None
         self.statistics = SolveStatistics()
         self.binding = False
 
@@ -79,27 +105,23 @@ class PolicyProblem:
     def forget(self) -> None:
         """Lose the step found so far: an agent that crashed adopts nothing it no longer knows."""
         self.x = torch.zeros_like(self.at.theta)
-        self.previous = None
+        self.solver.forget()
         self.binding = False
 
     def zeros(self) -> Tensor:
         """The signal at theta_old, [m]: no agent has moved."""
-        return torch.zeros(self.dimension, dtype=self.x.dtype)
+        return torch.zeros(self.dimension, dtype=self.x.dtype, device=self.x.device)
 
     def solve(self, pull: Tensor, penalty: float) -> Tensor:
         """The signal s [m] that minimises the subproblem for ``pull`` [m]; keeps x for adoption."""
         weights = self.advantages + pull.view(self.at.samples, self.at.policy.agents)
         v = self.at.vjp(weights) / self.at.samples
-        solution = solve(
-            self.at,
-            v,
-            precondition=self.precondition,
-            start=self.previous,
-            iterations=self.iterations,
-            tolerance=self.tolerance,
-        )
-        if self.warm_start:
-            self.previous = solution
+        if not self.warm_start:
+            self.solver.forget()
+        solution = self.solver.solve(v)
+        self.statistics.add(solution)
+        if self.audit is not None:
+            self.statistics.error_sum += self.audit.error(weights, solution.u)
         # The trust region is measured by u^T H u itself, not V^T u (the solve is inexact), and without the
         # damping (it conditions the solve; counted in, it would shorten every step by some ten per cent).
         damped = dot(solution.u, solution.product)
@@ -109,9 +131,4 @@ class PolicyProblem:
         self.binding = to_boundary * penalty < 1
         scale = to_boundary if self.binding or self.step == "boundary" else 1 / penalty
         self.x = scale * solution.u
-        tally = self.statistics
-        tally.solves += 1
-        tally.fisher_products += solution.iterations
-        tally.residual_sum += solution.residual
-        tally.binding += self.binding
-        return (scale * self.at.ratio(solution.tangent)).flatten()
+        return (scale * solution.ratio).flatten()

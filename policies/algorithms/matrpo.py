@@ -14,29 +14,19 @@ from pydantic import Field
 from torch import Tensor
 
 from policies.advantages import explained_variance, gae
-from policies.algorithms.local_problem import PolicyProblem, Step
+from policies.algorithms.local_problem import PolicyProblem, Step, totals
+from policies.arithmetic import Arithmetic, Device, Precision
 from policies.batch import Batch
 from policies.critics import Critics
 from policies.distributions import chosen, entropy, kl, sample
+from policies.kfac import Kfac
 from policies.linearisation import JointPolicy, Linearisation
-from policies.natural_gradient import Apply, Kfac, identity
 from policies.networks import Activation, stack_initial
 from policies.settings import Settings
+from policies.solver import Audit, SolverSettings
 
 Agree = Callable[[Sequence[PolicyProblem]], Mapping[str, float]]
 Stopwatch = Callable[[str], None]
-
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-class SolverSettings(Settings):
-    """How H^-1 V is solved; the paper's way is no preconditioner, 10 iterations and no warm start."""
-
-    preconditioner: Literal["kfac", "none"] = "kfac"
-    iterations: Annotated[int, Field(ge=1, description="most Fisher products per solve")] = 3
-    tolerance: Annotated[float, Field(ge=0, lt=1, description="relative residual at which to stop")] = 0.1
-    warm_start: bool = True
-    damping: Annotated[float, Field(gt=0, description="added to the Fisher matrix's diagonal")] = 0.1
 
 
 class ValueSettings(Settings):
@@ -67,7 +57,11 @@ class MatrpoSettings(Settings):
         ),
     ] = "shared"
     kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
-    precision: Literal["float32", "float64"] = "float32"
+    device: Device = "cpu"
+    precision: Annotated[
+        Precision,
+        Field(description="bfloat16-matmul: float32, but activations are kept and multiplied in bfloat16"),
+    ] = "float32"
     solver: SolverSettings = SolverSettings()
     values: ValueSettings = ValueSettings()
 
@@ -86,11 +80,11 @@ class Matrpo:
     ) -> None:
         """Draw initial networks. ``observation_size`` is the padded width, ``actions`` the most per agent."""
         self.settings, self.agents = settings, agents
-        self.dtype = DTYPES[settings.precision]
+        self.arithmetic = Arithmetic.of(settings.device, settings.precision)
         self.policy = JointPolicy.build(
             observation_size, settings.hidden, agents, actions, settings.activation
         )
-        self.theta = stack_initial(self.policy.network, agents, generator, self.dtype)
+        self.theta = self._tensor(stack_initial(self.policy.network, agents, generator))
         self.critics = Critics(
             agents,
             observation_size,
@@ -98,7 +92,7 @@ class Matrpo:
             generator,
             learning_rate=settings.values.learning_rate,
             activation=settings.activation,
-            dtype=self.dtype,
+            arithmetic=self.arithmetic,
         )
 
     @torch.no_grad()
@@ -111,9 +105,9 @@ class Matrpo:
         """
         log_p = self._own_heads(self._per_agent(observations), self._masks(masks))
         if generator is None:
-            return log_p.argmax(-1).mT.numpy()
+            return log_p.argmax(-1).mT.cpu().numpy()
         uniforms = torch.from_numpy(generator.random(observations.shape[:2]).T.copy())
-        return sample(log_p.double(), uniforms).mT.numpy()
+        return sample(log_p.double().cpu(), uniforms).mT.numpy()
 
     def learn(
         self, batch: Batch, agree: Agree, generator: np.random.Generator, lap: Stopwatch | None = None
@@ -143,30 +137,34 @@ class Matrpo:
     @torch.no_grad()
     def pose(self, batch: Batch, advantages: Tensor, generator: np.random.Generator) -> list[PolicyProblem]:
         """One trust-region subproblem per agent, linearised at its current model; advantages are [N, M]."""
-        solver, settings = self.settings.solver, self.settings
-        observations = self._flat(batch.observations)
-        actions = torch.from_numpy(batch.actions.reshape(-1, self.agents))
-        masks = self._joint_masks(batch)
-        problems = []
-        for q in range(self.agents):
-            at = Linearisation(self.policy, self.theta[q], observations[q], actions, masks, solver.damping)
-            precondition: Apply = identity
-            if solver.preconditioner == "kfac":
-                uniforms = torch.from_numpy(generator.random((batch.samples, self.agents))).to(self.dtype)
-                precondition = Kfac(at, uniforms)
-            problems.append(
-                PolicyProblem(
-                    at,
-                    advantages[q],
-                    delta=settings.delta_per_agent,
-                    step=settings.step,
-                    precondition=precondition,
-                    iterations=solver.iterations,
-                    tolerance=solver.tolerance,
-                    warm_start=solver.warm_start,
-                )
+        settings, solver = self.settings, self.settings.solver
+        observations, masks = self._flat(batch.observations), self._joint_masks(batch)
+        actions = self._on_device(batch.actions.reshape(-1, self.agents))
+        draws = self._tensor(generator.random((self.agents, batch.samples, self.agents)))
+
+        def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
+            point = self.theta.to(kind), observations.to(kind)
+            return Linearisation(self.policy, *point, actions, masks, solver.damping, products)
+
+        at = linearised(self.arithmetic.dtype, self.arithmetic.products)
+        kfac = Kfac(at, draws) if solver.preconditioner == "kfac" else None
+        audits: list[Audit | None] = [None] * self.agents
+        if solver.audit:
+            finer = linearised(torch.float64, torch.float64)
+            factors = Kfac(finer, draws)
+            audits = [Audit(finer.agent(q), factors.agent(q)) for q in range(self.agents)]
+        return [
+            PolicyProblem(
+                at.agent(q),
+                advantages[q],
+                delta=settings.delta_per_agent,
+                step=settings.step,
+                solver=solver.at(at.agent(q), kfac and kfac.agent(q)),
+                warm_start=solver.warm_start,
+                audit=audits[q],
             )
-        return problems
+            for q in range(self.agents)
+        ]
 
     @torch.no_grad()
     def adopt(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
@@ -178,31 +176,25 @@ class Matrpo:
         divergences, gains, halvings = [], [], 0
         for q, problem in enumerate(problems):
             x, at = problem.x, problem.at
-            observations = at.entering[0]
             while True:
-                log_p = self.policy.log_probabilities(at.theta + x, observations, at.mask)
+                log_p = self.policy.log_probabilities(at.theta + x, at.observations, at.mask)
                 divergence = float(kl(at.log_p, log_p).sum(-1).mean())
                 if not math.isfinite(divergence):
                     raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
                 if not self.settings.kl_safeguard or divergence <= 1.5 * radius:
                     break
                 x, halvings = x / 2, halvings + 1
-            actions = at.actions.squeeze(-1)
-            log_ratio = (chosen(log_p, actions) - chosen(at.log_p, actions)).sum(-1)
+            log_ratio = (chosen(log_p, at.actions) - chosen(at.log_p, at.actions)).sum(-1)
             gains.append(float((problem.advantages.squeeze(-1) * torch.expm1(log_ratio)).mean()))
             divergences.append(divergence)
             self.theta[q] = at.theta + x
-        tallies = [problem.statistics for problem in problems]
-        solves = max(sum(t.solves for t in tallies), 1)
         return {
             "kl": float(np.mean(divergences)),
             "kl_max": max(divergences),
             "kl_halvings": float(halvings),
             "binding": sum(problem.binding for problem in problems) / len(problems),
             "surrogate_gain": float(np.sum(gains)),
-            "solves": float(sum(t.solves for t in tallies)),
-            "fisher_products": float(sum(t.fisher_products for t in tallies)),
-            "solve_residual": sum(t.residual_sum for t in tallies) / solves,
+            **totals([problem.statistics for problem in problems], audited=self.settings.solver.audit),
         }
 
     def state_dict(self) -> dict[str, object]:
@@ -214,7 +206,7 @@ class Matrpo:
         theta, critics = state["theta"], state["critics"]
         if not isinstance(theta, Tensor) or theta.shape != self.theta.shape or not isinstance(critics, dict):
             raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
-        self.theta = theta.clone()
+        self.theta = theta.to(self.arithmetic.device, copy=True)
         self.critics.load_state_dict(critics)
 
     def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
@@ -243,7 +235,7 @@ class Matrpo:
 
     def _values(self, observations: np.ndarray) -> np.ndarray:
         """Values [M, N] in float64 for observations [..., N, d]."""
-        return self.critics.values(self._flat(observations)).double().mT.numpy()
+        return self.critics.values(self._flat(observations)).double().mT.cpu().numpy()
 
     @torch.no_grad()
     def _entropy(self, batch: Batch) -> float:
@@ -255,7 +247,7 @@ class Matrpo:
         """Log probabilities [N, B, A] of each agent's own action under its own model."""
         wide = None if masks is None else masks.unsqueeze(-2)
         log_p = self.policy.log_probabilities(self.theta, observations, wide)
-        own = torch.arange(self.agents)
+        own = torch.arange(self.agents, device=self.arithmetic.device)
         return log_p[own, :, own]
 
     def _per_agent(self, observations: np.ndarray) -> Tensor:
@@ -267,12 +259,15 @@ class Matrpo:
 
     def _masks(self, masks: np.ndarray | None) -> Tensor | None:
         """[B, N, A] as [N, B, A]."""
-        return None if masks is None else torch.from_numpy(masks.swapaxes(0, 1).copy())
+        return None if masks is None else self._on_device(masks.swapaxes(0, 1))
 
     def _joint_masks(self, batch: Batch) -> Tensor | None:
         if batch.masks is None:
             return None
-        return torch.from_numpy(batch.masks.reshape(batch.samples, self.agents, -1))
+        return self._on_device(batch.masks.reshape(batch.samples, self.agents, -1))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.dtype)
+        return self._on_device(array).to(self.arithmetic.dtype)
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.arithmetic.device)

@@ -3,7 +3,10 @@
 import numpy as np
 import torch
 
+from policies.arithmetic import Arithmetic
 from policies.critics import Critics
+
+FLOAT64 = Arithmetic.of("cpu", "float64")
 
 
 def data(agents=2, samples=256):
@@ -14,7 +17,7 @@ def data(agents=2, samples=256):
 
 
 def critics(agents=2):
-    return Critics(agents, 3, (16,), np.random.default_rng(1), learning_rate=3e-3, dtype=torch.float64)
+    return Critics(agents, 3, (16,), np.random.default_rng(1), learning_rate=3e-3, arithmetic=FLOAT64)
 
 
 def test_they_learn_large_returns_within_a_few_fits():

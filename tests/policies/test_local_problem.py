@@ -9,6 +9,7 @@ import torch
 
 from policies.algorithms.local_problem import PolicyProblem
 from policies.linearisation import JointPolicy, Linearisation
+from policies.natural_gradient import ConjugateGradients
 
 DELTA = 0.01
 
@@ -31,7 +32,8 @@ def pose(at, **options):
     generator = torch.Generator().manual_seed(4)
     advantages = torch.randn(at.samples, generator=generator, dtype=torch.float64)
     pull = torch.randn(at.samples * 2, generator=generator, dtype=torch.float64)
-    return PolicyProblem(at, advantages, delta=DELTA, iterations=500, tolerance=1e-13, **options), pull
+    solver = ConjugateGradients(at, iterations=100, tolerance=1e-13, recycle=100)
+    return PolicyProblem(at, advantages, delta=DELTA, solver=solver, **options), pull
 
 
 @pytest.mark.parametrize("penalty", [0.1, 1.0, 100.0])

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from policies.algorithms.matrpo import Matrpo, MatrpoSettings, SolverSettings
-from policies.natural_gradient import solve
+from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from policies.natural_gradient import ConjugateGradients
+from policies.solver import SolverSettings
 from testbed import environments
 from testbed.collection import Collector
 
@@ -17,11 +18,11 @@ def test_kfac_is_within_two_per_cent_after_three_iterations(damping):
     learner = Matrpo(settings, agents=3, observation_size=14, actions=5, generator=generator)
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
     problem = learner.pose(batch, learner._advantages(batch)[0], generator)[0]
-    at, kfac = problem.at, problem.precondition
+    at, kfac = problem.at, problem.solver.precondition
     b = at.vjp(problem.advantages.expand(-1, 3)) / at.samples
-    exact = solve(at, b, iterations=500, tolerance=1e-11)
-    quick = solve(at, b, precondition=kfac, iterations=3)
-    plain = solve(at, b, iterations=3)
+    exact = ConjugateGradients(at, iterations=500, tolerance=1e-11, recycle=500).solve(b)
+    quick = ConjugateGradients(at, precondition=kfac, iterations=3).solve(b)
+    plain = ConjugateGradients(at, iterations=3).solve(b)
     assert exact.residual < 1e-9
     assert float((quick.u - exact.u).norm() / exact.u.norm()) < 0.02
     assert float((plain.u - exact.u).norm() / exact.u.norm()) > 0.2

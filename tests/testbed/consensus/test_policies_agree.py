@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import topologies
-from policies.algorithms.matrpo import Matrpo, MatrpoSettings, SolverSettings
+from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from policies.solver import SolverSettings
 from testbed import environments
 from testbed.collection import Collector
 from testbed.consensus import reference

@@ -1,0 +1,38 @@
+"""Where numbers live and how precisely they are kept and multiplied."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+Device = Literal["cpu", "cuda"]
+Precision = Literal["float64", "float32", "bfloat16-matmul"]
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Type and place of every tensor of a learner."""
+
+    device: torch.device
+    dtype: torch.dtype
+    """Of parameters, gradients, advantages and signals."""
+    products: torch.dtype
+    """Of the activations in the products that natural-gradient solves are made of."""
+
+    @classmethod
+    def of(cls, device: Device, precision: Precision) -> "Arithmetic":
+        """What the settings of these names mean.
+
+        Raises:
+            ValueError: this machine has no such device.
+        """
+        require(device)
+        dtype = torch.float64 if precision == "float64" else torch.float32
+        products = torch.bfloat16 if precision == "bfloat16-matmul" else dtype
+        return cls(torch.device(device), dtype, products)
+
+
+def require(device: Device) -> None:
+    """Raise ValueError if this machine has no such device."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda': torch finds no CUDA device on this machine, use 'cpu'")

@@ -1,0 +1,66 @@
+"""The Kronecker-factored approximation of the Fisher matrix, as a preconditioner."""
+
+import torch
+from torch import Tensor
+
+from policies.linearisation import Linearisation
+
+
+class Kfac:
+    """The damped Kronecker-factored Fisher of a linearisation, as a preconditioner.
+
+    For each layer the Fisher block is approximated by A (x) G, the second moments of the layer's input
+    (with a one for the bias) and of its output gradient (Martens & Grosse 2015, arXiv 1503.05671), and
+    (A (x) G + damping I) is inverted exactly in the eigenbases of A and G. Output gradients are drawn
+    from the policy itself, one draw per sample, which is unbiased.
+    """
+
+    def __init__(self, at: Linearisation, uniforms: Tensor) -> None:
+        """Factorise. ``uniforms`` [..., M, N] in [0, 1) pick the action drawn at each head."""
+        self.network = at.policy.network
+        cumulative = at.p.cumsum(-2)
+        level = uniforms.reshape(-1, *uniforms.shape[-2:]).mT.unsqueeze(-2)
+        drawn = (cumulative <= level * cumulative[..., -1:, :]).sum(-2, keepdim=True)
+        drawn = drawn.clamp(max=at.policy.actions - 1)
+        back = (-at.p).scatter_add(-2, drawn, torch.ones_like(at.p[..., :1, :])).flatten(1, 2)
+        back = back.to(at.weights[-1].dtype)
+        self.blocks: list[tuple[Tensor, Tensor, Tensor]] = []
+        for index in reversed(range(len(at.weights))):
+            entering = at.entering[index]
+            with_one = torch.cat([entering, torch.ones_like(entering[..., :1, :])], dim=-2)
+            a_values, a_basis = _eigenbasis(with_one, at.theta.dtype)
+            g_values, g_basis = _eigenbasis(back, at.theta.dtype)
+            spectrum = g_values.unsqueeze(-1) * a_values.unsqueeze(-2)
+            self.blocks.insert(0, (a_basis, g_basis, spectrum + at.damping))
+            if index:
+                back = torch.bmm(at.weights[index].mT, back) * at.slopes[index - 1]
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """Solve (A (x) G + damping I) x = v for v [..., D], layer by layer."""
+        result = torch.empty_like(v)
+        rows = self.network.layers(v.reshape(-1, v.shape[-1]))
+        solved_rows = self.network.layers(result.view(-1, v.shape[-1]))
+        for (weight, bias), (to_weight, to_bias), (a_basis, g_basis, spectrum) in zip(
+            rows, solved_rows, self.blocks, strict=True
+        ):
+            block = torch.cat([weight, bias.unsqueeze(-1)], dim=-1)
+            rotated = (g_basis.mT @ block @ a_basis) / spectrum
+            solved = g_basis @ rotated @ a_basis.mT
+            to_weight.copy_(solved[..., :-1])
+            to_bias.copy_(solved[..., -1])
+        return result
+
+    def agent(self, q: int) -> "Kfac":
+        """Agent q's part of what was factorised stacked; nothing is copied."""
+        part = object.__new__(Kfac)
+        part.network = self.network
+        part.blocks = [(a[q : q + 1], g[q : q + 1], s[q : q + 1]) for a, g, s in self.blocks]
+        return part
+
+
+def _eigenbasis(columns: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Eigenvalues [L, k] and eigenvectors [L, k, k] of the second moments of columns [L, k, M]."""
+    moments = torch.bmm(columns, columns.mT).to(dtype) / columns.shape[-1]
+    values, basis = torch.linalg.eigh(moments)
+    # Rounding can leave an eigenvalue of a positive semi-definite matrix slightly negative.
+    return values.clamp(min=0), basis
