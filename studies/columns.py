@@ -52,6 +52,12 @@ TITLES = {
     "environment.agents": "agents",
     "problem.agents": "agents",
     "algorithm.step": "step",
+    "algorithm.solver": "solver",
+    "algorithm.solver.tolerance": "tolerance of the solves",
+    "algorithm.solver.iterations": "Fisher products per solve",
+    "algorithm.solver.preconditioner": "preconditioner",
+    "solve_error": "relative error of the solves",
+    "surrogate_gain": "surrogate gain (sum over agents)",
     "seed": "seed",
 }
 
@@ -75,6 +81,8 @@ def label(value: Any) -> str | int | float | bool:
             return _fault(value)
         if set(value) == {"gemodel"}:
             return _bursts(value["gemodel"])
+        if "preconditioner" in value:
+            return _solver(value)
         # That a graph may fall apart is permission, not what tells it from the others.
         rest = {key: inner for key, inner in value.items() if key != "allow_disconnected"}
         words = [str(rest.pop("name"))] if "name" in rest else []
@@ -94,6 +102,19 @@ def _fault(fault: dict[str, Any]) -> str:
     kind = fault.get("fault", "link")
     rest = [f"{key}={label(inner)}" for key, inner in fault.items() if key not in ("fault", "link")]
     return " ".join([kind, *([str(fault["link"])] if "link" in fault else []), *rest])
+
+
+def _solver(solver: dict[str, Any]) -> str:
+    """``plain, 10 iterations from zero``, or ``K-FAC`` for the default solver."""
+    words = ["K-FAC" if solver["preconditioner"] == "kfac" else "plain"]
+    if "iterations" in solver:
+        cold = " from zero" if solver.get("warm_start") is False else ""
+        words.append(f"{solver['iterations']} iteration{'s' * (solver['iterations'] != 1)}{cold}")
+    if solver.get("tolerance"):
+        words.append(f"to {solver['tolerance']:g}")
+    said = ("preconditioner", "iterations", "warm_start", "tolerance", "audit")
+    words += [f"{key}={inner}" for key, inner in solver.items() if key not in said]
+    return ", ".join(words)
 
 
 def _bursts(model: Any) -> str:

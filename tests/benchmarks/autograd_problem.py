@@ -8,33 +8,38 @@ from torch import Tensor
 from policies.algorithms.local_problem import PolicyProblem
 from policies.distributions import chosen, kl
 
+ITERATIONS = 10
+
 
 class AutogradProblem(PolicyProblem):
     """Same subproblem, same step; gradients and Fisher products by (double) back-propagation."""
 
     def solve(self, pull: Tensor, penalty: float) -> Tensor:
+        at = self.at
         with torch.enable_grad():
-            theta = self.at.theta.clone().requires_grad_(True)
-            log_p = self.at.policy.log_probabilities(theta, self.at.entering[0], self.at.mask)
-            taken = chosen(log_p, self.at.actions.squeeze(-1))
+            theta = at.theta.clone().requires_grad_(True)
+            log_p = at.policy.log_probabilities(theta, at.observations, at.mask)
+            taken = chosen(log_p, at.actions)
             weights = self.advantages + pull.view_as(taken)
-            (v,) = torch.autograd.grad((weights * taken).sum() / self.at.samples, theta, retain_graph=True)
+            (v,) = torch.autograd.grad((weights * taken).sum() / at.samples, theta, retain_graph=True)
             divergence = kl(log_p.detach(), log_p).sum(-1).mean()
             (slope,) = torch.autograd.grad(divergence, theta, create_graph=True)
 
             def fisher(x: Tensor) -> Tensor:
                 (product,) = torch.autograd.grad((slope * x).sum(), theta, retain_graph=True)
-                return product + self.at.damping * x
+                return product + at.damping * x
 
-            u = plain_conjugate_gradients(fisher, v, self.iterations)
-            curvature = float(u @ fisher(u))
+            u = plain_conjugate_gradients(fisher, v, ITERATIONS)
+            curvature = float(u @ fisher(u) - at.damping * u @ u)
+        if self.audit is not None:
+            self.statistics.error_sum += self.audit.error(weights, u)
         to_boundary = math.sqrt(2 * self.delta / curvature)
         self.binding = to_boundary * penalty < 1
         self.x = (to_boundary if self.binding else 1 / penalty) * u
         self.statistics.solves += 1
-        self.statistics.fisher_products += self.iterations + 1
-        new = self.at.policy.log_probabilities(self.at.theta + self.x, self.at.entering[0], self.at.mask)
-        return (chosen(new, self.at.actions.squeeze(-1)) - taken.detach()).flatten()
+        self.statistics.fisher_products += ITERATIONS + 1
+        new = at.policy.log_probabilities(at.theta + self.x, at.observations, at.mask)
+        return (chosen(new, at.actions) - taken.detach()).flatten()
 
 
 def plain_conjugate_gradients(apply, b: Tensor, iterations: int) -> Tensor:

@@ -1,29 +1,20 @@
-"""Accuracy and cost of the natural gradient, and of one whole MATRPO update at the paper's settings.
+"""Accuracy and speed of the natural gradient at the paper's settings for three agents.
 
     pytest tests/benchmarks/test_policy_update.py --override-ini addopts= --benchmark-only -s
 
-The comparison with autograd takes minutes; ACTIVATIONS=10 in the environment shortens it.
+The table of whole updates beside other ways is made by policy_update.py in this folder.
 """
-
-import os
-import time
 
 import numpy as np
 import pytest
 import torch
-from autograd_problem import AutogradProblem
 
-import topologies
-from policies.algorithms.matrpo import Matrpo, MatrpoSettings, SolverSettings
-from policies.natural_gradient import Kfac, solve
+from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from policies.natural_gradient import ConjugateGradients
 from testbed import environments
 from testbed.collection import Collector
-from testbed.consensus.edge_admm import EdgeADMM
-from testbed.consensus.settings import Budget, ConsensusSettings
-from testbed.network import Network, NetworkSettings, Streams
 
 AGENTS = 3
-ACTIVATIONS = int(os.environ.get("ACTIVATIONS", "100"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,82 +22,67 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-def learner_and_batch(precision, samples=10_000, **solver):
+def first_problem(**settings):
     generator = np.random.default_rng(0)
-    world = environments.make("navigation", agents=AGENTS, batch=samples // 100)
-    settings = MatrpoSettings(precision=precision, solver=SolverSettings(**solver))
+    world = environments.make("navigation", agents=AGENTS, batch=100)
     learner = Matrpo(
-        settings, agents=AGENTS, observation_size=world.observation_size, actions=5, generator=generator
+        MatrpoSettings(**settings),
+        agents=AGENTS,
+        observation_size=world.observation_size,
+        actions=5,
+        generator=generator,
     )
-    began = time.perf_counter()
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
-    return learner, batch, time.perf_counter() - began
+    advantages, _, _ = learner._advantages(batch)
+    problem = learner.pose(batch, advantages, np.random.default_rng(1))[0]
+    weights = problem.advantages.expand(-1, AGENTS).contiguous()
+    return problem, weights, problem.at.vjp(weights) / problem.at.samples
 
 
 @pytest.mark.parametrize("damping", [0.1, 0.01])
 def test_solve_accuracy(benchmark, damping):
     """Relative error |u - u*| / |u*| of H u = V after k iterations, against a long run, in float64."""
-    learner, batch, _ = learner_and_batch("float64", damping=damping)
-    advantages, _, _ = learner._advantages(batch)
-    problem = learner.pose(batch, advantages, np.random.default_rng(1))[0]
-    at = problem.at
-    b = at.vjp(problem.advantages.expand(-1, AGENTS)) / at.samples
-    kfac = problem.precondition
-    assert isinstance(kfac, Kfac)
-    exact = solve(at, b, precondition=kfac, iterations=200, tolerance=1e-10)
+    problem, _, b = first_problem(precision="float64", solver={"damping": damping})
+    at, kfac = problem.at, problem.solver.precondition
+    exact = ConjugateGradients(at, precondition=kfac, iterations=200, tolerance=1e-10, recycle=200).solve(b)
     print(f"\ndamping {damping}: long run {exact.iterations} iterations, residual {exact.residual:.1e}")
 
     def error(**options):
-        return float((solve(at, b, **options).u - exact.u).norm() / exact.u.norm())
+        found = ConjugateGradients(at, recycle=64, **options).solve(b)
+        return float((found.u - exact.u).norm() / exact.u.norm())
 
     for k in (1, 2, 3, 5):
         print(f"  K-FAC  {k:2d} iterations: {error(precondition=kfac, iterations=k):8.3%}")
     for k in (3, 10, 40):
         print(f"  plain  {k:2d} iterations: {error(iterations=k):8.3%}")
     assert error(precondition=kfac, iterations=3) < 0.02
-    benchmark.pedantic(solve, (at, b), {"precondition": kfac, "iterations": 3}, rounds=3)
+    benchmark.pedantic(error, (), {"precondition": kfac, "iterations": 3}, rounds=3)
 
 
-@pytest.mark.parametrize("way", ["kfac warm", "plain CG cached", "plain CG autograd"])
-def test_one_update(benchmark, way):
-    """One update at the paper's settings for three agents: wall seconds by phase, one thread."""
-    solver = (
-        {}
-        if way == "kfac warm"
-        else {"preconditioner": "none", "iterations": 10, "tolerance": 0.0, "warm_start": False}
-    )
-    learner, batch, rollout = learner_and_batch("float32", **solver)
-    if way == "plain CG autograd":
-        pose = learner.pose
+@pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16-matmul"])
+@pytest.mark.parametrize("product", ["J^T w", "H x"])
+def test_products(benchmark, product, precision):
+    problem, weights, b = first_problem(precision=precision)
+    if product == "H x":
+        benchmark(problem.at.fisher, b)
+    else:
+        benchmark(problem.at.vjp, weights)
 
-        def autograd_pose(*arguments):
-            problems = pose(*arguments)
-            for problem in problems:
-                problem.__class__ = AutogradProblem
-            return problems
 
-        learner.pose = autograd_pose
-    streams = Streams(0)
-    network = Network(topologies.make("ring", AGENTS), NetworkSettings(), streams)
-    consensus = EdgeADMM(
-        network, ConsensusSettings(budget=Budget(activations=ACTIVATIONS), curve_every=1000), streams
-    )
-    laps, began = {}, time.perf_counter()
+@pytest.mark.parametrize("stacked", [False, True], ids=["apart", "stacked"])
+@pytest.mark.parametrize(("samples", "width"), [(500, 16), (2000, 32), (10_000, 128)])
+def test_fisher_products_of_two_agents(benchmark, samples, width, stacked):
+    """Whether solving the two ends of an exchange as one stacked system would pay."""
+    from policies.linearisation import JointPolicy, Linearisation
 
-    def lap(name):
-        laps[name] = time.perf_counter()
-
-    def update():
-        return learner.learn(
-            batch, lambda problems: consensus.agree(problems).flat(), np.random.default_rng(0), lap
-        )
-
-    began = time.perf_counter()
-    result = benchmark.pedantic(update, rounds=1)
-    print(
-        f"\n{way}: rollout {rollout:.2f} s, values {laps['values'] - began:.2f} s, "
-        f"consensus {laps['consensus'] - laps['values']:.2f} s ({ACTIVATIONS} activations, "
-        f"{result['fisher_products'] / result['solves']:.2f} Fisher products a solve), "
-        f"adopt {laps['adopt'] - laps['consensus']:.2f} s; "
-        f"relative disagreement {result['relative_disagreement']:.3f}"
-    )
+    policy = JointPolicy.build(14, (width, width), 3, 5)
+    generator = np.random.default_rng(0)
+    theta = torch.from_numpy(np.stack([policy.network.initial(generator) for _ in range(2)])).float()
+    observations = torch.randn(2, samples, 14)
+    both = Linearisation(policy, theta, observations, torch.randint(0, 5, (samples, 3)))
+    x = torch.randn_like(theta)
+    if stacked:
+        benchmark(both.fisher, x)
+    else:
+        parts = both.agent(0), both.agent(1)
+        benchmark(lambda: [part.fisher(x[q]) for q, part in enumerate(parts)])
