@@ -314,6 +314,7 @@ def test_an_environment_that_does_not_exist_is_refused_in_one_line(
 
 def test_settings_fill_in_the_defaults_without_building() -> None:
     assert environments.settings("navigation", agents=6).model_dump() == {
+        "name": "navigation",
         "agents": 6,
         "reward": "code",
         "episode_length": 100,
