@@ -16,6 +16,7 @@ from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.checks import nearest
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
+from testbed.environments.treasure import TreasureSettings
 
 DEFAULT = NavigationSettings()
 """The environment of those who do not name one."""
@@ -26,7 +27,7 @@ def _default_name(given: Any) -> Any:
 
 
 EnvironmentSettings = Annotated[
-    NavigationSettings,
+    NavigationSettings | TreasureSettings,
     Field(discriminator="name"),
     BeforeValidator(_default_name),
 ]
@@ -34,8 +35,7 @@ EnvironmentSettings = Annotated[
 
 
 def _by_name() -> dict[str, type[EnvironmentSettings]]:
-    union = get_args(EnvironmentSettings)[0]
-    models = get_args(union) or (union,)
+    models = get_args(get_args(EnvironmentSettings)[0])
     return {model.model_fields["name"].default: model for model in models}
 
 
