@@ -7,11 +7,11 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import annotated_types
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -159,12 +159,24 @@ def _keys(details: ErrorDetails, data: Any) -> Keys:
     return tuple(keys)
 
 
-def _models(annotation: Any, data: Any) -> list[type[BaseModel]]:
-    """The models an annotation allows; those whose literal fields contradict the data are left out."""
+def _models(entry: Any, data: Any) -> list[type[BaseModel]]:
+    """The models an annotation or field allows; not those whose literal fields contradict the data."""
+    annotation = entry.annotation if isinstance(entry, FieldInfo) else entry
+    data = _with_default_tag(entry, data)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation] if _fits(annotation, data) else []
     inner = typing.get_args(annotation)
     return [model for argument in inner for model in _models(argument, data)]
+
+
+def _with_default_tag(entry: Any, data: Any) -> Any:
+    """The data as a union of models sees them when it has a validator that fills in a missing tag."""
+    parts = [entry, *entry.metadata] if isinstance(entry, FieldInfo) else getattr(entry, "__metadata__", ())
+    if isinstance(data, dict) and any(isinstance(part, FieldInfo) and part.discriminator for part in parts):
+        for part in parts:
+            if isinstance(part, BeforeValidator):
+                data = typing.cast(Callable[[Any], Any], part.func)(data)
+    return data
 
 
 def _fits(model: type[BaseModel], data: Any) -> bool:
@@ -183,8 +195,7 @@ def _annotations(model: type[BaseModel], keys: Keys, data: Any) -> list[Any]:
     for key in keys:
         found: list[Any] = []
         for entry in current:
-            annotation = entry.annotation if isinstance(entry, FieldInfo) else entry
-            for candidate in _models(annotation, data) if not isinstance(key, int) else []:
+            for candidate in _models(entry, data) if not isinstance(key, int) else []:
                 fields = candidate.model_fields
                 found.extend(info for name, info in fields.items() if key in (name, info.alias))
         # Not a field: an item of a list or an entry of a mapping, described by the same annotation.
@@ -201,11 +212,7 @@ def _names(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
     at = data
     for key in keys:
         at = at[key]
-    models = [
-        candidate
-        for entry in _annotations(model, keys, data)
-        for candidate in _models(entry.annotation if isinstance(entry, FieldInfo) else entry, at)
-    ]
+    models = [candidate for entry in _annotations(model, keys, data) for candidate in _models(entry, at)]
     fields = [field for candidate in models for field in candidate.model_fields.items()]
     return list(dict.fromkeys(info.alias or name for name, info in fields))
 
@@ -217,8 +224,7 @@ def _choices(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
         parent = parent[key]
     found: list[str] = []
     for entry in _annotations(model, keys[:-1], data):
-        annotation = entry.annotation if isinstance(entry, FieldInfo) else entry
-        for candidate in _models(annotation, parent):
+        for candidate in _models(entry, parent):
             info = candidate.model_fields.get(str(keys[-1]))
             if info is not None:
                 found.extend(_literals(info.annotation))

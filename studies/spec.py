@@ -266,7 +266,10 @@ def _check_graph(
         named = field in OWN_KEYS or field in topology.parameters
         keys: Keys = ("topology", field) if named else ("topology",)
         if "topology" not in document.data:  # then it is the number of agents that fits no ring
-            keys = ("problem" if "problem" in document.data else "environment", "agents")
+            keys = ("problem", "agents")
+            if not isinstance(settings, workloads.ProblemWorkload):
+                has_field = "agents" in type(settings.environment).model_fields
+                keys = ("environment", "agents") if has_field else ("environment",)
         raise complaint(document, keys, rest if named else str(error)) from error
     network = settings.network
     try:

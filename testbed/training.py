@@ -4,18 +4,18 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from policies.algorithms.local_problem import PolicyProblem
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
-from testbed import checkpoints, environments
+from testbed import checkpoints
 from testbed.collection import Collector
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.settings import ConsensusSettings
-from testbed.environments.navigation import NavigationSettings
+from testbed.environments import EnvironmentSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
 
@@ -53,26 +53,6 @@ class LoopSettings(Settings):
         if self.samples % batch:
             raise ValueError(f"samples: {self.samples} is no multiple of the {batch} episodes side by side")
         return self.samples // batch, batch
-
-
-class EnvironmentSettings(NavigationSettings):
-    """Which world, and its options."""
-
-    name: Annotated[str, Field(description="an environment's name")] = "navigation"
-
-    @model_validator(mode="after")
-    def _exists(self) -> Self:
-        environments.settings(self.name, **self.options)
-        return self
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Everything but the name."""
-        return self.model_dump(exclude={"name"})
-
-    def make(self, batch: int) -> environments.BatchedEnvironment:
-        """The batched environment."""
-        return environments.make(self.name, batch=batch, **self.options)
 
 
 class Trainer:

@@ -18,9 +18,10 @@ from testbed.consensus.algorithms import ALGORITHMS, make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import MeanSettings, ProblemSettings, make_problem
 from testbed.consensus.settings import AVERAGING, ConsensusSettings
+from testbed.environments import DEFAULT, EnvironmentSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
-from testbed.training import EnvironmentSettings, LoopSettings, Row, Trainer
+from testbed.training import LoopSettings, Row, Trainer
 
 Table = Sequence[Mapping[str, float | str]]
 
@@ -58,7 +59,7 @@ class UpdateSettings(Settings):
 class LearningWorkload(Settings):
     """What the workloads that learn policies share."""
 
-    environment: EnvironmentSettings = EnvironmentSettings()
+    environment: EnvironmentSettings = DEFAULT
     algorithm: MatrpoSettings = MatrpoSettings()
     network: NetworkSettings = NetworkSettings()
     consensus: ConsensusSettings = ConsensusSettings()

@@ -1,10 +1,19 @@
 """Batched multi-agent environments and their PettingZoo faces.
 
 `make(name, ...)` gives a `BatchedEnvironment`, `parallel(name, ...)` a PettingZoo `ParallelEnv`; `NAMES`
-lists what there is, and `settings(name, ...)` checks options without building anything.
+lists what there is, and `settings(name, ...)` checks options without building anything. In a study file they
+are an `EnvironmentSettings`, with `DEFAULT` for those who do not name one.
 """
 
 from testbed.environments.batched import BatchedEnvironment
-from testbed.environments.registry import NAMES, make, parallel, settings
+from testbed.environments.registry import DEFAULT, NAMES, EnvironmentSettings, make, parallel, settings
 
-__all__ = ["NAMES", "BatchedEnvironment", "make", "parallel", "settings"]
+__all__ = [
+    "DEFAULT",
+    "NAMES",
+    "BatchedEnvironment",
+    "EnvironmentSettings",
+    "make",
+    "parallel",
+    "settings",
+]

@@ -46,9 +46,14 @@ class NavigationSettings(Settings):
         episode_length: steps until truncation.
     """
 
+    name: Literal["navigation"] = "navigation"
     agents: Annotated[int, Field(ge=1, strict=True)] = 3
     reward: Literal["code", "paper"] = "code"
     episode_length: Annotated[int, Field(ge=1, strict=True)] = 100
+
+    def make(self, batch: int) -> "Navigation":
+        """The environment, `batch` episodes side by side."""
+        return Navigation(self, batch)
 
 
 class Navigation(BatchedEnvironment):

@@ -1,48 +1,60 @@
-"""Environments by name."""
+"""Environments by name.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, get_args
+To add one, write a module with its settings and its `BatchedEnvironment`, and add the settings to
+`EnvironmentSettings`. Settings of an environment are a `Settings` model with
 
-from pydantic import ValidationError
+* `name`, a literal whose default is the environment's name;
+* `agents` and `episode_length`, integers: fields, or properties that follow from other fields;
+* `make(batch)`, which builds the environment.
+"""
+
+from typing import Annotated, Any, get_args
+
+from pydantic import BeforeValidator, Field, ValidationError
 
 from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.checks import nearest
-from testbed.environments.navigation import Navigation, NavigationSettings
+from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
-from testbed.settings import Settings
+from testbed.environments.treasure import TreasureSettings
+
+DEFAULT = NavigationSettings()
+"""The environment of those who do not name one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What an environment is made of: the model of its options, and the class that takes them and a batch."""
-
-    settings: type[Settings]
-    build: Callable[[Any, int], BatchedEnvironment]
+def _default_name(given: Any) -> Any:
+    return {"name": DEFAULT.name, **given} if isinstance(given, dict) else given
 
 
-_ENVIRONMENTS: dict[str, _Entry] = {
-    Navigation.name: _Entry(NavigationSettings, Navigation),
-}
-
-NAMES: tuple[str, ...] = tuple(_ENVIRONMENTS)
-
-
-def _entry(name: str) -> _Entry:
-    if name not in _ENVIRONMENTS:
-        allowed = ", ".join(NAMES)
-        raise ValueError(f"environment: unknown name {name!r}, allowed: {allowed}{nearest(name, NAMES)}")
-    return _ENVIRONMENTS[name]
+EnvironmentSettings = Annotated[
+    NavigationSettings | TreasureSettings,
+    Field(discriminator="name"),
+    BeforeValidator(_default_name),
+]
+"""Which environment, and its options; navigation when there is no `name`."""
 
 
-def settings(name: str, **options: Any) -> Settings:
+def _by_name() -> dict[str, type[EnvironmentSettings]]:
+    models = get_args(get_args(EnvironmentSettings)[0])
+    return {model.model_fields["name"].default: model for model in models}
+
+
+_MODELS = _by_name()
+
+NAMES: tuple[str, ...] = tuple(_MODELS)
+
+
+def settings(name: str, **options: Any) -> EnvironmentSettings:
     """The options of an environment, checked and completed with their defaults; nothing is built.
 
     Raises:
         ValueError: one line, for an unknown name or option, or a value that is not allowed.
     """
-    model = _entry(name).settings
-    allowed = list(model.model_fields)
+    if name not in _MODELS:
+        known = ", ".join(NAMES)
+        raise ValueError(f"environment: unknown name {name!r}, allowed: {known}{nearest(name, NAMES)}")
+    model = _MODELS[name]
+    allowed = [field for field in model.model_fields if field != "name"]
     for option in options:
         if option not in allowed:
             choice = ", ".join(allowed)
@@ -67,12 +79,12 @@ def make(name: str, *, batch: int = 1, **options: Any) -> BatchedEnvironment:
     Args:
         name: one of `NAMES`.
         batch: episodes stepped side by side, >= 1.
-        options: the environment's own; for navigation `agents`, `reward` and `episode_length`.
+        options: the environment's own, the fields of its settings.
 
     Raises:
         ValueError: one line, for an unknown name or option, or a value that is not allowed.
     """
-    return _entry(name).build(settings(name, **options), batch)
+    return settings(name, **options).make(batch)
 
 
 def parallel(name: str, *, render_mode: str | None = None, **options: Any) -> ParallelFace:
