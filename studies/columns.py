@@ -58,6 +58,8 @@ TITLES = {
     "algorithm.solver.preconditioner": "preconditioner",
     "solve_error": "relative error of the solves",
     "surrogate_gain": "surrogate gain (sum over agents)",
+    "holdout_gain": "surrogate gain (sum over agents)",
+    "binding": "agents at the boundary (share)",
     "seed": "seed",
 }
 

@@ -20,67 +20,13 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from studies.bands import aligned, logarithmic, statistics
 from studies.columns import title
+from studies.plans import PLANS, Against, Curve, Final, Plan
+from studies.points import against
+from studies.roles import Roles
 
 PANEL = "panel"
 """The column that joins the varied parameters which share the panels."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """``y`` of the curve table ``table`` against ``x``, one line per combination, a band over the seeds."""
-
-    name: str
-    table: str
-    x: str
-    y: str
-    log: bool = False
-
-
-@dataclass(frozen=True)
-class Final:
-    """The metric ``y`` of each trial against what is varied: a point with an interval per combination."""
-
-    name: str
-    y: str
-    log: bool = False
-    when: str = "at the end"
-
-
-DISAGREEMENT = (
-    Curve("disagreement_by_activations", "consensus", "activations", "relative_disagreement", log=True),
-    Curve("disagreement_by_seconds", "consensus", "seconds", "relative_disagreement", log=True),
-    Curve("disagreement_by_bytes", "consensus", "bytes", "relative_disagreement", log=True),
-)
-TRAFFIC = (
-    Curve("message_age_by_seconds", "consensus", "seconds", "message_age"),
-    Final("message_age", "message_age_average", when="average over the agreement"),
-    Final("utilisation", "utilisation", when="average over the agreement"),
-)
-"""How old what agents know is, and how busy the links are; the latter only where links have a rate."""
-PLANS: Mapping[str, Sequence[Curve | Final]] = {
-    "problem": (
-        *DISAGREEMENT,
-        Curve("error_by_activations", "consensus", "activations", "error", log=True),
-        Curve("error_by_seconds", "consensus", "seconds", "error", log=True),
-        Curve("error_by_bytes", "consensus", "bytes", "error", log=True),
-        Curve("residual_by_activations", "consensus", "activations", "primal_residual", log=True),
-        Curve("residual_by_seconds", "consensus", "seconds", "primal_residual", log=True),
-        Curve("residual_by_bytes", "consensus", "bytes", "primal_residual", log=True),
-        *TRAFFIC,
-        Final("final_error", "error", log=True),
-    ),
-    "update": (*DISAGREEMENT, *TRAFFIC, Final("final_disagreement", "relative_disagreement", log=True)),
-    "training": (
-        Curve("return_by_steps", "training", "steps", "return"),
-        Curve("return_by_seconds", "training", "seconds", "return"),
-        Curve("return_by_bytes", "training", "bytes", "return"),
-        Curve("disagreement_by_update", "training", "update", "relative_disagreement", log=True),
-        *DISAGREEMENT,
-        Final("final_return", "return", when="last tenth of the updates"),
-        Final("final_disagreement", "relative_disagreement", log=True, when="last update"),
-    ),
-}
-"""What is drawn for each workload; a figure whose numbers a study does not have is left out."""
+POINTS_SHOWN = "a point per trial, lines through the means over seeds"
 
 
 @dataclass(frozen=True)
@@ -108,15 +54,22 @@ def draw(results: Results, folder: Path) -> list[Path]:
     drawn = []
     with mpl.rc_context({**sns.plotting_context("notebook"), **sns.axes_style("whitegrid"), **_FIXED}):
         for plan in PLANS[results.workload]:
-            source = results.summary if isinstance(plan, Final) else results.curves.get(plan.table)
+            source = results.curves.get(plan.table) if isinstance(plan, Curve) else results.summary
             table = _usable(source, plan)
-            if table is None or (isinstance(plan, Final) and not _more_than_one(table, results.varied)):
+            if table is None or not (isinstance(plan, Curve) or _more_than_one(table, results.varied)):
                 continue
             if isinstance(plan, Curve) and results.workload != "training":
                 table = _longest(table, results.varied)
             table, roles = _roles(table, results.varied)
-            grid = _final(table, plan, roles) if isinstance(plan, Final) else _curve(table, plan, roles)
-            _finish(grid, results, roles.col, table["seed"].nunique())
+            match plan:
+                case Curve():
+                    grid = _curve(table, plan, roles)
+                case Final():
+                    grid = _final(table, plan, roles)
+                case Against():
+                    grid = against(table, plan, roles)
+            seeds = table["seed"].nunique()
+            _finish(grid, results, POINTS_SHOWN if isinstance(plan, Against) else _interval(seeds))
             for ending, metadata in (("svg", {"Date": None}), ("png", None)):
                 path = folder / f"{plan.name}.{ending}"
                 grid.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
@@ -134,33 +87,7 @@ _FIXED: Any = {
 }
 
 
-@dataclass(frozen=True)
-class _Roles:
-    """Which varied column is told by colour, which by dashes or markers, and which has a panel per value."""
-
-    hue: str | None = None
-    style: str | None = None
-    col: str | None = None
-    order: Mapping[str, list[str]] | None = None
-    numeric: frozenset[str] = frozenset()
-
-    def levels(self, column: str | None) -> list[str]:
-        return (self.order or {}).get(column or "", [])
-
-    def columns(self) -> int | None:
-        """Panels side by side; None is all of them."""
-        count = len(self.levels(self.col))
-        return None if count <= 3 else 2 if count == 4 else 3
-
-    def palette(self) -> Any:
-        """Colours that the colour-blind can tell apart; numbers get a scale from dark to light."""
-        count = len(self.levels(self.hue))
-        if self.hue in self.numeric or count > 10:
-            return sns.color_palette("viridis", count + 1)[:count]  # its last yellow is too light on white
-        return sns.color_palette("colorblind", count)
-
-
-def _usable(source: pd.DataFrame | None, plan: Curve | Final) -> pd.DataFrame | None:
+def _usable(source: pd.DataFrame | None, plan: Plan) -> pd.DataFrame | None:
     """The rows that can be drawn: numbers, and positive ones on a logarithmic axis."""
     needed = [plan.y] if isinstance(plan, Final) else [plan.x, plan.y]
     if source is None or not set(needed) <= set(source.columns):
@@ -170,7 +97,9 @@ def _usable(source: pd.DataFrame | None, plan: Curve | Final) -> pd.DataFrame | 
         source = source[source["update"] == source.groupby("trial")["update"].transform("max")]
     y = source[plan.y]
     table = source[np.isfinite(y) & ((y > 0) if plan.log else True)]
-    if isinstance(plan, Curve) and table[plan.x].nunique() < 2:
+    if isinstance(plan, Against):
+        table = table[table[plan.x] > 0]
+    if not isinstance(plan, Final) and table[plan.x].nunique() < 2:
         return None
     return table.copy() if len(table) else None
 
@@ -187,7 +116,7 @@ def _more_than_one(table: pd.DataFrame, varied: Sequence[str]) -> bool:
     return any(table[path].nunique() > 1 for path in varied)
 
 
-def _roles(table: pd.DataFrame, varied: Sequence[str]) -> tuple[pd.DataFrame, _Roles]:
+def _roles(table: pd.DataFrame, varied: Sequence[str]) -> tuple[pd.DataFrame, Roles]:
     """Gives each varied column something to be told by; from the fourth on they share the panels."""
     seen = [path for path in varied if table[path].nunique() > 1]
     table = table.copy()
@@ -213,14 +142,14 @@ def _roles(table: pd.DataFrame, varied: Sequence[str]) -> tuple[pd.DataFrame, _R
             table[PANEL] = parts[0].str.cat(pd.concat(parts[1:], axis=1), sep=", ")
             order[PANEL] = list(dict.fromkeys(table[PANEL]))
     hue, style = (*seen[:2], None, None)[:2]
-    return table, _Roles(hue, style, col, order, numeric)
+    return table, Roles(hue, style, col, order, numeric)
 
 
 def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _curve(table: pd.DataFrame, plan: Curve, roles: _Roles) -> sns.FacetGrid:
+def _curve(table: pd.DataFrame, plan: Curve, roles: Roles) -> sns.FacetGrid:
     groups = [column for column in (roles.hue, roles.style, roles.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
@@ -255,12 +184,12 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: _Roles) -> sns.FacetGrid:
     return grid
 
 
-def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
+def _final(table: pd.DataFrame, plan: Final, roles: Roles) -> sns.FacetGrid:
     """The first varied column on the x axis, unless only the second one is a number."""
     x, hue = roles.hue, roles.style
     if hue in roles.numeric and x not in roles.numeric:
         x, hue = hue, x
-    roles = _Roles(hue, None, roles.col, roles.order, roles.numeric)
+    roles = Roles(hue, None, roles.col, roles.order, roles.numeric)
     shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
     if hue:
         shared |= {"hue": hue, "hue_order": roles.levels(hue), "palette": roles.palette()}
@@ -294,15 +223,17 @@ def _final(table: pd.DataFrame, plan: Final, roles: _Roles) -> sns.FacetGrid:
     return grid
 
 
-def _finish(grid: sns.FacetGrid, results: Results, col: str | None, seeds: int) -> None:
+def _interval(seeds: int) -> str:
+    few = {1: "one seed", 2: "mean and range of 2 seeds"}
+    return few.get(seeds, f"mean of {seeds} seeds, 95 % bootstrap interval")
+
+
+def _finish(grid: sns.FacetGrid, results: Results, shown: str) -> None:
     if grid.axes.size > 1:
         grid.set_titles(
             f"{title(str(grid._col_var))} = {{col_name}}" if grid._col_var != PANEL else "{col_name}"
         )
     width = int(grid.figure.get_size_inches()[0] * 11)
-    bands = {1: "one seed", 2: "mean and range of 2 seeds"}.get(
-        seeds, f"mean of {seeds} seeds, 95 % bootstrap interval"
-    )
     question = "\n".join(textwrap.wrap(results.question, width))
     grid.figure.suptitle(question, x=0.02, y=1.02, ha="left", va="bottom", fontsize=13)
-    grid.figure.text(0.02, 1.0, bands, ha="left", va="center", fontsize=10, color="0.35")
+    grid.figure.text(0.02, 1.0, shown, ha="left", va="center", fontsize=10, color="0.35")

@@ -45,7 +45,12 @@ def perform(task: Task, report: Report) -> None:
     begin = time.perf_counter()
     checkpoint = store.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
     result = workloads.run(
-        trial.settings, seed=trial.seed, graph=trial.graph(), progress=report, checkpoint=checkpoint
+        trial.settings,
+        seed=trial.seed,
+        graph=trial.graph(),
+        progress=report,
+        checkpoint=checkpoint,
+        batches=store.batches,
     )
     store.write(trial, result.metrics, result.curves, task.versions, time.perf_counter() - begin)
 

@@ -9,6 +9,7 @@
                            versions.json  of Python, the libraries and this package, and the commit
                            status.json    finished or failed; a failed trial has traceback.txt and no tables
       checkpoints/<hash>   of trials under way
+      batches/<hash>       what updates start from, for the trials that start from the same
       summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
       figures/
 
@@ -41,6 +42,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.trials = folder / "trials"
+        self.batches = folder / "batches"
 
     def status(self, trial: TrialSpec) -> str:
         """``finished``, ``failed`` or ``missing``."""

@@ -27,7 +27,7 @@ def load(path: Path, identity: str) -> dict[str, Any]:
         CheckpointError: the file is damaged, of another format, or belongs to another trial.
     """
     try:
-        stored = torch.load(path, weights_only=True)
+        stored = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises a different type for every kind of damage
         raise CheckpointError(f"checkpoint: {path} cannot be read ({type(error).__name__})") from error
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -12,8 +13,7 @@ from pydantic import Field, model_validator
 
 from policies.algorithms.local_problem import PolicyProblem
 from policies.algorithms.matrpo import MatrpoSettings
-from policies.batch import Batch
-from testbed import checkpoints
+from testbed import checkpoints, sources
 from testbed.consensus.algorithms import ALGORITHMS, make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import MeanSettings, ProblemSettings, make_problem
@@ -115,12 +115,14 @@ def run(
     graph: "nx.Graph[int]",
     progress: Progress | None = None,
     checkpoint: Path | None = None,
+    batches: Path | None = None,
     trace: Trace | None = None,
 ) -> WorkloadResult:
     """Run a trial; the result depends on nothing but the settings, the seed and the graph (wall times apart).
 
     ``progress(phase, done, total, numbers)`` is called as it goes. A training run saves ``checkpoint`` after
-    every update and goes on from it when it exists.
+    every update and goes on from it when it exists; an update keeps the batch it starts from, and the models
+    that played it, in the folder ``batches``, where trials that start from the same find them.
 
     Raises:
         ValueError: the graph does not have one node per agent, or the checkpoint belongs to another trial.
@@ -130,7 +132,7 @@ def run(
     if isinstance(trial, ProblemWorkload):
         return _problem(trial, seed, graph, progress, trace)
     if isinstance(trial, UpdateWorkload):
-        return _update(trial, seed, graph, progress, trace)
+        return _update(trial, seed, graph, progress, trace, batches)
     return _training(trial, seed, graph, progress, checkpoint, trace)
 
 
@@ -156,33 +158,24 @@ def _problem(
 
 
 def _update(
-    trial: UpdateWorkload, seed: int, graph: "nx.Graph[int]", progress: Progress | None, trace: Trace | None
+    trial: UpdateWorkload,
+    seed: int,
+    graph: "nx.Graph[int]",
+    progress: Progress | None,
+    trace: Trace | None,
+    batches: Path | None,
 ) -> WorkloadResult:
     wanted = trial.update
-    loop = LoopSettings(updates=wanted.warmup + 1, samples=wanted.samples)
-    # Whatever the trial's topology, network and consensus, its batch is the same: the warm-up agrees over a
-    # perfect complete graph with the default settings.
-    source = Trainer(
-        environment=trial.environment,
-        algorithm=trial.algorithm,
-        network=NetworkSettings(),
-        consensus=ConsensusSettings(),
-        loop=loop,
-        graph=nx.complete_graph(trial.agents),
+    start = sources.prepare(
+        trial.environment,
+        trial.algorithm,
+        samples=wanted.samples,
+        warmup=wanted.warmup,
         seed=seed,
+        batch=wanted.batch,
+        folder=batches,
+        progress=None if progress is None else partial(progress, "warmup"),
     )
-    for done in range(wanted.warmup):
-        source.advance()
-        if progress is not None:
-            progress("warmup", done + 1, wanted.warmup, source.rows[-1])
-    if wanted.batch is not None:
-        batch = Batch.load(wanted.batch)
-        world = source.collector.environment
-        shape, needed = batch.observations.shape[2:], (world.agents, world.observation_size)
-        if shape != needed:
-            raise ValueError(f"update.batch: {wanted.batch} has observations of {shape}, needs {needed}")
-    else:
-        batch, _ = source.collector.collect(source.learner, source.steps, source.streams.generator("actions"))
     streams = Streams(seed)
     network = Network(graph, trial.network, streams, trace=trace)
     network.announce_update(1)
@@ -195,7 +188,10 @@ def _update(
         curves.extend(result.curve)
         return result.flat()
 
-    learnt = source.learner.learn(batch, agree, source.streams.generator("learning"))
+    before = start.learner.theta.clone()
+    learnt = start.learner.learn(start.batch, agree, start.streams.generator("learning"))
+    if start.holdout is not None:
+        learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
     return WorkloadResult({**learnt, **_ledger(network)}, {"consensus": curves, **_tables(network)})
 
 

@@ -197,6 +197,21 @@ class Matrpo:
             **totals([problem.statistics for problem in problems], audited=self.settings.solver.audit),
         }
 
+    @torch.no_grad()
+    def gain(self, batch: Batch, before: Tensor) -> float:
+        """Surrogate gain of the models over those ``before`` [N, D] on a batch that these played.
+
+        Summed over agents, as ``surrogate_gain`` is, but on any batch: one that taught them nothing, say.
+        """
+        observations, masks = self._flat(batch.observations), self._joint_masks(batch)
+        actions = self._on_device(batch.actions.reshape(-1, self.agents)).expand(self.agents, -1, -1)
+        ratios = [
+            chosen(self.policy.log_probabilities(theta, observations, masks), actions).sum(-1)
+            for theta in (self.theta, before)
+        ]
+        advantages = self._advantages(batch)[0]
+        return float((advantages * torch.expm1(ratios[0] - ratios[1])).mean(-1).sum())
+
     def state_dict(self) -> dict[str, object]:
         """Models, critics and their optimiser, for an exact resume."""
         return {"theta": self.theta.clone(), "critics": self.critics.state_dict()}
@@ -206,7 +221,7 @@ class Matrpo:
         theta, critics = state["theta"], state["critics"]
         if not isinstance(theta, Tensor) or theta.shape != self.theta.shape or not isinstance(critics, dict):
             raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
-        self.theta = theta.to(self.arithmetic.device, copy=True)
+        self.theta = theta.to(self.arithmetic.device, self.arithmetic.dtype, copy=True)
         self.critics.load_state_dict(critics)
 
     def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:

@@ -200,3 +200,32 @@ def test_varied_values_are_shown_in_few_words(value, shown):
 def test_columns_without_a_title_show_their_last_key():
     assert title("network.link.loss") == "message loss (probability)"
     assert title("algorithm.values.learning_rate") == "learning rate"
+
+
+def test_one_number_against_another_shows_every_trial_and_a_line_through_the_means(tmp_path, monkeypatch):
+    some = results("update", varied=2, seeds=3)
+    table = some.summary.assign(
+        solve_error=np.geomspace(1e-3, 1, len(some.summary)), surrogate_gain=range(len(some.summary))
+    )
+    some = Results("update", "Why?", some.varied, table, some.curves)
+    plan = next(p for p in figures.PLANS["update"] if p.name == "surrogate_gain_by_error")
+    monkeypatch.setitem(figures.PLANS, "update", (plan,))
+    drawn = []
+    monkeypatch.setattr(plt, "close", lambda figure: drawn.append(figure))
+    (file,) = figures.draw(some, tmp_path)
+    (axes,) = drawn[0].axes
+    assert file.name == "surrogate_gain_by_error.png"
+    assert axes.get_xscale() == "log"
+    assert sum(len(points.get_offsets()) for points in axes.collections) == len(table)
+    lines = {tuple(np.round(line.get_ydata(), 9)) for line in axes.lines if len(line.get_xdata()) == 2}
+    means = table.groupby(["topology", "network.link.loss"])["surrogate_gain"].mean()
+    assert lines == {tuple(means[name]) for name in ("ring", "star")}
+
+
+def test_solvers_are_told_by_what_makes_them_different():
+    paper = {"preconditioner": "none", "iterations": 10, "tolerance": 0, "warm_start": False}
+    assert label(paper) == "plain, 10 iterations from zero"
+    assert label({"preconditioner": "kfac"}) == "K-FAC"
+    assert (
+        label({"preconditioner": "kfac", "tolerance": 0.1, "damping": 0.01}) == "K-FAC, to 0.1, damping=0.01"
+    )

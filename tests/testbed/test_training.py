@@ -9,9 +9,10 @@ import torch
 import topologies
 from policies.algorithms.matrpo import MatrpoSettings
 from policies.batch import Batch
-from testbed import checkpoints, environments, workloads
+from testbed import checkpoints, environments, sources, workloads
 from testbed.collection import Collector
 from testbed.consensus.settings import Budget, ConsensusSettings
+from testbed.environments import DEFAULT
 from testbed.network import LinkSettings, NetworkSettings, Trace
 from testbed.training import EvaluationSettings, LoopSettings
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateSettings, UpdateWorkload
@@ -195,6 +196,46 @@ def test_the_batch_of_an_update_does_not_depend_on_the_topology():
     )
     assert ring["explained_variance"] == path["explained_variance"]
     assert ring["disagreement"] != path["disagreement"]
+
+
+def test_the_batch_of_an_update_is_kept_for_all_that_start_from_it_and_changes_nothing(tmp_path):
+    def trial(**algorithm):
+        return UpdateWorkload(
+            algorithm=MatrpoSettings(hidden=(8,), **algorithm),
+            consensus=CONSENSUS,
+            update=UpdateSettings(samples=100, warmup=1),
+        )
+
+    rough = {"iterations": 1, "warm_start": False}
+    alone = [run(trial()), run(trial(step="boundary", solver=rough))]
+    warmed = []
+    kept = [
+        run(each, batches=tmp_path, progress=lambda phase, *_: warmed.append(phase))
+        for each in (trial(), trial(step="boundary", solver=rough))
+    ]
+    assert warmed.count("warmup") == 1
+    assert len(list(tmp_path.iterdir())) == 1
+    for one, other in zip(alone, kept, strict=True):
+        assert one.metrics == other.metrics
+        assert one.curves == other.curves
+    assert kept[0].metrics["explained_variance"] == kept[1].metrics["explained_variance"]
+    assert kept[0].metrics["surrogate_gain"] != kept[1].metrics["surrogate_gain"]
+    run(trial(), seed=1, batches=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_gain_on_the_batch_itself_is_the_surrogate_gain():
+    learner = sources.prepare(
+        DEFAULT, MatrpoSettings(hidden=(8,), precision="float64"), samples=200, warmup=0, seed=0
+    )
+    before = learner.learner.theta.clone()
+    advantages, _, _ = learner.learner._advantages(learner.batch)
+    problems = learner.learner.pose(learner.batch, advantages, np.random.default_rng(0))
+    for problem in problems:
+        problem.solve(problem.zeros(), 1.0)
+    wanted = learner.learner.adopt(problems)["surrogate_gain"]
+    assert learner.learner.gain(learner.batch, before) == pytest.approx(wanted, rel=1e-9)
+    assert learner.learner.gain(learner.holdout, before) != pytest.approx(wanted, rel=1e-3)
 
 
 def test_a_file_that_is_no_batch_is_refused(tmp_path):

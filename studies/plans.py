@@ -1,0 +1,87 @@
+"""Which figures a study gets, by its workload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Curve:
+    """``y`` of the curve table ``table`` against ``x``, one line per combination, a band over the seeds."""
+
+    name: str
+    table: str
+    x: str
+    y: str
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Final:
+    """The metric ``y`` of each trial against what is varied: a point with an interval per combination."""
+
+    name: str
+    y: str
+    log: bool = False
+    when: str = "at the end"
+
+
+@dataclass(frozen=True)
+class Against:
+    """The metric ``y`` of each trial against its metric ``x``, on a logarithmic axis: a point per trial."""
+
+    name: str
+    x: str
+    y: str
+    log: bool = False
+    when: str = "at the end"
+
+
+Plan = Curve | Final | Against
+
+DISAGREEMENT = (
+    Curve("disagreement_by_activations", "consensus", "activations", "relative_disagreement", log=True),
+    Curve("disagreement_by_seconds", "consensus", "seconds", "relative_disagreement", log=True),
+    Curve("disagreement_by_bytes", "consensus", "bytes", "relative_disagreement", log=True),
+)
+TRAFFIC = (
+    Curve("message_age_by_seconds", "consensus", "seconds", "message_age"),
+    Final("message_age", "message_age_average", when="average over the agreement"),
+    Final("utilisation", "utilisation", when="average over the agreement"),
+)
+"""How old what agents know is, and how busy the links are; the latter only where links have a rate."""
+PLANS: Mapping[str, Sequence[Plan]] = {
+    "problem": (
+        *DISAGREEMENT,
+        Curve("error_by_activations", "consensus", "activations", "error", log=True),
+        Curve("error_by_seconds", "consensus", "seconds", "error", log=True),
+        Curve("error_by_bytes", "consensus", "bytes", "error", log=True),
+        Curve("residual_by_activations", "consensus", "activations", "primal_residual", log=True),
+        Curve("residual_by_seconds", "consensus", "seconds", "primal_residual", log=True),
+        Curve("residual_by_bytes", "consensus", "bytes", "primal_residual", log=True),
+        *TRAFFIC,
+        Final("final_error", "error", log=True),
+    ),
+    "update": (
+        *DISAGREEMENT,
+        *TRAFFIC,
+        Final("final_disagreement", "relative_disagreement", log=True),
+        Final("binding", "binding", when="at the last solve"),
+        Final("surrogate_gain", "surrogate_gain", when="on the batch"),
+        Final("holdout_gain", "holdout_gain", when="on a batch not learnt from"),
+        Against("disagreement_by_error", "solve_error", "relative_disagreement", log=True),
+        Against("surrogate_gain_by_error", "solve_error", "surrogate_gain", when="on the batch"),
+        Against("holdout_gain_by_error", "solve_error", "holdout_gain", when="on a batch not learnt from"),
+    ),
+    "training": (
+        Curve("return_by_steps", "training", "steps", "return"),
+        Curve("return_by_seconds", "training", "seconds", "return"),
+        Curve("return_by_bytes", "training", "bytes", "return"),
+        Curve("disagreement_by_update", "training", "update", "relative_disagreement", log=True),
+        *DISAGREEMENT,
+        Final("final_return", "return", when="last tenth of the updates"),
+        Final("final_disagreement", "relative_disagreement", log=True, when="last update"),
+    ),
+}
+"""What is drawn for each workload; a figure whose numbers a study does not have is left out."""

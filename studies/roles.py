@@ -1,0 +1,35 @@
+"""Which varied column a figure tells apart by what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import seaborn as sns
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which varied column is told by colour, which by dashes or markers, and which has a panel per value."""
+
+    hue: str | None = None
+    style: str | None = None
+    col: str | None = None
+    order: Mapping[str, list[str]] | None = None
+    numeric: frozenset[str] = frozenset()
+
+    def levels(self, column: str | None) -> list[str]:
+        return (self.order or {}).get(column or "", [])
+
+    def columns(self) -> int | None:
+        """Panels side by side; None is all of them."""
+        count = len(self.levels(self.col))
+        return None if count <= 3 else 2 if count == 4 else 3
+
+    def palette(self) -> Any:
+        """Colours that the colour-blind can tell apart; numbers get a scale from dark to light."""
+        count = len(self.levels(self.hue))
+        if self.hue in self.numeric or count > 10:
+            return sns.color_palette("viridis", count + 1)[:count]  # its last yellow is too light on white
+        return sns.color_palette("colorblind", count)

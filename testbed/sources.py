@@ -1,0 +1,120 @@
+"""What the one policy update of an ``update`` workload starts from: models, and the batch they played."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import networkx as nx
+
+from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from policies.batch import Batch
+from testbed import checkpoints
+from testbed.consensus.settings import ConsensusSettings
+from testbed.environments import EnvironmentSettings
+from testbed.network import NetworkSettings, Streams
+from testbed.training import LoopSettings, Row, Trainer
+
+Warmed = Callable[[int, int, Row], None]
+
+
+@dataclass(frozen=True)
+class Start:
+    """A learner with the batch it has just collected, and the random streams as they are then.
+
+    ``holdout`` is a second batch by the same policies, to measure what the first has taught; None where the
+    first was stored in a file.
+    """
+
+    learner: Matrpo
+    batch: Batch
+    holdout: Batch | None
+    streams: Streams
+
+
+def prepare(
+    environment: EnvironmentSettings,
+    algorithm: MatrpoSettings,
+    *,
+    samples: int,
+    warmup: int,
+    seed: int,
+    batch: Path | None = None,
+    folder: Path | None = None,
+    progress: Warmed | None = None,
+) -> Start:
+    """Let ``warmup`` updates pass, then collect; or take up what an earlier trial has kept in ``folder``.
+
+    Whatever a trial's topology, network and consensus, its start is the same: the warm-up agrees over a
+    perfect complete graph with default settings. So it is whatever its step and its solver: the warm-up takes
+    optimal steps by the default solver. A ``batch`` that was stored takes the place of the collected one.
+
+    Raises:
+        ValueError: the stored batch is not one of this environment, or what was kept is damaged.
+    """
+    defaults = MatrpoSettings()
+    usual = algorithm.model_copy(
+        update={"step": defaults.step, "solver": defaults.solver, "kl_safeguard": defaults.kl_safeguard}
+    )
+    source = Trainer(
+        environment=environment,
+        algorithm=usual,
+        network=NetworkSettings(),
+        consensus=ConsensusSettings(),
+        loop=LoopSettings(updates=warmup + 1, samples=samples),
+        graph=nx.complete_graph(environment.agents),
+        seed=seed,
+    )
+    said = f"{environment.model_dump_json()} {usual.model_dump_json()} {samples} {warmup} {seed}"
+    identity = hashlib.sha256(said.encode()).hexdigest()
+    kept = None if folder is None or batch is not None else folder / identity[:16]
+    if kept is not None and kept.exists():
+        state = checkpoints.load(kept, identity)
+        source.learner.load_state_dict(state["learner"])
+        source.streams.load_state_dict(state["streams"])
+        played, holdout = Batch(**state["batch"]), Batch(**state["holdout"])
+    else:
+        for done in range(warmup):
+            source.advance()
+            if progress is not None:
+                progress(done + 1, warmup, source.rows[-1])
+        if batch is not None:
+            played, holdout = _stored(batch, source), None
+        else:
+            played, holdout = _collect(source), _collect(source)
+        if kept is not None and holdout is not None:
+            state = {
+                "learner": source.learner.state_dict(),
+                "streams": source.streams.state_dict(),
+                "batch": vars(played),
+                "holdout": vars(holdout),
+            }
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            # Two trials may be here at once: each writes a file of its own, and the last one stays.
+            beside = kept.with_name(f"{kept.name}.{os.getpid()}")
+            checkpoints.save(beside, state, identity)
+            beside.replace(kept)
+    world = source.collector.environment
+    learner = Matrpo(
+        algorithm,
+        agents=world.agents,
+        observation_size=world.observation_size,
+        actions=world.action_size,
+        generator=Streams(seed).generator("initial"),
+    )
+    learner.load_state_dict(source.learner.state_dict())
+    return Start(learner, played, holdout, source.streams)
+
+
+def _collect(source: Trainer) -> Batch:
+    actions = source.streams.generator("actions")
+    return source.collector.collect(source.learner, source.steps, actions)[0]
+
+
+def _stored(path: Path, source: Trainer) -> Batch:
+    batch, world = Batch.load(path), source.collector.environment
+    shape, needed = batch.observations.shape[2:], (world.agents, world.observation_size)
+    if shape != needed:
+        raise ValueError(f"update.batch: {path} has observations of {shape}, needs {needed}")
+    return batch
