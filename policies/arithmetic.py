@@ -27,9 +27,13 @@ class Arithmetic:
             ValueError: this machine has no such device.
         """
         require(device)
+        return cls(torch.device(device), *cls.dtypes(precision))
+
+    @staticmethod
+    def dtypes(precision: Precision) -> tuple[torch.dtype, torch.dtype]:
+        """(dtype, products) of a precision."""
         dtype = torch.float64 if precision == "float64" else torch.float32
-        products = torch.bfloat16 if precision == "bfloat16-matmul" else dtype
-        return cls(torch.device(device), dtype, products)
+        return dtype, torch.bfloat16 if precision == "bfloat16-matmul" else dtype
 
 
 def require(device: Device) -> None:

@@ -80,11 +80,13 @@ def run(
 
 @app.command()
 def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False) -> None:
-    """Check a study, with every trial of its grid, without running it."""
+    """Check a study, with every trial of its grid, without running it, and tell what a trial will need."""
+    from studies import needs
     from studies.loading import load
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     out.print(f"{loaded.name}: {_described(loaded)}; nothing is wrong with it")
+    out.print(needs.described(loaded))
 
 
 @app.command()
@@ -224,10 +226,12 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
+    from studies import needs
     from studies.loading import load
     from studies.store import Store
 
     study = load(name, overrides=overrides or (), quick=quick)
+    needs.check(study)
     place = folder or Path("runs") / study.name
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")

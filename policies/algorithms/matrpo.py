@@ -129,6 +129,7 @@ class Matrpo:
         measured = dict(agree(problems))
         lap("consensus")
         measured |= self.adopt(problems)
+        del problems  # gigabytes with many agents
         measured |= {"value_loss": value_loss, "explained_variance": fit_quality}
         measured["entropy"] = self._entropy(batch)
         lap("adopt")

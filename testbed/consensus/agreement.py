@@ -64,6 +64,10 @@ class Agreement(ABC):
         """Count what the end leaves unfinished, and cancel its timers."""
 
     @abstractmethod
+    def release(self) -> None:
+        """Let go of all problems: events that come to nothing may hold the agreement for a while yet."""
+
+    @abstractmethod
     def crashed(self, node: int) -> None:
         """An agent stops in the middle of whatever it was doing."""
 
@@ -93,7 +97,7 @@ class Agreement(ABC):
         if (seen["activations"], seen["seconds"]) != (self.counts.activations, seconds):
             self._row()
         last = self.curve[-1]
-        return AgreementResult(
+        result = AgreementResult(
             signals=self.signals(),
             counts=self.counts,
             curve=self.curve,
@@ -104,6 +108,8 @@ class Agreement(ABC):
             measured={name: value for name, value in last.items() if name not in AXES}
             | {"message_age_average": self._ages.average(self.clock.now)},
         )
+        self.release()
+        return result
 
     def finish(self) -> None:
         """End the agreement with the event now under way."""

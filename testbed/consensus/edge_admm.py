@@ -55,7 +55,7 @@ class _EdgeAgreement(Agreement):
         for link in self.links:
             for q in link:
                 self.at[q].append(link)
-        self.problems = problems
+        self.problems = list(problems)
         self.agents = [self._new(q) for q in range(len(problems))]
         self.busy_with: list[Exchange | None] = [None] * len(problems)
         self.under_way: dict[Exchange, None] = {}
@@ -99,6 +99,10 @@ class _EdgeAgreement(Agreement):
             self.counts.half_committed += exchange.responded
             if exchange.timer is not None:
                 exchange.timer.cancel()
+
+    def release(self) -> None:
+        """Agents hold their problems, and the audit the agents."""
+        self.problems, self.agents, self.audited = [], [], None
 
     def crashed(self, node: int) -> None:
         """The exchange it began is given up, the one it was to answer is not answered."""

@@ -86,7 +86,7 @@ class _OneWayAgreement(Agreement):
         progress: Progress | None,
     ) -> None:
         super().__init__(parent.network, parent.links, parent.settings, measure, progress)
-        self.parent, self.problems = parent, problems
+        self.parent, self.problems = parent, list(problems)
         self.activations, self.codecs = parent.activations, parent.codecs
         self.agents = [self._new(q) for q in range(len(problems))]
         self.period = 0.0
@@ -117,6 +117,10 @@ class _OneWayAgreement(Agreement):
         self.counts.unfinished += len(self.solving)
         for handle in (*self.solving.values(), *self.clocks.values()):
             handle.cancel()
+
+    def release(self) -> None:
+        """Agents hold their problems."""
+        self.problems, self.agents = [], []
 
     def crashed(self, node: int) -> None:
         """Its solve comes to nothing."""

@@ -157,3 +157,25 @@ def test_a_fault_that_touched_no_message_is_warned_of(call, write, monkeypatch):
     assert err == (
         "warning: in 1 of 3 trials a fault touched no message and so tested nothing: faults=far seed=0\n"
     )
+
+
+def test_validate_tells_the_memory_of_the_most_demanding_trial(call, write):
+    text = "workload: training\nvary: {training.samples: [1000, 20000]}\n"
+    _, both, _ = call("validate", write(text))
+    _, larger, _ = call("validate", write(text.replace("1000, 20000", "20000")))
+    _, smaller, _ = call("validate", write(text.replace("1000, 20000", "1000")))
+    mebibytes = [
+        int(said.split("about ")[1].split(" MiB")[0].replace(",", "")) for said in (both, larger, smaller)
+    ]
+    assert mebibytes[0] == mebibytes[1] > mebibytes[2]
+
+
+@pytest.mark.parametrize("command", ["run", "train", "trace"])
+def test_a_device_that_is_not_there_is_one_line_and_nothing_is_written(call, write, command, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    file = write("workload: training\nalgorithm: {device: cuda}\n")
+    before = list(Path.cwd().iterdir())
+    code, _, err = call(command, file)
+    assert code == 2
+    assert err == "algorithm.device 'cuda': torch finds no CUDA device on this machine, use 'cpu'\n"
+    assert list(Path.cwd().iterdir()) == before

@@ -1,0 +1,60 @@
+"""What a trial will need, told before it runs: its arrays, added up from their shapes."""
+
+from policies.arithmetic import Arithmetic
+from policies.networks import MLP
+from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
+
+PROCESS = 330 * 2**20
+"""Bytes of a process that has imported everything and done a little (Python 3.11, torch 2.13 for CPUs)."""
+
+OVERHEAD = 1.35
+"""Measured: allocators keep what is freed, in pieces that do not always fit what comes next."""
+
+
+def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int:
+    """Estimated peak memory in bytes of a trial whose topology has ``links`` links.
+
+    Curves and traces, which grow with the number of events, are not counted.
+    """
+    if isinstance(trial, ProblemWorkload):
+        # Two variables at each end of a link, and about as much again in messages; float64.
+        signals = 8 * links + 4 * trial.agents
+        return PROCESS + 8 * trial.problem.dimension * signals
+    collected = trial.training.samples if isinstance(trial, TrainingWorkload) else trial.update.samples
+    return PROCESS + _learning(trial, collected, links)
+
+
+def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> int:
+    """The arrays of one update; N agents, M samples."""
+    settings, world = trial.algorithm, trial.environment.make(1)
+    n, d, a = world.agents, world.observation_size, world.action_size
+    masked = bool(world.masks())
+    precision = settings.precision
+    number, product = (t.itemsize for t in (Arithmetic.dtypes(precision)))
+    hidden, widest = sum(settings.hidden), max(settings.hidden)
+    parameters = MLP((d, *settings.hidden, n * a)).parameters
+    kept = max(2, settings.solver.recycle, settings.solver.iterations)
+
+    observations = number * n * m * d
+    experience = n * m * (2 * 4 * d + 18 + masked * a)
+    # An update also collects a batch to measure on; each is stacked from its steps.
+    batches = experience * (2 if isinstance(trial, UpdateWorkload) else 1)
+    network = 3 * number * n * m * widest  # a layer's input, its products, its output
+    heads = n * m * n
+    linearised = n * m * (product * (d + 2 * hidden)) + heads * (a * (number + product) + 8)
+    buffers = product * m * (hidden + n * a)
+    solvers = number * n * kept * (2 * parameters + m * n)
+    signals = number * m * n * (2 * 2 * links + 3 * n)
+    audit = 0
+    if settings.solver.audit:
+        audit = n * m * (8 * d + 8 * (d + 2 * hidden)) + heads * (16 * a + 8) + 8 * m * (hidden + n * a)
+        audit += 8 * n * 64 * (2 * parameters + m * n)
+
+    values = observations + network
+    posed = observations + linearised + audit
+    factorising = heads * (8 + number * (2 + 3 * a)) + product * n * m * (3 * widest + 1)
+    solving = buffers + solvers + signals
+    # Freed memory is seldom given back: what a phase has used and let go of still counts in the next.
+    return round(
+        OVERHEAD * (batches + experience + observations + values + posed + max(factorising, solving))
+    )

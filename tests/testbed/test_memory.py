@@ -1,0 +1,79 @@
+"""The estimate of a trial's memory against what a process that runs it has used at most."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import topologies
+from testbed import memory
+from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
+
+SCRIPT = """
+import json, resource, sys
+import torch
+import topologies
+from testbed import workloads
+torch.set_num_threads(1)
+model = getattr(workloads, sys.argv[1])
+trial = model.model_validate(json.loads(sys.argv[2]))
+workloads.run(trial, seed=0, graph=topologies.make("ring", trial.agents))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (
+            TrainingWorkload,
+            {
+                "environment": {"name": "navigation", "agents": 6},
+                "algorithm": {"hidden": [64, 64]},
+                "training": {"updates": 2, "samples": 10_000},
+                "consensus": {"budget": {"activations": 12}},
+            },
+        ),
+        (
+            UpdateWorkload,
+            {
+                "environment": {"name": "treasure", "hunters": 6, "banks": 2},
+                "update": {"samples": 4000},
+                "consensus": {"budget": {"activations": 12}},
+            },
+        ),
+        (ProblemWorkload, {"problem": {"name": "mean", "agents": 8, "dimension": 1000}}),
+    ],
+    ids=["training", "update", "problem"],
+)
+def test_a_trial_takes_about_what_was_said(model, settings):
+    trial = model.model_validate(settings)
+    said = memory.peak(trial, links=trial.agents)
+    command = [sys.executable, "-c", SCRIPT, model.__name__, json.dumps(settings)]
+    used = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert 0.6 * said < used < 1.25 * said
+
+
+def test_more_of_anything_takes_more():
+    def said(links=3, **settings):
+        return memory.peak(TrainingWorkload.model_validate(settings), links)
+
+    usual = said()
+    for more in (
+        {"training": {"samples": 20_000}},
+        {"environment": {"agents": 4}},
+        {"algorithm": {"hidden": [256, 128]}},
+        {"algorithm": {"precision": "float64"}},
+        {"algorithm": {"solver": {"recycle": 100}}},
+        {"algorithm": {"solver": {"audit": True}}},
+        {"links": 30},
+    ):
+        assert said(**more) > usual
+    assert said(algorithm={"precision": "bfloat16-matmul"}) < usual
+
+
+def test_the_paper_s_largest_update_stays_under_four_gigabytes():
+    trial = TrainingWorkload.model_validate({"environment": {"name": "treasure", "hunters": 9, "banks": 3}})
+    links = topologies.make("ring", 12).number_of_edges()
+    assert memory.peak(trial, links) < 4e9
