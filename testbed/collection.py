@@ -1,6 +1,7 @@
 """Collecting experience: one batched environment, played on from update to update."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -69,17 +70,35 @@ class Collector:
         return batch, {**means, "episodes": float(len(finished["return"]))}
 
     def state_dict(self) -> dict[str, Any]:
-        """The environment, its generator, and the running sums, as arrays and JSON-able values."""
+        """The environment, its generator, and the running sums, as arrays and JSON-able values.
+
+        Of an environment that cannot save its state, only its generator is kept.
+        """
         return {
-            "environment": self.environment.state,
+            "environment": self.environment.state if self.environment.saves_state else {},
             "rng": self.environment.rng_state,
             "running": {name: sums.copy() for name, sums in self.running.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` gave."""
-        self.environment.state = state["environment"]
+        """Take back what ``state_dict`` gave, exactly.
+
+        An environment that cannot save its state starts new episodes instead, and a warning says so: the run
+        goes on, but not as it would have without the interruption.
+        """
         self.environment.rng_state = state["rng"]
+        if not self.environment.saves_state:
+            warnings.warn(
+                f"{self.environment.name}: its state cannot be saved, so resuming starts new episodes: "
+                "this run is not the one that was interrupted",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            self.observations, info = self.environment.reset()
+            self.masks = info.get("action_masks")
+            self.running = {name: np.zeros(self.environment.batch) for name in self.running}
+            return
+        self.environment.state = state["environment"]
         self.running = {name: np.array(sums) for name, sums in state["running"].items()}
         self.observations = self.environment.observations()
         self.masks = self.environment.masks().get("action_masks")
