@@ -100,7 +100,8 @@ class BatchedEnvironment(ABC):
     def _write(self, state: Mapping[str, NDArray[np.float64]]) -> None:
         """Adopt state arrays, already checked for names, shapes and finiteness; copy what is kept.
 
-        `self._t` is already that of the new state.
+        `self._t` is already that of the new state. Raises ValueError, and then changes nothing, for arrays
+        that no episode can have.
         """
 
     @abstractmethod
@@ -118,11 +119,6 @@ class BatchedEnvironment(ABC):
     def _over(self) -> NDArray[np.bool_]:
         """`[batch]`: episodes that ended before `episode_length`, when a state has just been set."""
         return np.zeros(self.batch, dtype=np.bool_)
-
-    def _check_state(  # noqa: B027  # most worlds can stand as any arrays say
-        self, state: Mapping[str, NDArray[np.float64]], steps: NDArray[np.int64]
-    ) -> None:
-        """Raise ValueError for arrays that fit no episode after these steps `[batch]`; change nothing."""
 
     def close(self) -> None:  # noqa: B027  # most hold nothing
         """Let go of what is held outside this process; nothing by default. Closing twice does no harm."""
@@ -228,10 +224,13 @@ class BatchedEnvironment(ABC):
             )
         arrays = {name: self._checked_state(name, value[name]) for name in self._state_shapes}
         steps = self._checked_steps(value["t"]) if "t" in value else np.zeros(self.batch, dtype=np.int64)
-        self._check_state(arrays, steps)
-        self._started = False  # stays so if the episodes cannot be brought to this state
-        self._t = steps
-        self._write(arrays)
+        before = self._t, self._started
+        self._t, self._started = steps, False  # no episode goes on that could not be brought to this state
+        try:
+            self._write(arrays)
+        except ValueError:  # refused before anything has changed
+            self._t, self._started = before
+            raise
         self._finished = self._over() | (self._t >= self.episode_length)
         self._started = True
 

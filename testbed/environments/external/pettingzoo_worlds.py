@@ -192,13 +192,12 @@ class PettingZooWorlds(BatchedEnvironment):
             "observations": self.observations(),
         }
 
-    def _check_state(self, state: Mapping[str, NDArray[np.float64]], steps: NDArray[np.int64]) -> None:
-        seeds, actions = state["seeds"], state["actions"]
+    def _check(self, seeds: NDArray[np.float64], actions: NDArray[np.float64]) -> None:
         if (wrong := (seeds < 0) | (seeds >= SEEDS) | (seeds % 1 != 0)).any():
             raise ValueError(
                 f"state['seeds']: got {seeds[wrong][0]:.15g}, allowed are integers from 0 to {SEEDS - 1}"
             )
-        played = np.arange(self.episode_length) < steps[:, None]
+        played = np.arange(self.episode_length) < self._t[:, None]
         fits = (actions >= 0) & (actions < self._action_limits) & (actions % 1 == 0)
         fits = np.where(played[:, :, None], fits, actions == -1)
         if not fits.all():
@@ -206,10 +205,11 @@ class PettingZooWorlds(BatchedEnvironment):
             allowed = f"0 to {self.action_sizes[agent] - 1}" if played[row, step] else "-1"
             raise ValueError(
                 f"state['actions']: got {actions[row, step, agent]:g} for agent {agent} at step {step} of "
-                f"row {row}, which has played {steps[row]}, allowed there are {allowed}"
+                f"row {row}, which has played {self._t[row]}, allowed there are {allowed}"
             )
 
     def _write(self, state: Mapping[str, NDArray[np.float64]]) -> None:
+        self._check(state["seeds"], state["actions"])
         seeds, actions = state["seeds"].astype(np.int64), state["actions"].astype(np.int64)
         histories = [row[:steps] for row, steps in zip(actions, self._t, strict=True)]
         now, returns = self._ask(lambda episodes: episodes.replay(seeds.tolist(), histories))
@@ -227,7 +227,7 @@ class PettingZooWorlds(BatchedEnvironment):
             raise RuntimeError("pettingzoo: this environment has been closed")
         try:
             return question(self._episodes)
-        except WorldError:
+        except BaseException:
             self._started = False  # some worlds may have moved: only a reset of all can follow
             raise
 

@@ -73,12 +73,20 @@ class Workers:
         self._stop()
 
     def _all(self, method: str, requests: Sequence[tuple[Any, ...]]) -> list[Any]:
-        for index, request in enumerate(requests):
-            try:
-                self.connections[index].send((method, request))
-            except OSError as error:
-                raise self._died(index) from error
-        return self._gather()
+        if not self._stop.alive:
+            raise WorldError("pettingzoo: the workers have been stopped")
+        try:
+            for index, request in enumerate(requests):
+                try:
+                    self.connections[index].send((method, request))
+                except OSError as error:
+                    raise self._died(index) from error
+            return self._gather()
+        except WorldError:
+            raise
+        except BaseException:  # Ctrl-C: answers are on their way that no later question may take for its own
+            self.close()
+            raise
 
     def _gather(self) -> list[Any]:
         """One answer from every worker; all are read before any error is raised, to stay in step."""
