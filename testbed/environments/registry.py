@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.checks import nearest
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
 
@@ -30,7 +31,7 @@ def _default_name(given: Any) -> Any:
 
 
 EnvironmentSettings = Annotated[
-    NavigationSettings | PettingZooSettings,
+    NavigationSettings | PettingZooSettings | StarCraftSettings,
     Field(discriminator="name"),
     BeforeValidator(_default_name),
 ]
