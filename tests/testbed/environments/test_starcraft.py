@@ -388,7 +388,7 @@ def test_a_resumed_collector_says_that_it_starts_new_battles(python: str, log: P
     rng = np.random.default_rng(0)
     with make(python, batch=2) as env, make(python, batch=2) as another:
         collector = Collector(env, seed=1)
-        collector.collect(Random(), 4, rng)
+        assert collector.collect(Random(), 4, rng)[1]["resumptions"] == 0
         state = collector.state_dict()
         resumed = Collector(another, seed=9)
         with pytest.warns(
@@ -401,6 +401,11 @@ def test_a_resumed_collector_says_that_it_starts_new_battles(python: str, log: P
         assert another.rng_state["state"] != env.rng_state["state"]  # the next seeds have been drawn
         _, means = resumed.collect(Random(), 12, rng)
         assert means["episodes"] >= 2
+        assert means["resumptions"] == 1
+        again = Collector(another, seed=9)
+        with pytest.warns(RuntimeWarning, match="its state cannot be saved"):
+            again.load_state_dict(resumed.state_dict())
+        assert again.resumptions == 2
 
 
 def test_it_passes_pettingzoos_own_tests(python: str) -> None:
