@@ -56,8 +56,18 @@ class BatchedEnvironment(ABC):
         observation_sizes: Sequence[int],
         action_sizes: Sequence[int],
         state_shapes: Mapping[str, tuple[int, ...]],
+        state_limits: Mapping[str, tuple[int, int]] | None = None,
+        state_copies: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep the sizes; `state_shapes` has the shape of each state array without its batch axis."""
+        """Keep the sizes.
+
+        Args:
+            batch, episode_length, observation_sizes, action_sizes: see the class.
+            state_shapes: shape of each state array without its batch axis.
+            state_limits: smallest and largest value of the state arrays that hold integers (or bools).
+            state_copies: state arrays that may be left out when setting the state, and of which other array
+                each is then a copy.
+        """
         if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
             raise ValueError(f"batch: got {batch!r}, allowed are integers from 1 up")
         self.batch = int(batch)
@@ -68,6 +78,8 @@ class BatchedEnvironment(ABC):
         self.action_size = max(self.action_sizes)
         self.agents = len(self.observation_sizes)
         self._state_shapes = dict(state_shapes)
+        self._state_limits = dict(state_limits or {})
+        self._state_copies = dict(state_copies or {})
         self._t = np.zeros(self.batch, dtype=np.int64)
         self._finished: NDArray[np.bool_] = np.zeros(self.batch, dtype=np.bool_)
         self._started = False
@@ -97,8 +109,8 @@ class BatchedEnvironment(ABC):
         """Copies of the state arrays named in `state_shapes`, with a leading batch axis."""
 
     @abstractmethod
-    def _write(self, state: Mapping[str, NDArray[np.float64]]) -> None:
-        """Adopt state arrays, already checked for names, shapes and finiteness; copy what is kept.
+    def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Adopt checked state arrays, float64 or, where they have limits, int64; copy what is kept.
 
         `self._t` is already that of the new state. Raises ValueError, and then changes nothing, for arrays
         that no episode can have.
@@ -205,7 +217,7 @@ class BatchedEnvironment(ABC):
 
         Raises:
             ValueError: when setting, for a missing or unknown name, a wrong shape, a value that is not a
-                finite number, or `t` outside 0 .. episode_length.
+                finite number or out of its limits, or `t` outside 0 .. episode_length.
         """
         return {**self._read(), "t": self._t.copy()}
 
@@ -217,6 +229,8 @@ class BatchedEnvironment(ABC):
                 raise ValueError(
                     f"state: unknown name {name!r}, allowed are {', '.join(names)}{nearest(name, names)}"
                 )
+        copies = {name: value[of] for name, of in self._state_copies.items() if of in value}
+        value = {**copies, **value}
         missing = [name for name in self._state_shapes if name not in value]
         if missing:
             raise ValueError(
@@ -271,11 +285,13 @@ class BatchedEnvironment(ABC):
                 )
         return array
 
-    def _checked_state(self, name: str, value: ArrayLike) -> NDArray[np.float64]:
+    def _checked_state(self, name: str, value: ArrayLike) -> NDArray[Any]:
         shape = (self.batch, *self._state_shapes[name])
         array = as_array(f"state[{name!r}]", value)
         if array.shape != shape:
             raise ValueError(f"state[{name!r}]: got shape {array.shape}, allowed is {shape}")
+        if name in self._state_limits:
+            return self._checked_integers(name, array, *self._state_limits[name])
         if array.dtype.kind not in "iuf":
             raise ValueError(f"state[{name!r}]: got {array.dtype}, allowed are real numbers")
         if not np.isfinite(array).all():
@@ -283,6 +299,15 @@ class BatchedEnvironment(ABC):
                 f"state[{name!r}]: got {array[~np.isfinite(array)][0]}, allowed are finite numbers"
             )
         return array.astype(np.float64)
+
+    @staticmethod
+    def _checked_integers(name: str, array: NDArray[Any], low: int, high: int) -> NDArray[np.int64]:
+        if array.dtype.kind not in "iub":
+            raise ValueError(f"state[{name!r}]: got {array.dtype}, allowed are integers")
+        wrong = array[(array < low) | (array > high)]
+        if wrong.size:
+            raise ValueError(f"state[{name!r}]: got {wrong[0]}, allowed are {low} to {high}")
+        return array.astype(np.int64)
 
     def _checked_steps(self, value: ArrayLike) -> NDArray[np.int64]:
         array = as_array("state['t']", value)

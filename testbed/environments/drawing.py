@@ -1,5 +1,6 @@
 """Small pictures of flat worlds, painted straight into an array."""
 
+import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,3 +28,9 @@ def draw(discs: Sequence[Disc], *, half_width: float, pixels: int = 300) -> NDAr
         image += inside * (np.array(disc.colour) - image)
     picture: NDArray[np.uint8] = np.rint(image).astype(np.uint8)
     return picture
+
+
+def hues(count: int) -> list[tuple[int, int, int]]:
+    """`count` colours spread evenly round the colour wheel."""
+    wheel = [colorsys.hsv_to_rgb(index / count, 0.75, 0.8) for index in range(count)]
+    return [(round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in wheel]

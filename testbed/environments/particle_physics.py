@@ -52,8 +52,15 @@ def lengths(vectors: Array) -> Array:
     return np.sqrt(total, out=total)
 
 
-def add_contact_forces(force: Array, pairs: Pairs, offsets: Array, distances: Array, touching: float) -> None:
-    """Add to `force` `[body, axis, batch]`, in place, the equal and opposite forces of bodies in contact.
+def add_contact_forces(
+    force: Array,
+    pairs: Pairs,
+    offsets: Array,
+    distances: Array,
+    touching: float | Array,
+    weights: tuple[Array, Array] | None = None,
+) -> None:
+    """Add to `force` `[body, axis, batch]`, in place, the opposite forces of bodies in contact.
 
     Two bodies at distance r push each other apart along the line between their centres with force
     100 k log(1 + exp(-(r - touching) / k)), k = 0.001. Bodies at exactly the same place have no such line and
@@ -64,18 +71,23 @@ def add_contact_forces(force: Array, pairs: Pairs, offsets: Array, distances: Ar
         pairs: the pairs of bodies.
         offsets: `[pair, axis, batch]`, of the positions at the start of the step.
         distances: `[pair, batch]`, lengths of `offsets`.
-        touching: distance of two bodies that just touch, the sum of their radii.
+        touching: distance of two bodies that just touch, the sum of their radii: one, or one per pair.
+        weights: by what the force on the first and on the second body of each pair is multiplied, each
+            `[pair]`; not at all by default, and then the forces are equal.
     """
-    pair, row = np.nonzero((distances < touching + CONTACT_REACH) & (distances > 0.0))
+    reach = np.reshape(touching, (-1, 1)) + CONTACT_REACH
+    pair, row = np.nonzero((distances < reach) & (distances > 0.0))
     if pair.size == 0:
         return
     distance = distances[pair, row]
-    penetration = CONTACT_MARGIN * np.logaddexp(0.0, (touching - distance) / CONTACT_MARGIN)
+    just = touching[pair] if isinstance(touching, np.ndarray) else touching
+    penetration = CONTACT_MARGIN * np.logaddexp(0.0, (just - distance) / CONTACT_MARGIN)
     push = (CONTACT_FORCE * offsets[pair, :, row].T / distance * penetration).T
     # One (body, row) can be in several contacts, which plain indexed addition would count once.
     by_row = force.transpose(0, 2, 1)
-    _accumulate(by_row, pairs.first[pair], row, push)
-    _accumulate(by_row, pairs.second[pair], row, -push)
+    first, second = (1.0, 1.0) if weights is None else (side[pair, None] for side in weights)
+    _accumulate(by_row, pairs.first[pair], row, push * first)
+    _accumulate(by_row, pairs.second[pair], row, -push * second)
 
 
 def _accumulate(force: Array, body: NDArray[np.intp], row: NDArray[np.intp], push: Array) -> None:
@@ -83,9 +95,19 @@ def _accumulate(force: Array, body: NDArray[np.intp], row: NDArray[np.intp], pus
         np.add.at(force[:, :, axis], (body, row), push[:, axis])
 
 
-def integrate(positions: Array, velocities: Array, acceleration: Array) -> None:
-    """One step, in place: v <- 0.75 v + 0.1 acceleration, then x <- x + 0.1 v. Overwrites `acceleration`."""
+def integrate(
+    positions: Array, velocities: Array, acceleration: Array, max_speed: float | None = None
+) -> None:
+    """One step, in place: v <- 0.75 v + 0.1 acceleration, then x <- x + 0.1 v. Overwrites `acceleration`.
+
+    A body faster than `max_speed` keeps its direction and has that speed.
+    """
     velocities *= 1.0 - DAMPING
     acceleration *= TIME_STEP
     velocities += acceleration
+    if max_speed is not None:
+        speeds = lengths(velocities)
+        body, row = np.nonzero(speeds > max_speed)
+        if body.size:
+            velocities[body, :, row] *= (max_speed / speeds[body, row])[:, None]
     positions += velocities * TIME_STEP

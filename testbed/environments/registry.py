@@ -18,6 +18,7 @@ from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
+from testbed.environments.treasure import TreasureSettings
 
 DEFAULT = NavigationSettings()
 """The environment of those who do not name one."""
@@ -31,7 +32,7 @@ def _default_name(given: Any) -> Any:
 
 
 EnvironmentSettings = Annotated[
-    NavigationSettings | PettingZooSettings | StarCraftSettings,
+    NavigationSettings | TreasureSettings | PettingZooSettings | StarCraftSettings,
     Field(discriminator="name"),
     BeforeValidator(_default_name),
 ]
@@ -39,8 +40,7 @@ EnvironmentSettings = Annotated[
 
 
 def _by_name() -> dict[str, type[EnvironmentSettings]]:
-    union = get_args(EnvironmentSettings)[0]
-    models = get_args(union) or (union,)
+    models = get_args(get_args(EnvironmentSettings)[0])
     return {model.model_fields["name"].default: model for model in models}
 
 

@@ -12,20 +12,31 @@ STEPS = 100  # steps of every episode in the batch per round
 @pytest.mark.parametrize("batch", [1, 10, 100, 1000])
 @pytest.mark.parametrize("agents", [3, 6])
 def test_navigation(benchmark: BenchmarkFixture, agents: int, batch: int) -> None:
-    env = environments.make("navigation", agents=agents, batch=batch, episode_length=STEPS)
-    actions = np.random.default_rng(0).integers(0, 5, (STEPS, batch, agents))
+    play(benchmark, batch, "navigation", agents=agents)
 
-    def play() -> None:
+
+@pytest.mark.parametrize("batch", [1, 10, 100, 1000])
+@pytest.mark.parametrize(("hunters", "banks"), [(6, 2), (9, 3), (10, 2)])
+def test_treasure(benchmark: BenchmarkFixture, hunters: int, banks: int, batch: int) -> None:
+    play(benchmark, batch, "treasure", hunters=hunters, banks=banks)
+
+
+def play(benchmark: BenchmarkFixture, batch: int, name: str, **options: int) -> None:
+    env = environments.make(name, batch=batch, episode_length=STEPS, **options)
+    actions = np.random.default_rng(0).integers(0, 5, (STEPS, batch, env.agents))
+
+    def episodes() -> None:
         env.reset(0)
         for chosen in actions:
             env.step(chosen)
 
-    benchmark(play)
+    benchmark(episodes)
     if benchmark.stats is None:  # --benchmark-disable: played once, not timed
         return
     speed = STEPS * batch / benchmark.stats.stats.median
     benchmark.extra_info["environment_steps_per_second"] = speed
-    print(f"\nnavigation N={agents} batch={batch}: {speed:,.0f} environment steps/s, one core")
+    sizes = " ".join(f"{option}={value}" for option, value in options.items())
+    print(f"\n{name} {sizes} batch={batch}: {speed:,.0f} environment steps/s, one core")
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])

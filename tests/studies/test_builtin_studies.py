@@ -1,5 +1,7 @@
 """The studies that come with the package."""
 
+import math
+
 import pytest
 
 from studies.loading import builtin_names, load
@@ -23,3 +25,32 @@ def test_the_beginning_of_each_condition_of_a_convex_study_runs(name):
             result = workloads.run(trial.settings, seed=0, graph=trial.graph())
             assert result.metrics["error"] < 3
             assert result.metrics["bytes_sent"] > 0
+
+
+TWELVE = ("environment.hunters=9", "environment.banks=3", "consensus.budget.activations=500")
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "agents", "delta", "activations", "penalty"),
+    [
+        ("navigation", (), 3, 0.003, 100, 1),
+        ("navigation-6", (), 6, 0.003, 150, 1),
+        ("treasure", (), 8, 0.001, 200, 5),
+        ("treasure", TWELVE, 12, 0.001, 500, 5),
+    ],
+)
+def test_the_paper_s_tasks_have_the_paper_s_settings(name, overrides, agents, delta, activations, penalty):
+    trial = load(name, overrides=overrides).trials[0].settings
+    environment, algorithm, consensus = trial.environment, trial.algorithm, trial.consensus
+    assert (environment.agents, environment.episode_length, trial.training.samples) == (agents, 100, 10_000)
+    assert (algorithm.delta_per_agent, algorithm.gamma, algorithm.lam) == (delta, 0.995, 0.95)
+    assert algorithm.hidden == (128, 128)
+    assert (consensus.budget.activations, consensus.penalty) == (activations, penalty)
+
+
+@pytest.mark.parametrize("name", ["navigation-6", "treasure"])
+def test_the_beginning_of_the_quick_form_of_a_training_study_runs(name):
+    for trial in load(name, quick=True, overrides=["training.updates=1", "training.samples=500"]).trials:
+        result = workloads.run(trial.settings, seed=trial.seed, graph=trial.graph())
+        assert result.curves["training"][0]["episodes"] == 5
+        assert math.isfinite(result.metrics["return"])

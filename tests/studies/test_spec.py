@@ -193,6 +193,20 @@ def test_more_than_one_error_are_counted(write):
             "environment: {agent: 3}\n",
             "2: environment.agent: unknown key; did you mean 'agents'? (allowed: agents, episode_length,",
         ),
+        (
+            "environment: {name: navigation, hunters: 6}\n",
+            "2: environment.hunters: unknown key (allowed: agents, episode_length, name, reward)",
+        ),
+        (
+            "environment: {name: treasure, agents: 8}\n",
+            "2: environment.agents: unknown key; did you mean 'banks'? (allowed: banks, episode_length,",
+        ),
+        ("environment: {name: treasure, banks: 0}\n", "2: environment.banks = 0: must be at least 1"),
+        (
+            "environment: {name: treasure, reward: code}\n",
+            "2: environment.reward = 'code': must be one of paper, code_role, code_head; did you mean",
+        ),
+        ("environment: treasure\n", "2: environment = 'treasure': must be a mapping"),
         ("environment: {agents: 0}\n", "2: environment.agents = 0: must be at least 1"),
         ("environment: {agents: 1}\n", "2: environment.agents: 1 is not a whole number of at least 2"),
         ("training: {samples: 1049}\n", "2: training.samples: 1049 is no multiple of the 10 episodes"),

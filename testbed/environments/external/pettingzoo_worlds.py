@@ -122,6 +122,7 @@ class PettingZooWorlds(BatchedEnvironment):
                 "returns": (agents,),
                 "observations": (agents, max(world.observation_sizes)),
             },
+            state_limits={"seeds": (0, SEEDS - 1), "actions": (-1, max(world.action_sizes) - 1)},
         )
         self.settings = settings
         self._world = world
@@ -192,25 +193,20 @@ class PettingZooWorlds(BatchedEnvironment):
             "observations": self.observations(),
         }
 
-    def _check(self, seeds: NDArray[np.float64], actions: NDArray[np.float64]) -> None:
-        if (wrong := (seeds < 0) | (seeds >= SEEDS) | (seeds % 1 != 0)).any():
-            raise ValueError(
-                f"state['seeds']: got {seeds[wrong][0]:.15g}, allowed are integers from 0 to {SEEDS - 1}"
-            )
+    def _check(self, actions: NDArray[np.int64]) -> None:
         played = np.arange(self.episode_length) < self._t[:, None]
-        fits = (actions >= 0) & (actions < self._action_limits) & (actions % 1 == 0)
-        fits = np.where(played[:, :, None], fits, actions == -1)
+        fits = np.where(played[:, :, None], (actions >= 0) & (actions < self._action_limits), actions == -1)
         if not fits.all():
             row, step, agent = np.argwhere(~fits)[0]
             allowed = f"0 to {self.action_sizes[agent] - 1}" if played[row, step] else "-1"
             raise ValueError(
-                f"state['actions']: got {actions[row, step, agent]:g} for agent {agent} at step {step} of "
+                f"state['actions']: got {actions[row, step, agent]} for agent {agent} at step {step} of "
                 f"row {row}, which has played {self._t[row]}, allowed there are {allowed}"
             )
 
-    def _write(self, state: Mapping[str, NDArray[np.float64]]) -> None:
-        self._check(state["seeds"], state["actions"])
-        seeds, actions = state["seeds"].astype(np.int64), state["actions"].astype(np.int64)
+    def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
+        seeds, actions = state["seeds"], state["actions"]
+        self._check(actions)
         histories = [row[:steps] for row, steps in zip(actions, self._t, strict=True)]
         now, returns = self._ask(lambda episodes: episodes.replay(seeds.tolist(), histories))
         seen = np.array_equal(now.observations, state["observations"].astype(np.float32))

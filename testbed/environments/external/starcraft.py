@@ -262,7 +262,7 @@ class StarCraft(BatchedEnvironment):
             "battles and is not the run that was interrupted"
         )
 
-    def _write(self, state: Mapping[str, NDArray[np.float64]]) -> None:
+    def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
         self._read()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:

@@ -291,6 +291,8 @@ def test_a_wrong_generator_state_is_refused_and_changes_nothing(value: Any) -> N
         ("navigaton", {}, "environment: unknown name 'navigaton', allowed: .*; did you mean 'navigation'?"),
         ("navigation", {"agent": 3}, "navigation: unknown option 'agent', allowed: .*did you mean 'agents'?"),
         ("navigation", {"hunters": 6}, "navigation: unknown option 'hunters', allowed: agents, reward"),
+        ("treasure", {"agents": 8}, "treasure: unknown option 'agents', allowed: hunters, banks, reward"),
+        ("treasure", {"reward": "code"}, "treasure: reward: got 'code', .*; did you mean 'code_role'?"),
         (
             "navigation",
             {"agents": 0},
@@ -328,5 +330,7 @@ BUILT_IN = [name for name in environments.NAMES if name not in ("pettingzoo", "s
 def test_every_name_makes_an_environment_with_that_name(name: str) -> None:
     env = environments.make(name, batch=2)
     assert env.name == name
+    settings = environments.settings(name)
+    assert (settings.name, settings.agents, settings.episode_length) == (name, env.agents, env.episode_length)
     observations, _ = env.reset(0)
     assert observations.shape == (2, env.agents, env.observation_size)

@@ -54,6 +54,17 @@ def test_navigation_passes_the_parallel_api_test(options: dict[str, Any]) -> Non
     parallel_api_test(environments.parallel("navigation", **options), num_cycles=250)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"hunters": 9, "banks": 3, "reward": "code_head"}, {"hunters": 1, "banks": 1}]
+)
+def test_treasure_passes_the_parallel_api_test(options: dict[str, Any]) -> None:
+    parallel_api_test(environments.parallel("treasure", **options), num_cycles=250)
+
+
+def test_treasure_passes_the_parallel_seed_test() -> None:
+    parallel_seed_test(lambda: environments.parallel("treasure"))
+
+
 @pytest.mark.parametrize("agents", [1, 3])
 def test_navigation_passes_the_parallel_seed_test(agents: int) -> None:
     parallel_seed_test(lambda: environments.parallel("navigation", agents=agents))

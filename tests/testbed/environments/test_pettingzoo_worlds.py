@@ -221,12 +221,12 @@ def test_a_state_whose_episode_ended_early_is_finished() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s["seeds"].__setitem__(1, -1), r"state\['seeds'\]: got -1, allowed are integers from 0"),
+        (lambda s: s["seeds"].__setitem__(1, -1), r"state\['seeds'\]: got -1, allowed are 0 to 2147483647"),
         (lambda s: s["seeds"].__setitem__(0, 2**31), r"state\['seeds'\]: got 2147483648, allowed"),
         (
-            lambda s: s["actions"].__setitem__((1, 0, 2), 4),
-            r"state\['actions'\]: got 4 for agent 2 at step 0 of row 1, which has played 1, "
-            "allowed there are 0 to 3",
+            lambda s: s["actions"].__setitem__((1, 0, 1), 3),
+            r"state\['actions'\]: got 3 for agent 1 at step 0 of row 1, which has played 1, "
+            "allowed there are 0 to 2",
         ),
         (lambda s: s["actions"].__setitem__((0, 0, 0), -1), "got -1 for agent 0 at step 0 .* are 0 to 1"),
         (lambda s: s["actions"].__setitem__((0, 1, 1), 0), "got 0 for agent 1 at step 1 .* there are -1"),

@@ -212,10 +212,11 @@ def test_leaving_the_first_battle_early_forgets_no_client(python: str, log: Path
     assert gone(clients(log))
 
 
+@pytest.mark.parametrize("episodes", [0, 2])
 def test_a_client_that_breaks_down_truncates_its_battle_and_is_counted(
-    python: str, log: Path, monkeypatch: pytest.MonkeyPatch
+    python: str, log: Path, monkeypatch: pytest.MonkeyPatch, episodes: int
 ) -> None:
-    monkeypatch.setenv("SMAC_DOUBLE_FAULT", "breakdown")
+    monkeypatch.setenv("SMAC_DOUBLE_FAULT", f"breakdown {episodes}")
     rng = np.random.default_rng(0)
     with make(python) as env:
         env.reset(0)

@@ -1,0 +1,91 @@
+"""Every algorithm learns in every environment: two updates of small networks, over a lossy ring."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import topologies
+from testbed import workloads
+from testbed.training import Trainer
+from testbed.workloads import TrainingWorkload
+
+ALGORITHMS = ("matrpo",)
+ENVIRONMENTS = {
+    "navigation": {"agents": 3},
+    "treasure": {"hunters": 3, "banks": 2},
+    "pettingzoo": {"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3}},
+}
+
+
+def workload(algorithm: str, environment: str) -> TrainingWorkload:
+    """From plain data, as a study file would give it."""
+    return TrainingWorkload.model_validate(
+        {
+            "environment": {"name": environment, "episode_length": 20, **ENVIRONMENTS[environment]},
+            "algorithm": {"name": algorithm, "hidden": [8, 8]},
+            "network": {"link": {"delay": "5ms", "loss": 0.1}},
+            "consensus": {"budget": {"activations": 10}},
+            "training": {"updates": 2, "samples": 200},
+        }
+    )
+
+
+def results(result: workloads.WorkloadResult) -> str:
+    """What must not depend on the machine, in every digit."""
+    rows = result.curves["training"]
+    return json.dumps([{k: v for k, v in row.items() if not k.startswith("wall_")} for row in rows])
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_it_learns_the_same_again_and_after_an_interruption(algorithm, environment, tmp_path):
+    trial = workload(algorithm, environment)
+    graph = topologies.make("ring", trial.agents)
+
+    def run(**options):
+        return workloads.run(trial, seed=1, graph=graph, **options)
+
+    class Killed(Exception):
+        pass
+
+    def kill(phase, done, total, row):
+        raise Killed
+
+    straight, path = run(), tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        run(progress=kill, checkpoint=path)
+    assert results(run(checkpoint=path)) == results(straight)
+    first, second = straight.curves["training"]
+    assert first["episodes"] == second["episodes"] == 10
+    assert first["return"] != second["return"]
+    for row in (first, second):
+        assert all(math.isfinite(value) for value in row.values())
+        assert row["kl_max"] > 0
+
+
+def test_padding_of_observations_is_not_learnt_from():
+    trial = workload("matrpo", "treasure")
+    trainer = Trainer(
+        environment=trial.environment,
+        algorithm=trial.algorithm,
+        network=trial.network,
+        consensus=trial.consensus,
+        loop=trial.training,
+        graph=topologies.make("ring", trial.agents),
+        seed=0,
+    )
+    sizes = trainer.collector.environment.observation_sizes
+    assert sizes == (2 + max(sizes[3:]),) * 3 + (max(sizes[3:]),) * 2
+
+    def first_weights():
+        weight, _ = trainer.learner.policy.network.layers(trainer.learner.theta)[0]
+        return weight.numpy().copy()  # [agent, unit, input]
+
+    before = first_weights()
+    trainer.advance()
+    change = np.abs(first_weights() - before).max(axis=1)
+    for agent, size in enumerate(sizes):
+        assert change[agent, size:].max(initial=0.0) < 1e-6 * change[agent, :size].max()
+        assert change[agent, :4].min() > 0.0
