@@ -148,15 +148,18 @@ class Episodes:
             episode.step(chosen)
         return self.now()
 
-    def replay(self, seeds: Sequence[int], played: Sequence[NDArray[np.integer]]) -> tuple[Now, Any]:
-        """Play each episode again from its seed through its joint actions `[step, agent]`.
+    def replay(
+        self, seeds: Sequence[int], actions: NDArray[np.int64], steps: Sequence[int]
+    ) -> tuple[Now, NDArray[np.float64]]:
+        """Play each episode again from its seed through its first `steps` of `actions`.
 
-        Returns how they stand and the sums of rewards `[episode, agent]`, added in the order of steps.
+        `actions` are `[episode, step, agent]`. Returns how the episodes stand and the sums of rewards
+        `[episode, agent]`, added in the order of steps.
         """
         returns = np.zeros((len(self.episodes), len(self.episodes[0].rewards)))
-        for row, (episode, seed, actions) in enumerate(zip(self.episodes, seeds, played, strict=True)):
-            episode.reset(int(seed))
-            for chosen in actions.tolist():
+        for row, episode in enumerate(self.episodes):
+            episode.reset(int(seeds[row]))
+            for chosen in actions[row, : steps[row]].tolist():
                 episode.step(chosen)
                 returns[row] += episode.rewards
         return self.now(), returns

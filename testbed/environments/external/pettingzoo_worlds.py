@@ -28,7 +28,8 @@ class PettingZooSettings(Settings):
     """Options of a PettingZoo world. Checking them builds the world once, to look at its spaces.
 
     Attributes:
-        pettingzoo: a dotted module whose `parallel_env` makes the world, or `module:callable`.
+        pettingzoo: a dotted module whose `parallel_env` makes the world, or `module:callable`; a module that
+            is not installed can be put on PYTHONPATH.
         kwargs: what it is called with. `render_mode` is not among them: pictures are made apart.
         episode_length: steps until truncation from outside; a world that ends its episode before that ends
             it. Null: the world's own limit, its attribute `max_cycles` (PettingZoo's usual name); a world
@@ -132,9 +133,7 @@ class PettingZooWorlds(BatchedEnvironment):
         self._camera: _Camera | None = None
         self._episodes: Episodes | Workers | None
         if settings.workers:
-            self._episodes = Workers(
-                settings.pettingzoo, settings.kwargs, world, self.batch, settings.workers
-            )
+            self._episodes = Workers(settings.pettingzoo, settings.kwargs, self.batch, settings.workers)
         else:
             self._episodes = Episodes(settings.pettingzoo, settings.kwargs, world, range(self.batch))
         shape = (self.batch, agents)
@@ -207,8 +206,8 @@ class PettingZooWorlds(BatchedEnvironment):
     def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
         seeds, actions = state["seeds"], state["actions"]
         self._check(actions)
-        histories = [row[:steps] for row, steps in zip(actions, self._t, strict=True)]
-        now, returns = self._ask(lambda episodes: episodes.replay(seeds.tolist(), histories))
+        steps = self._t.tolist()
+        now, returns = self._ask(lambda episodes: episodes.replay(seeds.tolist(), actions, steps))
         seen = np.array_equal(now.observations, state["observations"].astype(np.float32))
         if not seen or not np.array_equal(returns, state["returns"]):
             what = "pays its agents" if seen else "shows its agents"

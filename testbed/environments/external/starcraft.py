@@ -96,7 +96,7 @@ class StarCraftSettings(Settings):
 
 
 class StarCraft(BatchedEnvironment):
-    """A batch of StarCraft II games, one client process each: a client takes about a core and a gigabyte.
+    """A batch of StarCraft II games, one client of the game each.
 
     Actions, observations and rewards are SMAC's with its default options. A battle that is decided
     terminates for everybody, one that runs out of time is truncated. So is one whose client broke down,

@@ -179,18 +179,18 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
             game.close()
 
 
-def main() -> None:
-    """Keep the pipes for messages alone, and leave by the front door when told to stop."""
+def own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes for requests and replies, for messages alone; printing goes to standard error from now on."""
     requests = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    serve(requests, replies)
+    return requests, replies
 
 
 if __name__ == "__main__":
     del sys.path[0]  # this file's folder, whose modules are none of smac's business
-    main()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by the front door, which closes the client
+    serve(*own_pipes())

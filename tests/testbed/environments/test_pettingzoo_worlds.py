@@ -3,6 +3,7 @@
 import gc
 import importlib
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from policies.batch import Batch
 from testbed import checkpoints, environments, workloads
 from testbed.collection import Collector
+from testbed.environments.external import children
 from testbed.environments.external.episodes import WorldError
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings, PettingZooWorlds
 from testbed.environments.external.workers import Workers
@@ -98,7 +100,9 @@ def test_every_number_is_that_of_the_original_world(world: dict[str, Any], worke
             env.step(actions)
 
 
-def test_the_number_of_workers_changes_nothing() -> None:
+def test_the_number_of_workers_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in the worker process of a study, from where multiprocessing would start no other.
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
     for batch, workers in ((3, 2), (1, 9)):  # unequal shares; more workers than rows
         here = played(small(batch=batch, deaths=True, masks="dict"), steps=17)
         with small(batch=batch, workers=workers, deaths=True, masks="dict") as env:
@@ -318,7 +322,7 @@ def gone(processes: Sequence[int]) -> bool:
 def worker_processes(env: PettingZooWorlds) -> list[int]:
     workers = env._episodes
     assert isinstance(workers, Workers)
-    return [process.pid for process in workers.processes if process.pid is not None]
+    return [process.pid for process in workers.children.processes]
 
 
 def test_a_worker_that_dies_is_named_with_its_exit_code() -> None:
@@ -360,12 +364,11 @@ def test_no_process_is_left_by_closing_or_by_forgetting() -> None:
 
 
 def test_no_worker_is_left_when_the_parent_is_killed() -> None:
-    script = """if __name__ == "__main__":
-        import sys
-        from testbed import environments
-        env = environments.make("pettingzoo", batch=2, workers=1, pettingzoo="mpe2.simple_spread_v3")
-        print(*[process.pid for process in env._episodes.processes], flush=True)
-        sys.stdin.read()"""
+    script = """import sys
+from testbed import environments
+env = environments.make("pettingzoo", batch=2, workers=1, pettingzoo="mpe2.simple_spread_v3")
+print(*[process.pid for process in env._episodes.children.processes], flush=True)
+sys.stdin.read()"""
     parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert parent.stdout is not None
     processes = [int(word) for word in parent.stdout.readline().split()]
@@ -381,17 +384,17 @@ def test_an_interrupted_step_leaves_no_answer_behind_for_a_later_one(monkeypatch
     processes = worker_processes(env)
     env.reset(0)
 
-    def interrupted(workers: Workers) -> Any:
+    def interrupted(stream: Any) -> Any:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Workers, "_gather", interrupted)
+        patch.setattr(children, "receive", interrupted)
         with pytest.raises(KeyboardInterrupt):
             env.step(np.zeros((2, 3), dtype=int))
     assert gone(processes)
     with pytest.raises(RuntimeError, match="no episode has been started"):
         env.step(np.zeros((2, 3), dtype=int))
-    with pytest.raises(WorldError, match="the workers have been stopped"):
+    with pytest.raises(WorldError, match="this and all others have been closed"):
         env.reset(0)
 
 

@@ -24,7 +24,7 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from testbed import environments
 from testbed.collection import Collector
-from testbed.environments.external import games, starcraft_child
+from testbed.environments.external import children, starcraft_child
 from testbed.environments.external.games import GameError
 from testbed.environments.external.starcraft import MAPS, StarCraft
 
@@ -217,20 +217,25 @@ def test_a_client_that_breaks_down_truncates_its_battle_and_is_counted(
     python: str, log: Path, monkeypatch: pytest.MonkeyPatch, episodes: int
 ) -> None:
     monkeypatch.setenv("SMAC_DOUBLE_FAULT", f"breakdown {episodes}")
-    rng = np.random.default_rng(0)
     with make(python) as env:
         env.reset(0)
-        broken = 0
-        for _ in range(60):
-            _, rewards, terminations, truncations, info = env.step(available(env, rng))
+        broken = dead = dead_before = 0
+        for _ in range(40):
+            _, rewards, terminations, truncations, info = env.step(
+                env.action_size - 1 - env._seen["masks"][..., ::-1].argmax(axis=2)
+            )
+            dead += info["dead_allies"][0] + info["dead_enemies"][0]
             if info["breakdowns"][0]:
                 broken += 1
+                dead_before += dead
                 assert truncations.all()
                 assert not terminations.any()
                 assert not rewards.any()
                 assert info["dead_allies"].tolist() == info["dead_enemies"].tolist() == [0]
+            dead *= not env._finished[0]
             env.reset(where=env._finished)
     assert broken >= 2
+    assert dead_before > 0  # and yet none is said to have died, or risen, when the client broke down
     assert broken == sum(words[0] == "breakdown" for words in events(log))
     assert gone(clients(log))
 
@@ -238,21 +243,21 @@ def test_a_client_that_breaks_down_truncates_its_battle_and_is_counted(
 def test_every_game_is_closed_once_and_no_process_is_left(python: str, log: Path) -> None:
     env = make(python, batch=3)
     env.reset(0)
-    processes = [process.pid for process in env._games.processes] + clients(log)
+    processes = [process.pid for process in env._games.children.processes] + clients(log)
     assert len(processes) == 6
     assert all(map(alive, processes))
     env.close()
     env.close()
     assert sorted(words[1] for words in events(log) if words[0] == "close") == sorted(map(str, clients(log)))
     assert gone(processes)
-    with pytest.raises(GameError, match="the games have been closed"):
+    with pytest.raises(GameError, match="starcraft: game 0 of 3: this and all others have been closed"):
         env.reset()
 
 
 def test_no_process_is_left_by_forgetting(python: str, log: Path) -> None:
     env = make(python)
     env.reset(0)
-    processes = [process.pid for process in env._games.processes] + clients(log)
+    processes = [process.pid for process in env._games.children.processes] + clients(log)
     del env
     gc.collect()
     assert gone(processes)
@@ -263,7 +268,7 @@ def test_no_process_is_left_when_the_parent_is_killed(python: str, log: Path) ->
 from testbed import environments
 env = environments.make("starcraft", python={python!r}, **{TINY!r})
 env.reset(0)
-print(env._games.processes[0].pid, flush=True)
+print(env._games.children.processes[0].pid, flush=True)
 sys.stdin.read()"""
     parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert parent.stdout is not None
@@ -278,11 +283,11 @@ sys.stdin.read()"""
 def test_a_game_that_does_not_close_is_ended_with_its_client(
     python: str, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(games, "PATIENCE", 0.3)
+    monkeypatch.setattr(children, "PATIENCE", 0.3)
     monkeypatch.setenv("SMAC_DOUBLE_FAULT", "stuck")
     env = make(python)
     env.reset(0)
-    processes = [env._games.processes[0].pid, *clients(log)]
+    processes = [env._games.children.processes[0].pid, *clients(log)]
     assert all(map(alive, processes))
     env.close()
     assert gone(processes)
@@ -300,7 +305,7 @@ def test_a_game_that_dies_is_named_with_its_last_words_and_all_are_ended(
     with pytest.raises(GameError, match=message) as caught:
         env.step(available(env, rng))
     assert "\n" not in str(caught.value)
-    assert gone([process.pid for process in env._games.processes])
+    assert gone([process.pid for process in env._games.children.processes])
     assert gone(clients(log))
 
 

@@ -6,7 +6,7 @@ a `reset` before any episode has ended would launch a second one (an error here)
 only with `continuing_episode`; a client that breaks down gives `0, True, {}`. A client is a sleeping process.
 
 `SMAC_DOUBLE_LOG` names a file that gets a line for every launch, close and breakdown; `SMAC_DOUBLE_FAULT` is
-what shall go wrong: `breakdown` and a number (at the second step, after so many episodes), `no game`, `exit`,
+what shall go wrong: `breakdown` and a number (at the fifth step, after so many episodes), `no game`, `exit`,
 `stuck`.
 """
 
@@ -93,7 +93,7 @@ class StarCraft2Env:
             assert type(action) is int
             assert available[agent][action] == 1, f"Agent {agent} cannot perform action {action}"
         self.steps += 1
-        if self.fault == f"breakdown {self.episodes}" and self.steps == 2:
+        if self.fault == f"breakdown {self.episodes}" and self.steps == 5:
             self.client.kill()
             self.client.wait()
             self.client = None
