@@ -445,6 +445,11 @@ def test_pictures_follow_every_row() -> None:
     assert env.render(1).tolist() == np.full((2, 3, 3), 0).tolist()
     env.step(np.zeros((2, 3), dtype=int))
     assert env.render(1).tolist() == np.full((2, 3, 3), 1).tolist()
+    earlier = env.state
+    env.step(np.zeros((2, 3), dtype=int))
+    assert env.render(1).tolist() == np.full((2, 3, 3), 2).tolist()
+    env.state = earlier  # the same episode, but not so far
+    assert env.render(1).tolist() == np.full((2, 3, 3), 1).tolist()
     with pytest.raises(RuntimeError, match="small_worlds:World has no render mode 'rgb_array'"):
         small().render()
 
