@@ -80,8 +80,8 @@ def add_contact_forces(
     if pair.size == 0:
         return
     distance = distances[pair, row]
-    just = touching[pair] if isinstance(touching, np.ndarray) else touching
-    penetration = CONTACT_MARGIN * np.logaddexp(0.0, (just - distance) / CONTACT_MARGIN)
+    contact = touching[pair] if isinstance(touching, np.ndarray) else touching
+    penetration = CONTACT_MARGIN * np.logaddexp(0.0, (contact - distance) / CONTACT_MARGIN)
     push = (CONTACT_FORCE * offsets[pair, :, row].T / distance * penetration).T
     # One (body, row) can be in several contacts, which plain indexed addition would count once.
     by_row = force.transpose(0, 2, 1)

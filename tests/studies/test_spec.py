@@ -95,6 +95,10 @@ BAD = [
         "network:\n  links:\n    0-1: {loss: 0.5}\n    0-2: {loss: 0.5}\n",
         "8: network.links.0-2: '0-2' is not a link",
     ),
+    (
+        "network:\n  faults:\n    - {lnk: 0-1, down: 1s}\n",
+        "7: network.faults.0.lnk: unknown key; did you mean 'link'? (allowed: direction, down, fault,",
+    ),
     ("network:\n  faults:\n    - {link: 0-9, down: 1s}\n", "7: network.faults.0.link: '0-9' is not a link"),
     ("netwrk: {}\n", "5: netwrk: unknown key; did you mean 'network'? (allowed: "),
     ("toplogy: ring\n", "5: toplogy: unknown key; did you mean 'topology'? (allowed: "),
