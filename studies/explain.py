@@ -149,6 +149,9 @@ def _keys(details: ErrorDetails, data: Any) -> Keys:
     keys: list[str | int] = []
     location = details["loc"]
     for index, step in enumerate(location):
+        following = location[index + 1] if index + 1 < len(location) else None
+        if isinstance(data, dict) and following in data and not isinstance(data.get(str(step)), dict | list):
+            continue  # the name of a union member that is also one of its fields
         if isinstance(data, dict) and step in data:
             data = data[str(step)]
         elif isinstance(data, list) and isinstance(step, int) and step < len(data):

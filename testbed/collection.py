@@ -1,6 +1,7 @@
 """Collecting experience: one batched environment, played on from update to update."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -33,13 +34,16 @@ class Collector:
         self.masks = info.get("action_masks")
         names = ("return", *(f"return_{name}" for name in environment.components))
         self.running = {name: np.zeros(environment.batch) for name in names}
+        self.resumptions = 0
+        """Times that resuming had to start new episodes, for want of the state of the old ones."""
 
     def collect(
         self, actor: Actor, steps: int, generator: np.random.Generator | None
     ) -> tuple[Batch, dict[str, float]]:
         """Play ``steps`` steps of every episode; returns the batch and means over the episodes that ended.
 
-        Means are nan when no episode ended. ``episodes`` counts them.
+        Means are nan when no episode ended. ``episodes`` counts them. Of an environment that cannot save its
+        state there is also ``resumptions``: unless it is 0, this is not one uninterrupted run.
         """
         rows: list[tuple[np.ndarray, ...]] = []
         masks: list[np.ndarray] = []
@@ -66,20 +70,43 @@ class Collector:
             batch = Batch(**(vars(batch) | {"masks": np.stack(masks)}))
         finished = {name: np.concatenate(sums) if sums else np.empty(0) for name, sums in ended.items()}
         means = {name: float(sums.mean()) if len(sums) else math.nan for name, sums in finished.items()}
-        return batch, {**means, "episodes": float(len(finished["return"]))}
+        counts = {"episodes": float(len(finished["return"]))}
+        if not self.environment.saves_state:
+            counts["resumptions"] = float(self.resumptions)
+        return batch, {**means, **counts}
 
     def state_dict(self) -> dict[str, Any]:
-        """The environment, its generator, and the running sums, as arrays and JSON-able values."""
+        """The environment, its generator, and the running sums, as arrays and JSON-able values.
+
+        Of an environment that cannot save its state, only its generator is kept.
+        """
         return {
-            "environment": self.environment.state,
+            "environment": self.environment.state if self.environment.saves_state else {},
             "rng": self.environment.rng_state,
             "running": {name: sums.copy() for name, sums in self.running.items()},
+            "resumptions": self.resumptions,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` gave."""
-        self.environment.state = state["environment"]
+        """Take back what ``state_dict`` gave, exactly.
+
+        An environment that cannot save its state starts new episodes instead, and a warning and the number
+        of ``resumptions`` say so: the run goes on, but not as it would have without the interruption.
+        """
         self.environment.rng_state = state["rng"]
+        if not self.environment.saves_state:
+            warnings.warn(
+                f"{self.environment.name}: its state cannot be saved, so resuming starts new episodes: "
+                "this run is not the one that was interrupted",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            self.resumptions = state["resumptions"] + 1
+            self.observations, info = self.environment.reset()
+            self.masks = info.get("action_masks")
+            self.running = {name: np.zeros(self.environment.batch) for name in self.running}
+            return
+        self.environment.state = state["environment"]
         self.running = {name: np.array(sums) for name, sums in state["running"].items()}
         self.observations = self.environment.observations()
         self.masks = self.environment.masks().get("action_masks")

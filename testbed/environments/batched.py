@@ -10,7 +10,7 @@ The words are Gymnasium's and PettingZoo's (termination, truncation, seed, info)
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,12 +37,16 @@ class BatchedEnvironment(ABC):
         components: names in `info` whose values `[batch]`, summed over the steps of an episode, say what the
             return is made of.
 
+        saves_state: whether `state` can be read and set. Where it cannot, a resumed run starts new episodes.
+
     A subclass supplies `observations`, `_begin`, `_advance`, `_read`, `_write` and `render`; everything a
-    caller can do wrong is checked here, once.
+    caller can do wrong is checked here, once. One that holds processes open also supplies `close`; any
+    environment can be used in a `with` statement.
     """
 
     name: ClassVar[str]
     components: ClassVar[tuple[str, ...]]
+    saves_state: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -106,7 +110,11 @@ class BatchedEnvironment(ABC):
 
     @abstractmethod
     def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Adopt checked state arrays, float64 or, where they have limits, int64; copy what is kept."""
+        """Adopt checked state arrays, float64 or, where they have limits, int64; copy what is kept.
+
+        `self._t` is already that of the new state. Raises ValueError, and then changes nothing, for arrays
+        that no episode can have.
+        """
 
     @abstractmethod
     def render(self, row: int = 0) -> NDArray[np.uint8]:
@@ -116,7 +124,24 @@ class BatchedEnvironment(ABC):
         """`action_masks` of the current state, bool `[batch, agent, action]`, where some can be forbidden."""
         return {}
 
+    def _truncated(self) -> NDArray[np.bool_]:
+        """`[batch, agent]`: whose episode something else than `episode_length` has cut short."""
+        return np.zeros((self.batch, self.agents), dtype=np.bool_)
+
+    def _over(self) -> NDArray[np.bool_]:
+        """`[batch]`: episodes that ended before `episode_length`, when a state has just been set."""
+        return np.zeros(self.batch, dtype=np.bool_)
+
+    def close(self) -> None:  # noqa: B027  # most hold nothing
+        """Let go of what is held outside this process; nothing by default. Closing twice does no harm."""
+
     # What a caller uses
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
         """Start episodes; returns `observations` of all rows, and `info` (action masks, where there are any).
@@ -179,7 +204,7 @@ class BatchedEnvironment(ABC):
             )
         self._t += 1
         rewards, terminations, info = self._advance(checked)
-        truncations = (self._t >= self.episode_length)[:, None] & ~terminations
+        truncations = (self._truncated() | (self._t >= self.episode_length)[:, None]) & ~terminations
         self._finished = np.logical_and.reduce(terminations | truncations, axis=1)
         info.update(self.masks())
         return self.observations(), rewards, terminations, truncations, info
@@ -213,9 +238,14 @@ class BatchedEnvironment(ABC):
             )
         arrays = {name: self._checked_state(name, value[name]) for name in self._state_shapes}
         steps = self._checked_steps(value["t"]) if "t" in value else np.zeros(self.batch, dtype=np.int64)
-        self._write(arrays)
-        self._t = steps
-        self._finished = self._t >= self.episode_length
+        before = self._t, self._started
+        self._t, self._started = steps, False  # no episode goes on that could not be brought to this state
+        try:
+            self._write(arrays)
+        except ValueError:  # refused before anything has changed
+            self._t, self._started = before
+            raise
+        self._finished = self._over() | (self._t >= self.episode_length)
         self._started = True
 
     @property

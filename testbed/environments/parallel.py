@@ -100,7 +100,8 @@ class ParallelFace(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  #
         return None if self.render_mode is None else self.environment.render()
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Close the environment underneath."""
+        self.environment.close()
 
     def _observed(self, observations: Observation, agents: list[str]) -> dict[str, Observation]:
         sizes = self.environment.observation_sizes

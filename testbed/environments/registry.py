@@ -14,6 +14,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.checks import nearest
+from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
 from testbed.environments.treasure import TreasureSettings
@@ -23,15 +25,18 @@ DEFAULT = NavigationSettings()
 
 
 def _default_name(given: Any) -> Any:
-    return {"name": DEFAULT.name, **given} if isinstance(given, dict) else given
+    if not isinstance(given, dict):
+        return given
+    name = PettingZooSettings.model_fields["name"].default if "pettingzoo" in given else DEFAULT.name
+    return {"name": name, **given}
 
 
 EnvironmentSettings = Annotated[
-    NavigationSettings | TreasureSettings,
+    NavigationSettings | TreasureSettings | PettingZooSettings | StarCraftSettings,
     Field(discriminator="name"),
     BeforeValidator(_default_name),
 ]
-"""Which environment, and its options; navigation when there is no `name`."""
+"""Which environment, and its options. Without a `name` it is navigation, or what `pettingzoo` names."""
 
 
 def _by_name() -> dict[str, type[EnvironmentSettings]]:
@@ -45,7 +50,7 @@ NAMES: tuple[str, ...] = tuple(_MODELS)
 
 
 def settings(name: str, **options: Any) -> EnvironmentSettings:
-    """The options of an environment, checked and completed with their defaults; nothing is built.
+    """The options of an environment, checked and completed with their defaults; no batch is built.
 
     Raises:
         ValueError: one line, for an unknown name or option, or a value that is not allowed.
@@ -68,9 +73,9 @@ def settings(name: str, **options: Any) -> EnvironmentSettings:
         option = str(first["loc"][0])
         choices = get_args(model.model_fields[option].annotation)
         closest = nearest(first["input"], [choice for choice in choices if isinstance(choice, str)])
-        raise ValueError(
-            f"{name}: {option}: got {first['input']!r}, {first['msg'].lower()}{closest}"
-        ) from error
+        own = first["type"] == "value_error"  # a check of the settings themselves, worded as wanted
+        reason = str(first["ctx"]["error"]) if own else first["msg"].lower()
+        raise ValueError(f"{name}: {option}: got {first['input']!r}, {reason}{closest}") from error
 
 
 def make(name: str, *, batch: int = 1, **options: Any) -> BatchedEnvironment:

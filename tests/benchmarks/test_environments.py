@@ -37,3 +37,23 @@ def play(benchmark: BenchmarkFixture, batch: int, name: str, **options: int) -> 
     benchmark.extra_info["environment_steps_per_second"] = speed
     sizes = " ".join(f"{option}={value}" for option, value in options.items())
     print(f"\n{name} {sizes} batch={batch}: {speed:,.0f} environment steps/s, one core")
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_pettingzoo_world(benchmark: BenchmarkFixture, workers: int) -> None:
+    batch, steps = 32, 25
+    world = {"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3, "max_cycles": steps}}
+    actions = np.random.default_rng(0).integers(0, 5, (steps, batch, 3))
+    with environments.make("pettingzoo", batch=batch, workers=workers, **world) as env:
+
+        def play() -> None:
+            env.reset(0)
+            for chosen in actions:
+                env.step(chosen)
+
+        benchmark(play)
+    if benchmark.stats is None:
+        return
+    speed = steps * batch / benchmark.stats.stats.median
+    benchmark.extra_info["environment_steps_per_second"] = speed
+    print(f"\nsimple_spread_v3 batch={batch} workers={workers}: {speed:,.0f} environment steps/s")

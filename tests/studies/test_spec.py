@@ -179,7 +179,19 @@ def test_more_than_one_error_are_counted(write):
     [
         (
             "environment: {name: navi}\n",
-            "2: environment.name = 'navi': must be one of navigation, treasure; did you mean 'navi",
+            "2: environment.name = 'navi': must be one of navigation",
+        ),
+        (
+            "environment: {pettingzoo: mpe2.simple_spread_v3, workers: -1}\n",
+            "2: environment.workers = -1: must be at least 0",
+        ),
+        (
+            "environment: {pettingzoo: mpe2.simple_spread_v9}\n",
+            "2: environment.pettingzoo = 'mpe2.simple_spread_v9': no module 'mpe2.simple_spread_v9'",
+        ),
+        (
+            "environment: {pettingzoo: mpe2.simple_spread_v3, kwargs: {continuous_actions: true}}\n",
+            "2: environment.kwargs: mpe2.simple_spread_v3: agent 'agent_0' acts in Box(",
         ),
         (
             "environment: {agent: 3}\n",

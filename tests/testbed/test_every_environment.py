@@ -15,6 +15,7 @@ ALGORITHMS = ("matrpo",)
 ENVIRONMENTS = {
     "navigation": {"agents": 3},
     "treasure": {"hunters": 3, "banks": 2},
+    "pettingzoo": {"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3}},
 }
 
 

@@ -1,0 +1,1 @@
+"""Worlds that others made, behind the batched interface: PettingZoo's and the real StarCraft II."""

@@ -1,0 +1,147 @@
+"""Child processes that answer requests over their standard input and output.
+
+The messages are those of `starcraft_child`: JSON and raw arrays, nothing that runs. The processes are started
+by themselves rather than by multiprocessing, which would run the user's script once more in each of them and
+refuses to start any from the worker process of a study.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+
+from testbed.environments.external.starcraft_child import receive, send
+
+PATIENCE = 15.0  # seconds a process has for leaving by itself
+
+Message = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+
+
+class Children:
+    """Some processes; every question goes to all that it concerns before any answer is awaited.
+
+    Attributes:
+        processes: in the order of their names.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        names: Sequence[str],
+        failure: type[RuntimeError],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start one process for each name.
+
+        Args:
+            command: what to run.
+            names: what to call each process in errors.
+            failure: the error to raise when one has died.
+            environment: variables that are set for them besides our own.
+
+        Raises:
+            OSError: the command cannot be run.
+        """
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._names = tuple(names)
+        self._failure = failure
+        self._logs: list[BinaryIO] = []
+        self._stop = weakref.finalize(self, _stop, self.processes, self._logs)
+        try:
+            for _ in names:
+                log = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
+                self._logs.append(log)
+                process = subprocess.Popen(  # noqa: S603  # an interpreter, no shell
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C is for the parent, which ends the pipe
+                    env={**os.environ, **(environment or {})},
+                )
+                self.processes.append(process)
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, requests: Mapping[int, Message]) -> list[Message]:
+        """Send each of these processes its request, then read the answers, in the same order.
+
+        Any failure here, Ctrl-C included, closes all: no answer that is still on its way may be taken for
+        that to another question.
+
+        Raises:
+            RuntimeError: of the kind given, when a process died, or all have been closed.
+        """
+        if not self._stop.alive:
+            raise self._failure(f"{self._names[0]}: this and all others have been closed")
+        answers: list[Message] = []
+        try:
+            for index, (fields, arrays) in requests.items():
+                self._guarded(index, send, self.processes[index].stdin, fields, arrays)
+            for index in requests:
+                answers.append(self._guarded(index, receive, self.processes[index].stdout))
+        except BaseException:
+            self.close()
+            raise
+        return answers
+
+    def _guarded(self, index: int, function: Any, *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except (EOFError, OSError) as error:
+            _end(self.processes[index])
+            code, words = self.processes[index].returncode, self._last_words(index)
+            raise self._failure(
+                f"{self._names[index]} died (exit code {code}); the last it said was {words!r}"
+            ) from error
+
+    def _last_words(self, index: int) -> str:
+        log = self._logs[index]
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 4000))
+        lines = log.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def close(self) -> None:
+        """End the processes; closing twice does no harm."""
+        self._stop()
+
+
+def _stop(processes: Sequence["subprocess.Popen[bytes]"], logs: Sequence[BinaryIO]) -> None:
+    for process in processes:
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # what was still to be sent has nobody to read it
+                    stream.close()
+    for process in processes:
+        _end(process)
+    for log in logs:
+        log.close()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Let a process leave by itself for a while; then end it, and whatever it started and left behind."""
+    if process.returncode is not None:
+        return
+    if sys.platform != "win32" and hasattr(os, "waitid"):
+        # Looking without collecting keeps the number of its process group from being given to others.
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        deadline = time.monotonic() + PATIENCE
+        while os.waitid(os.P_PID, process.pid, look) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in the group
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()

@@ -1,0 +1,277 @@
+"""Any PettingZoo `ParallelEnv` with discrete actions, behind the batched interface.
+
+A world cannot be asked for its state, so an episode is kept as what it follows from: the seed it was reset
+with and the joint actions played since. Setting a state plays them again and compares what the agents then
+see, and what they have been paid, with what they saw and were paid before; a world that does not follow from
+its seed alone is found out there, with an error.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, JsonValue, ValidationInfo, field_validator
+
+from testbed.environments.batched import BatchedEnvironment, Info, Observations
+from testbed.environments.external.episodes import Episode, Episodes, Flags, Now, WorldError
+from testbed.environments.external.workers import Workers
+from testbed.environments.external.worlds import Description, build, describe, load
+from testbed.settings import Settings
+
+SEEDS = 2**31  # NumPy and most worlds take seeds below this
+
+Answer = TypeVar("Answer")
+
+
+class PettingZooSettings(Settings):
+    """Options of a PettingZoo world. Checking them builds the world once, to look at its spaces.
+
+    Attributes:
+        pettingzoo: a dotted module whose `parallel_env` makes the world, or `module:callable`; a module that
+            is not installed can be put on PYTHONPATH.
+        kwargs: what it is called with. `render_mode` is not among them: pictures are made apart.
+        episode_length: steps until truncation from outside; a world that ends its episode before that ends
+            it. Null: the world's own limit, its attribute `max_cycles` (PettingZoo's usual name); a world
+            without one needs a number here.
+        workers: processes that share the episodes of a batch; 0: all in this process, which is best when
+            trials already run side by side. Results do not depend on it.
+    """
+
+    name: Literal["pettingzoo"] = "pettingzoo"
+    pettingzoo: str
+    kwargs: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    episode_length: Annotated[int, Field(ge=1, strict=True)] = cast(int, None)  # filled in below
+    workers: Annotated[int, Field(ge=0, strict=True)] = 0
+
+    @field_validator("pettingzoo")
+    @classmethod
+    def _exists(cls, value: str) -> str:
+        load(value)
+        return value
+
+    @field_validator("kwargs")
+    @classmethod
+    def _makes_a_world(cls, value: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
+        if "render_mode" in value:
+            raise ValueError("render_mode cannot be set, pictures are made when they are asked for")
+        if "pettingzoo" in info.data:
+            describe(info.data["pettingzoo"], value)
+        return value
+
+    @field_validator("episode_length", mode="before")
+    @classmethod
+    def _own_limit(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None or not {"pettingzoo", "kwargs"} <= info.data.keys():
+            return 1 if value is None else value  # without a world there is an error already
+        limit = describe(info.data["pettingzoo"], info.data["kwargs"]).limit
+        if limit is None:
+            raise ValueError(f"needs a number, for {info.data['pettingzoo']} has no max_cycles of its own")
+        return limit
+
+    @property
+    def world(self) -> Description:
+        """Agents, sizes and what else is known of the world."""
+        return describe(self.pettingzoo, self.kwargs)
+
+    @property
+    def agents(self) -> int:
+        """Number of agents, counted in the world's `possible_agents`."""
+        return len(self.world.agents)
+
+    def make(self, batch: int) -> "PettingZooWorlds":
+        """The environment, `batch` worlds side by side."""
+        return PettingZooWorlds(self, batch)
+
+
+class PettingZooWorlds(BatchedEnvironment):
+    """A batch of PettingZoo worlds; agents are numbered in the order of the world's `possible_agents`.
+
+    Observations are flattened, padded with zeros and rounded to float32. An agent that is over before the
+    others sees zeros and is paid 0, its termination or truncation stays, and what is played for it is
+    ignored. There are action masks if the world has any when it is reset from seed 0, or if agents have
+    different numbers of actions; an agent for which the world gives none may do all it can.
+
+    Every start of a row draws one seed from the environment's generator. A world must take all its chance
+    from the seed it is reset with, and no memory from one episode to the next; only then do episodes not
+    depend on `workers` and can be restored.
+
+    State, all of it exact: `seeds` `[batch]`, that the episodes were reset with; `actions`
+    `[batch, episode_length, agent]`, played so far, -1 from `t` on; `returns` `[batch, agent]`, rewards so
+    far; `observations` `[batch, agent, observation_size]`. The last two are compared after the first two
+    have been played again, which takes as long as playing them did.
+
+    Raises:
+        WorldError: from `reset`, `step`, setting `state` and `render`: a world raised an error, broke
+            PettingZoo's contract or does not follow from its seed, or a worker process died.
+    """
+
+    name = "pettingzoo"
+    components = ()
+
+    def __init__(self, settings: PettingZooSettings, batch: int) -> None:
+        world = settings.world
+        agents, length = settings.agents, settings.episode_length
+        super().__init__(
+            batch=batch,
+            episode_length=length,
+            observation_sizes=world.observation_sizes,
+            action_sizes=world.action_sizes,
+            state_shapes={
+                "seeds": (),
+                "actions": (length, agents),
+                "returns": (agents,),
+                "observations": (agents, max(world.observation_sizes)),
+            },
+            state_limits={"seeds": (0, SEEDS - 1), "actions": (-1, max(world.action_sizes) - 1)},
+        )
+        self.settings = settings
+        self._world = world
+        self._seeds = np.zeros(self.batch, dtype=np.int64)
+        self._played = np.full((self.batch, length, agents), -1, dtype=np.int64)
+        self._returns = np.zeros((self.batch, agents))
+        self._camera: _Camera | None = None
+        self._episodes: Episodes | Workers | None
+        if settings.workers:
+            self._episodes = Workers(settings.pettingzoo, settings.kwargs, self.batch, settings.workers)
+        else:
+            self._episodes = Episodes(settings.pettingzoo, settings.kwargs, world, range(self.batch))
+        shape = (self.batch, agents)
+        no: Flags = np.zeros(shape, dtype=np.bool_)
+        self._now = Now(
+            np.zeros((*shape, self.observation_size), dtype=np.float32),
+            np.zeros(shape),
+            no,
+            no,
+            np.zeros((*shape, self.action_size), dtype=np.bool_),
+        )
+
+    def close(self) -> None:
+        """Close the worlds and stop the workers; nothing can be played after that."""
+        if self._camera is not None:
+            self._camera.close()
+        if self._episodes is not None:
+            self._episodes.close()
+        self._camera = self._episodes = None
+
+    def observations(self) -> Observations:
+        return self._now.observations.copy()
+
+    def masks(self) -> Info:
+        return {"action_masks": self._now.masks.copy()} if self._world.masked else {}
+
+    def _begin(self, rows: NDArray[np.intp]) -> None:
+        if rows.size == 0:
+            return
+        seeds = self._generator.integers(SEEDS, size=rows.size)
+        self._now = self._ask(lambda episodes: episodes.reset(rows.tolist(), seeds.tolist()))
+        self._seeds[rows] = seeds
+        self._played[rows] = -1
+        self._returns[rows] = 0.0
+
+    def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], Flags, Info]:
+        now = self._now = self._ask(lambda episodes: episodes.step(actions))
+        self._played[np.arange(self.batch), self._t - 1] = actions
+        self._returns += now.rewards
+        return now.rewards.copy(), now.terminations.copy(), {}
+
+    def _truncated(self) -> Flags:
+        return self._now.truncations
+
+    def _over(self) -> Flags:
+        over: Flags = np.all(self._now.terminations | self._now.truncations, axis=1)
+        return over
+
+    def _read(self) -> dict[str, NDArray[Any]]:
+        if not self._started:
+            raise RuntimeError("state: no episode has been started, there is nothing to read yet")
+        return {
+            "seeds": self._seeds.copy(),
+            "actions": self._played.copy(),
+            "returns": self._returns.copy(),
+            "observations": self.observations(),
+        }
+
+    def _check(self, actions: NDArray[np.int64]) -> None:
+        played = np.arange(self.episode_length) < self._t[:, None]
+        fits = np.where(played[:, :, None], (actions >= 0) & (actions < self._action_limits), actions == -1)
+        if not fits.all():
+            row, step, agent = np.argwhere(~fits)[0]
+            allowed = f"0 to {self.action_sizes[agent] - 1}" if played[row, step] else "-1"
+            raise ValueError(
+                f"state['actions']: got {actions[row, step, agent]} for agent {agent} at step {step} of "
+                f"row {row}, which has played {self._t[row]}, allowed there are {allowed}"
+            )
+
+    def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
+        seeds, actions = state["seeds"], state["actions"]
+        self._check(actions)
+        steps = self._t.tolist()
+        now, returns = self._ask(lambda episodes: episodes.replay(seeds.tolist(), actions, steps))
+        seen = np.array_equal(now.observations, state["observations"].astype(np.float32))
+        if not seen or not np.array_equal(returns, state["returns"]):
+            what = "pays its agents" if seen else "shows its agents"
+            raise WorldError(
+                f"pettingzoo: {self.settings.pettingzoo} {what} something else when the same actions are "
+                "played from the same seed, so its episodes cannot be restored"
+            )
+        self._now, self._seeds, self._played, self._returns = now, seeds, actions, returns
+
+    def _ask(self, question: Callable[[Episodes | Workers], Answer]) -> Answer:
+        if self._episodes is None:
+            raise RuntimeError("pettingzoo: this environment has been closed")
+        try:
+            return question(self._episodes)
+        except BaseException:
+            self._started = False  # some worlds may have moved: only a reset of all can follow
+            raise
+
+    def render(self, row: int = 0) -> NDArray[np.uint8]:
+        """The world's own picture of one episode, from a second copy that plays the same.
+
+        Raises:
+            RuntimeError: the world cannot be built with `render_mode="rgb_array"`, or gives no picture.
+        """
+        if self._camera is None:
+            self._camera = _Camera(self.settings)
+        history = self._played[row, : self._t[row]]
+        return self._camera.picture(int(self._seeds[row]), history, self._now.observations[row])
+
+
+class _Camera:
+    """A world with pictures that follows whatever episode it is shown."""
+
+    def __init__(self, settings: PettingZooSettings) -> None:
+        path = settings.pettingzoo
+        if not settings.world.pictures:
+            raise RuntimeError(f"pettingzoo: {path} has no render mode 'rgb_array', so there are no pictures")
+        world = build(path, {**settings.kwargs, "render_mode": "rgb_array"})
+        self._label = f"pettingzoo: {path}, picture"
+        self._episode = Episode(world, settings.world, self._label)
+        self._seed: int | None = None
+        self._history: list[list[int]] = []
+
+    def picture(
+        self, seed: int, actions: NDArray[np.int64], observations: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        history = actions.tolist()
+        done = len(self._history)
+        if seed != self._seed or history[:done] != self._history:
+            self._episode.reset(seed)
+            done = 0
+        self._seed, self._history = None, history  # whole again only once all steps are played
+        for chosen in history[done:]:
+            self._episode.step(chosen)
+        self._seed = seed
+        if not np.array_equal(self._episode.observations, observations):
+            raise WorldError(f"{self._label}: shows its agents something else than the world it follows")
+        picture = np.asarray(self._episode.world.render())
+        if picture.ndim != 3 or picture.dtype != np.uint8:
+            raise WorldError(
+                f"{self._label}: got {picture.dtype} of shape {picture.shape}, "
+                "allowed is uint8 of shape (height, width, 3)"
+            )
+        return picture
+
+    def close(self) -> None:
+        self._episode.world.close()

@@ -1,0 +1,274 @@
+"""The StarCraft Multi-Agent Challenge as it is played in the real StarCraft II.
+
+SMAC (Samvelyan et al. 2019, https://github.com/oxwhirl/smac) and the game are not installed with the testbed.
+Each game lives in a process of its own, run by the interpreter that has smac; see `starcraft_child`.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, ValidationInfo, field_validator
+
+from testbed.environments.batched import BatchedEnvironment, Info, Observations
+from testbed.environments.checks import nearest
+from testbed.environments.external.games import GameError, Games, stacked
+from testbed.settings import Settings
+
+SEEDS = 2**31  # the game takes a signed 32-bit integer
+
+# Agents and step limit of SMAC's maps (its smac_maps.py).
+MAPS: dict[str, tuple[int, int]] = {
+    "2s3z": (5, 120),
+    "3s5z": (8, 150),
+    "10m_vs_11m": (10, 150),
+    "MMM2": (10, 180),
+    "3m": (3, 60),
+    "8m": (8, 120),
+    "25m": (25, 150),
+    "5m_vs_6m": (5, 70),
+    "8m_vs_9m": (8, 120),
+    "27m_vs_30m": (27, 180),
+    "MMM": (10, 150),
+    "3s5z_vs_3s6z": (8, 170),
+    "3s_vs_3z": (3, 150),
+    "3s_vs_4z": (3, 200),
+    "3s_vs_5z": (3, 250),
+    "2m_vs_1z": (2, 150),
+    "corridor": (6, 400),
+    "6h_vs_8z": (6, 150),
+    "2s_vs_1sc": (2, 300),
+    "so_many_baneling": (7, 100),
+    "bane_vs_bane": (24, 200),
+    "2c_vs_64zg": (2, 400),
+}
+
+
+class StarCraftSettings(Settings):
+    """Options of SMAC's battles in the real game.
+
+    Attributes:
+        map: a map of SMAC; agents and step limit of its own 22 are known.
+        map_agents, map_limit: agents and step limit of a map that is not among them; null otherwise.
+        reward: `paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the
+            others nothing. `shared`, as in SMAC: everybody receives it.
+        unavailable: what an unavailable action is. `mask`: an error, as in SMAC, and there are action masks.
+            `random`: it is replaced by a uniformly random available one and there are no masks, as in the
+            published training script of MATRPO.
+        python: path of an interpreter that has smac; null: this one.
+    """
+
+    name: Literal["starcraft"] = "starcraft"
+    map_agents: Annotated[int | None, Field(ge=1, strict=True)] = None
+    map_limit: Annotated[int | None, Field(ge=1, strict=True)] = None
+    map: str = "2s3z"  # after the numbers it is checked against
+    reward: Literal["paper", "shared"] = "paper"
+    unavailable: Literal["mask", "random"] = "mask"
+    python: str | None = None
+
+    @field_validator("map")
+    @classmethod
+    def _is_known(cls, value: str, info: ValidationInfo) -> str:
+        given = [info.data.get(name) is not None for name in ("map_agents", "map_limit")]
+        if value in MAPS and any(given):
+            raise ValueError(f"the numbers of {value} are known, leave out map_agents and map_limit")
+        if value not in MAPS and not all(given):
+            raise ValueError(
+                f"known are {', '.join(MAPS)}; another one needs map_agents and map_limit"
+                f"{nearest(value, MAPS)}"
+            )
+        return value
+
+    @property
+    def agents(self) -> int:
+        """Number of agents: the map's allies."""
+        return MAPS[self.map][0] if self.map_agents is None else self.map_agents
+
+    @property
+    def episode_length(self) -> int:
+        """Steps until SMAC ends an undecided battle."""
+        return MAPS[self.map][1] if self.map_limit is None else self.map_limit
+
+    def make(self, batch: int) -> "StarCraft":
+        """The environment, `batch` games side by side."""
+        return StarCraft(self, batch)
+
+
+class StarCraft(BatchedEnvironment):
+    """A batch of StarCraft II games, one client of the game each.
+
+    Actions, observations and rewards are SMAC's with its default options. A battle that is decided
+    terminates for everybody, one that runs out of time is truncated. So is one whose client broke down,
+    which SMAC launches again by itself. The dead observe zeros and can only play 0.
+
+    Chance: every start of a row draws one seed from the environment's generator, but the game takes a seed
+    only when its client is launched: for the first battle of a row, after `reset(seed)`, after a breakdown,
+    and when the first battle of a client is left before its end. Later battles go on with the client's own
+    chance. Whether equal seeds give equal battles is up to StarCraft II, and nothing here promises it.
+
+    State: a real game cannot be saved, so `state` raises and `saves_state` is False. A run that resumes
+    starts new battles with the next seeds of its generator; it is not the run that was interrupted.
+
+    Components of the return: `team_reward`, SMAC's reward; `battle_won`, `dead_allies`, `dead_enemies`, what
+    this step added; `breakdowns`, clients lost.
+
+    Raises:
+        GameError: when it is made, reset or stepped: smac or the game is missing, or a game failed.
+    """
+
+    name = "starcraft"
+    components = ("team_reward", "battle_won", "dead_allies", "dead_enemies", "breakdowns")
+    saves_state = False
+
+    def __init__(self, settings: StarCraftSettings, batch: int) -> None:
+        if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
+            raise ValueError(f"batch: got {batch!r}, allowed are integers from 1 up")
+        self._games = Games(settings.python, settings.map, int(batch))
+        info = self._games.info
+        found, expected = (
+            (info["n_agents"], info["episode_limit"]),
+            (settings.agents, settings.episode_length),
+        )
+        if found != expected:
+            self._games.close()
+            raise GameError(
+                f"starcraft: map {settings.map} has {found[0]} agents and {found[1]} steps in the smac of "
+                f"{self._games.python}, expected were {expected[0]} and {expected[1]}"
+            )
+        super().__init__(
+            batch=batch,
+            episode_length=settings.episode_length,
+            observation_sizes=[info["obs_shape"]] * settings.agents,
+            action_sizes=[info["n_actions"]] * settings.agents,
+            state_shapes={},
+        )
+        self.settings = settings
+        self.state_size = info["state_shape"]
+        self._launch = False
+        shape = (self.batch, self.agents)
+        self._seen: dict[str, NDArray[Any]] = {
+            "observations": np.zeros((*shape, self.observation_size), dtype=np.float32),
+            "masks": np.zeros((*shape, self.action_size), dtype=np.bool_),
+            "state": np.zeros((self.batch, self.state_size), dtype=np.float32),
+        }
+        self._dead = np.zeros((2, self.batch), dtype=np.int64)  # allies, enemies
+        self._lost: NDArray[np.bool_] = np.zeros(self.batch, dtype=np.bool_)
+
+    def close(self) -> None:
+        """End the games and their processes."""
+        self._games.close()
+
+    def observations(self) -> Observations:
+        return self._seen["observations"].copy()
+
+    def masks(self) -> Info:
+        return {"action_masks": self._seen["masks"].copy()} if self.settings.unavailable == "mask" else {}
+
+    def global_state(self) -> NDArray[np.float32]:
+        """SMAC's state vector `[batch, state_size]`, which no agent sees."""
+        return self._seen["state"].copy()
+
+    def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
+        """As everywhere; a `seed` also launches the clients of these rows anew, for only then it counts."""
+        self._launch = seed is not None
+        return super().reset(seed, where)
+
+    def _begin(self, rows: NDArray[np.intp]) -> None:
+        seeds = self._generator.integers(SEEDS, size=rows.size)
+        requests: dict[int, Any] = {
+            row: ({"do": "reset", "seed": seed, "launch": self._launch}, {})
+            for row, seed in zip(rows.tolist(), seeds.tolist(), strict=True)
+        }
+        if requests:
+            self._look(rows, self._ask(requests))
+        self._dead[:, rows] = 0
+        self._lost[rows] = False
+
+    def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
+        chosen = self._available(actions).astype("<i8")
+        replies = self._ask({row: ({"do": "step"}, {"actions": chosen[row]}) for row in range(self.batch)})
+        self._look(np.arange(self.batch), replies)
+        team = stacked(replies, "reward", np.float64)
+        rewards = np.zeros((self.batch, self.agents))
+        rewards[:, : 1 if self.settings.reward == "paper" else self.agents] = team[:, None]
+        self._lost = stacked(replies, "lost", np.bool_)
+        timed_out = stacked(replies, "timed_out", np.bool_)
+        decided = stacked(replies, "terminated", np.bool_) & ~timed_out & ~self._lost
+        dead = np.stack([stacked(replies, name, np.int64) for name in ("dead_allies", "dead_enemies")])
+        dead = np.where(self._lost, self._dead, dead)  # SMAC counts nothing when it loses its client
+        fallen, self._dead = dead - self._dead, dead
+        info: Info = {
+            "team_reward": team,
+            "battle_won": stacked(replies, "battle_won", np.int64),
+            "dead_allies": fallen[0],
+            "dead_enemies": fallen[1],
+            "breakdowns": self._lost.astype(np.int64),
+        }
+        return rewards, np.repeat(decided[:, None], self.agents, axis=1), info
+
+    def _truncated(self) -> NDArray[np.bool_]:
+        return np.repeat(self._lost[:, None], self.agents, axis=1)
+
+    def _ask(self, requests: Mapping[int, Any]) -> Any:
+        try:
+            return self._games.ask(requests)
+        except BaseException:
+            self._started = False  # some games may have moved: only a reset of all can follow
+            raise
+
+    def _look(self, rows: NDArray[np.intp], replies: Any) -> None:
+        for name, kept in self._seen.items():
+            for row, (_, arrays) in zip(rows, replies, strict=True):
+                if arrays[name].shape != kept.shape[1:]:
+                    raise GameError(
+                        f"starcraft: game {row} gave {name} of shape {arrays[name].shape}, by its own word "
+                        f"they have {kept.shape[1:]}"
+                    )
+                kept[row] = arrays[name]
+
+    def _unavailable(self, actions: NDArray[np.integer]) -> NDArray[np.bool_]:
+        indices = actions[..., None].astype(np.intp)
+        wrong: NDArray[np.bool_] = ~np.take_along_axis(self._seen["masks"], indices, axis=2)[..., 0]
+        return wrong
+
+    def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
+        checked = super()._checked_actions(actions)
+        if self._started and not self._finished.any() and self.settings.unavailable == "mask":
+            wrong = self._unavailable(checked)
+            if wrong.any():
+                row, agent = np.argwhere(wrong)[0]
+                choice = ", ".join(map(str, np.flatnonzero(self._seen["masks"][row, agent])))
+                raise ValueError(
+                    f"actions: got {checked[row, agent]} for agent {agent} in row {row}, "
+                    f"available are {choice}"
+                )
+        return checked
+
+    def _available(self, actions: NDArray[np.integer]) -> NDArray[np.integer]:
+        """The actions, with every unavailable one replaced by an available one, all equally likely."""
+        wrong = self._unavailable(actions)
+        if not wrong.any():
+            return actions
+        choices = self._seen["masks"][wrong].cumsum(axis=1)  # [replaced, action]
+        number = self._generator.integers(1, choices[:, -1], endpoint=True)
+        replaced = actions.astype(np.int64)
+        replaced[wrong] = (choices >= number[:, None]).argmax(axis=1)
+        return replaced
+
+    def _read(self) -> NoReturn:
+        raise RuntimeError(
+            "state: a game of StarCraft II cannot be saved or restored; a run that resumes starts new "
+            "battles and is not the run that was interrupted"
+        )
+
+    def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self._read()
+
+    def render(self, row: int = 0) -> NDArray[np.uint8]:
+        """Not possible: the client draws no pictures here; its replays can be watched in the game.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("starcraft: no pictures, SMAC's client runs without a display")

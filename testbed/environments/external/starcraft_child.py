@@ -1,0 +1,196 @@
+"""One StarCraft II game in a process of its own, run by the interpreter that has the package `smac`.
+
+This file is run as a script by a Python that need not be ours (3.8 or later): it imports the standard
+library, NumPy and smac, and nothing of the testbed. It answers requests on its standard input with replies
+on what was its standard output; everything that smac or the game print goes to standard error.
+
+A message is a 4-byte big-endian length, that many bytes of JSON (`fields`, and `arrays` as [name, dtype,
+shape]), and the arrays' raw bytes in that order.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import struct
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+if TYPE_CHECKING:
+    Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def send(stream: BinaryIO, fields: dict[str, Any], arrays: Arrays | None = None) -> None:
+    """Write one message and flush."""
+    given = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
+    shapes = [[name, array.dtype.str, list(array.shape)] for name, array in given.items()]
+    header = json.dumps({"fields": fields, "arrays": shapes}).encode()
+    stream.write(struct.pack(">I", len(header)) + header)
+    for array in given.values():
+        stream.write(array.tobytes())
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[dict[str, Any], Arrays]:
+    """Read one message; EOFError when the stream ends before or within it."""
+    (length,) = struct.unpack(">I", _exactly(stream, 4))
+    message = json.loads(_exactly(stream, length))
+    arrays = {}
+    for name, dtype, shape in message["arrays"]:
+        kind = np.dtype(dtype)
+        raw = _exactly(stream, kind.itemsize * int(np.prod(shape, dtype=np.int64)))
+        arrays[name] = np.frombuffer(raw, dtype=kind).reshape(shape)
+    return message["fields"], arrays
+
+
+def _exactly(stream: BinaryIO, count: int) -> bytes:
+    parts = []
+    while count:
+        part = stream.read(count)
+        if not part:
+            raise EOFError("the stream ended")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+class Refusal(Exception):
+    """Something the user has to put right; `kind` says what, in a word the other side knows."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+def starcraft_environment() -> Any:
+    """SMAC's `StarCraft2Env`, or a Refusal that says what is there instead."""
+    spec = importlib.util.find_spec("smac")
+    if spec is None:
+        raise Refusal("absent", "")
+    folders = list(spec.submodule_search_locations or [])
+    if not any(os.path.isdir(os.path.join(folder, "env")) for folder in folders):  # noqa: PTH112, PTH118
+        raise Refusal("other", folders[0] if folders else str(spec.origin))
+    try:
+        from smac.env import StarCraft2Env
+    except Exception as error:
+        raise Refusal("broken", described(error)) from error
+    return StarCraft2Env
+
+
+def described(error: BaseException) -> str:
+    """Type and first line of an error."""
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
+
+
+class Game:
+    """One `StarCraft2Env`, made anew when its client has to be launched with another seed."""
+
+    def __init__(self, map_name: str) -> None:
+        self.environment = starcraft_environment()
+        self.map_name = map_name
+        self.client = self._client(None)
+        info = self.client.get_env_info()
+        names = ("n_agents", "n_actions", "obs_shape", "state_shape", "episode_limit")
+        self.info = {name: int(info[name]) for name in names}
+        # SMAC restarts a battle within its client only once it has seen one end; before, and after the
+        # client was lost, its reset would launch a second client and forget the first.
+        self.can_restart = False
+
+    def _client(self, seed: int | None) -> Any:
+        # continuing_episode makes SMAC say in `info` that a battle ran out of time; it changes nothing else.
+        return self.environment(map_name=self.map_name, seed=seed, continuing_episode=True)
+
+    def reset(self, seed: int, launch: bool) -> tuple[dict[str, Any], Arrays]:
+        """Start a battle, in a new client with this seed if asked for or needed."""
+        if launch or not self.can_restart:
+            self.client.close()
+            self.client = self._client(seed)
+            self.can_restart = False
+        try:
+            self.client.reset()
+        except Exception as error:
+            kind = "launch" if not self.can_restart else "raised"
+            raise Refusal(kind, described(error)) from error
+        return {}, self._seen()
+
+    def step(self, actions: Any) -> tuple[dict[str, Any], Arrays]:
+        """Play one joint action."""
+        reward, terminated, info = self.client.step([int(action) for action in actions])
+        lost = bool(terminated) and "battle_won" not in info  # the client broke down, and was launched again
+        if terminated:
+            self.can_restart = not lost
+        fields = {
+            "reward": float(reward),
+            "terminated": bool(terminated),
+            "lost": lost,
+            "timed_out": bool(info.get("episode_limit", False)),
+            "battle_won": bool(info.get("battle_won", False)),
+            "dead_allies": int(info.get("dead_allies", 0)),
+            "dead_enemies": int(info.get("dead_enemies", 0)),
+        }
+        return fields, self._seen()
+
+    def _seen(self) -> Arrays:
+        return {
+            "observations": np.asarray(self.client.get_obs(), dtype="<f4"),
+            "masks": np.asarray(self.client.get_avail_actions()).astype("|b1"),
+            "state": np.asarray(self.client.get_state(), dtype="<f4"),
+        }
+
+    def close(self) -> None:
+        """Close the client."""
+        self.client.close()
+
+
+def _answer(game: Game | None, fields: dict[str, Any], arrays: Arrays) -> tuple[Game, dict[str, Any], Arrays]:
+    if game is None:
+        game = Game(fields["map"])
+        return game, game.info, {}
+    if fields["do"] == "reset":
+        return (game, *game.reset(fields["seed"], fields["launch"]))
+    return (game, *game.step(arrays["actions"]))
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer until the requests end; the first one opens the game."""
+    game: Game | None = None
+    try:
+        while True:
+            try:
+                message = receive(requests)
+            except EOFError:
+                return
+            try:
+                game, fields, arrays = _answer(game, *message)
+            except Refusal as refusal:
+                fields, arrays = {"refused": refusal.kind, "text": str(refusal)}, {}
+            except Exception as error:  # noqa: BLE001  # the other side raises it
+                fields, arrays = {"refused": "raised", "text": described(error)}, {}
+            send(replies, fields, arrays)
+    except BrokenPipeError:
+        return
+    finally:
+        if game is not None:
+            game.close()
+
+
+def own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes for requests and replies, for messages alone; printing goes to standard error from now on."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, replies
+
+
+if __name__ == "__main__":
+    del sys.path[0]  # this file's folder, whose modules are none of smac's business
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by the front door, which closes the client
+    serve(*own_pipes())

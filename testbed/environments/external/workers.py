@@ -1,0 +1,96 @@
+"""Episodes shared out over worker processes; see `worker` for their side."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.environments.external.children import Children, Message
+from testbed.environments.external.episodes import Now, WorldError
+
+WORKER = "testbed.environments.external.worker"
+
+
+class Workers:
+    """What `Episodes` does, with the rows in contiguous shares over processes; results are the same."""
+
+    def __init__(self, path: str, kwargs: Mapping[str, Any], batch: int, workers: int) -> None:
+        """Start the processes and wait until their worlds are built.
+
+        Raises:
+            WorldError: one of them could not be started.
+        """
+        self.shares = [share.tolist() for share in np.array_split(np.arange(batch), min(workers, batch))]
+        names = [
+            f"pettingzoo: worker {index} of {len(self.shares)}, with rows {share[0]} to {share[-1]},"
+            for index, share in enumerate(self.shares)
+        ]
+        # They import what we can import, and from the same places.
+        places = os.pathsep.join(place or os.getcwd() for place in sys.path)  # noqa: PTH109
+        self.children = Children(
+            [sys.executable, "-P", "-m", WORKER], names, WorldError, {"PYTHONPATH": places}
+        )
+        try:
+            self._all(
+                [
+                    ({"do": "open", "path": path, "kwargs": dict(kwargs), "rows": share}, {})
+                    for share in self.shares
+                ]
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def reset(self, rows: Sequence[int], seeds: Sequence[int]) -> Now:
+        """As `Episodes.reset`."""
+        seed_of = dict(zip(rows, seeds, strict=True))
+        requests: list[Message] = []
+        for share in self.shares:
+            mine = [row for row in share if row in seed_of]
+            fields = {"do": "reset", "rows": [row - share[0] for row in mine]}
+            requests.append(({**fields, "seeds": [seed_of[row] for row in mine]}, {}))
+        return _joined(self._all(requests))
+
+    def step(self, actions: NDArray[np.integer]) -> Now:
+        """As `Episodes.step`."""
+        return _joined(self._all([({"do": "step"}, {"actions": actions[share]}) for share in self.shares]))
+
+    def replay(
+        self, seeds: Sequence[int], actions: NDArray[np.int64], steps: Sequence[int]
+    ) -> tuple[Now, NDArray[np.float64]]:
+        """As `Episodes.replay`."""
+        answers = self._all(
+            [
+                (
+                    {
+                        "do": "replay",
+                        "seeds": [seeds[row] for row in share],
+                        "steps": [steps[row] for row in share],
+                    },
+                    {"actions": actions[share]},
+                )
+                for share in self.shares
+            ]
+        )
+        return _joined(answers), np.concatenate([arrays["returns"] for _, arrays in answers])
+
+    def close(self) -> None:
+        """Stop the processes; one that does not leave in time is killed."""
+        self.children.close()
+
+    def _all(self, requests: Sequence[Message]) -> list[Message]:
+        """The answers of all workers; an error of any one is raised when all have been read."""
+        answers = self.children.ask(dict(enumerate(requests)))
+        for index, (fields, _) in enumerate(answers):
+            if "refused" in fields:
+                failure = WorldError(f"{fields['refused']} (worker {index} of {len(self.shares)})")
+                failure.add_note(fields["details"])
+                raise failure
+        return answers
+
+
+def _joined(answers: Sequence[Message]) -> Now:
+    return Now(*(np.concatenate([arrays[name] for _, arrays in answers]) for name in Now._fields))

@@ -1,0 +1,1 @@
+"""A StarCraft Multi-Agent Challenge without the packages it needs."""

@@ -1,0 +1,1 @@
+"""A stand-in for the StarCraft Multi-Agent Challenge, without StarCraft II; see `smac.env`."""
