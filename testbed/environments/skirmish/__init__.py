@@ -1,0 +1,1 @@
+"""Skirmish: team battles with the interface of the StarCraft Multi-Agent Challenge."""
