@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 PARALLEL = 1e-5  # below this sine two lines count as parallel
+INFINITY = np.float32(np.inf)
 NOTHING = np.float32(-1e9)  # the bound of a rule that forbids nothing
 
 
 def half_planes(
     px: Array, py: Array, vx: Array, vy: Array, radius: Array, share: Array, own_x: Array, own_y: Array, step: float
-) -> tuple[Array, Array, Array]:
-    """The rule that each neighbour imposes: normal x, normal y and bound, `[contact]`.
+) -> Array:
+    """The rule that each neighbour imposes: normal x, normal y and bound, `[3, contact]`.
 
     Args:
         px, py: the neighbour's position less one's own.
@@ -48,91 +49,102 @@ def half_planes(
         leg_x, leg_y = side * (x * leg) - y * r, x * r + side * (y * leg)
         nx[legs], ny[legs] = -leg_y / d, leg_x / d
         depth[legs] = -(vx[legs] * nx[legs] + vy[legs] * ny[legs])
-    return nx, ny, nx * own_x + ny * own_y + share * depth
+    return np.stack([nx, ny, nx * own_x + ny * own_y + share * depth])
 
 
-def nearest_allowed(nx: Array, ny: Array, bound: Array, speed: Array, px: Array, py: Array) -> tuple[Array, Array]:
-    """Velocities `[disc]` of at most `speed` closest to (px, py) under `[line, disc]` rules.
+def nearest_allowed(rules: Array, walls: int, speed: Array, px: Array, py: Array) -> tuple[Array, Array]:
+    """Velocities `[disc]` of at most `speed` closest to (px, py) that the rules allow.
 
-    Where that is impossible, the velocity that breaks the most broken rule least; line 0, a wall, is kept.
+    Where there is none, the velocity that breaks the most broken rule least.
+
+    Args:
+        rules: normal x, normal y and bound, `[3, line, disc]`; their order is changed.
+        walls: this many lines come first that are never broken.
+        speed, px, py: `[disc]`.
     """
-    vx, vy, failed = _solve(nx, ny, bound, speed, px, py, towards=False)
-    stuck = np.flatnonzero(failed < len(nx))
+    if rules.shape[1] > walls + 1:
+        # The order of lines is free, and with the most broken one first the others are mostly obeyed.
+        broken = rules[2, walls:] - rules[0, walls:] * px - rules[1, walls:] * py
+        worst = walls + broken.argmax(axis=0)
+        discs = np.arange(px.size)
+        first = rules[:, walls].copy()
+        rules[:, walls] = rules[:, worst, discs]
+        rules[:, worst, discs] = first
+    vx, vy, failed = _solve(rules, speed, px, py, towards=False)
+    stuck = np.flatnonzero(failed < rules.shape[1])
     if stuck.size:
         vx[stuck], vy[stuck] = _least_broken(
-            nx[:, stuck], ny[:, stuck], bound[:, stuck], speed[stuck], vx[stuck], vy[stuck], failed[stuck]
+            rules.take(stuck, axis=2), walls, speed[stuck], vx[stuck], vy[stuck], failed[stuck]
         )
     return vx, vy
 
 
 def _solve(
-    nx: Array, ny: Array, bound: Array, speed: Array, px: Array, py: Array, *, towards: bool
+    rules: Array, speed: Array, px: Array, py: Array, *, towards: bool
 ) -> tuple[Array, Array, NDArray[np.intp]]:
     """The two-dimensional program, line after line: velocities, and the line each disc failed at.
 
     The aim is the velocity closest to (px, py), or with `towards` the one furthest along the unit vector.
     """
-    lines = len(nx)
+    lines = rules.shape[1]
     vx, vy = (px * speed, py * speed) if towards else (px.copy(), py.copy())
     failed = np.full(vx.shape, lines)
     for line in range(lines):
-        broken = nx[line] * vx + ny[line] * vy < bound[line]
+        nx, ny, bound = rules[:, line]
+        broken = nx * vx + ny * vy < bound
         if line:
             broken &= failed == lines
-        index = np.flatnonzero(broken)
+        index = broken.nonzero()[0]
         if not index.size:
             continue
-        mx, my, at, limit = nx[line, index], ny[line, index], bound[line, index], speed[index]
+        mx, my, at, limit = nx[index], ny[index], bound[index], speed[index]
         reach = limit * limit - at * at
         possible = reach >= 0
         high = np.sqrt(np.maximum(reach, 0))
         low = -high
         if line:
             # Along this line, at * (mx, my) + t * (my, -mx), the lines before it allow an interval of t.
-            ox, oy, other = nx[:line, index], ny[:line, index], bound[:line, index]
+            ox, oy, missing = rules[:, :line].take(index, axis=2)
             slope = ox * my - oy * mx
-            missing = other - at * (ox * mx + oy * my)
+            missing -= at * (ox * mx + oy * my)
             parallel = np.abs(slope) < PARALLEL
             possible &= ~(parallel & (missing > 0)).any(axis=0)
             slope[parallel] = 1.0
-            t = missing / slope
+            missing /= slope
+            missing[parallel] = -INFINITY
             upper = slope < 0
-            upper_t = np.where(upper & ~parallel, t, np.float32(np.inf)).min(axis=0)
-            lower_t = np.where(upper | parallel, np.float32(-np.inf), t).max(axis=0)
-            np.minimum(high, upper_t, out=high)
-            np.maximum(low, lower_t, out=low)
+            np.minimum(high, np.where(upper, missing, INFINITY).min(axis=0), out=high)
+            np.maximum(low, np.where(upper, -INFINITY, missing).max(axis=0), out=low)
             possible &= low <= high
         best = px[index] * my - py[index] * mx
         t = np.where(best > 0, high, low) if towards else np.minimum(np.maximum(best, low), high)
+        vx[index] = np.where(possible, at * mx + t * my, vx[index])
+        vy[index] = np.where(possible, at * my - t * mx, vy[index])
         failed[index[~possible]] = line
-        index, t, mx, my, at = index[possible], t[possible], mx[possible], my[possible], at[possible]
-        vx[index] = at * mx + t * my
-        vy[index] = at * my - t * mx
     return vx, vy, failed
 
 
 def _least_broken(
-    nx: Array, ny: Array, bound: Array, speed: Array, vx: Array, vy: Array, failed: NDArray[np.intp]
+    rules: Array, walls: int, speed: Array, vx: Array, vy: Array, failed: NDArray[np.intp]
 ) -> tuple[Array, Array]:
     """The three-dimensional program, from the line on at which the two-dimensional one failed."""
     distance = np.zeros_like(vx)
-    for line in range(1, len(nx)):
-        broken = bound[line] - nx[line] * vx - ny[line] * vy > distance
-        index = np.flatnonzero(broken & (failed <= line))
+    for line in range(walls, rules.shape[1]):
+        nx, ny, bound = rules[:, line]
+        index = np.flatnonzero((bound - nx * vx - ny * vy > distance) & (failed <= line))
         if not index.size:
             continue
-        # Velocities that break an earlier rule no more than this one; the wall's is kept as it is.
-        mx, my, at = nx[line, index], ny[line, index], bound[line, index]
-        ox, oy, other = nx[:line, index], ny[:line, index], bound[:line, index]
-        dx, dy, gap = ox - mx, oy - my, other - at
-        size = np.sqrt(dx * dx + dy * dy)
-        same = size < PARALLEL
-        same |= other == NOTHING
-        size[same] = 1.0
-        dx, dy, gap = dx / size, dy / size, gap / size
-        gap[same] = NOTHING
-        dx[0], dy[0], gap[0] = ox[0], oy[0], other[0]
-        new_x, new_y, wrong = _solve(dx, dy, gap, speed[index], mx, my, towards=True)
+        # Velocities that break an earlier rule no more than this one; a wall's rule is kept as it is.
+        mx, my, at, limit = nx[index], ny[index], bound[index], speed[index]
+        milder = rules[:, :line].take(index, axis=2)
+        nothing = milder[2, walls:] == NOTHING
+        milder[:, walls:] -= rules[:, line].take(index, axis=1)[:, None]
+        size = np.sqrt(milder[0, walls:] ** 2 + milder[1, walls:] ** 2)
+        nothing |= size < PARALLEL
+        size[nothing] = 1.0
+        milder[:, walls:] /= size
+        milder[2, walls:][nothing] = NOTHING
+        new_x, new_y, wrong = _solve(milder, limit, mx, my, towards=True)
         fine = wrong == line
         moved = index[fine]
         vx[moved], vy[moved] = new_x[fine], new_y[fine]

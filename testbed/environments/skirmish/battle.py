@@ -176,47 +176,49 @@ class Battle:
         roster, batch = self.roster, self.batch
         own, other = self._pairs.contacts(distances, moving)
         walled = self._near_walls(moving)
-        discs = np.union1d(own, walled) if walled.size else np.unique(own)
-        if not discs.size:
-            return
-        unit, neighbour = own // batch, other // batch
         x, y, old_x, old_y = self.x.ravel(), self.y.ravel(), self.vx.ravel(), self.vy.ravel()
-        share = np.where(moving.ravel()[other], np.float32(0.5), np.float32(1.0))
+        wish_x, wish_y = dx.ravel(), dy.ravel()
+        unit = own // batch
         speed_x, speed_y = old_x[own], old_y[own]
         rules = half_planes(
             x[other] - x[own],
             y[other] - y[own],
             speed_x - old_x[other],
             speed_y - old_y[other],
-            roster.radius[unit] + roster.radius[neighbour],
-            share,
+            roster.radius[unit] + roster.radius[other // batch],
+            np.where(moving.ravel()[other], np.float32(0.5), np.float32(1.0)),
             speed_x,
             speed_y,
             1 / TICKS_PER_SECOND,
         )
-        # Only discs whose wish breaks a rule have something to solve.
-        wish_x, wish_y = dx.ravel(), dy.ravel()
-        broken = rules[0] * wish_x[own] + rules[1] * wish_y[own] < rules[2]
-        discs = np.unique(np.concatenate([own[broken], walled]))
+        # Only discs whose wish breaks a rule have something to solve, and a rule that asks for less than
+        # full speed away from it can be left out.
+        asked = np.zeros(roster.units * batch, dtype=np.bool_)
+        asked[own[rules[0] * wish_x[own] + rules[1] * wish_y[own] < rules[2]]] = True
+        asked[walled] = True
+        discs = np.flatnonzero(asked)
         if not discs.size:
             return
-        place = np.full(roster.units * batch, -1)
+        kept = asked[own]
+        kept &= rules[2] > -roster.speed[unit]
+        rules, own = rules[:, kept], own[kept]
+        place = np.empty(asked.size, dtype=np.intp)
         place[discs] = np.arange(discs.size)
         column = place[own]
-        asked = column >= 0
-        column = column[asked]
-        order = np.argsort(column, kind="stable")
+        # Sorting small numbers is much faster.
+        order = np.argsort(column.astype(np.uint16) if discs.size < 2**16 else column, kind="stable")
         column = column[order]
         counts = np.bincount(column, minlength=discs.size)
-        line = 1 + np.arange(column.size) - np.repeat(np.cumsum(counts) - counts, counts)
-        shape = (1 + int(counts.max(initial=0)), discs.size)
-        nx, ny = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-        bound = np.full(shape, NOTHING)
-        for table, values in zip((nx, ny, bound), rules, strict=True):
-            table[line, column] = values[asked][order]
-        self._wall_rules(discs, ny[0], bound[0])
+        walls = int(walled.size > 0)
+        line = walls + np.arange(column.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        table = np.zeros((3, walls + int(counts.max(initial=0)), discs.size), dtype=np.float32)
+        table[2] = NOTHING
+        table[:, line, column] = rules[:, order]
+        if walls:
+            self._wall_rules(discs, table[1, 0], table[2, 0])
         speed = roster.speed[discs // batch]
-        wish_x[discs], wish_y[discs] = nearest_allowed(nx, ny, bound, speed, wish_x[discs], wish_y[discs])
+        px, py = wish_x[discs], wish_y[discs]
+        wish_x[discs], wish_y[discs] = nearest_allowed(table, walls, speed, px, py)
 
     def _near_walls(self, moving: NDArray[np.bool_]) -> Ints:
         """Moving ground units that could touch a wall within a second, as flat indices."""
