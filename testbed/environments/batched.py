@@ -104,6 +104,10 @@ class BatchedEnvironment(ABC):
         """`action_masks` of the current state, bool `[batch, agent, action]`, where some can be forbidden."""
         return {}
 
+    def _over(self) -> NDArray[np.bool_]:
+        """Rows `[batch]` in whose state a game is over, whatever the time; asked when a state is set."""
+        return np.zeros(self.batch, dtype=np.bool_)
+
     # What a caller uses
 
     def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
@@ -201,7 +205,7 @@ class BatchedEnvironment(ABC):
         steps = self._checked_steps(value["t"]) if "t" in value else np.zeros(self.batch, dtype=np.int64)
         self._write(arrays)
         self._t = steps
-        self._finished = self._t >= self.episode_length
+        self._finished = (self._t >= self.episode_length) | self._over()
         self._started = True
 
     @property

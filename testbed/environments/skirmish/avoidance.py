@@ -18,7 +18,15 @@ NOTHING = np.float32(-1e9)  # the bound of a rule that forbids nothing
 
 
 def half_planes(
-    px: Array, py: Array, vx: Array, vy: Array, radius: Array, share: Array, own_x: Array, own_y: Array, step: float
+    px: Array,
+    py: Array,
+    vx: Array,
+    vy: Array,
+    radius: Array,
+    share: Array,
+    own_x: Array,
+    own_y: Array,
+    step: float,
 ) -> Array:
     """The rule that each neighbour imposes: normal x, normal y and bound, `[3, contact]`.
 

@@ -1,9 +1,9 @@
 """Skirmish: two teams in a corridor, one of them learning, with the interface of SMAC.
 
 After the StarCraft Multi-Agent Challenge (Samvelyan et al. 2019): the actions, masks, observations, state
-vector, rewards and end rules are SMAC's. StarCraft II itself is closed; units, ticks and the enemy's behaviour
-are those of SMAClite (Michalski et al. 2023), with its faster movement and weapons. Results resemble SMAC's
-and must not be compared with them number for number.
+vector, rewards and end rules are SMAC's. StarCraft II itself is closed; units, ticks and the behaviour of the
+enemy are those of SMAClite (Michalski et al. 2023), with its faster movement and weapons. Results resemble
+SMAC's and must not be compared with them number for number.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from testbed.environments.skirmish.battle import Battle
 from testbed.environments.skirmish.maps import load_map
 from testbed.environments.skirmish.picture import paint
 from testbed.environments.skirmish.roster import Roster
-from testbed.environments.skirmish.sight import Sight
+from testbed.environments.skirmish.sight import Layout, Sight
 from testbed.settings import Settings
 
 TICKS_PER_STEP = 8
@@ -44,9 +44,11 @@ class SkirmishSettings(Settings):
             many episodes plays the same episode many times. Gaps in the grid are 0.05, so units may overlap a
             little at first; they part as they move.
         rules: `smac`: the reward is the absolute change of the enemy's hp and shields in a step, healing and
-            regrowth included, and a side left with healers only has lost. `smaclite`: damage dealt is paid
-            whatever is healed, a side has lost when all are dead, and killing the last enemy wins even when
-            the last ally dies with it.
+            regrowth included, and a side left with healers only has lost. `smaclite`, for comparisons with
+            that simulator: damage dealt is paid whatever is healed, a side has lost when all are dead,
+            killing the last enemy wins even when the last ally dies with it, and the units of a tick act in a
+            random order instead of all at once, drawn from the environment's generator when somebody dies
+            (slower).
         episode_length: steps until truncation; by default (null) the map's own limit.
     """
 
@@ -102,13 +104,12 @@ class Skirmish(BatchedEnvironment):
         self.settings = settings
         self.roster = Roster(load_map(settings.map))
         units, agents = self.roster.units, self.roster.allies
-        self.battle = Battle(self.roster, batch)
-        self._sight = Sight(self.battle)
+        layout = Layout(self.roster)
         super().__init__(
             batch=batch,
             episode_length=settings.episode_length,
-            observation_sizes=[self._sight.observation_size] * agents,
-            action_sizes=[self._sight.actions] * agents,
+            observation_sizes=[layout.observation_size] * agents,
+            action_sizes=[layout.actions] * agents,
             state_shapes={
                 "pos": (units, 2),
                 "vel": (units, 2),
@@ -117,8 +118,10 @@ class Skirmish(BatchedEnvironment):
                 "last_action": (agents,),
             },
         )
-        self.state_size = self._sight.state_size
-        self._last_actions = np.full((agents, batch), -1)
+        self.state_size = layout.state_size
+        self.battle = Battle(self.roster, self.batch)
+        self._sight = Sight(self.battle, layout)
+        self._last_actions = np.full((agents, self.batch), -1)
         self._scale = FULL_RETURN / self.roster.max_reward
         self._sight.look()
 
@@ -148,18 +151,15 @@ class Skirmish(BatchedEnvironment):
         self._last_actions[:, rows] = -1
         self._sight.look()
 
-    def _advance(
-        self, actions: NDArray[np.integer]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
+    def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
         battle, roster, agents = self.battle, self.roster, self.agents
         chosen = self._available(actions)
         self._last_actions[:] = chosen.T
         alive = battle.alive[: roster.units].copy()
-        dealt = self._fight(self._last_actions)
+        team = self._fight(self._last_actions)
         died = alive & ~battle.alive[: roster.units]
         dead_allies, dead_enemies = died[:agents].sum(axis=0), died[agents:].sum(axis=0)
         lost, won = self._decided()
-        team = np.abs(dealt + KILL_REWARD * dead_enemies)
         team = (team + WIN_REWARD * won) * self._scale
         rewards = np.zeros((self.batch, agents))
         rewards[:, : 1 if self.settings.reward == "paper" else agents] = team[:, None]
@@ -173,29 +173,35 @@ class Skirmish(BatchedEnvironment):
         return rewards, terminations, info
 
     def _fight(self, actions: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Play the ticks of a step; returns the hp and shield taken off the enemy, `[batch]`."""
-        battle, gross = self.battle, self.settings.rules == "smaclite"
-        before = self._enemy_points()
-        healed = np.zeros(self.batch)
+        """Play the ticks of a step; returns what the team earns by fighting, `[batch]`, unscaled."""
+        battle, before = self.battle, self._enemy_points()
+        shuffle = self._generator if self.settings.rules == "smaclite" else None
         battle.command(actions)
         for _ in range(TICKS_PER_STEP):
-            healed += battle.tick()
-        return before - self._enemy_points() + (healed if gross else 0.0)
+            battle.tick(shuffle)
+        gained = before - self._enemy_points()
+        gained += KILL_REWARD * battle.felled
+        return gained + battle.regained if self.settings.rules == "smaclite" else np.abs(gained)
 
     def _enemy_points(self) -> NDArray[np.float64]:
         battle, agents = self.battle, self.agents
         points = battle.hp[agents:] + battle.shield[agents:]
-        return np.add.accumulate(points, axis=0, dtype=np.float64)[-1]
+        total: NDArray[np.float64] = np.add.accumulate(points, axis=0, dtype=np.float64)[-1]
+        return total
 
     def _decided(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Rows `[batch]` in which the battle is lost, and won; not both."""
-        alive = self.battle.alive[: self.roster.units]
-        if self.settings.rules == "smac":
-            alive = alive & ~self.roster.healer[:, None]
-            lost = ~alive[: self.agents].any(axis=0)
-            return lost, ~alive[self.agents :].any(axis=0) & ~lost
-        won = ~alive[self.agents :].any(axis=0)
-        return ~alive[: self.agents].any(axis=0) & ~won, won
+        smac = self.settings.rules == "smac"
+        standing = self.battle.alive[: self.roster.units]
+        if smac:
+            standing = standing & ~self.roster.healer[:, None]
+        lost = ~np.logical_or.reduce(standing[: self.agents], axis=0)
+        won = ~np.logical_or.reduce(standing[self.agents :], axis=0)
+        return (lost, won & ~lost) if smac else (lost & ~won, won)
+
+    def _over(self) -> NDArray[np.bool_]:
+        lost, won = self._decided()
+        return lost | won
 
     def _available(self, actions: NDArray[np.integer]) -> NDArray[np.integer]:
         allowed = self._sight.masks()
@@ -217,7 +223,10 @@ class Skirmish(BatchedEnvironment):
     def _read(self) -> dict[str, NDArray[Any]]:
         battle, units = self.battle, self.roster.units
         places = np.stack([battle.x[:units].T, battle.y[:units].T], axis=-1)
-        arrays: dict[str, NDArray[Any]] = {"pos": places, "vel": np.stack([battle.vx.T, battle.vy.T], axis=-1)}
+        arrays: dict[str, NDArray[Any]] = {
+            "pos": places,
+            "vel": np.stack([battle.vx.T, battle.vy.T], axis=-1),
+        }
         arrays |= {name: getattr(battle, name).T.copy() for name in UNIT_ARRAYS}
         return arrays | {"target": battle.target[:units].T.copy(), "last_action": self._last_actions.T.copy()}
 
@@ -225,9 +234,8 @@ class Skirmish(BatchedEnvironment):
         for name, low, high in (("target", 0, self.roster.units), ("last_action", -1, self.action_size - 1)):
             wrong = (state[name] < low) | (state[name] > high) | (state[name] != np.rint(state[name]))
             if wrong.any():
-                raise ValueError(
-                    f"state[{name!r}]: got {state[name][wrong][0]:g}, allowed are integers from {low} to {high}"
-                )
+                got = state[name][wrong][0]
+                raise ValueError(f"state[{name!r}]: got {got:g}, allowed are integers from {low} to {high}")
         for name, most in (("hp", self.roster.hp), ("shield", self.roster.shield)):
             wrong = (state[name] < 0) | (state[name] > most)
             if wrong.any():

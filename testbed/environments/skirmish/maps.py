@@ -1,10 +1,10 @@
 """Maps and unit types: data files, checked on loading.
 
-A map is one YAML file. The built-in ones are in the package's folder `maps`; any other is named by its path.
+A map is one YAML file. The built-in ones are in the folder `data/maps`; any other is named by its path.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from testbed.environments.checks import nearest
 from testbed.settings import Settings
 
+DATA = resources.files(__package__) / "data"
 SPAWN_GAP = 0.05  # between units on the spawn grid
 
 Positive = Annotated[float, Field(gt=0)]
@@ -52,7 +53,7 @@ class UnitType(Settings):
     cooldown_scale: Positive = 1.0
     damage: NonNegative = 0.0
     attacks: Annotated[int, Field(ge=1)] = 1
-    bonus: dict[Attribute, NonNegative] = {}
+    bonus: Mapping[Attribute, NonNegative] = Field(default_factory=dict)
     hits: frozenset[Plane]
     healer: bool = False
 
@@ -84,7 +85,7 @@ class Map(Settings):
     agent_order: tuple[str, ...]
     ally_codes: tuple[str, ...] = ()
     enemy_codes: tuple[str, ...] = ()
-    units: dict[str, UnitType] = {}
+    units: Mapping[str, UnitType] = Field(default_factory=dict)
     width: Annotated[int, Field(ge=4)] = 32
     height: Annotated[int, Field(ge=4)] = 32
     corridor: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] = (8, 24)
@@ -149,14 +150,13 @@ class Map(Settings):
 
 def _same_types(field: str, given: Sequence[str], wanted: set[str]) -> None:
     if sorted(given) != sorted(wanted):
-        raise ValueError(
-            f"{field}: got {', '.join(given) or 'nothing'}, needed is each of {', '.join(sorted(wanted))} once"
-        )
+        got = ", ".join(given) or "nothing"
+        raise ValueError(f"{field}: got {got}, needed is each of {', '.join(sorted(wanted))} once")
 
 
 def builtin_maps() -> tuple[str, ...]:
     """Names of the maps that come with the package."""
-    files = (resources.files(__package__) / "maps").iterdir()
+    files = (DATA / "maps").iterdir()
     return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml")))
 
 
@@ -167,21 +167,20 @@ def load_map(name: str) -> Map:
         ValueError: one line: no such map or file, no YAML, or something in it is not allowed.
     """
     if name in builtin_maps():
-        text = (resources.files(__package__) / "maps" / f"{name}.yaml").read_text(encoding="utf-8")
+        text = (DATA / "maps" / f"{name}.yaml").read_text(encoding="utf-8")
     elif "/" in name or name.endswith((".yaml", ".yml")):
         try:
             text = Path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"map file {name!r} cannot be read: {error}") from error
     else:
-        allowed = ", ".join(builtin_maps())
-        raise ValueError(
-            f"unknown map {name!r}, allowed: {allowed}, or a path ending in .yaml{nearest(name, builtin_maps())}"
-        )
+        known = builtin_maps()
+        allowed = f"{', '.join(known)}, or a path ending in .yaml"
+        raise ValueError(f"unknown map {name!r}, allowed: {allowed}{nearest(name, known)}")
     content = _mapping(text, name)
     own = content.get("units", {})
     if isinstance(own, dict):
-        builtin = (resources.files(__package__) / "units.yaml").read_text(encoding="utf-8")
+        builtin = (DATA / "units.yaml").read_text(encoding="utf-8")
         content = {**content, "units": {**_mapping(builtin, "units.yaml"), **own}}
     try:
         return Map.model_validate(content)

@@ -82,4 +82,3 @@ class Roster:
         """Number of target actions: enemies, or allies where a healer has more of those to choose from."""
         healers = self.healer[: self.allies].any()
         return max(self.enemies, self.allies) if healers else self.enemies
-

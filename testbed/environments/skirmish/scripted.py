@@ -54,9 +54,7 @@ class Scripted:
         self.base = match[1]
         self.randomness = int(match[2] or 0) / 100
 
-    def act(
-        self, observations: NDArray[np.float32], masks: Bools, generator: np.random.Generator
-    ) -> Actions:
+    def act(self, observations: NDArray[np.float32], masks: Bools, generator: np.random.Generator) -> Actions:
         """Actions `[batch, agent]`; `observations` are not looked at, randomness is from `generator`."""
         if self.base == "random":
             return uniform(masks, generator)
@@ -116,7 +114,7 @@ def uniform(masks: Bools, generator: np.random.Generator) -> Actions:
 
 def _least(key: NDArray[np.floating], allowed: Bools) -> tuple[Actions, Bools]:
     """The first column with the least key among those allowed, and whether any is, `[batch]`."""
-    return np.where(allowed, key, np.inf).argmin(axis=1), allowed.any(axis=1)
+    return np.where(allowed, key, np.inf).argmin(axis=1), np.logical_or.reduce(allowed, axis=1)
 
 
 def _towards(dx: Floats, dy: Floats, mask: Bools) -> Actions:

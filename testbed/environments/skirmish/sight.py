@@ -1,9 +1,13 @@
 """What agents may do, what they see, and the state vector of centralised training, in SMAC's layout."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from testbed.environments.skirmish.battle import MAX_ENERGY, Battle
+from testbed.environments.skirmish.roster import Roster
 
 Array = NDArray[np.float32]
 
@@ -13,32 +17,38 @@ FIRST_TARGET = 6  # actions 0 to 5: no-op, stop, north, south, east, west
 LOOK_AHEAD = 1.0  # a move is offered when the cell that far away can be walked
 
 
-class Sight:
-    """Sizes and arrays of one roster; `look` first, then the rest speaks of that moment.
+class Layout:
+    """Sizes of one roster's vectors.
 
     Attributes:
         actions: number of actions, the same for every agent.
         observation_size, state_size: lengths of the vectors.
+        enemy_width, ally_width: entries for one enemy, one other ally, in an observation.
+        enemies_end, others_end: where these blocks end; moves come before them, oneself behind.
     """
 
-    def __init__(self, battle: Battle) -> None:
-        self.battle, self.roster = battle, battle.roster
-        roster = self.roster
+    def __init__(self, roster: Roster) -> None:
         bits = roster.codes.shape[1]
         ally_shield, enemy_shield = map(int, roster.shields_of)
         self.enemy_width = 5 + enemy_shield + bits
         self.ally_width = 5 + ally_shield + bits
-        self.own_width = 1 + ally_shield + bits
         self.actions = FIRST_TARGET + roster.targets
-        others = roster.allies - 1
-        self._enemies_end = 4 + roster.enemies * self.enemy_width
-        self._others_end = self._enemies_end + others * self.ally_width
-        self.observation_size = self._others_end + self.own_width
+        self.enemies_end = 4 + roster.enemies * self.enemy_width
+        self.others_end = self.enemies_end + (roster.allies - 1) * self.ally_width
+        self.observation_size = self.others_end + 1 + ally_shield + bits
         self.state_size = (
             roster.allies * (4 + ally_shield + bits)
             + roster.enemies * (3 + enemy_shield + bits)
             + roster.allies * self.actions
         )
+
+
+class Sight:
+    """The arrays for one battle; `look` first, then the rest speaks of that moment."""
+
+    def __init__(self, battle: Battle, layout: Layout) -> None:
+        self.battle, self.roster, self.layout = battle, battle.roster, layout
+        roster = self.roster
         agents = np.arange(roster.allies)
         self._others = np.array([np.delete(agents, a) for a in agents], dtype=np.intp)  # [agent, other]
         self._healers = np.flatnonzero(roster.healer[: roster.allies])
@@ -64,7 +74,7 @@ class Sight:
         battle, roster, allies = self.battle, self.roster, self.roster.allies
         x, y, alive = battle.x[:allies], battle.y[:allies], battle.alive[:allies]
         low, high = roster.map.corridor
-        allowed = np.zeros((allies, self.actions, battle.batch), dtype=np.bool_)
+        allowed = np.zeros((allies, self.layout.actions, battle.batch), dtype=np.bool_)
         allowed[:, 0] = ~alive
         allowed[:, 1] = alive
         inside_x = (x >= 0) & (x < roster.map.width) & alive
@@ -88,13 +98,9 @@ class Sight:
 
     def observations(self) -> Array:
         """`[batch, agent, observation_size]`, fresh."""
-        roster, allies, enemies, batch = (
-            self.roster,
-            self.roster.allies,
-            self.roster.enemies,
-            self.battle.batch,
-        )
-        seen = np.zeros((allies, self.observation_size, batch), dtype=np.float32)
+        roster, layout, batch = self.roster, self.layout, self.battle.batch
+        allies, enemies = roster.allies, roster.enemies
+        seen = np.zeros((allies, layout.observation_size, batch), dtype=np.float32)
         seen[:, :4] = self._allowed[:, 2:6]
         visible = self._square < SIGHT**2
         visible &= self._both
@@ -104,47 +110,55 @@ class Sight:
         dx, dy = self._dx * sight, self._dy * sight
         hp = self._hp * visible
 
-        def fill(block: Array, width: int, pick: tuple[object, ...], units: object, shields: bool) -> None:
-            block[:, :, 1], block[:, :, 2], block[:, :, 3] = distance[pick], dx[pick], dy[pick]
-            block[:, :, 4] = hp[pick]
-            shown = visible[pick]
-            if shields:
-                np.multiply(self._shield[units], shown, out=block[:, :, 5])
-            for code in range(roster.codes.shape[1]):
-                kind = roster.codes[units, code][..., None]
-                np.logical_and(shown, kind, out=block[:, :, 5 + shields + code], casting="unsafe")
-
-        block = seen[:, 4 : self._enemies_end].reshape(allies, enemies, self.enemy_width, batch)
-        everybody = (slice(None), slice(allies, None))
-        fill(block, self.enemy_width, everybody, slice(allies, None), roster.shields_of[1])
+        shown = (distance, dx, dy, hp, visible)
+        block = seen[:, 4 : layout.enemies_end].reshape(allies, enemies, layout.enemy_width, batch)
+        self._describe(block, [values[:, allies:] for values in shown], slice(allies, None), enemy=True)
         first = self._allowed[:, FIRST_TARGET : FIRST_TARGET + enemies]
         np.logical_and(first, visible[:, allies:], out=block[:, :, 0], casting="unsafe")
+        block = seen[:, layout.enemies_end : layout.others_end]
+        block = block.reshape(allies, allies - 1, layout.ally_width, batch)
+        agents = np.arange(allies)[:, None]
+        self._describe(block, [values[agents, self._others] for values in shown], self._others, enemy=False)
+        block[:, :, 0] = visible[agents, self._others]
 
-        block = seen[:, self._enemies_end : self._others_end].reshape(
-            allies, allies - 1, self.ally_width, batch
-        )
-        others = (np.arange(allies)[:, None], self._others)
-        fill(block, self.ally_width, others, self._others, roster.shields_of[0])
-        block[:, :, 0] = visible[others]
-
-        own, alive = seen[:, self._others_end :], self.battle.alive[:allies]
+        own, alive = seen[:, layout.others_end :], self.battle.alive[:allies]
         own[:, 0] = self._hp[:allies]
         if roster.shields_of[0]:
             own[:, 1] = self._shield[:allies]
         own[:, 1 + roster.shields_of[0] :] = roster.codes[:allies, :, None] & alive[:, None]
         return np.ascontiguousarray(seen.transpose(2, 0, 1))
 
+    def _describe(
+        self, block: Array, shown: Sequence[NDArray[Any]], units: slice | NDArray[np.intp], *, enemy: bool
+    ) -> None:
+        """Fill all but the first entry of `[agent, unit, entry, batch]` about units; `shown` is theirs."""
+        distance, dx, dy, hp, visible = shown
+        block[:, :, 1], block[:, :, 2], block[:, :, 3], block[:, :, 4] = distance, dx, dy, hp
+        shield = self.roster.shields_of[enemy]
+        if shield:
+            np.multiply(self._shield[units], visible, out=block[:, :, 5])
+        codes = self.roster.codes[units]
+        for code in range(codes.shape[-1]):
+            np.logical_and(
+                visible, codes[..., code, None], out=block[:, :, 5 + shield + code], casting="unsafe"
+            )
+
     def state(self, last_actions: NDArray[np.integer]) -> Array:
         """`[batch, state_size]`: allies, enemies, then one-hot `last_actions` `[agent, batch]` (-1: none)."""
         battle, roster, allies, units = self.battle, self.roster, self.roster.allies, self.roster.units
         alive = battle.alive[:units]
         busy = np.where(
-            roster.healer[:, None], battle.energy / MAX_ENERGY, battle.cooldown / roster.cooldown_scale[:, None]
+            roster.healer[:, None],
+            battle.energy / MAX_ENERGY,
+            battle.cooldown / roster.cooldown_scale[:, None],
         )
         x = (battle.x[:units] - roster.map.width / 2) / roster.map.width
         y = (battle.y[:units] - roster.map.height / 2) / roster.map.height
         parts = []
-        for side, shields in ((slice(0, allies), roster.shields_of[0]), (slice(allies, units), roster.shields_of[1])):
+        for side, shields in (
+            (slice(0, allies), roster.shields_of[0]),
+            (slice(allies, units), roster.shields_of[1]),
+        ):
             columns = [self._hp[side], x[side], y[side]]
             if side.start == 0:
                 columns.insert(1, busy[side])
@@ -155,6 +169,6 @@ class Sight:
             codes = np.broadcast_to(roster.codes[side, None], (len(table), *shape))
             table = np.concatenate([table, codes], axis=-1) * alive[side][..., None]
             parts.append(table.transpose(1, 0, 2).reshape(battle.batch, -1))
-        hot = last_actions.T[..., None] == np.arange(self.actions)
+        hot = last_actions.T[..., None] == np.arange(self.layout.actions)
         parts.append(hot.reshape(battle.batch, -1))
         return np.concatenate(parts, axis=1).astype(np.float32)

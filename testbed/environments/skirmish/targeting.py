@@ -14,8 +14,9 @@ ATTACKER = np.float32(4e7)  # in place of a squared distance: after everybody in
 
 
 def pick_targets(battle: "Battle", distances: Array, ally_healers: list[int]) -> None:
-    """Give targets to shooting enemies that have none; while an allied healer lives, to all that are not on one.
+    """Give targets to shooting enemies that have none.
 
+    While an allied healer lives, those whose target is no healer choose again, too.
     An enemy considers living allies it can hit within 5 cells plus their radius, and those that are attacking
     it from anywhere. One that already has a target only ever changes it for somebody in sight.
     """
@@ -60,7 +61,7 @@ def pick_healing(battle: "Battle", healer: int) -> Array:
 
     Returns its speed `[batch]`: without a target it is no faster than the slowest of those around.
     """
-    roster, allies, units = battle.roster, battle.roster.allies, battle.roster.units
+    roster, units = battle.roster, battle.roster.units
     free = battle.alive[healer] & (battle.target[healer] == units)
     speed = np.full(battle.batch, roster.speed[healer])
     row = np.flatnonzero(free)
