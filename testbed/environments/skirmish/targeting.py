@@ -65,9 +65,9 @@ def pick_healing(battle: "Battle", healer: int) -> Array:
     free = battle.alive[healer] & (battle.target[healer] == units)
     speed = np.full(battle.batch, roster.speed[healer])
     row = np.flatnonzero(free)
-    if not row.size:
-        return speed
     side = np.flatnonzero(roster.can_hit[healer])
+    if not row.size or not side.size:
+        return speed
     dx = battle.x[side][:, row] - battle.x[healer, row]
     dy = battle.y[side][:, row] - battle.y[healer, row]
     square = dx * dx + dy * dy
