@@ -26,6 +26,7 @@ def half_planes(
     share: Array,
     own_x: Array,
     own_y: Array,
+    first: NDArray[np.bool_],
     step: float,
 ) -> Array:
     """The rule that each neighbour imposes: normal x, normal y and bound, `[3, contact]`.
@@ -36,6 +37,7 @@ def half_planes(
         radius: sum of both radii.
         share: of the way out that is one's own, 0.5 or 1.
         own_x, own_y: one's own velocity.
+        first: which of two discs at the very same place, with the same velocity, goes east; the other west.
         step: discs that overlap come apart within this time, in units of the horizon.
     """
     square = px * px + py * py
@@ -49,6 +51,9 @@ def half_planes(
     some = np.maximum(length, np.float32(1e-12))
     nx, ny = wx / some, wy / some
     depth = pace * radius - length
+    if not length.all():
+        together = length == 0
+        nx[together] = np.where(first[together], np.float32(1.0), np.float32(-1.0))
     legs = np.flatnonzero(~cut_off)
     if legs.size:
         x, y, r, d = px[legs], py[legs], radius[legs], square[legs]

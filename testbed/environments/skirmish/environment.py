@@ -78,6 +78,10 @@ class SkirmishSettings(Settings):
         """Number of agents: the map's allies."""
         return sum(group.count for group in load_map(self.map).allies)
 
+    def make(self, batch: int) -> "Skirmish":
+        """The environment, `batch` episodes of it."""
+        return Skirmish(self, batch)
+
 
 class Skirmish(BatchedEnvironment):
     """Batched skirmish.

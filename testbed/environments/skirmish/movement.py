@@ -98,6 +98,7 @@ class Movement:
             np.where(moving.ravel()[other], np.float32(0.5), np.float32(1.0)),
             speed_x,
             speed_y,
+            own < other,
             1 / TICKS_PER_SECOND,
         )
         # Only discs whose wish breaks a rule have something to solve, and a rule that asks for less than

@@ -74,10 +74,9 @@ def test_a_rule_is_the_nearest_way_out_of_the_velocities_that_collide(seed: int)
     way, distance = rng.uniform(0, 2 * np.pi), radius * rng.uniform(1.05, 2.0)
     offset = distance * np.array([math.cos(way), math.sin(way)])
     velocity = rng.uniform(-3, 3, 2)
-    nx, ny, bound = half_planes(
-        *(np.array([value], dtype=np.float32) for value in (*offset, *velocity, radius, 1.0, *velocity)),
-        1 / 16,
-    )[:, 0].astype(float)
+    numbers = (*offset, *velocity, radius, 1.0, *velocity)
+    given = [np.array([value], dtype=np.float32) for value in numbers]
+    nx, ny, bound = half_planes(*given, np.array([True]), 1 / 16)[:, 0].astype(float)
     normal = np.array([nx, ny])
     assert math.hypot(nx, ny) == pytest.approx(1, abs=1e-5)
     exit_velocity = velocity + (bound - normal @ velocity) * normal
@@ -148,3 +147,12 @@ def test_units_that_stand_are_never_pushed() -> None:
         battle.tick()
     assert np.array_equal(battle.x[:10], before[0])
     assert np.array_equal(battle.y[:10], before[1])
+
+
+def test_units_at_the_very_same_place_part() -> None:
+    battle = crowd("10m_vs_11m", 0)
+    battle.x[:2], battle.y[:2] = 3.0, 12.0
+    battle.command(np.full((10, battle.batch), 4))
+    for _ in range(8):
+        battle.tick()
+    assert (np.hypot(battle.x[0] - battle.x[1], battle.y[0] - battle.y[1]) > 0.7).all()
