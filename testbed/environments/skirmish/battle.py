@@ -1,4 +1,4 @@
-"""The battle itself: `ticks` of 1/16 second for many episodes at once.
+"""The battle itself: ticks of 1/16 second for many episodes at once.
 
 Arrays are `[unit, batch]`, so that NumPy's loops run over the long batch axis. Row `units` of the arrays
 that have it stands for "no unit". One tick is, in this order: orders and targets; who is in range of what;
@@ -40,6 +40,9 @@ class Battle:
             stock is hp a healer has paid for and not yet given.
         alive: bool `[unit + 1, batch]`, hp above 0.
         target: the unit each one is after, `units` for none, `[unit + 1, batch]`.
+        aim: the place each unit acts on or walks to, its own for standing still, `[unit, batch]`.
+        ordered: the unit each ally was told to attack or heal, `units` for none, `[ally, batch]`.
+        shield_pause: ticks that a hit keeps the shield of each unit from regrowing, `[unit]`.
         regained: hp and shield points that the enemy got back since the last command, `[batch]`.
         felled: enemies that fell since the last command, `[batch]`; one that a healer saved in the very tick
             can fall again.
@@ -62,6 +65,7 @@ class Battle:
         self.regained = np.zeros(batch)
         self.felled = np.zeros(batch, dtype=np.int64)
         self.shield_pause = np.where(roster.shield > 0, np.float32(SHIELD_WAIT), np.float32(0.0))
+        self._slow: dict[int, Array] = {}  # speeds of enemy healers, [batch]
         self._row = np.arange(batch)
         self._own = np.arange(units)[:, None]
         self._movement = Movement(roster, batch)

@@ -116,6 +116,12 @@ class Map(Settings):
         for name, (x, y) in (("ally_point", self.ally_point), ("enemy_point", self.enemy_point)):
             if not (0 <= x <= self.width and low <= y <= high):
                 raise ValueError(f"{name}: got [{x}, {y}], allowed are points inside the corridor")
+        for side, enemy in (("allies", False), ("enemies", True)):
+            for unit, (x, y) in self.spawn(enemy=enemy):
+                if not (0 <= x <= self.width and low <= y <= high):
+                    raise ValueError(
+                        f"{side}: too many for the corridor, a {unit} would start at {x:g}, {y:g}"
+                    )
         return self
 
     def spawn(self, *, enemy: bool) -> list[tuple[str, Point]]:

@@ -59,6 +59,17 @@ def test_a_map_of_ones_own_can_be_played(tmp_path: Path) -> None:
             _, info = env.reset(where=over)
 
 
+def test_one_against_one_is_a_map_too(tmp_path: Path) -> None:
+    one = {"episode_limit": 9, "agent_order": ["marine"], "allies": [{"unit": "marine", "count": 1}]}
+    env = Skirmish(SkirmishSettings(map=written(tmp_path, one | {"enemies": one["allies"]})), 2)
+    observations, info = env.reset(0)
+    assert observations.shape == (2, 1, 4 + 5 + 0 + 1)
+    assert info["action_masks"].shape == (2, 1, 7)
+    for _ in range(9):
+        _, _, _, truncations, _ = env.step([[1], [4]])
+    assert truncations.any()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -73,6 +84,10 @@ def test_a_map_of_ones_own_can_be_played(tmp_path: Path) -> None:
         ({"ally_codes": []}, "ally_codes: got nothing, needed is each of archer, marine, medivac once"),
         ({"corridor": [20, 10]}, r"corridor: got \[20, 10\], allowed is 0 <= low < high <= height"),
         ({"ally_point": [8, 30]}, r"ally_point: got \[8.0, 30.0\], allowed are points inside the corridor"),
+        (
+            {"enemies": [{"unit": "marine", "count": 900}]},
+            "enemies: too many for the corridor, a marine would start at",
+        ),
         ({"units": {"archer": {"hp": -1}}}, "units.archer.hp: got -1, Input should be greater than 0"),
         ({"units": {"archer": 3}}, "units.archer: got 3, Input should be"),
         ({"units": 3}, "units: got 3, Input should be a valid"),
