@@ -10,6 +10,7 @@ from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.checks import nearest
 from testbed.environments.navigation import Navigation, NavigationSettings
 from testbed.environments.parallel import ParallelFace
+from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.settings import Settings
 
 
@@ -23,6 +24,7 @@ class _Entry:
 
 _ENVIRONMENTS: dict[str, _Entry] = {
     Navigation.name: _Entry(NavigationSettings, Navigation),
+    Skirmish.name: _Entry(SkirmishSettings, Skirmish),
 }
 
 NAMES: tuple[str, ...] = tuple(_ENVIRONMENTS)
