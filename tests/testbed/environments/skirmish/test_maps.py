@@ -1,5 +1,6 @@
 """Map files: the built-in ones, one's own, and what is refused about them."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from testbed.environments import skirmish
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.environments.skirmish.maps import builtin_maps, load_map
 
@@ -57,6 +59,13 @@ def test_a_map_of_ones_own_can_be_played(tmp_path: Path) -> None:
         over = (terminations | truncations).all(axis=1)
         if over.any():
             _, info = env.reset(where=over)
+
+
+def test_the_map_in_the_documentation_is_one(tmp_path: Path) -> None:
+    example = (skirmish.__doc__ or "").split("\n\n")[-1]
+    env = Skirmish(SkirmishSettings(map=written(tmp_path, textwrap.dedent(example))), 1)
+    assert env.roster.names == ["marine"] * 4 + ["medivac"] + ["marauder"] * 3
+    assert env.roster.hp[0] == 55
 
 
 def test_one_against_one_is_a_map_too(tmp_path: Path) -> None:

@@ -108,11 +108,11 @@ def test_points_fall_as_in_smaclite(name: str, policy: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "policy"),
-    [("2s3z", "random"), ("2s3z", "nearest10"), ("10m_vs_11m", "focus10"), ("MMM2", "random")],
+    [("2s3z", "random"), ("2s3z", "nearest10"), ("10m_vs_11m", "focus10"), ("MMM2", "nearest10")],
 )
 def test_random_players_fare_as_in_smaclite(name: str, policy: str) -> None:
-    played, theirs = measured(name, policy, 150), ROWS[name, policy]
-    error = math.hypot(played.team_return.std() / math.sqrt(150), theirs["ret_sd"] / math.sqrt(60))
+    played, theirs = measured(name, policy, 120), ROWS[name, policy]
+    error = math.hypot(played.team_return.std() / math.sqrt(120), theirs["ret_sd"] / math.sqrt(60))
     assert abs(played.team_return.mean() - theirs["ret"]) < 0.05 * theirs["ret"] + 2 * error
     assert played.won.mean() == pytest.approx(theirs["win"], abs=0.12)
     assert np.nanmean(played.first_taken) == pytest.approx(theirs["first_damage_taken_step"], abs=0.6)
