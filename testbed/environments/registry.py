@@ -18,6 +18,7 @@ from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
+from testbed.environments.skirmish import SkirmishSettings
 from testbed.environments.treasure import TreasureSettings
 
 DEFAULT = NavigationSettings()
@@ -32,7 +33,7 @@ def _default_name(given: Any) -> Any:
 
 
 EnvironmentSettings = Annotated[
-    NavigationSettings | TreasureSettings | PettingZooSettings | StarCraftSettings,
+    NavigationSettings | TreasureSettings | SkirmishSettings | PettingZooSettings | StarCraftSettings,
     Field(discriminator="name"),
     BeforeValidator(_default_name),
 ]

@@ -5,6 +5,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from testbed import environments
+from testbed.environments.skirmish import Skirmish, SkirmishSettings
+from testbed.environments.skirmish.scripted import uniform
 
 STEPS = 100  # steps of every episode in the batch per round
 
@@ -57,3 +59,30 @@ def test_pettingzoo_world(benchmark: BenchmarkFixture, workers: int) -> None:
     speed = steps * batch / benchmark.stats.stats.median
     benchmark.extra_info["environment_steps_per_second"] = speed
     print(f"\nsimple_spread_v3 batch={batch} workers={workers}: {speed:,.0f} environment steps/s")
+
+
+@pytest.mark.parametrize("batch", [1, 10, 100, 1000])
+@pytest.mark.parametrize("name", ["2s3z", "3s5z", "10m_vs_11m", "MMM2"])
+def test_skirmish(benchmark: BenchmarkFixture, name: str, batch: int) -> None:
+    """Random play with masks and observations; ended battles start again. Choosing actions is not timed."""
+    env = Skirmish(SkirmishSettings(map=name), batch)
+    generator = np.random.default_rng(0)
+    masks = env.reset(0)[1]["action_masks"]
+
+    def choose() -> tuple[tuple[np.ndarray], dict[str, object]]:
+        return (uniform(masks, generator),), {}
+
+    def step(actions: np.ndarray) -> None:
+        nonlocal masks
+        _, _, terminations, truncations, info = env.step(actions)
+        over = (terminations | truncations).all(axis=1)
+        if over.any():
+            _, info = env.reset(where=over)
+        masks = info["action_masks"]
+
+    benchmark.pedantic(step, setup=choose, rounds=STEPS)
+    if benchmark.stats is None:
+        return
+    speed = batch / benchmark.stats.stats.mean
+    benchmark.extra_info["environment_steps_per_second"] = speed
+    print(f"\n{name} batch={batch}: {speed:,.0f} environment steps/s, one core")

@@ -89,7 +89,8 @@ def test_validate_says_what_would_run(call, write):
     assert call("validate", write()) == (
         0,
         "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each;"
-        " nothing is wrong with it\n",
+        " nothing is wrong with it\n"
+        "a trial will need about 330 MiB of memory, and so will each that runs beside it\n",
         "",
     )
     assert list(Path.cwd().iterdir()) == []

@@ -1,0 +1,289 @@
+"""The battle itself: ticks of 1/16 second for many episodes at once.
+
+Arrays are `[unit, batch]`, so that NumPy's loops run over the long batch axis. Row `units` of the arrays
+that have it stands for "no unit". One tick is, in this order: orders and targets; who is in range of what;
+wanted velocities; collision avoidance; moving, cooling down and regrowth; shots, deaths, healing. All shots
+of a tick fall at once, so that a unit that dies in a tick still fires in it, unless a random order is asked
+for (see `turns`).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.environments.skirmish.movement import Movement
+from testbed.environments.skirmish.roster import TICKS_PER_SECOND, Roster
+from testbed.environments.skirmish.targeting import pick_healing, pick_targets
+from testbed.environments.skirmish.turns import replay
+
+Array = NDArray[np.float32]
+Ints = NDArray[np.intp]
+
+SHIELD_WAIT = 10 * TICKS_PER_SECOND  # ticks without a hit before shields regrow
+SHIELD_PER_TICK = np.float32(2 / TICKS_PER_SECOND)
+START_ENERGY = 50.0
+MAX_ENERGY = np.float32(200.0)
+ENERGY_PER_TICK = np.float32(0.5625 / TICKS_PER_SECOND)
+HEAL_PER_TICK = np.float32(9 / TICKS_PER_SECOND)
+HEAL_PER_ENERGY = np.float32(3.0)
+ENERGY_TO_BEGIN = np.float32(5.0)
+TICK = np.float32(1 / TICKS_PER_SECOND)
+MOVE_AMOUNT = 2.0
+
+
+class Battle:
+    """Units of `batch` battles; every array may be read, and written between two ticks.
+
+    Attributes:
+        x, y: places `[place, batch]`: units, the point the enemy marches to, and the allies' move orders.
+        vx, vy: velocities of the last tick, `[unit, batch]`.
+        hp, shield, cooldown, shield_wait, energy, stock: `[unit, batch]`; cooldown and shield_wait in ticks,
+            stock is hp a healer has paid for and not yet given.
+        alive: bool `[unit + 1, batch]`, hp above 0.
+        target: the unit each one is after, `units` for none, `[unit + 1, batch]`.
+        aim: the place each unit acts on or walks to, its own for standing still, `[unit, batch]`.
+        ordered: the unit each ally was told to attack or heal, `units` for none, `[ally, batch]`.
+        shield_pause: ticks that a hit keeps the shield of each unit from regrowing, `[unit]`.
+        regained: hp and shield points that the enemy got back since the last command, `[batch]`.
+        felled: enemies that fell since the last command, `[batch]`; one that a healer saved in the very tick
+            can fall again.
+    """
+
+    def __init__(self, roster: Roster, batch: int) -> None:
+        self.roster, self.batch = roster, batch
+        units, allies = roster.units, roster.allies
+        self.x = np.zeros((units + 1 + allies, batch), dtype=np.float32)
+        self.y = np.zeros_like(self.x)
+        self.x[units], self.y[units] = roster.map.ally_point
+        shape = (units, batch)
+        self.vx, self.vy, self.hp, self.shield, self.cooldown, self.shield_wait, self.energy, self.stock = (
+            np.zeros(shape, dtype=np.float32) for _ in range(8)
+        )
+        self.alive = np.zeros((units + 1, batch), dtype=np.bool_)
+        self.target = np.full((units + 1, batch), units)
+        self.aim = np.zeros(shape, dtype=np.intp)
+        self.ordered = np.full((allies, batch), units)
+        self.regained = np.zeros(batch)
+        self.felled = np.zeros(batch, dtype=np.int64)
+        self.shield_pause = np.where(roster.shield > 0, np.float32(SHIELD_WAIT), np.float32(0.0))
+        self._slow: dict[int, Array] = {}  # speeds of enemy healers, [batch]
+        self._row = np.arange(batch)
+        self._own = np.arange(units)[:, None]
+        self._movement = Movement(roster, batch)
+        self._healers = np.flatnonzero(roster.healer)
+        self._enemy_healers = [int(h) for h in self._healers if h >= allies]
+        self._ally_healers = [int(h) for h in self._healers if h < allies]
+        self._reach = roster.reach_squared.ravel()
+        self._reach_row = self._own * (units + 1 + allies)
+
+    def begin(self, rows: Ints, places: NDArray[np.float64]) -> None:
+        """Fresh units for these rows, standing at `places` `[unit, axis, row]`."""
+        units = self.roster.units
+        self.x[:units, rows], self.y[:units, rows] = places[:, 0], places[:, 1]
+        for array in (self.vx, self.vy, self.cooldown, self.shield_wait, self.stock):
+            array[:, rows] = 0.0
+        self.hp[:, rows] = self.roster.hp[:, None]
+        self.shield[:, rows] = self.roster.shield[:, None]
+        self.energy[:, rows] = np.where(self.roster.healer, START_ENERGY, 0.0)[:, None]
+        self.target[:, rows] = units
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Derive what depends on arrays that were written from outside."""
+        np.greater(self.hp, 0.0, out=self.alive[: self.roster.units])
+
+    def command(self, actions: NDArray[np.integer]) -> None:
+        """New orders for the allies from available actions `[agent, batch]`."""
+        units, allies = self.roster.units, self.roster.allies
+        own = self._own[:allies]
+        first = np.where(self.roster.healer[:allies, None], 0, allies)  # the unit that target 0 stands for
+        chosen = np.where(actions >= 6, first + actions - 6, units)
+        moving = (actions >= 2) & (actions <= 5)
+        self.regained[:], self.felled[:] = 0.0, 0
+        self.ordered[:] = chosen
+        self.aim[:allies] = np.where(actions >= 6, chosen, np.where(moving, units + 1 + own, own))
+        step_x = np.array([0, 0, 0, 0, MOVE_AMOUNT, -MOVE_AMOUNT], dtype=np.float32)
+        step_y = np.array([0, 0, MOVE_AMOUNT, -MOVE_AMOUNT, 0, 0], dtype=np.float32)
+        direction = np.where(moving, actions, 0)
+        np.add(self.x[:allies], step_x[direction], out=self.x[units + 1 :])
+        np.add(self.y[:allies], step_y[direction], out=self.y[units + 1 :])
+
+    def tick(self, shuffle: np.random.Generator | None = None) -> None:
+        """One sixteenth of a second; with a generator, units act in a random order instead of all at once."""
+        roster, units = self.roster, self.roster.units
+        before = self.target.copy() if self._healers.size else self.target
+        distances = self._movement.measure(self.x, self.y, self.alive)
+        self._choose_targets(distances)
+        flat = self.aim * self.batch
+        flat += self._row
+        dx = self.x.take(flat)
+        dx -= self.x[:units]
+        dy = self.y.take(flat)
+        dy -= self.y[:units]
+        square = dx * dx
+        square += dy * dy
+        attacking = square <= self._reach.take(self.aim + self._reach_row)
+        moving = square > 0
+        moving &= self.alive[:units]
+        moving &= ~attacking
+        np.maximum(square, np.float32(1e-12), out=square)
+        np.sqrt(square, out=square)
+        pace = self._speeds() / square
+        pace *= moving
+        dx *= pace
+        dy *= pace
+        self._movement.steer(self, dx, dy, moving, distances)
+        self.vx, self.vy = dx, dy
+        self._move()
+
+        self.cooldown -= 1
+        np.maximum(self.cooldown, 0, out=self.cooldown)
+        fire = attacking & (self.cooldown <= 0)
+        np.copyto(self.cooldown, roster.cooldown[:, None], where=fire)
+        self._regrow()
+        self._act(fire, before, shuffle)
+
+    def _act(self, fire: NDArray[np.bool_], before: Ints, shuffle: np.random.Generator | None) -> None:
+        """Shots, deaths and healing."""
+        roster, units = self.roster, self.roster.units
+        old = None if shuffle is None else (self.hp.copy(), self.shield.copy(), self.shield_wait.copy())
+        shooting = np.flatnonzero(fire & ~roster.healer[:, None])
+        if shooting.size:
+            self._shoot(shooting)
+        dying = self.alive[:units] & (self.hp <= 0)
+        if dying.any():
+            played = None
+            if shuffle is not None and old is not None:
+                played = np.flatnonzero(dying.any(axis=0))
+                for array, values in zip((self.hp, self.shield, self.shield_wait), old, strict=True):
+                    array[:, played] = values[:, played]
+                for row in played:
+                    replay(self, int(row), fire, before, shuffle.permutation(units))
+                dying = self.alive[:units] & (self.hp <= 0)
+                fire[:, played] = False
+            self._bury(dying)
+            if played is None:
+                self.felled += dying[roster.allies :].sum(axis=0)
+        for healer in self._healers:
+            self.heal(int(healer), fire[healer], before[healer])
+
+    def _choose_targets(self, distances: Array) -> None:
+        allies, units, target = self.roster.allies, self.roster.units, self.target
+        hunted = self.alive.take(self.ordered * self.batch + self._row)
+        target[:allies] = np.where(hunted, self.ordered, units)
+        mine = target[allies:units]
+        flat = mine * self.batch
+        flat += self._row
+        dx = self.x.take(flat)
+        dx -= self.x[allies:units]
+        dy = self.y.take(flat)
+        dy -= self.y[allies:units]
+        dx *= dx
+        dy *= dy
+        dx += dy
+        keep = dx <= self._reach.take(mine + self._reach_row[allies:])
+        keep |= target.take(flat) == self._own[allies:]
+        keep &= self.alive.take(flat)
+        np.copyto(mine, units, where=~keep)
+        self._slow = {h: pick_healing(self, h) for h in self._enemy_healers}
+        pick_targets(self, distances, self._ally_healers)
+        np.copyto(self.aim[allies:], mine)
+
+    def _speeds(self) -> Array:
+        if not self._slow:
+            return self.roster.speed[:, None]
+        speeds = np.repeat(self.roster.speed[:, None], self.batch, axis=1)
+        for healer, slow in self._slow.items():
+            speeds[healer] = slow
+        return speeds
+
+    def _move(self) -> None:
+        x, y = self.x[: self.roster.units], self.y[: self.roster.units]
+        x += self.vx * TICK
+        y += self.vy * TICK
+        np.clip(x, 0, self.roster.map.width, out=x)
+        np.clip(y, self._movement.low, self._movement.high, out=y)
+
+    def _regrow(self) -> None:
+        if self.roster.has_shields:
+            self.shield_wait -= 1
+            np.maximum(self.shield_wait, 0, out=self.shield_wait)
+            growing = self.shield_wait <= 0
+            growing &= self.alive[:-1]
+            missing = self.roster.shield[:, None] - self.shield
+            missing *= growing
+            np.minimum(missing, SHIELD_PER_TICK, out=missing)
+            self.shield += missing
+            # All sums of this kind are exact in binary, so their order does not matter.
+            self.regained += missing[self.roster.allies :].sum(axis=0)
+        for healer in self._healers:
+            energy = self.energy[healer]
+            energy += ENERGY_PER_TICK * self.alive[healer]
+            np.minimum(energy, MAX_ENERGY, out=energy)
+
+    def _shoot(self, shooting: Ints) -> None:
+        """Damage by these shooters (flat indices), hit by hit in their order."""
+        roster, batch = self.roster, self.batch
+        shooter, row = np.divmod(shooting, batch)
+        target = self.aim.ravel()[shooting]
+        living = self.alive.ravel()[target * batch + row]  # others shoot at a corpse
+        shooter, row, target = shooter[living], row[living], target[living]
+        hit = target * batch + row
+        amount = roster.damage[shooter, target]
+        if roster.has_shields:
+            times = roster.attacks[shooter]
+            hit, amount, armour = (np.repeat(a, times) for a in (hit, amount, roster.armour[target]))
+            order = np.argsort(hit, kind="stable")
+            hit, amount, armour = hit[order], amount[order], armour[order]
+            fresh = np.flatnonzero(np.diff(hit, prepend=-1))
+            rank = np.arange(hit.size) - np.repeat(fresh, np.diff(fresh, append=hit.size))
+            hp, shield = self.hp.reshape(-1), self.shield.reshape(-1)
+            for turn in range(int(rank.max(initial=-1)) + 1):
+                now = rank == turn
+                at, points = hit[now], amount[now]
+                stopped = np.minimum(shield[at], points)
+                shield[at] -= stopped
+                hp[at] -= np.maximum(points - stopped - armour[now], 0)
+            self.shield_wait.reshape(-1)[hit] = self.shield_pause[hit // batch]
+        else:
+            points = np.maximum(amount - roster.armour[target], 0) * roster.attacks[shooter]
+            np.subtract.at(self.hp.reshape(-1), hit, points.astype(np.float32))
+        np.maximum(self.hp, 0, out=self.hp)
+
+    def _bury(self, dying: NDArray[np.bool_]) -> None:
+        units, allies = self.roster.units, self.roster.allies
+        self.alive[:units] &= ~dying
+        for array in (
+            self.shield,
+            self.vx,
+            self.vy,
+            self.cooldown,
+            self.shield_wait,
+            self.energy,
+            self.stock,
+        ):
+            array[dying] = 0.0
+        self.target[:units][dying] = units
+        agents = dying[:allies]
+        self.ordered[agents] = units
+        np.copyto(self.aim[:allies], self._own[:allies], where=agents)
+
+    def heal(self, healer: int, acting: NDArray[np.bool_], before: Ints) -> None:
+        """One healer's tick, where it is in range: a full target is let go, a new one needs energy 5."""
+        row = np.flatnonzero(acting)
+        target = self.aim[healer, row]
+        living = self.alive[target, row] & self.alive[healer, row]
+        row, target = row[living], target[living]
+        missing = self.roster.hp[target] - self.hp[target, row]
+        refused = (missing <= 0) | ((before[row] != target) & (self.energy[healer, row] < ENERGY_TO_BEGIN))
+        self.target[healer, row[refused]] = self.roster.units
+        row, target, missing = row[~refused], target[~refused], missing[~refused]
+        wanted = np.minimum(missing, HEAL_PER_TICK)
+        energy, stock = self.energy[healer], self.stock[healer]
+        spent = np.where(stock[row] < wanted, np.minimum(energy[row], np.float32(1.0)), np.float32(0.0))
+        energy[row] -= spent
+        stock[row] += spent * HEAL_PER_ENERGY
+        given = np.minimum(wanted, stock[row])
+        stock[row] -= given
+        self.hp[target, row] += given
+        if healer >= self.roster.allies:
+            self.regained[row] += given

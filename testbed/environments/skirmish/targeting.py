@@ -1,0 +1,85 @@
+"""How the enemy chooses: the nearest in sight, healers first; its own healers the weakest of their side."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from testbed.environments.skirmish.battle import Battle
+
+Array = NDArray[np.float32]
+HEALER_BONUS = np.float32(1024.0)  # more than any squared distance in sight: healers come before others
+ATTACKER = np.float32(4e7)  # in place of a squared distance: after everybody in sight
+
+
+def pick_targets(battle: "Battle", distances: Array, ally_healers: list[int]) -> None:
+    """Give targets to shooting enemies that have none.
+
+    While an allied healer lives, those whose target is no healer choose again, too.
+    An enemy considers living allies it can hit within 5 cells plus their radius, and those that are attacking
+    it from anywhere. One that already has a target only ever changes it for somebody in sight.
+    """
+    roster, batch = battle.roster, battle.batch
+    allies, units = roster.allies, roster.units
+    target = battle.target[:units]
+    shooters = battle.alive[allies:units] & ~roster.healer[allies:, None]
+    near = distances[: allies * roster.enemies].reshape(allies, roster.enemies * batch)
+    free = target[allies:] == units
+    attacked = np.zeros((units + 1) * batch, dtype=np.bool_)
+    attacked[(target[:allies] * batch + np.arange(batch)).ravel()] = True
+    asking = attacked.reshape(units + 1, batch)[allies:units]
+    asking |= near.min(axis=0).reshape(roster.enemies, batch) < roster.widest_scan_squared
+    asking &= shooters
+    if ally_healers:
+        eager = battle.alive[ally_healers].any(axis=0)
+        on_shooter = ~roster.healer.take(target[allies:], mode="clip")
+        asking &= free | (eager & on_shooter)
+    else:
+        asking &= free
+    index = np.flatnonzero(asking)
+    if not index.size:
+        return
+    enemy, row = np.divmod(index, batch)
+    square = near[:, index]  # [ally, question]
+    seen = square < roster.scan_squared[:allies, None]
+    attacking = target[:allies, row] == allies + enemy
+    had_none = free.ravel()[index]
+    can_hit = roster.can_hit[allies:, :allies].T[:, enemy]
+    in_radius = square <= roster.widest_scan_squared
+    allowed = can_hit & (seen | (attacking & (in_radius | had_none)))
+    key = np.where(in_radius, square, ATTACKER)
+    key -= np.where(roster.healer[:allies], HEALER_BONUS, np.float32(0))[:, None]
+    key[~allowed] = np.inf
+    best = key.argmin(axis=0)
+    found = key[best, np.arange(index.size)] < np.inf
+    target[allies + enemy[found], row[found]] = best[found]
+
+
+def pick_healing(battle: "Battle", healer: int) -> Array:
+    """Give the enemy healer, where it has no target, the weakest unit around that is hurt or fighting.
+
+    Returns its speed `[batch]`: without a target it is no faster than the slowest of those around.
+    """
+    roster, units = battle.roster, battle.roster.units
+    free = battle.alive[healer] & (battle.target[healer] == units)
+    speed = np.full(battle.batch, roster.speed[healer])
+    row = np.flatnonzero(free)
+    side = np.flatnonzero(roster.can_hit[healer])
+    if not row.size or not side.size:
+        return speed
+    dx = battle.x[side][:, row] - battle.x[healer, row]
+    dy = battle.y[side][:, row] - battle.y[healer, row]
+    square = dx * dx + dy * dy
+    alive = battle.alive[side][:, row]
+    hp = battle.hp[side][:, row]
+    wanting = (hp < roster.hp[side, None]) | (battle.target[side][:, row] != units)
+    wanting &= alive & (square < roster.scan_squared[side, None])
+    key = np.where(wanting, hp, np.float32(np.inf))
+    best = key.argmin(axis=0)
+    found = np.flatnonzero(key[best, np.arange(row.size)] < np.inf)
+    battle.target[healer, row[found]] = side[best[found]]
+    around = alive & (square <= roster.widest_scan_squared)
+    speeds = np.where(around, roster.speed[side, None], roster.speed[healer])
+    speed[row] = speeds.min(axis=0)
+    return speed

@@ -1,0 +1,53 @@
+"""One unit after the other: who dies within a tick, when the order of a tick's shots is random.
+
+Order only matters where somebody dies: a unit that falls before its turn does not act, one whose target has
+just fallen wastes its shot, and a healer whose turn comes after can bring a unit back that fell in the same
+tick. So this plays just those rows, in plain Python.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from testbed.environments.skirmish.battle import Battle
+
+
+def replay(
+    battle: "Battle", row: int, fire: NDArray[np.bool_], before: NDArray[np.intp], order: NDArray[np.intp]
+) -> None:
+    """Shots and healing of one row in this order of units; nobody is buried yet.
+
+    Args:
+        battle: as it was before the tick's first shot.
+        row: of the batch.
+        fire: `[unit, batch]`, who is in range and ready.
+        before: the targets of the tick before, `[unit + 1, batch]`.
+        order: a permutation of the units.
+    """
+    roster, hp = battle.roster, battle.hp
+    for unit in order:
+        target = battle.aim[unit, row]
+        if not fire[unit, row] or hp[unit, row] <= 0 or not battle.alive[target, row]:
+            continue
+        if roster.healer[unit]:
+            alone = np.zeros(battle.batch, dtype=np.bool_)
+            alone[row] = True
+            battle.heal(int(unit), alone, before[unit])
+            continue
+        for _ in range(roster.attacks[unit]):
+            if hp[target, row] > 0:
+                _hit(battle, row, int(unit), int(target))
+
+
+def _hit(battle: "Battle", row: int, unit: int, target: int) -> None:
+    roster = battle.roster
+    points = roster.damage[unit, target]
+    stopped = min(points, battle.shield[target, row])
+    battle.shield[target, row] -= stopped
+    battle.shield_wait[target, row] = battle.shield_pause[target]
+    left = battle.hp[target, row] - max(points - stopped - roster.armour[target], 0.0)
+    battle.hp[target, row] = max(left, 0.0)
+    if left <= 0:
+        battle.felled[row] += target >= roster.allies
