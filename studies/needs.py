@@ -25,11 +25,12 @@ def check(study: Study) -> None:
 def described(study: Study) -> str:
     """The estimated memory of the most demanding trial, in one sentence."""
     first = study.trials[0].seed
-    needed = max(
+    peaks = [
         memory.peak(trial.settings, trial.graph().number_of_edges())
         for trial in study.trials
         if trial.seed == first
-    )
-    return (
-        f"a trial will need about {needed / 2**20:,.0f} MiB of memory, and so will each that runs beside it"
-    )
+    ]
+    needed = [peak for peak in peaks if peak is not None]
+    if len(needed) < len(peaks):
+        return "how much memory a trial will need is not known before its games have been started"
+    return f"a trial will need about {max(needed) / 2**20:,.0f} MiB of memory, and so will each beside it"

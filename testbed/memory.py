@@ -2,6 +2,7 @@
 
 from policies.arithmetic import Arithmetic
 from policies.networks import MLP
+from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 PROCESS = 330 * 2**20
@@ -11,24 +12,28 @@ OVERHEAD = 1.35
 """Measured: allocators keep what is freed, in pieces that do not always fit what comes next."""
 
 
-def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int:
+def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int | None:
     """Estimated peak memory in bytes of a trial whose topology has ``links`` links.
 
-    Curves and traces, which grow with the number of events, are not counted.
+    Curves and traces, which grow with the number of events, are not counted. None for worlds whose sizes are
+    not known until a game has been started.
     """
     if isinstance(trial, ProblemWorkload):
         # Two variables at each end of a link, and about as much again in messages; float64.
         signals = 8 * links + 4 * trial.agents
         return PROCESS + 8 * trial.problem.dimension * signals
+    if isinstance(trial.environment, StarCraftSettings):
+        return None
     collected = trial.training.samples if isinstance(trial, TrainingWorkload) else trial.update.samples
     return PROCESS + _learning(trial, collected, links)
 
 
 def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> int:
     """The arrays of one update; N agents, M samples."""
-    settings, world = trial.algorithm, trial.environment.make(1)
-    n, d, a = world.agents, world.observation_size, world.action_size
-    masked = bool(world.masks())
+    settings = trial.algorithm
+    with trial.environment.make(1) as world:
+        n, d, a = world.agents, world.observation_size, world.action_size
+        masked = bool(world.masks())
     precision = settings.precision
     number, product = (t.itemsize for t in (Arithmetic.dtypes(precision)))
     hidden, widest = sum(settings.hidden), max(settings.hidden)

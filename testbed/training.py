@@ -39,17 +39,23 @@ class LoopSettings(Settings):
     updates: Annotated[int, Field(ge=1, description="policy updates")] = 100
     samples: Annotated[int, Field(ge=1, description="joint samples per update")] = 10_000
     batch: Annotated[
-        int | None, Field(ge=1, description="episodes side by side; null: whole episodes, samples / length")
+        int | None,
+        Field(ge=1, description="episodes side by side; null: whole episodes, about samples / length"),
     ] = None
     evaluation: EvaluationSettings | None = None
 
     def shape(self, episode_length: int) -> tuple[int, int]:
         """(steps, episodes side by side) of one batch.
 
+        Unless ``batch`` says how many, there are as many as can play a whole episode each, or a few less so
+        that the samples divide evenly.
+
         Raises:
             ValueError: the samples do not divide evenly.
         """
-        batch = self.batch if self.batch is not None else max(self.samples // episode_length, 1)
+        most = max(self.samples // episode_length, 1)
+        whole = [n for n in range(most, most // 2, -1) if self.samples % n == 0]
+        batch = self.batch or next(iter(whole), most)
         if self.samples % batch:
             raise ValueError(f"samples: {self.samples} is no multiple of the {batch} episodes side by side")
         return self.samples // batch, batch

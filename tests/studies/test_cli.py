@@ -90,7 +90,7 @@ def test_validate_says_what_would_run(call, write):
         0,
         "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each;"
         " nothing is wrong with it\n"
-        "a trial will need about 330 MiB of memory, and so will each that runs beside it\n",
+        "a trial will need about 330 MiB of memory, and so will each beside it\n",
         "",
     )
     assert list(Path.cwd().iterdir()) == []
@@ -169,6 +169,11 @@ def test_validate_tells_the_memory_of_the_most_demanding_trial(call, write):
         int(said.split("about ")[1].split(" MiB")[0].replace(",", "")) for said in (both, larger, smaller)
     ]
     assert mebibytes[0] == mebibytes[1] > mebibytes[2]
+
+
+def test_validate_does_not_start_a_game_to_tell_its_memory(call, write):
+    _, out, _ = call("validate", write("workload: training\nenvironment: {name: starcraft}\n"))
+    assert "not known before its games have been started" in out
 
 
 @pytest.mark.parametrize("command", ["run", "train", "trace"])

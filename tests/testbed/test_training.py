@@ -265,6 +265,20 @@ def test_samples_that_do_not_divide_into_episodes_are_refused():
         run(workload().model_copy(update={"training": LoopSettings(samples=301)}))
 
 
+@pytest.mark.parametrize(
+    ("samples", "length", "batch", "shape"),
+    [
+        (10_000, 100, None, (100, 100)),
+        (10_000, 120, None, (125, 80)),  # 83 would not divide
+        (10_000, 180, None, (200, 50)),
+        (60, 100, None, (60, 1)),
+        (10_000, 100, 500, (20, 500)),
+    ],
+)
+def test_episodes_side_by_side_are_whole_where_nothing_else_is_said(samples, length, batch, shape):
+    assert LoopSettings(samples=samples, batch=batch).shape(length) == shape
+
+
 def test_what_each_fault_touched_is_told():
     never = {"name": "never", "link": "0-1", "down": 1000.0}
     early = {"name": "early", "link": "0-1", "down": 0.0, "up": 2.0}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
+from testbed.environments.availability import refuse_unavailable, replace_unavailable
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.checks import nearest
 from testbed.environments.external.games import GameError, Games, stacked
@@ -186,7 +187,9 @@ class StarCraft(BatchedEnvironment):
         self._lost[rows] = False
 
     def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
-        chosen = self._available(actions).astype("<i8")
+        if self.settings.unavailable == "random":
+            actions = replace_unavailable(actions, self._seen["masks"], self._generator)
+        chosen = actions.astype("<i8")
         replies = self._ask({row: ({"do": "step"}, {"actions": chosen[row]}) for row in range(self.batch)})
         self._look(np.arange(self.batch), replies)
         team = stacked(replies, "reward", np.float64)
@@ -227,34 +230,11 @@ class StarCraft(BatchedEnvironment):
                     )
                 kept[row] = arrays[name]
 
-    def _unavailable(self, actions: NDArray[np.integer]) -> NDArray[np.bool_]:
-        indices = actions[..., None].astype(np.intp)
-        wrong: NDArray[np.bool_] = ~np.take_along_axis(self._seen["masks"], indices, axis=2)[..., 0]
-        return wrong
-
     def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
         checked = super()._checked_actions(actions)
         if self._started and not self._finished.any() and self.settings.unavailable == "mask":
-            wrong = self._unavailable(checked)
-            if wrong.any():
-                row, agent = np.argwhere(wrong)[0]
-                choice = ", ".join(map(str, np.flatnonzero(self._seen["masks"][row, agent])))
-                raise ValueError(
-                    f"actions: got {checked[row, agent]} for agent {agent} in row {row}, "
-                    f"available are {choice}"
-                )
+            refuse_unavailable(checked, self._seen["masks"])
         return checked
-
-    def _available(self, actions: NDArray[np.integer]) -> NDArray[np.integer]:
-        """The actions, with every unavailable one replaced by an available one, all equally likely."""
-        wrong = self._unavailable(actions)
-        if not wrong.any():
-            return actions
-        choices = self._seen["masks"][wrong].cumsum(axis=1)  # [replaced, action]
-        number = self._generator.integers(1, choices[:, -1], endpoint=True)
-        replaced = actions.astype(np.int64)
-        replaced[wrong] = (choices >= number[:, None]).argmax(axis=1)
-        return replaced
 
     def _read(self) -> NoReturn:
         raise RuntimeError(

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
+from testbed.environments.availability import refuse_unavailable, replace_unavailable
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.skirmish.battle import Battle
 from testbed.environments.skirmish.maps import load_map
@@ -37,8 +38,9 @@ class SkirmishSettings(Settings):
         map: a built-in map (2s3z, 3s5z, 10m_vs_11m, MMM2) or the path of a map file ending in .yaml.
         reward: `paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the
             others nothing. `shared`, as in SMAC: everybody receives it.
-        unavailable: what an unavailable action is. `mask`: an error, as in SMAC. `random`: it is replaced by
-            a uniformly random available one, as in the published training script of MATRPO.
+        unavailable: what an unavailable action is. `mask`: an error, as in SMAC, and there are action masks.
+            `random`: it is replaced by a uniformly random available one and there are no masks, as in the
+            published training script of MATRPO.
         spawn_jitter: every unit starts up to this far from its place in the spawn grid, uniformly in x and
             in y. With 0 a battle has no randomness of its own, and playing one policy without randomness for
             many episodes plays the same episode many times. Gaps in the grid are 0.05, so units may overlap a
@@ -133,7 +135,7 @@ class Skirmish(BatchedEnvironment):
         return self._sight.observations()
 
     def masks(self) -> Info:
-        return {"action_masks": self._sight.masks()}
+        return {} if self.settings.unavailable == "random" else {"action_masks": self._sight.masks()}
 
     def global_state(self) -> NDArray[np.float32]:
         """SMAC's state vector `[batch, state_size]`, which no agent sees.
@@ -157,8 +159,9 @@ class Skirmish(BatchedEnvironment):
 
     def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
         battle, roster, agents = self.battle, self.roster, self.agents
-        chosen = self._available(actions)
-        self._last_actions[:] = chosen.T
+        if self.settings.unavailable == "random":
+            actions = replace_unavailable(actions, self._sight.masks(), self._generator)
+        self._last_actions[:] = actions.T
         alive = battle.alive[: roster.units].copy()
         team = self._fight(self._last_actions)
         died = alive & ~battle.alive[: roster.units]
@@ -207,22 +210,11 @@ class Skirmish(BatchedEnvironment):
         lost, won = self._decided()
         return lost | won
 
-    def _available(self, actions: NDArray[np.integer]) -> NDArray[np.integer]:
-        allowed = self._sight.masks()
-        wrong = ~np.take_along_axis(allowed, actions[..., None].astype(np.intp), axis=2)[..., 0]
-        if not wrong.any():
-            return actions
-        if self.settings.unavailable == "mask":
-            row, agent = np.argwhere(wrong)[0]
-            choice = ", ".join(map(str, np.flatnonzero(allowed[row, agent])))
-            raise ValueError(
-                f"actions: got {actions[row, agent]} for agent {agent} in row {row}, available are {choice}"
-            )
-        choices = allowed[wrong].cumsum(axis=1)  # [replaced, action]
-        number = self._generator.integers(1, choices[:, -1], endpoint=True)
-        replaced = actions.astype(np.int64)
-        replaced[wrong] = (choices >= number[:, None]).argmax(axis=1)
-        return replaced
+    def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
+        checked = super()._checked_actions(actions)
+        if self._started and not self._finished.any() and self.settings.unavailable == "mask":
+            refuse_unavailable(checked, self._sight.masks())
+        return checked
 
     def _read(self) -> dict[str, NDArray[Any]]:
         battle, units = self.battle, self.roster.units

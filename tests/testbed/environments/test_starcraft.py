@@ -24,6 +24,7 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from testbed import environments
 from testbed.collection import Collector
+from testbed.environments.availability import replace_unavailable
 from testbed.environments.external import children, starcraft_child
 from testbed.environments.external.games import GameError
 from testbed.environments.external.starcraft import MAPS, StarCraft
@@ -173,7 +174,8 @@ def test_or_it_is_replaced_by_an_available_one_all_equally_likely(python: str) -
         assert env.reset(0)[1] == {}
         allowed = np.flatnonzero(env._seen["masks"][0, 0])
         assert 0 not in allowed
-        many = [env._available(np.array([[0, 1]]))[0] for _ in range(2000)]
+        masks, generator = env._seen["masks"], np.random.default_rng(1)
+        many = [replace_unavailable(np.array([[0, 1]]), masks, generator)[0] for _ in range(2000)]
         assert {row[1] for row in many} == {1}
         counts = np.bincount([row[0] for row in many], minlength=8)
         assert np.flatnonzero(counts).tolist() == allowed.tolist()
