@@ -112,7 +112,7 @@ def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path
         [*command, str(stopped)], stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
     ) as process:
         deadline = time.monotonic() + 60
-        while len(list(stopped.glob("trials/*/status.json"))) < 1 and time.monotonic() < deadline:
+        while len(list(stopped.glob("trials/[!.]*/status.json"))) < 1 and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)

@@ -12,6 +12,7 @@ from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 SCRIPT = """
 import json, resource, sys
+from pathlib import Path
 import torch
 import topologies
 from testbed import workloads
@@ -19,7 +20,12 @@ torch.set_num_threads(1)
 model = getattr(workloads, sys.argv[1])
 trial = model.model_validate(json.loads(sys.argv[2]))
 workloads.run(trial, seed=0, graph=topologies.make("ring", trial.agents))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+status = Path("/proc/self/status")
+if status.exists():  # on Linux the other number begins with that of the process that started this one
+    words = status.read_text().split()
+    print(1024 * int(words[words.index("VmHWM:") + 1]))
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
