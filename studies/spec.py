@@ -29,9 +29,13 @@ FILES: tuple[Keys, ...] = (
     ("network", "link", "round_trips"),
     ("network", "links", "*", "round_trips"),
     ("network", "classes", "*", "round_trips"),
+    ("environment", "map"),
 )
 """Where a study names files (`*`: under any key). They are relative to the study file, and are hashed by
 content."""
+
+NAME_OR_FILE: tuple[Keys, ...] = (("environment", "map"),)
+"""Those where what does not look like a path is the name of something built in."""
 
 
 def _workload_models() -> dict[str, type[Settings]]:
@@ -189,13 +193,17 @@ def _files(document: Document) -> Iterator[tuple[str, Path]]:
         for keys, outer in _mappings(document.data, pattern[:-1]):
             last = str(pattern[-1])
             value = outer.get(last)
-            if isinstance(value, str):
+            if isinstance(value, str) and (pattern not in NAME_OR_FILE or _like_a_path(value)):
                 path = (document.folder / value).absolute()
                 if not path.is_file():
                     reason = f"there is no such file in {path.parent}"
                     raise complaint(document, (*keys, last), reason, value=value)
                 outer[last] = str(path)
                 yield ".".join(map(str, (*keys, last))), path
+
+
+def _like_a_path(value: str) -> bool:
+    return "/" in value or value.endswith((".yaml", ".yml"))
 
 
 def _mappings(data: object, pattern: Keys, keys: Keys = ()) -> Iterator[tuple[Keys, dict[str, Any]]]:

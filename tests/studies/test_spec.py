@@ -277,3 +277,22 @@ def test_the_built_in_studies_are_valid(name, quick):
     assert study.question.endswith("?")
     assert len(study.trials) >= 6
     assert name in builtin_names()
+
+
+def test_a_map_of_one_s_own_is_found_beside_the_study_and_counts_by_its_content(write):
+    battle = (
+        "episode_limit: 60\nallies: [{unit: marine, count: 3}]\nenemies: [{unit: marine, count: %d}]\n"
+        "agent_order: [marine]\nally_codes: [marine]\nenemy_codes: [marine]\n"
+    )
+    text = "workload: training\nenvironment: {name: skirmish, map: %s}\n"
+    write(battle % 4, "mine.yaml")
+    first = load(str(write(text % "mine.yaml"))).trials[0]
+    assert first.settings.agents == 3
+    write(battle % 5, "mine.yaml")
+    assert load(str(write(text % "mine.yaml"))).trials[0].hash != first.hash
+    write(battle % 4, "same.yaml")
+    assert load(str(write(text % "same.yaml"))).trials[0].hash == first.hash
+    with pytest.raises(StudyError, match=r"2: environment.map = 'gone.yaml': there is no such file in"):
+        load(str(write(text % "gone.yaml")))
+    with pytest.raises(StudyError, match=r"unknown map '2s3s'.*did you mean '2s3z'"):
+        load(str(write(text % "2s3s")))
