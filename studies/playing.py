@@ -121,9 +121,11 @@ def choose_player(
         return Player(settings, policy)
     models = checkpoint or store.models(trial)
     if models is None:
+        trained = isinstance(settings, workloads.TrainingWorkload)
+        train = "train it with `testbed run`, " if trained else "an update study keeps none; "
         raise StudyError(
-            f"no models of this trial are under {store.folder}: train it with `testbed run`, name a file with"
-            f" --checkpoint, or choose --policy {' or '.join(scripts)}"
+            f"no models of this trial are under {store.folder}: {train}name a file with --checkpoint,"
+            f" or choose --policy {' or '.join(scripts)}"
         )
     return Player(settings, LEARNT, models, greedy)
 

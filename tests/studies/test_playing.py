@@ -1,6 +1,5 @@
 """Episodes played into films: by whom, and what the films show."""
 
-import json
 import os
 import stat
 from pathlib import Path
@@ -256,6 +255,7 @@ def test_random_uses_every_action_an_agent_has(write):
     ("text", "arguments", "message"),
     [
         (TRAINING, [], "no models of this trial are under runs/study: train it"),
+        (SKIRMISH, [], "runs/study: an update study keeps none; name a file with --checkpoint"),
         (TRAINING, ["--policy", "randm"], "navigation has learnt, random; did you mean 'random'?"),
         (TRAINING, ["--policy", "nearest"], "--policy nearest: is for skirmish; navigation has"),
         (TRAINING, ["--policy", "random10"], "--policy random10: navigation has learnt, random"),
@@ -323,5 +323,19 @@ def test_the_models_of_a_finished_trial_are_kept_and_the_same_again(trained, tmp
     other = load(str(write(TRAINING + "seeds: [1]\n"))).trials[0]
     runner.perform(runner.Task(other, again.folder, {}), lambda *_: None)
     assert store.models(trial).read_bytes() != again.models(other).read_bytes()
-    status = json.loads((store.trials / trial.hash / "status.json").read_text())
-    assert status == {"status": "finished"}
+
+
+def test_the_models_of_a_trial_that_was_stopped_and_went_on_are_the_same(trained, tmp_path):
+    trial, store = trained
+    stopped = Store(tmp_path / "stopped")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.perform(runner.Task(trial, stopped.folder, {}), stop)
+    until_then = stopped.models(trial)
+    assert until_then == stopped.checkpoint(trial)
+    runner.perform(runner.Task(trial, stopped.folder, {}), lambda *_: None)
+    assert stopped.models(trial).read_bytes() == store.models(trial).read_bytes()
+    assert not until_then.exists()
