@@ -1,4 +1,5 @@
-"""The command line: ``testbed run``, ``validate``, ``train``, ``trace``, ``topologies`` and ``studies``.
+"""The command line: ``testbed run``, ``validate``, ``train``, ``play``, ``trace``, ``topologies`` and
+``studies``.
 
 Anything wrong with what was asked is one line on stderr and exit code 2, before anything is written.
 """
@@ -19,7 +20,7 @@ import topologies
 from studies.document import StudyError
 
 if TYPE_CHECKING:
-    from studies.spec import Study
+    from studies.spec import Study, TrialSpec
     from studies.store import Store
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ Overrides = Annotated[
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="The study's short form: its `quick:` block.")]
+Trial = Annotated[int, typer.Option("--trial", min=1, help="Which trial of the study's grid.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where results go; default runs/<study>.")]
 
 
@@ -126,7 +128,7 @@ def trace(
     ] = None,
     overrides: Overrides = None,
     quick: Quick = False,
-    trial: Annotated[int, typer.Option("--trial", min=1, help="Which trial of the study's grid.")] = 1,
+    trial: Trial = 1,
     begin: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="Where the diagram begins, e.g. 1.5s.")
     ] = None,
@@ -143,9 +145,7 @@ def trace(
 
     window = tracing.Window(_time("--from", begin), _time("--to", end))
     loaded, store = _prepare(study, out_folder, overrides, quick)
-    if trial > len(loaded.trials):
-        raise StudyError(f"--trial {trial}: the study has {_counted(len(loaded.trials), 'trial')}")
-    chosen = loaded.trials[trial - 1]
+    chosen = _trial(loaded, trial)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
     recorded = tracing.record(chosen)
     folder = out_folder or store.folder / "traces" / chosen.hash
@@ -161,6 +161,55 @@ def trace(
         out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
         if found is not None:
             raise typer.Exit(1)
+
+
+@app.command()
+def play(
+    study: StudyName,
+    trial: Trial = 1,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy",
+            help="learnt (default), random; for skirmish also stop, hold, nearest, focus, e.g. nearest10.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="Learnt models; default: those of the trial in runs/<study>."),
+    ] = None,
+    greedy: Annotated[
+        bool, typer.Option("--greedy", help="Learnt models take their most probable actions.")
+    ] = False,
+    film: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="A .gif or .mp4; default runs/<study>/episodes/<hash>-<policy>-<seed>.gif.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the episodes and the actions.")] = 0,
+    episodes: Annotated[int, typer.Option("--episodes", min=1, help="One after the other.")] = 1,
+    fps: Annotated[int, typer.Option("--fps", min=1, max=50, help="Steps shown in a second.")] = 10,
+    overrides: Overrides = None,
+    quick: Quick = False,
+) -> None:
+    """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
+    from studies import films, playing
+    from studies.loading import load
+    from studies.store import Store
+
+    loaded = load(study, overrides=overrides or (), quick=quick)
+    store = Store(Path("runs") / loaded.name)
+    chosen = _trial(loaded, trial)
+    player = playing.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
+    file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"
+    films.check(file)
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
+    out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""))
+    playing.film(player, file, out.print, seed=seed, episodes=episodes, frames_per_second=fps)
+    out.print(f"film:    {file}")
 
 
 @app.command(name="topologies")
@@ -236,6 +285,12 @@ def _prepare(name: str, folder: Path | None, overrides: list[str] | None, quick:
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")
     return study, Store(place)
+
+
+def _trial(study: Study, number: int) -> TrialSpec:
+    if number > len(study.trials):
+        raise StudyError(f"--trial {number}: the study has {_counted(len(study.trials), 'trial')}")
+    return study.trials[number - 1]
 
 
 def _time(option: str, text: str | None) -> float | None:

@@ -52,7 +52,8 @@ def perform(task: Task, report: Report) -> None:
         checkpoint=checkpoint,
         batches=store.batches,
     )
-    store.write(trial, result.metrics, result.curves, task.versions, time.perf_counter() - begin)
+    wall = time.perf_counter() - begin
+    store.write(trial, result.metrics, result.curves, task.versions, wall, result.models)
 
 
 def default_jobs() -> int:

@@ -5,6 +5,7 @@
     OUT/
       trials/<hash>/       spec.json      all settings of the trial
                            metrics.parquet, curves_<name>.parquet
+                           models.pt      of a training run: what was learnt
                            timings.json   what the machine took: the only file that differs between two runs
                            versions.json  of Python, the libraries and this package, and the commit
                            status.json    finished or failed; a failed trial has traceback.txt and no tables
@@ -28,6 +29,7 @@ from typing import Any
 import pandas as pd
 
 from studies.spec import Study, TrialSpec
+from testbed import checkpoints
 
 Row = Mapping[str, float | int | str]
 
@@ -60,6 +62,14 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
+    def models(self, trial: TrialSpec) -> Path | None:
+        """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
+
+        Either file is one for :func:`testbed.checkpoints.load`, with the learner's state under ``learner``.
+        """
+        places = (self.trials / trial.hash / "models.pt", self.folder / "checkpoints" / trial.hash)
+        return next((place for place in places if place.is_file()), None)
+
     def write(
         self,
         trial: TrialSpec,
@@ -67,8 +77,12 @@ class Store:
         curves: Mapping[str, Sequence[Row]],
         versions: Mapping[str, str],
         wall_seconds: float,
+        models: Mapping[str, object] | None = None,
     ) -> None:
-        """Stores a finished trial. Columns that begin with ``wall_`` go to ``timings.json``."""
+        """Stores a finished trial, with the state of its learner in ``models`` if it has one.
+
+        Columns that begin with ``wall_`` go to ``timings.json``.
+        """
         timings: dict[str, Any] = {"wall_seconds": wall_seconds, "metrics": _only(metrics, wall=True)}
         tables = {"metrics": _table([metrics])}
         for name, rows in curves.items():
@@ -78,6 +92,8 @@ class Store:
         for name, table in tables.items():
             table.to_parquet(folder / f"{name}.parquet", index=False)
         _write_json(folder / "timings.json", timings)
+        if models is not None:
+            checkpoints.save(folder / "models.pt", {"learner": models}, trial.hash)
         self._end(trial, folder, "finished")
 
     def write_failure(self, trial: TrialSpec, versions: Mapping[str, str], trace: str) -> None:

@@ -20,11 +20,11 @@ def save(path: Path, state: dict[str, Any], identity: str) -> None:
     beside.replace(path)
 
 
-def load(path: Path, identity: str) -> dict[str, Any]:
-    """Read what ``save`` wrote for the same ``identity``; arrays come back as arrays.
+def load(path: Path, identity: str | None) -> dict[str, Any]:
+    """Read what ``save`` wrote for the same ``identity``, or for any if None; arrays come back as arrays.
 
     Raises:
-        CheckpointError: the file is damaged, of another format, or belongs to another trial.
+        CheckpointError: the file is missing or damaged, of another format, or belongs to another trial.
     """
     try:
         stored = torch.load(path, weights_only=True, map_location="cpu")
@@ -32,7 +32,7 @@ def load(path: Path, identity: str) -> dict[str, Any]:
         raise CheckpointError(f"checkpoint: {path} cannot be read ({type(error).__name__})") from error
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise CheckpointError(f"checkpoint: {path} is not of format {FORMAT}")
-    if stored["identity"] != identity:
+    if identity is not None and stored["identity"] != identity:
         raise CheckpointError(f"checkpoint: {path} belongs to a trial with other settings or another seed")
     state: dict[str, Any] = _to_arrays(stored["state"])
     return state

@@ -102,10 +102,14 @@ Workload = Annotated[ProblemWorkload | UpdateWorkload | TrainingWorkload, Field(
 
 @dataclass
 class WorkloadResult:
-    """What a trial measured: one row of final numbers, and curves and other tables by name as rows."""
+    """What a trial measured: one row of final numbers, and curves and other tables by name as rows.
+
+    ``models`` is the state of the learner that a training run ended with, None for other workloads.
+    """
 
     metrics: Row
     curves: dict[str, Table] = field(default_factory=dict)
+    models: dict[str, object] | None = field(default=None, repr=False)
 
 
 def run(
@@ -225,7 +229,9 @@ def _training(
         **_ledger(trainer.network),
     }
     curves = {"training": trainer.rows, "consensus": trainer.consensus_rows}
-    return WorkloadResult(metrics, {**curves, **_tables(trainer.network)})
+    return WorkloadResult(
+        metrics, {**curves, **_tables(trainer.network)}, models=trainer.learner.state_dict()
+    )
 
 
 def _ledger(network: Network) -> Row:

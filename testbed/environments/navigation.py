@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
-from testbed.environments.drawing import Disc, draw
+from testbed.environments.drawing import Disc, draw, view
 from testbed.environments.particle_physics import (
     DIRECTIONS,
     Pairs,
@@ -152,10 +152,13 @@ class Navigation(BatchedEnvironment):
         self._measure()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """Landmarks grey, agents blue (agent 0, who pays for distance, dark); everybody is in view."""
+        """Landmarks grey, agents blue (agent 0, who pays for distance, dark); everybody is in view.
+
+        The grey square is [-1, 1]^2, where all of them start.
+        """
         agents, landmarks = self._positions[:, :, row], self._landmarks[:, :, row]
         furthest = max(np.abs(agents).max(), np.abs(landmarks).max())
         blues = [(31, 78, 140)] + [(122, 172, 222)] * (self.agents - 1)
-        discs = [Disc(x, y, RADIUS, colour) for (x, y), colour in zip(agents, blues, strict=True)]
+        discs = [Disc(x, y, RADIUS, colour, rim=True) for (x, y), colour in zip(agents, blues, strict=True)]
         discs += [Disc(x, y, LANDMARK_RADIUS, (90, 90, 90)) for x, y in landmarks]
-        return draw(discs, half_width=max(1.0, furthest) + 1.2 * RADIUS)
+        return draw(discs, half_width=view(furthest) + 1.2 * RADIUS, square=1.0)

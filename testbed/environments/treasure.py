@@ -14,7 +14,7 @@ from pydantic import Field
 
 from testbed.environments import treasure_rewards
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
-from testbed.environments.drawing import Disc, draw, hues
+from testbed.environments.drawing import Disc, draw, hues, view
 from testbed.environments.particle_physics import (
     DIRECTIONS,
     Pairs,
@@ -306,7 +306,7 @@ class Treasure(BatchedEnvironment):
             if alive:
                 discs.append(Disc(x, y, TREASURE_RADIUS, colours[kind]))
         for (x, y), kind in zip(positions[: self.hunters], self._holding[:, row], strict=True):
-            discs.append(Disc(x, y, HUNTER_RADIUS, (120, 120, 120)))
+            discs.append(Disc(x, y, HUNTER_RADIUS, (120, 120, 120), rim=True))
             if kind != EMPTY:
                 discs.append(Disc(x, y, 0.7 * HUNTER_RADIUS, colours[kind]))
-        return draw(discs, half_width=max(1.0, furthest) + 1.2 * BANK_RADIUS)
+        return draw(discs, half_width=view(furthest) + 1.2 * BANK_RADIUS, square=1.0)

@@ -37,8 +37,8 @@ def paint(battle: Battle, row: int) -> NDArray[np.uint8]:
         discs = air if roster.air[unit] else ground
         shield = float(battle.shield[unit, row]) / max(float(roster.shield[unit]), 1.0)
         if shield:
-            discs.append(Disc(x, y, radius + SHIELD_RIM * shield, SHIELD))
-        discs.append(Disc(x, y, radius, _paler(colour)))
+            discs.append(Disc(x, y, radius + SHIELD_RIM * shield, SHIELD, rim=True))
+        discs.append(Disc(x, y, radius, _paler(colour), rim=not shield))
         # The area of the core, not its radius, is the share of hp.
         discs.append(Disc(x, y, radius * float(battle.hp[unit, row] / roster.hp[unit]) ** 0.5, colour))
     picture = draw([*dead, *ground, *air], half_width=size / 2, pixels=size * PIXELS_PER_CELL)

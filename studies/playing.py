@@ -1,0 +1,243 @@
+"""Episodes of a study's environment, played by its learnt models or by a policy that never learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from studies import films
+from studies.document import StudyError
+from studies.explain import nearest
+from studies.spec import TrialSpec
+from studies.store import Store
+from testbed import checkpoints, workloads
+from testbed.environments import BatchedEnvironment
+from testbed.environments.external.episodes import WorldError
+from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.starcraft import StarCraftSettings
+from testbed.environments.skirmish import Skirmish, SkirmishSettings, scripted
+from testbed.network import Streams
+
+LEARNT, RANDOM = "learnt", "random"
+
+Masks = NDArray[np.bool_] | None
+Choose = Callable[[NDArray[np.float32], Masks, np.random.Generator], NDArray[np.integer]]
+"""Actions [1, N] for observations [1, N, d] and masks [1, N, A]; all chance is from the generator."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who plays, checked as far as that is possible before an environment is made.
+
+    Attributes:
+        workload: names the environment and, for learnt models, the algorithm.
+        policy: ``learnt``, ``random``, or for skirmish a scripted policy.
+        models: the file with the models of ``learnt``.
+        greedy: whether they take their most probable actions instead of sampling.
+    """
+
+    workload: workloads.LearningWorkload
+    policy: str
+    models: Path | None = None
+    greedy: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment of an episode.
+
+    Attributes:
+        picture: uint8 ``[height, width, 3]``.
+        episode: counted from 1.
+        step: steps played; 0 is the start.
+        total: undiscounted reward so far, summed over agents.
+        components: the environment's components of the return, summed so far.
+        over: whether the episode has ended.
+    """
+
+    picture: NDArray[np.uint8]
+    episode: int
+    step: int
+    total: float
+    components: dict[str, float]
+    over: bool
+
+    @property
+    def caption(self) -> str:
+        """The moment in words."""
+        return f"step {self.step}   return {self.total:.2f}"
+
+    @property
+    def outcome(self) -> str:
+        """The episode in words, to be said when it is over."""
+        parts = "".join(f", {name} {value:g}" for name, value in self.components.items())
+        return f"episode {self.episode}: {self.step} steps, return {self.total:.2f}{parts}"
+
+
+def choose_player(
+    trial: TrialSpec,
+    store: Store,
+    *,
+    policy: str | None = None,
+    checkpoint: Path | None = None,
+    greedy: bool = False,
+) -> Player:
+    """Finds out who plays: by default the models of the trial, as far as they have learnt.
+
+    Args:
+        trial: whose environment is played.
+        store: where the trial's models may be.
+        policy: ``learnt``, ``random``, or for skirmish one of
+            :mod:`testbed.environments.skirmish.scripted`.
+        checkpoint: models to play instead of the trial's own: of any trial with the same networks.
+        greedy: let learnt models take their most probable actions.
+
+    Raises:
+        StudyError: there is no such player, or the environment has no pictures; one line.
+    """
+    settings = trial.settings
+    if not isinstance(settings, workloads.LearningWorkload):
+        raise StudyError(
+            f"workload = {settings.workload!r}: has no environment to play; needs training or update"
+        )
+    environment = settings.environment
+    if isinstance(environment, StarCraftSettings):
+        raise StudyError("environment starcraft: has no pictures; its replays can be watched in the game")
+    if isinstance(environment, PettingZooSettings) and not environment.world.pictures:
+        raise StudyError(f"environment {environment.pettingzoo}: has no pictures (no mode 'rgb_array')")
+    scripts = scripted.BASES if isinstance(environment, SkirmishSettings) else (RANDOM,)
+    policy = policy or LEARNT
+    if policy != LEARNT:
+        _check_policy(policy, environment.name, scripts)
+        if checkpoint is not None or greedy:
+            option = "--greedy" if checkpoint is None else "--checkpoint"
+            raise StudyError(f"{option}: is for --policy {LEARNT}, not {policy}")
+        return Player(settings, policy)
+    models = checkpoint or store.models(trial)
+    if models is None:
+        trained = isinstance(settings, workloads.TrainingWorkload)
+        train = "train it with `testbed run`, " if trained else "an update study keeps none; "
+        raise StudyError(
+            f"no models of this trial are under {store.folder}: {train}name a file with --checkpoint,"
+            f" or choose --policy {' or '.join(scripts)}"
+        )
+    return Player(settings, LEARNT, models, greedy)
+
+
+def _check_policy(policy: str, environment: str, scripts: tuple[str, ...]) -> None:
+    base = policy.rstrip("0123456789")
+    percentage = policy[len(base) :]
+    if base in scripts and (not percentage or (len(scripts) > 1 and len(percentage) <= 2)):
+        return
+    allowed = f"{environment} has {', '.join((LEARNT, *scripts))}"
+    if len(scripts) > 1:
+        allowed += ", the last ones also with a percentage of random actions, as nearest10"
+    elif base in scripted.BASES and not percentage:
+        raise StudyError(f"--policy {policy}: is for skirmish; {allowed}")
+    raise StudyError(f"--policy {policy}: {allowed}{nearest(base, (LEARNT, *scripts))}")
+
+
+def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
+    """Plays ``episodes`` episodes, one after the other: the start and every step of each.
+
+    The same player and seed give the same frames.
+
+    Raises:
+        StudyError: the models do not fit, or the environment came to grief; one line.
+    """
+    described = player.workload.environment
+    if player.policy != LEARNT and isinstance(described, SkirmishSettings):
+        # Scripts read the masks, and never choose what is unavailable: the game stays the same.
+        described = described.model_copy(update={"unavailable": "mask"})
+    try:
+        with described.make(1) as environment:
+            yield from _frames(environment, _chooser(player, environment), seed, episodes)
+    except WorldError as error:
+        raise StudyError(f"environment {described.name}: {error}") from error
+
+
+def film(
+    player: Player,
+    file: Path,
+    report: Callable[[str], None],
+    *,
+    seed: int,
+    episodes: int,
+    frames_per_second: int,
+) -> None:
+    """Plays as ``play`` does, into a film (see ``films.write``); ``report`` hears how each episode ended.
+
+    Raises:
+        StudyError: of ``play`` and ``films.write``; then no film is left.
+    """
+
+    def captioned() -> Iterator[Image]:
+        for frame in play(player, seed=seed, episodes=episodes):
+            if frame.over:
+                report(frame.outcome)
+            yield films.captioned(frame.picture, frame.caption)
+
+    films.write(file, captioned(), frames_per_second=frames_per_second)
+
+
+def _frames(environment: BatchedEnvironment, choose: Choose, seed: int, episodes: int) -> Iterator[Frame]:
+    streams = Streams(seed)
+    generator = streams.generator("actions")
+    first: int | None = int(streams.fresh("environment").integers(2**31))
+    for episode in range(1, episodes + 1):
+        observations, info = environment.reset(first)
+        first = None
+        step, total, over = 0, 0.0, False
+        sums = dict.fromkeys(environment.components, 0.0)
+        yield Frame(environment.render(), episode, step, total, sums, over)
+        while not over:
+            actions = choose(observations, info.get("action_masks"), generator)
+            observations, rewards, terminations, truncations, info = environment.step(actions)
+            step, total = step + 1, total + float(rewards.sum())
+            sums = {name: value + float(info[name][0]) for name, value in sums.items()}
+            over = bool((terminations | truncations).all())
+            yield Frame(environment.render(), episode, step, total, sums, over)
+
+
+def _chooser(player: Player, environment: BatchedEnvironment) -> Choose:
+    if player.models is not None:
+        learner = _learner(player.workload.algorithm, player.models, environment)
+        return lambda observations, masks, generator: learner.act(
+            observations, masks, None if player.greedy else generator
+        )
+    everything = np.arange(environment.action_size) < np.array(environment.action_sizes)[:, None]
+    if isinstance(environment, Skirmish):
+        script = scripted.Scripted(environment, player.policy)
+        return lambda observations, masks, generator: script.act(
+            observations, everything[None] if masks is None else masks, generator
+        )
+    return lambda _, masks, generator: scripted.uniform(
+        everything[None] if masks is None else masks, generator
+    )
+
+
+def _learner(settings: MatrpoSettings, file: Path, environment: BatchedEnvironment) -> Matrpo:
+    learner = Matrpo(
+        settings.model_copy(update={"device": "cpu"}),  # one episode is no work for another device
+        agents=environment.agents,
+        observation_size=environment.observation_size,
+        actions=environment.action_size,
+        generator=np.random.default_rng(0),  # all it draws is overwritten
+    )
+    try:
+        state = checkpoints.load(file, None)
+    except checkpoints.CheckpointError as error:
+        raise StudyError(str(error)) from error
+    if "learner" not in state:
+        raise StudyError(f"checkpoint: {file} holds no models")
+    try:
+        learner.load_state_dict(state["learner"])
+    except (ValueError, KeyError, RuntimeError) as error:  # torch's word for shapes that differ
+        raise StudyError(f"checkpoint: {file} is of other networks than this trial's: {error}") from error
+    return learner
