@@ -1,0 +1,82 @@
+"""What the commands of the command line share: where they speak, the options they have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from studies.document import StudyError
+
+if TYPE_CHECKING:
+    from studies.spec import Study, TrialSpec
+    from studies.store import Store
+
+app = typer.Typer(
+    help="What happens to decentralised multi-agent learning when the network is not perfect.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+StudyName = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study file, or the name of a built-in study.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="A.B=C", help="Replaces one setting, e.g. network.link.loss=0.1. Repeatable."
+    ),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="The study's short form: its `quick:` block.")]
+Trial = Annotated[int, typer.Option("--trial", min=1, help="Which trial of the study's grid.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where results go; default runs/<study>.")]
+
+
+def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
+    """Reads and checks a study; returns it with the store of its results, of which nothing is made yet."""
+    from studies import needs
+    from studies.loading import load
+    from studies.store import Store
+
+    study = load(name, overrides=overrides or (), quick=quick)
+    needs.check(study)
+    place = folder or Path("runs") / study.name
+    if place.exists() and not place.is_dir():
+        raise StudyError(f"--out {place}: is a file, not a folder")
+    return study, Store(place)
+
+
+def chosen_trial(study: Study, number: int) -> TrialSpec:
+    """The trial with this number, counted from 1. Raises StudyError if there are not so many."""
+    if number > len(study.trials):
+        raise StudyError(f"--trial {number}: the study has {counted(len(study.trials), 'trial')}")
+    return study.trials[number - 1]
+
+
+def time_of(option: str, text: str | None) -> float | None:
+    """The seconds an option says, such as ``1.5s``. Raises StudyError if it is no duration."""
+    from testbed.units import parse_duration
+
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise StudyError(f"{option}: {error}") from error
+
+
+def described(study: Study) -> str:
+    """How large a study is, in words."""
+    seeds = len({trial.seed for trial in study.trials})
+    varied = f" of {' x '.join(study.varied)}" if study.varied else ""
+    conditions = counted(len(study.trials) // seeds, "condition") + varied
+    trials = counted(len(study.trials), "trial")
+    return f"{study.workload}, {trials}: {conditions}, {counted(seeds, 'seed')} each"
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 trial``, ``2 trials``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

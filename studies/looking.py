@@ -1,0 +1,134 @@
+"""The commands that look at something: ``testbed trace``, ``play`` and ``topologies``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studies.console import (
+    Overrides,
+    Quick,
+    StudyName,
+    Trial,
+    app,
+    chosen_trial,
+    out,
+    prepare,
+    time_of,
+)
+from studies.document import StudyError
+
+
+@app.command()
+def trace(
+    study: StudyName,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Where the files go; default runs/<study>/traces/<hash>.")
+    ] = None,
+    overrides: Overrides = None,
+    quick: Quick = False,
+    trial: Trial = 1,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Where the diagram begins, e.g. 1.5s.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Where it ends; default: as far as is clear.")
+    ] = None,
+    vertical: Annotated[bool, typer.Option("--vertical", help="Time runs downward.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run it a second time: is the trace the same?")
+    ] = False,
+) -> None:
+    """Run one trial and write all that happened on its network, with a space-time diagram."""
+    from studies import tracing
+
+    window = tracing.Window(time_of("--from", begin), time_of("--to", end))
+    loaded, store = prepare(study, out_folder, overrides, quick)
+    chosen = chosen_trial(loaded, trial)
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
+    recorded = tracing.record(chosen)
+    folder = out_folder or store.folder / "traces" / chosen.hash
+    try:
+        files = tracing.write(chosen, recorded, folder, window, upright=vertical)
+    except ValueError as error:
+        raise StudyError(str(error)) from error
+    out.print(f"{len(recorded.events)} events")
+    for file in files:
+        out.print(f"trace:   {file}")
+    if check:
+        found = tracing.difference(chosen, recorded)
+        out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
+        if found is not None:
+            raise typer.Exit(1)
+
+
+@app.command()
+def play(
+    study: StudyName,
+    trial: Trial = 1,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy",
+            help="learnt (default), random; for skirmish also stop, hold, nearest, focus, e.g. nearest10.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="Learnt models; default: those of the trial in runs/<study>."),
+    ] = None,
+    greedy: Annotated[
+        bool, typer.Option("--greedy", help="Learnt models take their most probable actions.")
+    ] = False,
+    film: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="A .gif or .mp4; default runs/<study>/episodes/<hash>-<policy>-<seed>.gif.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the episodes and the actions.")] = 0,
+    episodes: Annotated[int, typer.Option("--episodes", min=1, help="One after the other.")] = 1,
+    fps: Annotated[int, typer.Option("--fps", min=1, max=50, help="Steps shown in a second.")] = 10,
+    overrides: Overrides = None,
+    quick: Quick = False,
+) -> None:
+    """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
+    from studies import films, playing
+    from studies.loading import load
+    from studies.store import Store
+
+    loaded = load(study, overrides=overrides or (), quick=quick)
+    store = Store(Path("runs") / loaded.name)
+    chosen = chosen_trial(loaded, trial)
+    player = playing.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
+    file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"
+    films.check(file)
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
+    out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""))
+    playing.film(player, file, out.print, seed=seed, episodes=episodes, frames_per_second=fps)
+    out.print(f"film:    {file}")
+
+
+@app.command(name="topologies")
+def show_topologies(
+    nodes: Annotated[int, typer.Option("--nodes", min=2, help="Nodes of each graph.")] = 16,
+    names: Annotated[str | None, typer.Option("--names", help="Only these, separated by commas.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random families.")] = 0,
+    draw: Annotated[
+        Path | None, typer.Option("--draw", metavar="PNG", help="Draws the one of --name.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Which one to draw.")] = None,
+) -> None:
+    """Print the topologies with the numbers that decide how fast agents agree on them."""
+    from studies import topology_table
+
+    topology_table.show(out, nodes, names.split(",") if names else None, seed)
+    if (draw is None) != (name is None):
+        raise StudyError("--draw and --name belong together: --draw ring.png --name ring")
+    if draw is not None and name is not None:
+        topology_table.draw(name, nodes, seed, draw)
+        out.print(f"drawn: {draw}")
