@@ -54,8 +54,17 @@ class Scripted:
         self.base = match[1]
         self.randomness = int(match[2] or 0) / 100
 
-    def act(self, observations: NDArray[np.float32], masks: Bools, generator: np.random.Generator) -> Actions:
-        """Actions `[batch, agent]`; `observations` are not looked at, randomness is from `generator`."""
+    def act(
+        self, observations: NDArray[np.float32], masks: Bools | None, generator: np.random.Generator | None
+    ) -> Actions:
+        """Actions `[batch, agent]`; `observations` are not looked at, randomness is from `generator`.
+
+        Raises:
+            ValueError: without masks, which a skirmish with `unavailable: random` does not give, or without a
+                generator.
+        """
+        if masks is None or generator is None:
+            raise ValueError(f"{self.base}: got no {'masks' if masks is None else 'generator'}, needs both")
         if self.base == "random":
             return uniform(masks, generator)
         actions = self._plan(masks)
