@@ -8,6 +8,7 @@ import pytest
 import topologies
 from testbed import environments, workloads
 from testbed.collection import Collector
+from testbed.environments import BatchedEnvironment
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.environments.skirmish.scripted import Scripted
 from testbed.workloads import TrainingWorkload
@@ -22,6 +23,61 @@ class Counting:
     def act(self, observations, masks, generator):
         self.asked += 1
         return self.scripted.act(observations, masks, generator)
+
+
+class Countdown(BatchedEnvironment):
+    """Episodes of 1 to 20 steps, as drawn, that pay 1 a step."""
+
+    name = "countdown"
+    components = ("steps",)
+
+    def __init__(self, batch):
+        super().__init__(
+            batch=batch,
+            episode_length=20,
+            observation_sizes=(1,),
+            action_sizes=(2,),
+            state_shapes={"left": ()},
+        )
+        self.left = np.zeros(batch)
+
+    def observations(self):
+        return self.left[:, None, None].astype(np.float32)
+
+    def _begin(self, rows):
+        self.left[rows] = self._generator.integers(1, 21, size=rows.size)
+
+    def _advance(self, actions):
+        self.left -= 1
+        paid = np.ones(self.batch)
+        return paid[:, None], (self.left == 0)[:, None], {"steps": paid}
+
+    def _read(self):
+        return {"left": self.left.copy()}
+
+    def _write(self, state):
+        self.left = state["left"].copy()
+
+    def render(self, row=0):
+        raise NotImplementedError
+
+
+class Still:
+    """Always action 0."""
+
+    def act(self, observations, masks, generator):
+        return np.zeros(observations.shape[:2], dtype=int)
+
+
+def test_short_episodes_count_no_more_than_long_ones():
+    world = Countdown(200)
+    collector = Collector(world, seed=0)
+    lengths = world.left.copy()
+    assert collector.finish(Still(), None) == {"return": lengths.mean(), "return_steps": lengths.mean()}
+    # Rows that go on for a fixed time play short episodes more often.
+    _, means = Collector(Countdown(200), seed=0).collect(Still(), 20, None)
+    assert means["return"] < lengths.mean() - 1
+    assert means["episodes"] > 300
 
 
 @pytest.fixture
@@ -54,13 +110,9 @@ def test_every_row_counts_with_its_first_episode_whole(generator):
     assert means == pytest.approx(wanted, rel=1e-12)
 
 
-def test_the_episodes_under_way_are_finished_with_what_they_have_earned(generator):
+def test_the_episodes_under_way_are_finished_with_what_they_have_earned():
     first = Collector(environments.make("navigation", agents=3, batch=4), seed=1)
     second = Collector(environments.make("navigation", agents=3, batch=4), seed=1)
-
-    class Still:
-        def act(self, observations, masks, generator):
-            return np.zeros(observations.shape[:2], dtype=int)
 
     _, whole = first.collect(Still(), 100, None)
     second.collect(Still(), 70, None)
@@ -88,7 +140,7 @@ def workload(**loop):
             "environment": {"name": "skirmish", "map": "2s3z", "episode_length": 40},
             "algorithm": {"hidden": [8]},
             "consensus": {"budget": {"activations": 10}},
-            "training": {"updates": 3, "samples": 60, **loop},
+            "training": {"updates": 3, "samples": 40, **loop},
         }
     )
 
