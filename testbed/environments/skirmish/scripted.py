@@ -61,14 +61,16 @@ class Scripted:
 
         Raises:
             ValueError: without masks, which a skirmish with `unavailable: random` does not give, or without a
-                generator.
+                generator for a policy that has randomness.
         """
-        if masks is None or generator is None:
-            raise ValueError(f"{self.base}: got no {'masks' if masks is None else 'generator'}, needs both")
-        if self.base == "random":
+        if masks is None:
+            raise ValueError(f"{self.base}: got no masks, needs them")
+        if generator is None and (self.base == "random" or self.randomness):
+            raise ValueError(f"{self.base}: got no generator, needs one for its randomness")
+        if generator is not None and self.base == "random":
             return uniform(masks, generator)
         actions = self._plan(masks)
-        if self.randomness:
+        if generator is not None and self.randomness:
             astray = generator.random(actions.shape) < self.randomness
             actions = np.where(astray, uniform(masks, generator), actions)
         return actions
