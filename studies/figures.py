@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from studies.bands import aligned, logarithmic, statistics
 from studies.columns import title
 from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
+from studies.reference_lines import draw_references
 from studies.roles import Roles
+from testbed.references import Reference
 
 PANEL = "panel"
 """The column that joins the varied parameters which share the panels."""
@@ -39,6 +41,7 @@ class Results:
         varied: dotted paths; columns of the tables.
         summary: one row per trial.
         curves: name -> rows of all trials, with the varied columns and ``seed``.
+        references: hash of a trial -> what policies without learning earn in its environment.
     """
 
     workload: str
@@ -46,6 +49,7 @@ class Results:
     varied: Sequence[str]
     summary: pd.DataFrame
     curves: Mapping[str, pd.DataFrame]
+    references: Mapping[str, Sequence[Reference]] = field(default_factory=dict)
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
@@ -60,7 +64,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
                 continue
             if isinstance(plan, Curve) and results.workload != "training":
                 table = _longest(table, results.varied)
-            table, roles = _roles(table, results.varied)
+            table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
             match plan:
                 case Curve():
                     grid = _curve(table, plan, roles)
@@ -68,6 +72,8 @@ def draw(results: Results, folder: Path) -> list[Path]:
                     grid = _final(table, plan, roles)
                 case Against():
                     grid = against(table, plan, roles)
+            if not isinstance(plan, Against):
+                draw_references(grid, table, plan, roles, results.references)
             seeds = table["seed"].nunique()
             _finish(grid, results, POINTS_SHOWN if isinstance(plan, Against) else _interval(seeds))
             for ending, metadata in (("svg", {"Date": None}), ("png", None)):
@@ -116,9 +122,21 @@ def _more_than_one(table: pd.DataFrame, varied: Sequence[str]) -> bool:
     return any(table[path].nunique() > 1 for path in varied)
 
 
-def _roles(table: pd.DataFrame, varied: Sequence[str]) -> tuple[pd.DataFrame, Roles]:
-    """Gives each varied column something to be told by; from the fourth on they share the panels."""
-    seen = [path for path in varied if table[path].nunique() > 1]
+def _apart(results: Results) -> Sequence[str]:
+    """What makes environments different: returns in one are not to be measured by those in another."""
+    training = results.workload == "training"
+    return [path for path in results.varied if training and path.split(".")[0] == "environment"]
+
+
+def _roles(
+    table: pd.DataFrame, varied: Sequence[str], apart: Sequence[str] = ()
+) -> tuple[pd.DataFrame, Roles]:
+    """Gives each varied column something to be told by: colour, dashes, then panels, which the rest shares.
+
+    Columns in ``apart`` always are told by panels.
+    """
+    seen = sorted((path for path in varied if table[path].nunique() > 1), key=lambda path: path in apart)
+    lines = min(2, sum(path not in apart for path in seen))
     table = table.copy()
     numeric = frozenset(path for path in seen if pd.api.types.is_numeric_dtype(table[path]))
     order: dict[str, list[str]] = {}
@@ -135,13 +153,13 @@ def _roles(table: pd.DataFrame, varied: Sequence[str]) -> tuple[pd.DataFrame, Ro
     numeric = frozenset(names[path] for path in numeric)
     seen = list(names.values())
     col = None
-    if len(seen) > 2:
-        col = seen[2] if len(seen) == 3 else PANEL
+    if panels := seen[lines:]:
+        col = panels[0] if len(panels) == 1 else PANEL
         if col == PANEL:
-            parts = [table[path].map(lambda value, path=path: f"{path} = {value}") for path in seen[2:]]
+            parts = [table[path].map(lambda value, path=path: f"{path} = {value}") for path in panels]
             table[PANEL] = parts[0].str.cat(pd.concat(parts[1:], axis=1), sep=", ")
             order[PANEL] = list(dict.fromkeys(table[PANEL]))
-    hue, style = (*seen[:2], None, None)[:2]
+    hue, style = (*seen[:lines], None, None)[:2]
     return table, Roles(hue, style, col, order, numeric)
 
 
@@ -185,11 +203,8 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: Roles) -> sns.FacetGrid:
 
 
 def _final(table: pd.DataFrame, plan: Final, roles: Roles) -> sns.FacetGrid:
-    """The first varied column on the x axis, unless only the second one is a number."""
-    x, hue = roles.hue, roles.style
-    if hue in roles.numeric and x not in roles.numeric:
-        x, hue = hue, x
-    roles = Roles(hue, None, roles.col, roles.order, roles.numeric)
+    x, roles = roles.across()
+    hue = roles.hue
     shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
     if hue:
         shared |= {"hue": hue, "hue_order": roles.levels(hue), "palette": roles.palette()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studies import figures
+from studies import figures, references
 from studies.spec import Study
 from studies.store import Store
 
@@ -34,5 +34,6 @@ def draw_figures(study: Study, store: Store) -> list[Path]:
         varied=study.varied,
         summary=store.summarise(study),
         curves={name: store.curve(study, name) for name in CURVES},
+        references=references.by_trial(study, store),
     )
     return figures.draw(results, store.folder / "figures")

@@ -22,6 +22,16 @@ class Roles:
     def levels(self, column: str | None) -> list[str]:
         return (self.order or {}).get(column or "", [])
 
+    def across(self) -> tuple[str | None, Roles]:
+        """The column on the x axis where that shows what is varied, and the roles that are left.
+
+        The first varied column, unless only the second one is a number.
+        """
+        x, hue = self.hue, self.style
+        if hue in self.numeric and x not in self.numeric:
+            x, hue = hue, x
+        return x, Roles(hue, None, self.col, self.order, self.numeric)
+
     def columns(self) -> int | None:
         """Panels side by side; None is all of them."""
         count = len(self.levels(self.col))

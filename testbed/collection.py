@@ -49,22 +49,13 @@ class Collector:
         masks: list[np.ndarray] = []
         ended: dict[str, list[np.ndarray]] = {name: [] for name in self.running}
         for _ in range(steps):
-            actions = actor.act(self.observations, self.masks, generator)
-            following, rewards, terminations, truncations, info = self.environment.step(actions)
-            over: np.ndarray = np.all(terminations | truncations, axis=1)
-            boundaries = np.broadcast_to(over[:, None], rewards.shape)
-            rows.append((self.observations, following, actions, rewards, terminations, boundaries))
             if self.masks is not None:
                 masks.append(self.masks)
-            self.running["return"] += rewards.sum(axis=1)
-            for name in self.environment.components:
-                self.running[f"return_{name}"] += info[name]
+            row, over, sums = self._step(actor, generator)
+            rows.append(row)
             if over.any():
-                for name, sums in self.running.items():
-                    ended[name].append(sums[over])
-                    sums[over] = 0.0
-                following, info = self.environment.reset(where=over)
-            self.observations, self.masks = following, info.get("action_masks")
+                for name, values in sums.items():
+                    ended[name].append(values[over])
         batch = Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
         if masks:
             batch = Batch(**(vars(batch) | {"masks": np.stack(masks)}))
@@ -74,6 +65,43 @@ class Collector:
         if not self.environment.saves_state:
             counts["resumptions"] = float(self.resumptions)
         return batch, {**means, **counts}
+
+    def finish(self, actor: Actor, generator: np.random.Generator | None) -> dict[str, float]:
+        """Play on until the episode now under way in every row is over; returns the means over these.
+
+        Of a fresh collector these are whole episodes, one per row, so that short ones count no more than long
+        ones. A row that is over before others begins its next episode, of which nothing counts here;
+        ``collect`` and ``finish`` go on with it.
+        """
+        playing = np.ones(self.environment.batch, dtype=bool)
+        finished = {name: np.zeros(self.environment.batch) for name in self.running}
+        while playing.any():
+            _, over, sums = self._step(actor, generator)
+            for name, values in sums.items():
+                finished[name] = np.where(playing & over, values, finished[name])
+            playing &= ~over
+        return {name: float(values.mean()) for name, values in finished.items()}
+
+    def _step(
+        self, actor: Actor, generator: np.random.Generator | None
+    ) -> tuple[tuple[np.ndarray, ...], np.ndarray, dict[str, np.ndarray]]:
+        """One step of every row, and a new episode in those rows that it ended.
+
+        Returns the columns of a batch, which rows `[B]` ended, and the sums `[B]` over their episodes so far.
+        """
+        actions = actor.act(self.observations, self.masks, generator)
+        following, rewards, terminations, truncations, info = self.environment.step(actions)
+        over: np.ndarray = np.all(terminations | truncations, axis=1)
+        boundaries = np.broadcast_to(over[:, None], rewards.shape)
+        row = (self.observations, following, actions, rewards, terminations, boundaries)
+        sums = {"return": self.running["return"] + rewards.sum(axis=1)}
+        for name in self.environment.components:
+            sums[f"return_{name}"] = self.running[f"return_{name}"] + info[name]
+        self.running = {name: np.where(over, 0.0, values) for name, values in sums.items()}
+        if over.any():
+            following, info = self.environment.reset(where=over)
+        self.observations, self.masks = following, info.get("action_masks")
+        return row, over, sums
 
     def state_dict(self) -> dict[str, Any]:
         """The environment, its generator, and the running sums, as arrays and JSON-able values.

@@ -27,7 +27,10 @@ Progress = Callable[[str, int, int, Row], None]
 
 
 class EvaluationSettings(Settings):
-    """Episodes played apart from learning, by the most probable actions."""
+    """Whole episodes played apart from learning, by the most probable actions.
+
+    The means over them have the names of those of training, with ``evaluation_`` in front.
+    """
 
     every: Annotated[int, Field(ge=1, description="updates between evaluations")] = 10
     episodes: Annotated[int, Field(ge=1)] = 32
@@ -142,12 +145,12 @@ class Trainer:
         if settings is None:
             return {}
         if (self.update + 1) % settings.every and self.update + 1 != self.loop.updates:
-            return {"evaluation_return": math.nan}
+            return {f"evaluation_{name}": math.nan for name in self.collector.running}
         # A fresh environment from a stream of its own: evaluating never changes what is learnt.
         seed = int(self.streams.fresh("evaluation", self.update).integers(2**31))
-        played = Collector(self.environment_settings.make(settings.episodes), seed)
-        _, means = played.collect(self.learner, self.environment_settings.episode_length, None)
-        return {"evaluation_return": means["return"]}
+        with self.environment_settings.make(settings.episodes) as world:
+            means = Collector(world, seed).finish(self.learner, None)
+        return {f"evaluation_{name}": mean for name, mean in means.items()}
 
     def _seed(self, *name: str) -> int:
         return int(self.streams.fresh(*name).integers(2**31))

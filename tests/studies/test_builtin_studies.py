@@ -48,6 +48,32 @@ def test_the_paper_s_tasks_have_the_paper_s_settings(name, overrides, agents, de
     assert (consensus.budget.activations, consensus.penalty) == (activations, penalty)
 
 
+def test_the_paper_s_battles_have_the_paper_s_settings():
+    trials = load("skirmish").trials
+    tasks = {}
+    for trial in trials:
+        settings, algorithm = trial.settings, trial.settings.algorithm
+        environment, consensus, loop = settings.environment, settings.consensus, settings.training
+        tasks[environment.map] = (environment.agents, environment.episode_length)
+        assert (environment.reward, environment.unavailable) == ("paper", "mask")
+        assert (algorithm.delta_per_agent, algorithm.gamma, algorithm.lam) == (0.001, 0.995, 0.95)
+        assert (consensus.budget.activations, consensus.penalty) == (500, 5)
+        assert loop.samples * loop.updates == 3_000_000
+        assert (loop.samples, loop.evaluation.every, loop.evaluation.episodes) == (10_000, 1, 32)
+        assert all(degree == 2 for _, degree in trial.graph().degree)
+    wanted = {"2s3z": (5, 120), "3s5z": (8, 150), "10m_vs_11m": (10, 150), "MMM2": (10, 180)}
+    assert tasks == wanted
+    assert len(trials) == 3 * len(wanted)
+
+
+def test_the_beginning_of_the_quick_form_of_the_battles_runs():
+    changes = ["training.updates=1", "training.samples=50", "environment.episode_length=50"]
+    trial = load("skirmish", quick=True, overrides=changes).trials[0]
+    row = workloads.run(trial.settings, seed=0, graph=trial.graph()).curves["training"][0]
+    assert 0 <= row["evaluation_return_battle_won"] <= 1
+    assert row["evaluation_return"] > 0
+
+
 @pytest.mark.parametrize("name", ["navigation-6", "treasure"])
 def test_the_beginning_of_the_quick_form_of_a_training_study_runs(name):
     for trial in load(name, quick=True, overrides=["training.updates=1", "training.samples=500"]).trials:

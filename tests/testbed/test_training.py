@@ -149,8 +149,9 @@ def test_evaluating_changes_nothing_that_is_learnt():
     plain = run(workload())
     evaluated = run(workload(evaluation=EvaluationSettings(every=2, episodes=3)))
     rows = evaluated.curves["training"]
-    measured = [np.isfinite(row.pop("evaluation_return")) for row in rows]
-    assert measured == [False, True, True]
+    names = [name for name in rows[0] if name.startswith("return")]
+    measured = [[np.isfinite(row.pop(f"evaluation_{name}")) for name in names] for row in rows]
+    assert measured == [[False] * 4, [True] * 4, [True] * 4]  # of the return and three components
     for row in [*rows, *plain.curves["training"]]:
         row.pop("wall_adopt")
     assert without_wall(rows) == without_wall(plain.curves["training"])

@@ -54,12 +54,23 @@ class Scripted:
         self.base = match[1]
         self.randomness = int(match[2] or 0) / 100
 
-    def act(self, observations: NDArray[np.float32], masks: Bools, generator: np.random.Generator) -> Actions:
-        """Actions `[batch, agent]`; `observations` are not looked at, randomness is from `generator`."""
-        if self.base == "random":
+    def act(
+        self, observations: NDArray[np.float32], masks: Bools | None, generator: np.random.Generator | None
+    ) -> Actions:
+        """Actions `[batch, agent]`; `observations` are not looked at, randomness is from `generator`.
+
+        Raises:
+            ValueError: without masks, which a skirmish with `unavailable: random` does not give, or without a
+                generator for a policy that has randomness.
+        """
+        if masks is None:
+            raise ValueError(f"{self.base}: got no masks, needs them")
+        if generator is None and (self.base == "random" or self.randomness):
+            raise ValueError(f"{self.base}: got no generator, needs one for its randomness")
+        if generator is not None and self.base == "random":
             return uniform(masks, generator)
         actions = self._plan(masks)
-        if self.randomness:
+        if generator is not None and self.randomness:
             astray = generator.random(actions.shape) < self.randomness
             actions = np.where(astray, uniform(masks, generator), actions)
         return actions

@@ -133,3 +133,16 @@ def test_the_books_of_battles_agree_with_each_other() -> None:
     assert not (played.won & played.timed_out).any()
     assert (np.diff(played.points[:, 0], axis=0) <= 0.05).all()
     assert (played.energy_spent[0] > 0).all()
+
+
+def test_what_a_policy_cannot_do_without_is_said() -> None:
+    env = Skirmish(SkirmishSettings(), 1)
+    observations, info = env.reset(0)
+    masks = info["action_masks"]
+    for policy in ("random", "focus10"):
+        with pytest.raises(ValueError, match="got no generator"):
+            Scripted(env, policy).act(observations, masks, None)
+    with pytest.raises(ValueError, match="got no masks"):
+        Scripted(env, "focus").act(observations, None, None)
+    drawn = Scripted(env, "focus").act(observations, masks, np.random.default_rng(0))
+    assert np.array_equal(Scripted(env, "focus").act(observations, masks, None), drawn)

@@ -1,0 +1,47 @@
+"""The references of a training study's environments: measured once each, and kept beside the results."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from studies.spec import Study
+from studies.store import Store
+from studies.versions import versions
+from testbed import references
+from testbed.references import Reference
+from testbed.workloads import TrainingWorkload
+
+FILE = "references.json"
+
+
+def by_trial(study: Study, store: Store) -> dict[str, Sequence[Reference]]:
+    """The references for every finished training trial, by its hash.
+
+    What is missing in ``references.json`` is measured and put there: identity of the environment -> its
+    settings, the references, and the versions that measured them.
+    """
+    file = store.folder / FILE
+    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    before = len(kept)
+    found: dict[str, Sequence[Reference]] = {}
+    for trial in study.trials:
+        if not isinstance(trial.settings, TrainingWorkload) or store.status(trial) != "finished":
+            continue
+        environment = trial.settings.environment
+        name = references.identity(environment)
+        if name not in kept:
+            kept[name] = {
+                "environment": environment.model_dump(mode="json"),
+                "references": [asdict(reference) for reference in references.measure(environment)],
+                "versions": versions(),
+            }
+        found[trial.hash] = [Reference(**reference) for reference in kept[name]["references"]]
+    if len(kept) > before:
+        beside = file.with_name(f".{FILE}.{os.getpid()}")
+        beside.write_text(json.dumps(kept, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(file)
+    return found
