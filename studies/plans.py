@@ -84,6 +84,7 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Curve("disagreement_by_update", "training", "update", "relative_disagreement", log=True),
         *DISAGREEMENT,
         Final("final_return", "return", when="last tenth of the updates"),
+        Final("final_win_rate", "return_battle_won", when="last tenth of the updates"),
         Final("final_disagreement", "relative_disagreement", log=True, when="last update"),
     ),
 }

@@ -12,6 +12,7 @@
       checkpoints/<hash>   of trials under way
       batches/<hash>       what updates start from, for the trials that start from the same
       summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
+      references.json      what random and scripted policies earn, for the lines in the figures
       figures/
 
 A folder is written beside its place and renamed when it is whole, so that nothing half-written is ever found.

@@ -95,6 +95,7 @@ def prepare(
             beside = kept.with_name(f"{kept.name}.{os.getpid()}")
             checkpoints.save(beside, state, identity)
             beside.replace(kept)
+    source.close()
     world = source.collector.environment
     learner = Matrpo(
         algorithm,

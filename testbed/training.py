@@ -152,6 +152,10 @@ class Trainer:
             means = Collector(world, seed).finish(self.learner, None)
         return {f"evaluation_{name}": mean for name, mean in means.items()}
 
+    def close(self) -> None:
+        """Let go of what the environment holds outside this process."""
+        self.collector.environment.close()
+
     def _seed(self, *name: str) -> int:
         return int(self.streams.fresh(*name).integers(2**31))
 

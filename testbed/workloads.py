@@ -1,7 +1,9 @@
 """The three workloads a trial can run: a convex problem, one policy update, a training run."""
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -218,20 +220,31 @@ def _training(
         trace=trace,
     )
     identity = hashlib.sha256(f"{trial.model_dump_json()} {seed} {sorted(graph.edges)}".encode()).hexdigest()
-    if checkpoint is not None and checkpoint.exists():
-        trainer.load_state_dict(checkpoints.load(checkpoint, identity))
-    trainer.train(progress, checkpoint, identity)
-    last = trainer.rows[-max(1, len(trainer.rows) // 10) :]
+    with closing(trainer):
+        if checkpoint is not None and checkpoint.exists():
+            trainer.load_state_dict(checkpoints.load(checkpoint, identity))
+        trainer.train(progress, checkpoint, identity)
+    rows = trainer.rows
     metrics = {
-        **trainer.rows[-1],
-        "return": float(np.nanmean([row["return"] for row in last])),
-        "return_first": trainer.rows[0]["return"],
+        **rows[-1],
+        **_lately(rows[-max(1, len(rows) // 10) :]),
+        "return_first": rows[0]["return"],
         **_ledger(trainer.network),
     }
-    curves = {"training": trainer.rows, "consensus": trainer.consensus_rows}
+    curves = {"training": rows, "consensus": trainer.consensus_rows}
     return WorkloadResult(
         metrics, {**curves, **_tables(trainer.network)}, models=trainer.learner.state_dict()
     )
+
+
+def _lately(rows: Sequence[Row]) -> Row:
+    """Means of all that is measured on episodes, over those of the rows that have it."""
+    means = {}
+    for name in rows[0]:
+        if name.startswith(("return", "evaluation_")):
+            values = [row[name] for row in rows if not math.isnan(row[name])]
+            means[name] = float(np.mean(values)) if values else math.nan
+    return means
 
 
 def _ledger(network: Network) -> Row:

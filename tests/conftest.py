@@ -1,8 +1,14 @@
-"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday` repeats its examples, `nightly` tries thousands."""
+"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday` repeats its examples, `nightly` tries thousands.
+
+One arithmetic thread, as trials have: small matrices on many threads are far slower on a busy machine.
+"""
 
 import os
 
+import torch
 from hypothesis import HealthCheck, settings
+
+torch.set_num_threads(1)
 
 settings.register_profile(
     "nightly", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]

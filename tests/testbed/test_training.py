@@ -1,6 +1,7 @@
 """The training loop: books, determinism, resuming."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -293,3 +294,17 @@ def test_what_each_fault_touched_is_told():
     assert first == 0
     assert second > 0
     assert result.metrics["faults_untouched"] == 1
+
+
+def test_final_numbers_of_episodes_are_means_over_the_last_tenth_that_has_them():
+    trial = TrainingWorkload(
+        algorithm=MatrpoSettings(hidden=(8,)),
+        consensus=ConsensusSettings(budget=Budget(activations=3)),
+        training=LoopSettings(updates=20, samples=100, evaluation=EvaluationSettings(every=5, episodes=2)),
+    )
+    result = run(trial)
+    last = result.curves["training"][-2:]
+    assert result.metrics["return"] == pytest.approx(np.mean([row["return"] for row in last]))
+    assert result.metrics["return_covered"] == pytest.approx(np.mean([row["return_covered"] for row in last]))
+    assert math.isnan(last[0]["evaluation_return"])
+    assert result.metrics["evaluation_return"] == last[1]["evaluation_return"]
