@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mpe2 import simple_spread_v3
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from testbed import environments
@@ -39,6 +40,25 @@ def play(benchmark: BenchmarkFixture, batch: int, name: str, **options: int) -> 
     benchmark.extra_info["environment_steps_per_second"] = speed
     sizes = " ".join(f"{option}={value}" for option, value in options.items())
     print(f"\n{name} {sizes} batch={batch}: {speed:,.0f} environment steps/s, one core")
+
+
+def test_mpe2_itself(benchmark: BenchmarkFixture) -> None:
+    """The original of cooperative navigation, called directly: what there was before."""
+    steps = 25
+    world = simple_spread_v3.parallel_env(N=3, max_cycles=steps)
+    actions = np.random.default_rng(0).integers(0, 5, (steps, 3))
+
+    def episode() -> None:
+        world.reset(seed=0)
+        for chosen in actions:
+            world.step(dict(zip(world.possible_agents, chosen.tolist(), strict=True)))
+
+    benchmark(episode)
+    if benchmark.stats is None:
+        return
+    speed = steps / benchmark.stats.stats.median
+    benchmark.extra_info["environment_steps_per_second"] = speed
+    print(f"\nmpe2 simple_spread_v3 N=3: {speed:,.0f} environment steps/s, one core")
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
