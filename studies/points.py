@@ -37,7 +37,7 @@ def against(table: pd.DataFrame, plan: Against, roles: Roles) -> sns.FacetGrid:
         shown = table if panel is None else table[table[roles.col] == panel]
         for level, colour in colours.items():
             means = _means(shown[shown[roles.hue] == level], plan, str(roles.style))
-            axes.plot(means[plan.x], means[plan.y], color=colour, linewidth=1.2, zorder=0)
+            axes.plot(means[plan.x], means[plan.y], color=colour, linewidth=1.2, zorder=1)
     grid.set_axis_labels(title(plan.x), f"{title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         axes.set_xscale("log")
