@@ -171,24 +171,13 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: Roles) -> sns.FacetGrid:
     groups = [column for column in (roles.hue, roles.style, roles.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
-    grid = sns.relplot(
-        data=table,
+    grid = roles.relplot(
+        table,
         kind="line",
         x=plan.x,
         y=plan.y,
-        hue=roles.hue,
-        hue_order=roles.levels(roles.hue) or None,
-        palette=roles.palette() if roles.hue else None,
-        style=roles.style,
-        style_order=roles.levels(roles.style) or None,
-        col=roles.col,
-        col_order=roles.levels(roles.col) or None,
-        col_wrap=roles.columns(),
         **statistics(table, log=plan.log),
         err_kws={"alpha": 0.15, "linewidth": 0},
-        height=4.2,
-        aspect=1.45,
-        facet_kws={"legend_out": True},
         **({"marker": "o", "markersize": 5} if few else {}),
     )
     grid.set_axis_labels(title(plan.x), title(plan.y))

@@ -14,24 +14,7 @@ from studies.roles import Roles
 
 def against(table: pd.DataFrame, plan: Against, roles: Roles) -> sns.FacetGrid:
     """A point per trial; conditions of the same colour are joined through their means."""
-    grid = sns.relplot(
-        data=table,
-        kind="scatter",
-        x=plan.x,
-        y=plan.y,
-        hue=roles.hue,
-        hue_order=roles.levels(roles.hue) or None,
-        palette=roles.palette() if roles.hue else None,
-        style=roles.style,
-        style_order=roles.levels(roles.style) or None,
-        col=roles.col,
-        col_order=roles.levels(roles.col) or None,
-        col_wrap=roles.columns(),
-        s=60,
-        height=4.2,
-        aspect=1.45,
-        facet_kws={"legend_out": True},
-    )
+    grid = roles.relplot(table, kind="scatter", x=plan.x, y=plan.y, s=60)
     colours = dict(zip(roles.levels(roles.hue), roles.palette(), strict=True)) if roles.style else {}
     for panel, axes in grid.axes_dict.items() if roles.col else [(None, grid.ax)]:
         shown = table if panel is None else table[table[roles.col] == panel]
