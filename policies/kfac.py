@@ -1,5 +1,7 @@
 """The Kronecker-factored approximation of the Fisher matrix, as a preconditioner."""
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -52,8 +54,7 @@ class Kfac:
 
     def agent(self, q: int) -> "Kfac":
         """Agent q's part of what was factorised stacked; nothing is copied."""
-        part = object.__new__(Kfac)
-        part.network = self.network
+        part = copy.copy(self)
         part.blocks = [(a[q : q + 1], g[q : q + 1], s[q : q + 1]) for a, g, s in self.blocks]
         return part
 

@@ -6,6 +6,7 @@ actions [..., M, N]; M samples, N heads of A actions each. Inside, samples come 
 them are long and contiguous, and what is as large as an activation is written into buffers that are kept.
 """
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -96,8 +97,7 @@ class Linearisation:
 
     def agent(self, q: int) -> "Linearisation":
         """Agent q's part of a linearisation stacked along one axis: nothing is copied, buffers are shared."""
-        part = object.__new__(Linearisation)
-        part.policy, part.damping, part.samples = self.policy, self.damping, self.samples
+        part = copy.copy(self)
         part.lead = torch.Size()
         part.theta, part.observations = self.theta[q], self.observations[q]
         part.mask = None if self.mask is None else self.mask.expand(*self.lead, *self.mask.shape[-3:])[q]

@@ -141,6 +141,7 @@ class Matrpo:
         settings, solver = self.settings, self.settings.solver
         observations, masks = self._flat(batch.observations), self._joint_masks(batch)
         actions = self._on_device(batch.actions.reshape(-1, self.agents))
+        # Drawn whether they are needed or not, so that trials with other solvers draw all else alike.
         draws = self._tensor(generator.random((self.agents, batch.samples, self.agents)))
 
         def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
