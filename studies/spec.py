@@ -20,6 +20,7 @@ from studies.explain import complaint, explain, nearest
 from studies.hashing import digest
 from studies.topology import OWN_KEYS, TopologySettings
 from testbed import workloads
+from testbed.environments.skirmish.maps import names_a_file
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
 
@@ -193,17 +194,13 @@ def _files(document: Document) -> Iterator[tuple[str, Path]]:
         for keys, outer in _mappings(document.data, pattern[:-1]):
             last = str(pattern[-1])
             value = outer.get(last)
-            if isinstance(value, str) and (pattern not in NAME_OR_FILE or _like_a_path(value)):
+            if isinstance(value, str) and (pattern not in NAME_OR_FILE or names_a_file(value)):
                 path = (document.folder / value).absolute()
                 if not path.is_file():
                     reason = f"there is no such file in {path.parent}"
                     raise complaint(document, (*keys, last), reason, value=value)
                 outer[last] = str(path)
                 yield ".".join(map(str, (*keys, last))), path
-
-
-def _like_a_path(value: str) -> bool:
-    return "/" in value or value.endswith((".yaml", ".yml"))
 
 
 def _mappings(data: object, pattern: Keys, keys: Keys = ()) -> Iterator[tuple[Keys, dict[str, Any]]]:

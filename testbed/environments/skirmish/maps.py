@@ -166,6 +166,11 @@ def builtin_maps() -> tuple[str, ...]:
     return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml")))
 
 
+def names_a_file(name: str) -> bool:
+    """Whether a map's name is the path of a map file."""
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
 def load_map(name: str) -> Map:
     """A built-in map by name, or a map file by its path (with `/` or ending in `.yaml` or `.yml`).
 
@@ -174,7 +179,7 @@ def load_map(name: str) -> Map:
     """
     if name in builtin_maps():
         text = (DATA / "maps" / f"{name}.yaml").read_text(encoding="utf-8")
-    elif "/" in name or name.endswith((".yaml", ".yml")):
+    elif names_a_file(name):
         try:
             text = Path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
