@@ -16,15 +16,16 @@ from studies.document import StudyError
 from studies.explain import nearest
 from studies.spec import TrialSpec
 from studies.store import Store
-from testbed import checkpoints, workloads
+from testbed import checkpoints, references, workloads
 from testbed.environments import BatchedEnvironment
 from testbed.environments.external.episodes import WorldError
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
-from testbed.environments.skirmish import Skirmish, SkirmishSettings, scripted
+from testbed.environments.skirmish import SkirmishSettings, scripted
 from testbed.network import Streams
+from testbed.references import RANDOM
 
-LEARNT, RANDOM = "learnt", "random"
+LEARNT = "learnt"
 
 Masks = NDArray[np.bool_] | None
 Choose = Callable[[NDArray[np.float32], Masks, np.random.Generator], NDArray[np.integer]]
@@ -152,9 +153,8 @@ def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
         StudyError: the models do not fit, or the environment came to grief; one line.
     """
     described = player.workload.environment
-    if player.policy != LEARNT and isinstance(described, SkirmishSettings):
-        # Scripts read the masks, and never choose what is unavailable: the game stays the same.
-        described = described.model_copy(update={"unavailable": "mask"})
+    if player.policy != LEARNT:
+        described = references.with_masks(described)
     try:
         with described.make(1) as environment:
             yield from _frames(environment, _chooser(player, environment), seed, episodes)
@@ -211,15 +211,7 @@ def _chooser(player: Player, environment: BatchedEnvironment) -> Choose:
         return lambda observations, masks, generator: learner.act(
             observations, masks, None if player.greedy else generator
         )
-    everything = np.arange(environment.action_size) < np.array(environment.action_sizes)[:, None]
-    if isinstance(environment, Skirmish):
-        script = scripted.Scripted(environment, player.policy)
-        return lambda observations, masks, generator: script.act(
-            observations, everything[None] if masks is None else masks, generator
-        )
-    return lambda _, masks, generator: scripted.uniform(
-        everything[None] if masks is None else masks, generator
-    )
+    return references.player(environment, player.policy).act
 
 
 def _learner(settings: MatrpoSettings, file: Path, environment: BatchedEnvironment) -> Matrpo:

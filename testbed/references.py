@@ -83,9 +83,7 @@ def measure(environment: EnvironmentSettings) -> tuple[Reference, ...]:
     """
     if isinstance(environment, StarCraftSettings):
         return ()
-    if isinstance(environment, SkirmishSettings):
-        # With masks, whatever is done about unavailable actions: none is played, so nothing else changes.
-        environment = environment.model_copy(update={"unavailable": "mask"})
+    environment = with_masks(environment)
     if isinstance(environment, PettingZooSettings):
         environment = environment.model_copy(update={"workers": 0})
     references = [_play(environment, RANDOM)]
@@ -95,13 +93,26 @@ def measure(environment: EnvironmentSettings) -> tuple[Reference, ...]:
     return tuple(references)
 
 
+def with_masks(environment: EnvironmentSettings) -> EnvironmentSettings:
+    """The environment as scripts need it: with masks, whatever is done about unavailable actions.
+
+    They play none of these, so nothing else changes.
+    """
+    if isinstance(environment, SkirmishSettings):
+        return environment.model_copy(update={"unavailable": "mask"})
+    return environment
+
+
 def _play(environment: EnvironmentSettings, policy: str) -> Reference:
     episodes = WORLDS if isinstance(environment, PettingZooSettings) else EPISODES
     with environment.make(episodes) as world:
         collector = Collector(world, SEED)
-        means = collector.finish(_policy(world, policy), np.random.default_rng([SEED, 1]))
+        means = collector.finish(player(world, policy), np.random.default_rng([SEED, 1]))
     return Reference(policy, episodes, means)
 
 
-def _policy(world: BatchedEnvironment, policy: str) -> Actor:
+def player(world: BatchedEnvironment, policy: str) -> Actor:
+    """Who plays ``random``, or a scripted policy of skirmish. Raises ValueError for any other."""
+    if policy != RANDOM and not isinstance(world, Skirmish):
+        raise ValueError(f"policy: got {policy!r}, {world.name} has only {RANDOM!r}")
     return Scripted(world, policy) if isinstance(world, Skirmish) and policy != RANDOM else Uniform(world)
