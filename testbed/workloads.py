@@ -201,15 +201,11 @@ def _update(
     return WorkloadResult({**learnt, **_ledger(network)}, {"consensus": curves, **_tables(network)})
 
 
-def _training(
-    trial: TrainingWorkload,
-    seed: int,
-    graph: "nx.Graph[int]",
-    progress: Progress | None,
-    checkpoint: Path | None,
-    trace: Trace | None,
-) -> WorkloadResult:
-    trainer = Trainer(
+def make_trainer(
+    trial: TrainingWorkload, *, seed: int, graph: "nx.Graph[int]", trace: Trace | None = None
+) -> Trainer:
+    """The training run that a trial describes, before its first update."""
+    return Trainer(
         environment=trial.environment,
         algorithm=trial.algorithm,
         network=trial.network,
@@ -219,6 +215,17 @@ def _training(
         seed=seed,
         trace=trace,
     )
+
+
+def _training(
+    trial: TrainingWorkload,
+    seed: int,
+    graph: "nx.Graph[int]",
+    progress: Progress | None,
+    checkpoint: Path | None,
+    trace: Trace | None,
+) -> WorkloadResult:
+    trainer = make_trainer(trial, seed=seed, graph=graph, trace=trace)
     identity = hashlib.sha256(f"{trial.model_dump_json()} {seed} {sorted(graph.edges)}".encode()).hexdigest()
     with closing(trainer):
         if checkpoint is not None and checkpoint.exists():

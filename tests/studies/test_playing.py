@@ -12,7 +12,7 @@ from studies import films, playing, runner
 from studies.document import StudyError
 from studies.loading import load
 from studies.store import Store
-from testbed import checkpoints, environments
+from testbed import checkpoints, environments, workloads
 from testbed.collection import Collector
 from testbed.environments.skirmish.scripted import Scripted
 from testbed.network import Streams
@@ -159,18 +159,7 @@ def test_the_learnt_models_play_as_they_do_when_they_are_evaluated(trained):
 
 def _learner(trial, store):
     """The learner that the trial ended with, trained once more."""
-    from testbed.training import Trainer
-
-    settings = trial.settings
-    trainer = Trainer(
-        environment=settings.environment,
-        algorithm=settings.algorithm,
-        network=settings.network,
-        consensus=settings.consensus,
-        loop=settings.training,
-        graph=trial.graph(),
-        seed=trial.seed,
-    )
+    trainer = workloads.make_trainer(trial.settings, seed=trial.seed, graph=trial.graph())
     trainer.train()
     return trainer.learner
 

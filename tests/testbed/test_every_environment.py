@@ -8,7 +8,6 @@ import pytest
 
 import topologies
 from testbed import workloads
-from testbed.training import Trainer
 from testbed.workloads import TrainingWorkload
 
 ALGORITHMS = ("matrpo",)
@@ -89,15 +88,7 @@ def test_it_learns_the_same_again_and_after_an_interruption(algorithm, environme
 
 def test_padding_of_observations_is_not_learnt_from():
     trial = workload("matrpo", "treasure-5")
-    trainer = Trainer(
-        environment=trial.environment,
-        algorithm=trial.algorithm,
-        network=trial.network,
-        consensus=trial.consensus,
-        loop=trial.training,
-        graph=topologies.make("ring", trial.agents),
-        seed=0,
-    )
+    trainer = workloads.make_trainer(trial, seed=0, graph=topologies.make("ring", trial.agents))
     sizes = trainer.collector.environment.observation_sizes
     assert sizes == (2 + max(sizes[3:]),) * 3 + (max(sizes[3:]),) * 2
 
