@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from policies.algorithms.learner import Learner
+from policies.algorithms.registry import AlgorithmSettings, make_learner
 from studies import films
 from studies.document import StudyError
 from studies.explain import nearest
@@ -24,6 +25,7 @@ from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish import SkirmishSettings, scripted
 from testbed.network import Streams
 from testbed.references import RANDOM
+from testbed.training import spaces
 
 LEARNT = "learnt"
 
@@ -214,13 +216,11 @@ def _chooser(player: Player, environment: BatchedEnvironment) -> Choose:
     return references.player(environment, player.policy).act
 
 
-def _learner(settings: MatrpoSettings, file: Path, environment: BatchedEnvironment) -> Matrpo:
-    learner = Matrpo(
+def _learner(settings: AlgorithmSettings, file: Path, environment: BatchedEnvironment) -> Learner:
+    learner = make_learner(
         settings.model_copy(update={"device": "cpu"}),  # one episode is no work for another device
-        agents=environment.agents,
-        observation_size=environment.observation_size,
-        actions=environment.action_size,
-        generator=np.random.default_rng(0),  # all it draws is overwritten
+        spaces(environment),
+        np.random.default_rng(0),  # all it draws is overwritten
     )
     try:
         state = checkpoints.load(file, None)

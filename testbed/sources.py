@@ -14,7 +14,7 @@ from testbed import checkpoints
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
 from testbed.network import NetworkSettings, Streams
-from testbed.training import LoopSettings, Row, Trainer
+from testbed.training import LoopSettings, Row, Trainer, spaces
 
 Warmed = Callable[[int, int, Row], None]
 
@@ -96,14 +96,7 @@ def prepare(
             checkpoints.save(beside, state, identity)
             beside.replace(kept)
     source.close()
-    world = source.collector.environment
-    learner = Matrpo(
-        algorithm,
-        agents=world.agents,
-        observation_size=world.observation_size,
-        actions=world.action_size,
-        generator=Streams(seed).generator("initial"),
-    )
+    learner = Matrpo(algorithm, spaces(source.collector.environment), Streams(seed).generator("initial"))
     learner.load_state_dict(source.learner.state_dict())
     return Start(learner, played, holdout, source.streams)
 

@@ -2,20 +2,21 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from policies.algorithms.local_problem import PolicyProblem
-from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from policies.algorithms.learner import Spaces
+from policies.algorithms.registry import AlgorithmSettings, make_learner
 from testbed import checkpoints
 from testbed.collection import Collector
+from testbed.communication import NetworkCommunication
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.settings import ConsensusSettings
-from testbed.environments import EnvironmentSettings
+from testbed.environments import BatchedEnvironment, EnvironmentSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
 
@@ -71,7 +72,7 @@ class Trainer:
         self,
         *,
         environment: EnvironmentSettings,
-        algorithm: MatrpoSettings,
+        algorithm: AlgorithmSettings,
         network: NetworkSettings,
         consensus: ConsensusSettings,
         loop: LoopSettings,
@@ -83,17 +84,12 @@ class Trainer:
         self.streams = Streams(seed)
         self.steps, batch = loop.shape(environment.episode_length)
         self.collector = Collector(environment.make(batch), self._seed("environment"))
-        world = self.collector.environment
-        self.learner = Matrpo(
-            algorithm,
-            agents=world.agents,
-            observation_size=world.observation_size,
-            actions=world.action_size,
-            generator=self.streams.generator("initial"),
+        self.learner = make_learner(
+            algorithm, spaces(self.collector.environment), self.streams.generator("initial")
         )
         self.network = Network(graph, network, self.streams, trace=trace)
         self.network.measure_traffic()
-        self.consensus = make_consensus(self.network, consensus, self.streams)
+        self.communication = NetworkCommunication(make_consensus(self.network, consensus, self.streams))
         self.environment_settings = environment
         self.rows: list[Row] = []
         self.consensus_rows: list[Row] = []
@@ -120,12 +116,15 @@ class Trainer:
         watch = Stopwatch()
         batch, returns = self.collector.collect(self.learner, self.steps, self.streams.generator("actions"))
         watch.lap("rollout")
-        learnt = self.learner.learn(batch, self._agree, self.streams.generator("learning"), watch.lap)
+        learnt = self.learner.learn(batch, self.communication, self.streams.generator("learning"), watch.lap)
+        self.consensus_rows += [
+            {"update": float(self.update + 1), **row} for row in self.communication.take_curve()
+        ]
         row: Row = {
             "update": self.update + 1,
             "steps": (self.update + 1) * batch.samples,
             "seconds": self.network.clock.now,
-            "bytes": self.network.ledger.sent_bytes,
+            "bytes": self.communication.sent_bytes,
             **returns,
             **learnt,
             **self._evaluation(),
@@ -134,11 +133,6 @@ class Trainer:
         row = {name: float(value) for name, value in row.items()}
         self.rows.append(row)
         return row
-
-    def _agree(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
-        result = self.consensus.agree(problems)
-        self.consensus_rows += [{"update": float(self.update + 1), **row} for row in result.curve]
-        return result.flat()
 
     def _evaluation(self) -> Row:
         settings = self.loop.evaluation
@@ -168,6 +162,7 @@ class Trainer:
             "collector": self.collector.state_dict(),
             "streams": self.streams.state_dict(),
             "network": self.network.state_dict(),
+            "communication": self.communication.state_dict(),
             "rows": _table(self.rows),
             "consensus_rows": _table(self.consensus_rows),
         }
@@ -178,7 +173,13 @@ class Trainer:
         self.collector.load_state_dict(state["collector"])
         self.streams.load_state_dict(state["streams"])
         self.network.load_state_dict(state["network"])
+        self.communication.load_state_dict(state["communication"])
         self.rows, self.consensus_rows = _rows(state["rows"]), _rows(state["consensus_rows"])
+
+
+def spaces(world: BatchedEnvironment) -> Spaces:
+    """What a learner must know of an environment."""
+    return Spaces(world.agents, world.observation_size, world.action_size, world.observation_sizes)
 
 
 class Stopwatch:

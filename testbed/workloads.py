@@ -13,9 +13,11 @@ import networkx as nx
 import numpy as np
 from pydantic import Field, model_validator
 
-from policies.algorithms.local_problem import PolicyProblem
 from policies.algorithms.matrpo import MatrpoSettings
+from policies.algorithms.registry import DEFAULT as DEFAULT_ALGORITHM
+from policies.algorithms.registry import AlgorithmSettings
 from testbed import checkpoints, sources
+from testbed.communication import NetworkCommunication
 from testbed.consensus.algorithms import ALGORITHMS, make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import MeanSettings, ProblemSettings, make_problem
@@ -62,13 +64,14 @@ class LearningWorkload(Settings):
     """What the workloads that learn policies share."""
 
     environment: EnvironmentSettings = DEFAULT
-    algorithm: MatrpoSettings = MatrpoSettings()
+    algorithm: AlgorithmSettings = DEFAULT_ALGORITHM
     network: NetworkSettings = NetworkSettings()
     consensus: ConsensusSettings = ConsensusSettings()
 
     @model_validator(mode="after")
-    def _algorithm_solves_it(self) -> Self:
-        _no_averaging(self.consensus, "not policies")
+    def _consensus_serves_the_algorithm(self) -> Self:
+        if self.algorithm.communication == "agree":
+            _no_averaging(self.consensus, "not policies")
         return self
 
     @property
@@ -81,6 +84,7 @@ class UpdateWorkload(LearningWorkload):
     """One policy update: iteration budgets, penalties and losses in isolation; a minute."""
 
     workload: Literal["update"] = "update"
+    algorithm: MatrpoSettings = MatrpoSettings()
     update: UpdateSettings = UpdateSettings()
 
 
@@ -158,9 +162,8 @@ def _problem(
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
-    return WorkloadResult(
-        {**result.flat(), **_ledger(network)}, {"consensus": result.curve, **_tables(network)}
-    )
+    counts = {name: float(count) for name, count in network.metrics().items()}
+    return WorkloadResult({**result.flat(), **counts}, {"consensus": result.curve, **_tables(network)})
 
 
 def _update(
@@ -187,18 +190,13 @@ def _update(
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
     network.measure_traffic()
-    curves: list[Row] = []
-
-    def agree(problems: Sequence[PolicyProblem]) -> Row:
-        result = consensus.agree(problems, progress=_steps(trial.consensus, progress))
-        curves.extend(result.curve)
-        return result.flat()
-
+    communication = NetworkCommunication(consensus, _steps(trial.consensus, progress))
     before = start.learner.theta.clone()
-    learnt = start.learner.learn(start.batch, agree, start.streams.generator("learning"))
+    learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
     if start.holdout is not None:
         learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
-    return WorkloadResult({**learnt, **_ledger(network)}, {"consensus": curves, **_tables(network)})
+    curves = {"consensus": communication.take_curve(), **_tables(network)}
+    return WorkloadResult({**learnt, **communication.metrics()}, curves)
 
 
 def make_trainer(
@@ -236,7 +234,7 @@ def _training(
         **rows[-1],
         **_lately(rows[-max(1, len(rows) // 10) :]),
         "return_first": rows[0]["return"],
-        **_ledger(trainer.network),
+        **trainer.communication.metrics(),
     }
     curves = {"training": rows, "consensus": trainer.consensus_rows}
     return WorkloadResult(
@@ -252,10 +250,6 @@ def _lately(rows: Sequence[Row]) -> Row:
             values = [row[name] for row in rows if not math.isnan(row[name])]
             means[name] = float(np.mean(values)) if values else math.nan
     return means
-
-
-def _ledger(network: Network) -> Row:
-    return {name: float(count) for name, count in network.metrics().items()}
 
 
 def _tables(network: Network) -> dict[str, Table]:

@@ -25,9 +25,11 @@ import torch
 from autograd_problem import AutogradProblem
 
 import topologies
+from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from testbed import environments
 from testbed.collection import Collector
+from testbed.communication import NetworkCommunication
 from testbed.consensus.edge_admm import EdgeADMM
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
@@ -90,10 +92,8 @@ def measure(agents: int, way: str, activations: int, audit: bool) -> dict[str, f
     generator = np.random.default_rng(0)
     learner = Matrpo(
         settings,
-        agents=agents,
-        observation_size=world.observation_size,
-        actions=world.action_size,
-        generator=generator,
+        Spaces(agents, world.observation_size, world.action_size),
+        generator,
     )
     laps = {}
 
@@ -120,9 +120,7 @@ def measure(agents: int, way: str, activations: int, audit: bool) -> dict[str, f
         penalty=task.penalty, budget=Budget(activations=activations), curve_every=10_000
     )
     agreement = EdgeADMM(network, consensus, streams)
-    result = learner.learn(
-        batch, lambda problems: agreement.agree(problems).flat(), np.random.default_rng(0), lap
-    )
+    result = learner.learn(batch, NetworkCommunication(agreement), np.random.default_rng(0), lap)
     solving = laps["consensus"] - laps["pose"]
     other = laps["adopt"] - began - solving
     per_solve = solving / result["solves"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.natural_gradient import ConjugateGradients
 from testbed import environments
@@ -27,10 +28,8 @@ def first_problem(**settings):
     world = environments.make("navigation", agents=AGENTS, batch=100)
     learner = Matrpo(
         MatrpoSettings(**settings),
-        agents=AGENTS,
-        observation_size=world.observation_size,
-        actions=5,
-        generator=generator,
+        Spaces(AGENTS, world.observation_size, 5),
+        generator,
     )
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
     advantages, _, _ = learner._advantages(batch)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.arithmetic import Arithmetic
 from policies.batch import Batch
@@ -31,21 +32,21 @@ def update(**settings):
     """One update of two solves an agent: how far the models moved, and what was measured."""
     learner = Matrpo(
         MatrpoSettings(hidden=(24, 24), solver={"tolerance": 1e-4, "audit": True}, **settings),
-        agents=AGENTS,
-        observation_size=5,
-        actions=3,
-        generator=np.random.default_rng(1),
+        Spaces(AGENTS, 5, 3),
+        np.random.default_rng(1),
     )
     start = learner.theta.clone()
 
-    def agree(problems):
-        pull = torch.linspace(-1, 1, SAMPLES * AGENTS, dtype=problems[0].x.dtype, device=problems[0].x.device)
-        for problem in problems:
-            problem.solve(problem.zeros(), 2.0)
-            problem.solve(pull, 2.0)
-        return {}
+    class TwoSolves:
+        def agree(self, problems):
+            x = problems[0].x
+            pull = torch.linspace(-1, 1, SAMPLES * AGENTS, dtype=x.dtype, device=x.device)
+            for problem in problems:
+                problem.solve(problem.zeros(), 2.0)
+                problem.solve(pull, 2.0)
+            return {}
 
-    measured = learner.learn(batch(), agree, np.random.default_rng(2))
+    measured = learner.learn(batch(), TwoSolves(), np.random.default_rng(2))
     return (learner.theta - start).double().cpu(), measured
 
 
@@ -79,10 +80,8 @@ def test_a_coarser_solve_has_a_larger_error_and_says_so():
         settings = {"tolerance": tolerance, "audit": True}
         learner = Matrpo(
             MatrpoSettings(hidden=(24, 24), precision="float64", solver=settings),
-            agents=AGENTS,
-            observation_size=5,
-            actions=3,
-            generator=np.random.default_rng(1),
+            Spaces(AGENTS, 5, 3),
+            np.random.default_rng(1),
         )
         problems = learner.pose(batch(), torch.randn(AGENTS, SAMPLES).double(), np.random.default_rng(2))
         for problem in problems:

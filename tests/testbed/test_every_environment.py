@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import topologies
+from policies.algorithms import registry
 from testbed import workloads
 from testbed.workloads import TrainingWorkload
 
-ALGORITHMS = ("matrpo",)
 ENVIRONMENTS = {
     # The paper's eight tasks: navigation, treasure with 8 and with 12 agents, and battles.
     "navigation-3": {"name": "navigation", "agents": 3},
@@ -57,7 +57,7 @@ def results(result: workloads.WorkloadResult) -> str:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", registry.NAMES)
 def test_it_learns_the_same_again_and_after_an_interruption(algorithm, environment, tmp_path):
     trial = workload(algorithm, environment)
     graph = topologies.make("ring", trial.agents)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.natural_gradient import ConjugateGradients
 from policies.solver import SolverSettings
@@ -15,7 +16,7 @@ def test_kfac_is_within_two_per_cent_after_three_iterations(damping):
     generator = np.random.default_rng(0)
     world = environments.make("navigation", agents=3, batch=30)
     settings = MatrpoSettings(precision="float64", solver=SolverSettings(damping=damping))
-    learner = Matrpo(settings, agents=3, observation_size=14, actions=5, generator=generator)
+    learner = Matrpo(settings, Spaces(3, 14, 5), generator)
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
     problem = learner.pose(batch, learner._advantages(batch)[0], generator)[0]
     at, kfac = problem.at, problem.solver.precondition

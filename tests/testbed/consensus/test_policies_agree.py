@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import topologies
+from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.solver import SolverSettings
 from testbed import environments
@@ -25,9 +26,7 @@ def pose():
     settings = MatrpoSettings(precision="float64", hidden=(16, 16), solver=SolverSettings(tolerance=0.01))
     world = environments.make("navigation", agents=AGENTS, batch=2)
     generator = np.random.default_rng(0)
-    learner = Matrpo(
-        settings, agents=AGENTS, observation_size=world.observation_size, actions=5, generator=generator
-    )
+    learner = Matrpo(settings, Spaces(AGENTS, world.observation_size, 5), generator)
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
     advantages, _, _ = learner._advantages(batch)
     return lambda: learner.pose(batch, advantages, np.random.default_rng(1))

@@ -1,0 +1,68 @@
+"""C-TRPO: one learner that observes everything, acts for everybody, and is paid the sum of all rewards.
+
+Trust region policy optimisation (Schulman et al. 2015, arXiv 1502.05477) at a centre: a baseline of Li & He
+2020 (arXiv 2010.07916), which no network has to carry; here it is charged for what a centre would be sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from policies.algorithms.learner import Communication, Kind, Spaces, experience_bytes
+from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.trust_region import TrustRegion, TrustRegionSettings, alone
+from policies.batch import Batch
+
+
+class CtrpoSettings(TrustRegionSettings):
+    """C-TRPO's settings: those of MATRPO. Its only policy moves as far as all agents together, delta."""
+
+    communication: ClassVar[Kind] = "centralise"
+    name: Literal["ctrpo"] = "ctrpo"
+
+
+class Ctrpo(TrustRegion):
+    """One policy of N heads over the joint observation."""
+
+    def __init__(self, settings: CtrpoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
+        """Draw initial networks."""
+        super().__init__(
+            settings,
+            spaces,
+            generator,
+            learners=1,
+            heads=spaces.agents,
+            observation_size=spaces.agents * spaces.observation_size,
+        )
+
+    @property
+    def delta(self) -> float:
+        """N times delta/N: its policy is everybody's."""
+        return self.spaces.agents * self.settings.delta_per_agent
+
+    def agree(
+        self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
+    ) -> Mapping[str, float]:
+        """Charge what the centre would be sent, and what it would answer: each action in one byte."""
+        sent = experience_bytes(self.spaces, batch)
+        charged = communication.centralise(sent, [batch.samples] * self.spaces.agents)
+        return {**alone(problems), **charged}
+
+    def observed(self, observations: np.ndarray) -> np.ndarray:
+        """All observations side by side, [1, M, N d]."""
+        return observations.reshape(1, len(observations), -1)
+
+    def of_heads(self, actions: np.ndarray) -> np.ndarray:
+        """Everybody's, [M, N, ...]."""
+        return actions
+
+    def rewarded(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The sum of all rewards, [T, B, 1], until the task has ended for all."""
+        ended = np.all(batch.terminations, axis=-1, keepdims=True)
+        return batch.rewards.sum(axis=-1, keepdims=True), ended, batch.boundaries[..., :1]
+
+    def acting(self, log_p: Tensor) -> Tensor:
+        """Head n acts for agent n."""
+        return log_p[0].transpose(0, 1)

@@ -1,0 +1,56 @@
+"""I-TRPO: every agent by itself, on its private reward and its own observation.
+
+Trust region policy optimisation (Schulman et al. 2015, arXiv 1502.05477) of N agents to each of which the
+others are a part of the environment: a baseline of Li & He 2020 (arXiv 2010.07916).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from policies.algorithms.learner import Communication, Kind, Spaces
+from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.trust_region import TrustRegion, TrustRegionSettings, alone
+from policies.batch import Batch
+
+
+class ItrpoSettings(TrustRegionSettings):
+    """I-TRPO's settings: those of MATRPO."""
+
+    communication: ClassVar[Kind] = "none"
+    name: Literal["itrpo"] = "itrpo"
+
+
+class Itrpo(TrustRegion):
+    """N agents, each with a policy for its own action."""
+
+    def __init__(self, settings: ItrpoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
+        """Draw initial networks."""
+        super().__init__(
+            settings,
+            spaces,
+            generator,
+            learners=spaces.agents,
+            heads=1,
+            observation_size=spaces.observation_size,
+        )
+
+    def agree(
+        self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
+    ) -> Mapping[str, float]:
+        """Nothing is agreed."""
+        return alone(problems)
+
+    def observed(self, observations: np.ndarray) -> np.ndarray:
+        """Each agent's own observation, [N, M, d]."""
+        return observations.swapaxes(0, 1)
+
+    def of_heads(self, actions: np.ndarray) -> np.ndarray:
+        """Each agent's own, [N, M, 1, ...]."""
+        return actions.swapaxes(0, 1)[:, :, None]
+
+    def acting(self, log_p: Tensor) -> Tensor:
+        """Every agent acts by its only head."""
+        return log_p[:, :, 0]

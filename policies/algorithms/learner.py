@@ -1,0 +1,96 @@
+"""What every algorithm offers the training loop, and what it may ask of the network."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from policies.algorithms.local_problem import PolicyProblem
+from policies.batch import Batch
+
+Stopwatch = Callable[[str], None]
+
+Kind = Literal["none", "agree", "average", "centralise"]
+"""What an algorithm asks of the network: a method of ``Communication``, or nothing."""
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """What a learner must know of an environment.
+
+    Attributes:
+        agents: N.
+        observation_size: padded width d of the observations.
+        actions: the most actions A of any agent.
+        observation_sizes: each agent's own width; None where all have the padded one.
+    """
+
+    agents: int
+    observation_size: int
+    actions: int
+    observation_sizes: tuple[int, ...] | None = None
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Each agent's own width, [N]."""
+        return self.observation_sizes or (self.observation_size,) * self.agents
+
+
+class Communication(Protocol):
+    """The network between the agents, as far as an algorithm needs it."""
+
+    def agree(self, problems: Sequence[PolicyProblem]) -> Mapping[str, float]:
+        """Let neighbours agree on one problem per agent; may call their ``solve`` in any order."""
+        ...
+
+    def average(self, vectors: Tensor) -> tuple[Tensor, Mapping[str, float]]:
+        """Each agent's vector, [N, D], moved towards those of its neighbours that it heard of."""
+        ...
+
+    def centralise(self, to_centre: Sequence[int], from_centre: Sequence[int]) -> Mapping[str, float]:
+        """Charge what each agent sends to a centre and gets back from there, in bytes, [N] each."""
+        ...
+
+
+class Learner(Protocol):
+    """N agents that act and learn together."""
+
+    def act(
+        self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
+    ) -> np.ndarray:
+        """Actions [B, N] for observations [B, N, d], masks [B, N, A]; most probable without a generator."""
+        ...
+
+    def learn(
+        self,
+        batch: Batch,
+        communication: Communication,
+        generator: np.random.Generator,
+        lap: Stopwatch | None = None,
+    ) -> dict[str, float]:
+        """One update from a batch; returns what was measured, under the names of the tables.
+
+        ``lap(name)`` is called at the end of each phase, for timing.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, object]:
+        """Everything needed to go on exactly."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Take back what ``state_dict`` gave. ValueError where it is of other networks."""
+        ...
+
+
+def experience_bytes(spaces: Spaces, batch: Batch) -> list[int]:
+    """Bytes of what each agent alone knows of a batch, [N]: what a centre has to be sent to learn from it.
+
+    For each step the observation and the reward as float32, the action in one byte, and one bit for each
+    action that may be available; what the last step of an episode led to is an observation more.
+    """
+    masks = 0 if batch.masks is None else -(-spaces.actions // 8)
+    ends = int(batch.boundaries[..., 0].sum())
+    return [batch.samples * (4 * width + 4 + 1 + masks) + ends * 4 * width for width in spaces.widths]

@@ -1,0 +1,328 @@
+"""Natural policy gradients under a trust region: what MATRPO, I-TRPO and C-TRPO have in common.
+
+All three learn G policies of H categorical heads from G private rewards. They differ in what a policy
+observes, in whose actions its heads are, and in what is agreed before a step is taken:
+
+    MATRPO   G = N, H = N   each agent's own observation, everybody's actions; neighbours agree on the ratio
+    I-TRPO   G = N, H = 1   each agent's own observation, its own action; nothing is agreed
+    C-TRPO   G = 1, H = N   everybody's observations, everybody's actions, the sum of the rewards
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from policies.advantages import explained_variance, gae
+from policies.algorithms.learner import Communication, Spaces, Stopwatch
+from policies.algorithms.local_problem import PolicyProblem, Step, totals
+from policies.arithmetic import Arithmetic, Device, Precision
+from policies.batch import Batch
+from policies.critics import Critics
+from policies.distributions import chosen, entropy, kl, sample
+from policies.kfac import Kfac
+from policies.linearisation import JointPolicy, Linearisation
+from policies.networks import Activation, stack_initial
+from policies.settings import Settings
+from policies.solver import Audit, SolverSettings
+
+
+class ValueSettings(Settings):
+    """The private value networks; defaults are those of MATRPO's authors."""
+
+    epochs: Annotated[int, Field(ge=1)] = 3
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+
+
+class TrustRegionSettings(Settings):
+    """What the trust-region algorithms have in common; defaults are MATRPO's for navigation, three agents."""
+
+    delta_per_agent: Annotated[float, Field(gt=0, description="KL radius of one agent, delta/N")] = 0.003
+    gamma: Annotated[float, Field(ge=0, le=1)] = 0.995
+    lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (128, 128)
+    activation: Activation = "selu"
+    advantage_mean: Annotated[
+        Literal["per_agent", "none"], Field(description="whether each agent centres its advantages")
+    ] = "per_agent"
+    advantage_scale: Annotated[
+        Literal["shared", "per_agent"],
+        Field(
+            description="one standard deviation for all (the authors'; it must be communicated) or one each"
+        ),
+    ] = "shared"
+    kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
+    device: Device = "cpu"
+    precision: Annotated[
+        Precision,
+        Field(description="bfloat16-matmul: float32, but activations are kept and multiplied in bfloat16"),
+    ] = "float32"
+    solver: SolverSettings = SolverSettings()
+    values: ValueSettings = ValueSettings()
+
+
+class TrustRegion(ABC):
+    """G policies of H heads and a critic for each; shapes below are in G learners and M samples."""
+
+    step: Step = "boundary"
+    """What a solve under a penalty answers; without one both are the same."""
+
+    def __init__(
+        self,
+        settings: TrustRegionSettings,
+        spaces: Spaces,
+        generator: np.random.Generator,
+        *,
+        learners: int,
+        heads: int,
+        observation_size: int,
+    ) -> None:
+        """Draw initial networks: ``learners`` G of ``heads`` H; ``observation_size`` is what one sees."""
+        self.settings, self.spaces, self.learners = settings, spaces, learners
+        self.arithmetic = Arithmetic.of(settings.device, settings.precision)
+        self.policy = JointPolicy.build(
+            observation_size, settings.hidden, heads, spaces.actions, settings.activation
+        )
+        self.theta = self._tensor(stack_initial(self.policy.network, learners, generator))
+        self.critics = Critics(
+            learners,
+            observation_size,
+            settings.hidden,
+            generator,
+            learning_rate=settings.values.learning_rate,
+            activation=settings.activation,
+            arithmetic=self.arithmetic,
+        )
+
+    # --- in what the algorithms differ -----------------------------------------------------------------
+
+    @property
+    def delta(self) -> float:
+        """KL radius of one policy's step."""
+        return self.settings.delta_per_agent
+
+    @abstractmethod
+    def agree(
+        self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
+    ) -> Mapping[str, float]:
+        """See to it that the problems are solved; returns what was measured."""
+
+    @abstractmethod
+    def observed(self, observations: np.ndarray) -> np.ndarray:
+        """[M, N, d] as the policies see it, [G, M, d']."""
+
+    @abstractmethod
+    def of_heads(self, actions: np.ndarray) -> np.ndarray:
+        """What each agent has of something, [M, N, ...], as [G, M, H, ...]; or [M, H, ...] if all alike."""
+
+    @abstractmethod
+    def acting(self, log_p: Tensor) -> Tensor:
+        """The heads that act, [N, M, A], of all heads [G, M, H, A]."""
+
+    def rewarded(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rewards, terminations and boundaries, [T, B, G] each."""
+        return batch.rewards, batch.terminations, batch.boundaries
+
+    # --- what they share -------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def act(
+        self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
+    ) -> np.ndarray:
+        """Actions [B, N] for observations [B, N, d]: every agent samples the head that acts for it.
+
+        Without a generator the most probable action is taken.
+        """
+        log_p = self._acting(observations, masks)
+        if generator is None:
+            return log_p.argmax(-1).mT.cpu().numpy()
+        uniforms = torch.from_numpy(generator.random(observations.shape[:2]).T.copy())
+        return sample(log_p.double().cpu(), uniforms).mT.numpy()
+
+    def learn(
+        self,
+        batch: Batch,
+        communication: Communication,
+        generator: np.random.Generator,
+        lap: Stopwatch | None = None,
+    ) -> dict[str, float]:
+        """One policy update: advantages, value fit, agreement, adoption. Returns what was measured.
+
+        ``lap(name)`` is called at the end of each phase, for timing.
+        """
+        lap = lap or (lambda _: None)
+        observations = self._observed(batch.observations)
+        advantages, targets, fit_quality = self._advantages(batch)
+        fit = self.settings.values
+        value_loss = self.critics.fit(
+            observations, targets, generator, epochs=fit.epochs, batch_size=fit.batch_size
+        )
+        lap("values")
+        problems = self.pose(batch, advantages, generator)
+        measured = dict(self.agree(problems, batch, communication))
+        lap("consensus")
+        measured |= self.adopt(problems)
+        del problems  # gigabytes with many agents
+        measured |= {"value_loss": value_loss, "explained_variance": fit_quality}
+        measured["entropy"] = self._entropy(batch)
+        lap("adopt")
+        return measured
+
+    @torch.no_grad()
+    def pose(self, batch: Batch, advantages: Tensor, generator: np.random.Generator) -> list[PolicyProblem]:
+        """One trust-region subproblem per policy, linearised where it is now; advantages are [G, M]."""
+        solver = self.settings.solver
+        observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
+        # Drawn whether they are needed or not, so that trials with other solvers draw all else alike.
+        draws = self._tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
+
+        def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
+            point = self.theta.to(kind), observations.to(kind)
+            return Linearisation(self.policy, *point, actions, masks, solver.damping, products)
+
+        at = linearised(self.arithmetic.dtype, self.arithmetic.products)
+        kfac = Kfac(at, draws) if solver.preconditioner == "kfac" else None
+        audits: list[Audit | None] = [None] * self.learners
+        if solver.audit:
+            finer = linearised(torch.float64, torch.float64)
+            factors = Kfac(finer, draws)
+            audits = [Audit(finer.agent(q), factors.agent(q)) for q in range(self.learners)]
+        return [
+            PolicyProblem(
+                at.agent(q),
+                advantages[q],
+                delta=self.delta,
+                step=self.step,
+                solver=solver.at(at.agent(q), kfac and kfac.agent(q)),
+                warm_start=solver.warm_start,
+                audit=audits[q],
+            )
+            for q in range(self.learners)
+        ]
+
+    @torch.no_grad()
+    def adopt(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
+        """Move every policy to theta_old + x, under the KL safeguard, and measure the move on the batch.
+
+        A policy whose problem was never solved (no exchange reached its agent) stays where it is.
+        """
+        divergences, gains, halvings = [], [], 0
+        for q, problem in enumerate(problems):
+            x, at = problem.x, problem.at
+            while True:
+                log_p = self.policy.log_probabilities(at.theta + x, at.observations, at.mask)
+                divergence = float(kl(at.log_p, log_p).sum(-1).mean())
+                if not math.isfinite(divergence):
+                    raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
+                if not self.settings.kl_safeguard or divergence <= 1.5 * self.delta:
+                    break
+                x, halvings = x / 2, halvings + 1
+            log_ratio = (chosen(log_p, at.actions) - chosen(at.log_p, at.actions)).sum(-1)
+            gains.append(float((problem.advantages.squeeze(-1) * torch.expm1(log_ratio)).mean()))
+            divergences.append(divergence)
+            self.theta[q] = at.theta + x
+        return {
+            "kl": float(np.mean(divergences)),
+            "kl_max": max(divergences),
+            "kl_halvings": float(halvings),
+            "binding": sum(problem.binding for problem in problems) / len(problems),
+            "surrogate_gain": float(np.sum(gains)),
+            **totals([problem.statistics for problem in problems], audited=self.settings.solver.audit),
+        }
+
+    @torch.no_grad()
+    def gain(self, batch: Batch, before: Tensor) -> float:
+        """Surrogate gain of the policies over those ``before`` [G, D] on a batch that these played.
+
+        Summed over policies, as ``surrogate_gain`` is, but on any batch: one that taught them nothing, say.
+        """
+        observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
+        actions = actions.expand(self.learners, -1, -1)
+        ratios = [
+            chosen(self.policy.log_probabilities(theta, observations, masks), actions).sum(-1)
+            for theta in (self.theta, before)
+        ]
+        advantages = self._advantages(batch)[0]
+        return float((advantages * torch.expm1(ratios[0] - ratios[1])).mean(-1).sum())
+
+    def state_dict(self) -> dict[str, object]:
+        """Policies, critics and their optimiser, for an exact resume."""
+        return {"theta": self.theta.clone(), "critics": self.critics.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Take back what ``state_dict`` gave."""
+        theta, critics = state["theta"], state["critics"]
+        if not isinstance(theta, Tensor) or theta.shape != self.theta.shape or not isinstance(critics, dict):
+            raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
+        self.theta = theta.to(self.arithmetic.device, self.arithmetic.dtype, copy=True)
+        self.critics.load_state_dict(critics)
+
+    def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
+        """Normalised advantages [G, M], value targets [G, M] and the mean explained variance."""
+        rewards, terminations, boundaries = self.rewarded(batch)
+        values = self._values(batch.observations).reshape(rewards.shape)
+        following = self._values(batch.next_observations).reshape(rewards.shape)
+        raw = gae(
+            rewards,
+            values,
+            following,
+            terminations,
+            boundaries,
+            gamma=self.settings.gamma,
+            lam=self.settings.lam,
+        )
+        targets = (raw + values).reshape(-1, self.learners)
+        quality = explained_variance(targets, values.reshape(-1, self.learners))
+        fit_quality = float(np.nanmean(quality)) if np.isfinite(quality).any() else math.nan
+        advantages = raw.reshape(-1, self.learners)
+        if self.settings.advantage_mean == "per_agent":
+            advantages = advantages - advantages.mean(axis=0)
+        spread = advantages.std(axis=0 if self.settings.advantage_scale == "per_agent" else None)
+        advantages = advantages / np.where(spread > 1e-8, spread, 1.0)
+        return self._tensor(advantages.T), self._tensor(targets.T), fit_quality
+
+    def _values(self, observations: np.ndarray) -> np.ndarray:
+        """Values [M, G] in float64 for observations [..., N, d]."""
+        return self.critics.values(self._observed(observations)).double().mT.cpu().numpy()
+
+    @torch.no_grad()
+    def _entropy(self, batch: Batch) -> float:
+        flat = batch.observations.reshape(-1, *batch.observations.shape[2:])
+        masks = None if batch.masks is None else batch.masks.reshape(-1, *batch.masks.shape[2:])
+        return float(entropy(self._acting(flat, masks)).mean())
+
+    def _acting(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
+        """Log probabilities [N, B, A] of every agent's own action."""
+        available = None if masks is None else self._on_device(self.of_heads(masks))
+        return self.acting(self.policy.log_probabilities(self.theta, self._observed(observations), available))
+
+    def _observed(self, observations: np.ndarray) -> Tensor:
+        """[..., N, d] as [G, M, d']."""
+        return self._tensor(self.observed(observations.reshape(-1, *observations.shape[-2:])))
+
+    def _heads(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Actions [(G,) M, H] and which were available, [(G,) M, H, A]."""
+        actions = self._on_device(self.of_heads(batch.actions.reshape(batch.samples, -1)))
+        if batch.masks is None:
+            return actions, None
+        masks = batch.masks.reshape(batch.samples, *batch.masks.shape[2:])
+        return actions, self._on_device(self.of_heads(masks))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return self._on_device(array).to(self.arithmetic.dtype)
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.arithmetic.device)
+
+
+def alone(problems: Sequence[PolicyProblem]) -> dict[str, float]:
+    """Solve every problem by itself: no pull, no penalty, the step to the boundary of the trust region."""
+    for problem in problems:
+        problem.solve(problem.zeros(), 0.0)
+    return {}

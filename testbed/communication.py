@@ -1,0 +1,81 @@
+"""What the simulated network does for a learner."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from policies.algorithms.local_problem import PolicyProblem
+from testbed.consensus.algorithm import Consensus
+from testbed.consensus.problems import MeanProblem
+from testbed.consensus.result import CurveRow
+
+
+class NetworkCommunication:
+    """Carries what learners say to each other; keeps the curves of their agreements."""
+
+    def __init__(self, consensus: Consensus, progress: Callable[[CurveRow], None] | None = None) -> None:
+        """``progress(row)`` hears every row of an agreement's curve."""
+        self.consensus, self.progress = consensus, progress
+        self._curve: list[CurveRow] = []
+        self.charged_bytes = 0
+        """Not simulated: what centralised methods would have sent."""
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes sent so far, with those that were charged."""
+        return self.consensus.network.ledger.sent_bytes + self.charged_bytes
+
+    def take_curve(self) -> list[CurveRow]:
+        """The curve of the last agreement since this was last asked, if there was one."""
+        curve, self._curve = self._curve, []
+        return curve
+
+    def metrics(self) -> dict[str, float]:
+        """The network's counts; bytes that were charged are among those sent."""
+        counts = self.consensus.network.metrics()
+        return {
+            **{name: float(count) for name, count in counts.items()},
+            "bytes_sent": float(self.sent_bytes),
+        }
+
+    def agree(self, problems: Sequence[PolicyProblem]) -> Mapping[str, float]:
+        """One agreement by the algorithm of the settings; returns its row of numbers."""
+        result = self.consensus.agree(problems, progress=self.progress)
+        self._curve = result.curve
+        return result.flat()
+
+    def average(self, vectors: Tensor) -> tuple[Tensor, Mapping[str, float]]:
+        """Average vectors [N, D] by the algorithm of the settings, as far as its budget goes."""
+        result = self.consensus.agree([MeanProblem(vector) for vector in vectors.detach().cpu().numpy()])
+        self._curve = result.curve
+        averaged = torch.stack([torch.as_tensor(signal) for signal in result.signals])
+        return averaged.to(vectors), result.flat()
+
+    def centralise(self, to_centre: Sequence[int], from_centre: Sequence[int]) -> Mapping[str, float]:
+        """Charge bytes that would go to and from a centre, [N] each, over every link on the way.
+
+        The centre is the agent with the fewest links to all others, added up; no message is simulated: the
+        charge is what a reliable network would carry at the least.
+        """
+        hops = self._hops()
+        charge = sum((up + down) * far for up, down, far in zip(to_centre, from_centre, hops, strict=True))
+        self.charged_bytes += charge
+        return {"charged_bytes": float(charge)}
+
+    def _hops(self) -> list[int]:
+        """Links between each agent and the centre."""
+        graph = self.consensus.network.graph
+        centre = nx.barycenter(graph)[0]
+        far: dict[int, int] = nx.single_source_shortest_path_length(graph, centre)
+        return [far[node] for node in sorted(graph)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the network's own state does not hold."""
+        return {"charged_bytes": self.charged_bytes}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""
+        self.charged_bytes = state["charged_bytes"]

@@ -1,0 +1,171 @@
+"""MATRPO, I-TRPO and C-TRPO are one method with different views of the same batch."""
+
+import numpy as np
+import pytest
+import torch
+
+from policies.algorithms.ctrpo import CtrpoSettings
+from policies.algorithms.itrpo import ItrpoSettings
+from policies.algorithms.learner import Spaces, experience_bytes
+from policies.algorithms.matrpo import MatrpoSettings
+from policies.algorithms.registry import make_learner
+from policies.algorithms.trust_region import alone
+from policies.batch import Batch
+
+STEPS, EPISODES, ACTIONS = 12, 5, 4
+SIZES = (6, 4, 5)
+NETWORK = {"hidden": (16, 16), "precision": "float64", "solver": {"tolerance": 1e-8, "iterations": 60}}
+
+
+class Nobody:
+    """No network: problems are solved alone; what is charged is kept."""
+
+    def agree(self, problems):
+        return alone(problems)
+
+    def centralise(self, to_centre, from_centre):
+        self.charged = list(to_centre), list(from_centre)
+        return {}
+
+
+def made_up(agents, seed=0, *, masked=False):
+    generator = np.random.default_rng(seed)
+    shape = (STEPS, EPISODES, agents)
+    observations = generator.standard_normal((*shape, SIZES[0])).astype(np.float32)
+    for agent, size in enumerate(SIZES[:agents]):
+        observations[:, :, agent, size:] = 0
+    masks = generator.random((*shape, ACTIONS)) < 0.7
+    masks[..., 0] = True
+    actions = (
+        (generator.random((*shape, ACTIONS)) * masks).argmax(-1)
+        if masked
+        else generator.integers(ACTIONS, size=shape)
+    )
+    over = np.zeros(shape, dtype=bool)
+    over[-1] = over[5, 2] = True
+    return Batch(
+        observations,
+        np.roll(observations, -1, axis=0),
+        actions,
+        generator.standard_normal(shape) + observations[..., 0] * (actions == 1),
+        np.zeros(shape, dtype=bool),
+        over,
+        masks if masked else None,
+    )
+
+
+def learner(settings, agents):
+    spaces = Spaces(agents, SIZES[0], ACTIONS, SIZES[:agents])
+    return make_learner(settings(**NETWORK), spaces, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_one_agent_takes_the_same_step_by_all_three(masked):
+    batch = made_up(1, masked=masked)
+    steps, rows = [], []
+    for settings in (MatrpoSettings, ItrpoSettings, CtrpoSettings):
+        one = learner(settings, 1)
+        rows.append(one.learn(batch, Nobody(), np.random.default_rng(2)))
+        steps.append(one.theta)
+    assert torch.equal(steps[0], steps[1])
+    assert torch.equal(steps[0], steps[2])
+    assert rows[0] == rows[1] == rows[2]
+    assert rows[0]["kl"] == pytest.approx(0.003, rel=0.2)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_agent_of_itrpo_learns_what_it_would_learn_if_the_others_were_not_there(masked):
+    batch = made_up(3, masked=masked)
+    together = learner(ItrpoSettings, 3)
+    together.settings = together.settings.model_copy(update={"advantage_scale": "per_agent"})
+    for q in range(3):
+        only = {
+            name: None if array is None else array[:, :, q : q + 1] for name, array in vars(batch).items()
+        }
+        single = learner(ItrpoSettings, 1)
+        single.theta = together.theta[q : q + 1].clone()
+        single.critics.load_state_dict(
+            {
+                name: value[q : q + 1]
+                if isinstance(value, torch.Tensor)
+                else single.critics.state_dict()[name]
+                for name, value in together.critics.state_dict().items()
+            }
+        )
+        advantages, _, _ = single._advantages(Batch(**only))
+        problems = single.pose(Batch(**only), advantages, np.random.default_rng(3))
+        alone(problems)
+        mine = together.pose(batch, together._advantages(batch)[0], np.random.default_rng(4))[q]
+        alone([mine])
+        assert torch.allclose(mine.x, problems[0].x, rtol=1e-4, atol=1e-7)
+
+
+def test_ctrpo_is_trpo_of_one_agent_that_sees_all_and_has_every_action():
+    """Against the KL of the joint policy and the surrogate of the summed reward, by autograd."""
+    batch = made_up(3)
+    one = learner(CtrpoSettings, 3)
+    before = one.theta[0].clone()
+    observations = torch.from_numpy(batch.observations.reshape(batch.samples, -1)).double()
+    actions = torch.from_numpy(batch.actions.reshape(batch.samples, 3))
+    advantages, targets, _ = one._advantages(batch)
+    row = one.learn(batch, Nobody(), np.random.default_rng(2))
+
+    def log_p(theta):
+        return torch.log_softmax(one.policy.network(theta, observations).view(-1, 3, ACTIONS), -1)
+
+    def divergence(theta):
+        old = log_p(before)
+        return (old.exp() * (old - log_p(theta))).sum((-1, -2)).mean()
+
+    def surrogate(theta):
+        taken = log_p(theta).gather(-1, actions.unsqueeze(-1)).sum((-1, -2))
+        return (advantages[0] * taken).mean()
+
+    gradient = torch.autograd.functional.jacobian(surrogate, before)
+    fisher = torch.autograd.functional.hessian(divergence, before)
+    damped = fisher + 0.1 * torch.eye(len(before), dtype=before.dtype)
+    direction = torch.linalg.solve(damped, gradient)
+    length = torch.sqrt(2 * 3 * 0.003 / (direction @ fisher @ direction))
+    step = one.theta[0] - before
+    assert torch.allclose(step, length * direction, rtol=1e-4, atol=1e-6)
+    assert row["kl"] == pytest.approx(float(divergence(one.theta[0])))
+    assert targets.shape == (1, batch.samples)
+
+
+def test_ctrpo_is_paid_the_sum_and_sees_the_joint_observation():
+    batch = made_up(3)
+    one = learner(CtrpoSettings, 3)
+    rewards, terminations, boundaries = one.rewarded(batch)
+    assert np.array_equal(rewards[..., 0], batch.rewards.sum(-1))
+    assert rewards.shape == terminations.shape == boundaries.shape == (STEPS, EPISODES, 1)
+    flat = batch.observations.reshape(-1, 3, SIZES[0])
+    assert np.array_equal(one.observed(flat)[0, 7], np.concatenate(flat[7]))
+
+
+def test_a_centre_is_sent_what_it_does_not_know():
+    batch, network = made_up(3, masked=True), Nobody()
+    learner(CtrpoSettings, 3).learn(batch, network, np.random.default_rng(2))
+    # 60 steps: float32 observations and reward, the action and 4 bits of mask in a byte each; 6 episode ends.
+    expected = [60 * (4 * size + 4 + 1 + 1) + 6 * 4 * size for size in SIZES]
+    assert network.charged == (expected, [60, 60, 60])
+    unmasked = experience_bytes(Spaces(3, 6, ACTIONS), made_up(3))
+    assert unmasked == [60 * (4 * 6 + 4 + 1) + 6 * 4 * 6] * 3
+
+
+@pytest.mark.parametrize("settings", [MatrpoSettings, ItrpoSettings, CtrpoSettings])
+def test_what_is_played_is_what_is_learnt_from(settings):
+    """The chosen actions' frequencies against the probabilities of the heads that act."""
+    one = learner(settings, 3)
+    one.theta = one.theta + 0.3 * torch.randn(one.theta.shape, generator=torch.Generator().manual_seed(0))
+    batch = made_up(3, masked=True)
+    observations = np.repeat(batch.observations[0, :1], 20_000, axis=0)
+    masks = np.repeat(batch.masks[0, :1], 20_000, axis=0)
+    actions = one.act(observations, masks, np.random.default_rng(5))
+    assert actions.shape == (20_000, 3)
+    p = one._acting(observations[:1], masks[:1]).exp()[:, 0].numpy()
+    for agent in range(3):
+        shares = np.bincount(actions[:, agent], minlength=ACTIONS) / 20_000
+        assert np.allclose(shares, p[agent], atol=0.015)
+        assert p[agent][~masks[0, agent]].sum() == 0
+    greedy = one.act(observations[:1], masks[:1], None)
+    assert np.array_equal(greedy[0], p.argmax(-1))
