@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+RESERVED = ("trial", "seed", "panel")
+"""Columns that tables and figures have besides what is varied and measured."""
+
 TITLES = {
     "activations": "activations",
     "exchanges": "completed exchanges",

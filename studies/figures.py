@@ -38,10 +38,11 @@ class Results:
     Attributes:
         workload: decides which figures there are.
         question: above each figure; may be empty.
-        varied: dotted paths; columns of the tables.
+        varied: what the study varies; columns of the tables.
         summary: one row per trial.
         curves: name -> rows of all trials, with the varied columns and ``seed``.
         references: hash of a trial -> what policies without learning earn in its environment.
+        worlds: those of ``varied`` that change the environment.
     """
 
     workload: str
@@ -50,6 +51,7 @@ class Results:
     summary: pd.DataFrame
     curves: Mapping[str, pd.DataFrame]
     references: Mapping[str, Sequence[Reference]] = field(default_factory=dict)
+    worlds: Sequence[str] = ()
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
@@ -124,8 +126,7 @@ def _more_than_one(table: pd.DataFrame, varied: Sequence[str]) -> bool:
 
 def _apart(results: Results) -> Sequence[str]:
     """What makes environments different: returns in one are not to be measured by those in another."""
-    training = results.workload == "training"
-    return [path for path in results.varied if training and path.split(".")[0] == "environment"]
+    return results.worlds if results.workload == "training" else ()
 
 
 def _roles(

@@ -1,29 +1,147 @@
-"""The grid of a study: every combination of the values under ``vary:``."""
+"""The grid of a study: every combination of what is under ``vary:``.
+
+A key of ``vary`` is either a dotted path with a list of the values it takes, or a name with cases: label ->
+settings that go together, each a dotted path with its value.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from studies.document import Document, split
+from studies.columns import RESERVED, TITLES, label
+from studies.document import Document, Keys, StudyError, split
+from studies.explain import complaint, nearest, shown
 
 
-def cells(vary: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, int]]:
-    """Dotted path -> index of its value, for every combination; the last path varies fastest."""
-    for indices in itertools.product(*(range(len(values)) for values in vary.values())):
-        yield dict(zip(vary, indices, strict=True))
+@dataclass(frozen=True)
+class Level:
+    """What one key of ``vary`` puts in place at once.
+
+    Attributes:
+        label: what tables and figures show.
+        settings: where it goes -> where it is written; both as keys of the document.
+    """
+
+    label: str | int | float | bool
+    settings: Mapping[Keys, Keys]
 
 
-def fill(document: Document, cell: Mapping[str, int]) -> Document:
-    """The study with one combination put in place, in the order in which the paths are written.
+def read(document: Document, top: Collection[str], header: Collection[str]) -> dict[str, list[Level]]:
+    """What each key of ``vary`` can be, in the order in which everything is written.
+
+    Args:
+        document: a study, with a mapping under ``vary`` if it has that.
+        top: keys at the top of a study, which name no cases.
+        header: those of them that belong to the study as a whole, and so cannot be varied.
+
+    Raises:
+        StudyError: a grid that means nothing, or that hides one of its settings behind another.
+    """
+    grid: dict[str, list[Level]] = {}
+    before: dict[Keys, str] = {}
+    for name, values in document.data.get("vary", {}).items():
+        source: Keys = ("vary", name)
+        if isinstance(values, dict):
+            _check_name(document, source, top)
+            if not values:
+                raise complaint(
+                    document, source, "has no cases; each is a label with settings: {A: {a.b: 1}}"
+                )
+            grid[name] = [_case(document, (*source, case)) for case in values]
+        elif isinstance(values, list):
+            if not values:
+                raise complaint(document, source, "must have at least 1 item", value=values)
+            path = split(name, document.place(source))
+            grid[name] = [Level(label(value), {path: (*source, i)}) for i, value in enumerate(values)]
+        else:
+            reason = "must be a list of values, or a mapping of cases to their settings"
+            raise complaint(document, source, reason, value=values)
+        for path, keys in [item for level in grid[name] for item in level.settings.items()]:
+            where = source if isinstance(values, list) else keys
+            if path[0] in header:
+                raise complaint(document, where, f"{path[0]} belongs to the whole study and cannot be varied")
+            for earlier, other in before.items():
+                if other != name and earlier[: len(path)] == path:
+                    raise complaint(document, where, f"would hide what vary.{other} sets")
+        before |= {path: name for level in grid[name] for path in level.settings}
+    return grid
+
+
+def _check_name(document: Document, source: Keys, top: Collection[str]) -> None:
+    name = str(source[-1])
+    if "." in name or name in top:
+        kind = "has a dot" if "." in name else "is a setting"
+        reason = f"a mapping means cases and so needs a name of its own, and {name!r} {kind}"
+        raise complaint(document, source, f"{reason}; for a setting write a list of its values")
+    if name in RESERVED or name in TITLES:
+        raise complaint(document, source, f"{name!r} is a column of the results; choose another name")
+
+
+def _case(document: Document, source: Keys) -> Level:
+    _, name, case = source
+    settings = document.data["vary"][name][case]
+    if not isinstance(case, str):
+        raise complaint(document, source, "the label of a case must be text; quote it")
+    if not isinstance(settings, dict):
+        reason = "a case must be a mapping of settings to values, such as {consensus.penalty: 2}"
+        raise complaint(document, source, reason, value=settings)
+    paths: dict[Keys, Keys] = {}
+    for path in settings:
+        keys = split(str(path), document.place((*source, path)))
+        hidden = [where[-1] for earlier, where in paths.items() if earlier[: len(keys)] == keys]
+        if hidden:
+            raise complaint(document, (*source, path), f"would hide {hidden[0]}, which the case sets before")
+        paths[keys] = (*source, path)
+    return Level(case, paths)
+
+
+def cells(grid: Mapping[str, Sequence[Level]]) -> Iterator[dict[str, Level]]:
+    """Key of ``vary`` -> what it is, for every combination; the last key varies fastest."""
+    for levels in itertools.product(*grid.values()):
+        yield dict(zip(grid, levels, strict=True))
+
+
+def fill(document: Document, cell: Mapping[str, Level]) -> Document:
+    """The study with one combination put in place, in the order in which it is written.
 
     Raises:
         StudyError: a path leads through a value that has no keys.
     """
     filled = document.copy()
-    for path, index in cell.items():
-        source = ("vary", path, index)
-        places = {(): document.place(source), **document.sub_places(source)}
-        filled.put(split(path, document.place(source)), document.data["vary"][path][index], places)
+    for level in cell.values():
+        for path, source in level.settings.items():
+            value: Any = document.data
+            for key in source:
+                value = value[key]
+            filled.put(path, value, {(): document.place(source), **document.sub_places(source)})
     return filled
+
+
+def setters(vary: Any, place: str) -> Iterator[tuple[Keys, str, str | None]]:
+    """What a grid varies, checked or not: where it is set, by which key of ``vary``, in which case if any."""
+    for name, values in vary.items() if isinstance(vary, dict) else ():
+        if not isinstance(values, dict):
+            yield split(name, place), name, None
+            continue
+        for case, settings in values.items():
+            for path in settings if isinstance(settings, dict) else ():
+                yield split(str(path), place), name, str(case)
+
+
+def selected(name: str, cases: Mapping[str, Any], labels: Sequence[Any], place: str) -> dict[str, Any]:
+    """Of named cases those in ``labels``, in the order in which the cases are written.
+
+    Raises:
+        StudyError: there is no such case, or no label.
+    """
+    known = ", ".join(map(str, cases))
+    if not labels:
+        raise StudyError(f"{place}: vary.{name} = []: must name at least one of the cases: {known}")
+    for wanted in labels:
+        if not isinstance(wanted, str) or wanted not in cases:
+            near = nearest(wanted, cases)
+            raise StudyError(f"{place}: vary.{name}: {shown(wanted)} is none of the cases: {known}{near}")
+    return {case: settings for case, settings in cases.items() if case in labels}

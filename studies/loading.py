@@ -7,7 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from studies.document import Document, Keys, StudyError, parse, parse_assignment, read_text, split
+from studies import grid
+from studies.document import Document, Keys, StudyError, dotted, parse, parse_assignment, read_text, split
 from studies.explain import nearest
 from studies.spec import Study, resolve
 
@@ -70,9 +71,16 @@ def _change(document: Document, key: str, value: Any, places: Mapping[Keys, str]
     """Puts a value of the quick form or the command line on top, unless the grid would hide it."""
     path = split(key, places[()])
     vary = document.data.get("vary")
-    for varied in vary if isinstance(vary, dict) and path[0] != "vary" else ():
-        if path[: len(varied.split("."))] == split(varied, places[()]):
-            raise StudyError(
-                f"{places[()]}: {key}: the study varies {varied}; set vary.{varied} to a list instead"
-            )
+    if path[0] != "vary":
+        for varied, name, case in grid.setters(vary, places[()]):
+            if path[: len(varied)] == varied:
+                reason = f"the study varies {name}; set vary.{name} to a list instead"
+                if case is not None:
+                    reason = f"the study varies {name}, whose case {case!r} sets {dotted(varied)}"
+                raise StudyError(f"{places[()]}: {key}: {reason}")
+    elif len(path) == 2 and isinstance(value, list) and isinstance(vary, dict):
+        name = str(path[1])
+        if isinstance(cases := vary.get(name), dict):  # a list of labels chooses among the cases
+            vary[name] = grid.selected(name, cases, value, places[()])
+            return
     document.put(path, value, places)

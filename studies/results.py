@@ -35,5 +35,6 @@ def draw_figures(study: Study, store: Store) -> list[Path]:
         summary=store.summarise(study),
         curves={name: store.curve(study, name) for name in CURVES},
         references=references.by_trial(study, store),
+        worlds=study.worlds,
     )
     return figures.draw(results, store.folder / "figures")

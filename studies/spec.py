@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,6 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, ValidationError
 
 import topologies
 from studies import grid
-from studies.columns import label
 from studies.document import Document, Keys
 from studies.explain import complaint, explain, nearest
 from studies.hashing import digest
@@ -66,17 +65,18 @@ class Header(Settings):
     Attributes:
         question: what the study asks, in one sentence; shown on its figures.
         seeds: each combination of ``vary`` runs once per seed.
-        vary: dotted path -> the values it takes.
+        vary: dotted path -> the values it takes, or a name -> label -> settings; see :mod:`studies.grid`.
         quick: dotted path -> value, put on top of everything by ``--quick``.
     """
 
     question: str = ""
     seeds: typing.Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_counted)] = (0,)
-    vary: dict[str, typing.Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    vary: dict[str, Any] = Field(default_factory=dict)
     quick: dict[str, Any] = Field(default_factory=dict)
 
 
 HEADER_KEYS = tuple(Header.model_fields)
+TOP_KEYS = {*HEADER_KEYS, "topology", *(key for model in WORKLOADS.values() for key in model.model_fields)}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class TrialSpec:
         settings: the workload, all defaults filled in.
         topology: the graph the agents talk over.
         seed: of every random stream.
-        varied: dotted path -> this trial's value, as the study's tables and figures show it.
+        varied: key of ``vary`` -> this trial's value, as the study's tables and figures show it.
         files: dotted path -> file it names.
     """
 
@@ -133,8 +133,9 @@ class Study:
         name: the file's, without its ending.
         question: one sentence, or nothing.
         workload: ``problem``, ``update`` or ``training``.
-        varied: dotted paths of the grid, in the order in which they are written.
+        varied: keys of the grid, dotted paths or names of cases, in the order in which they are written.
         trials: every combination and every seed, seeds varying fastest.
+        worlds: those of ``varied`` that change the environment.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Study:
     workload: str
     varied: tuple[str, ...]
     trials: tuple[TrialSpec, ...]
+    worlds: tuple[str, ...] = ()
 
 
 def resolve(document: Document, name: str) -> Study:
@@ -161,25 +163,33 @@ def resolve(document: Document, name: str) -> Study:
         header = Header.model_validate({key: data[key] for key in HEADER_KEYS if key in data})
     except ValidationError as error:
         raise explain(error, Header, document) from error
-    trials = tuple(_trials(document, header, workload))
+    levels = grid.read(document, TOP_KEYS, HEADER_KEYS)
+    trials = tuple(_trials(document, header, levels, workload))
     seen: dict[str, TrialSpec] = {}
     for trial in trials:
         if trial.hash in seen:
             reason = f"two trials are the same: {seen[trial.hash].title} and {trial.title}"
             raise complaint(document, ("vary",), reason)
         seen[trial.hash] = trial
-    return Study(name, header.question, workload, tuple(header.vary), trials)
+    worlds = tuple(
+        name
+        for name, values in levels.items()
+        if any(path[0] == "environment" for level in values for path in level.settings)
+    )
+    return Study(name, header.question, workload, tuple(levels), trials, worlds)
 
 
-def _trials(document: Document, header: Header, workload: str) -> Iterator[TrialSpec]:
+def _trials(
+    document: Document, header: Header, levels: Mapping[str, Sequence[grid.Level]], workload: str
+) -> Iterator[TrialSpec]:
     graphs: set[tuple[str, int, int]] = set()
-    for cell in grid.cells(header.vary):
+    for cell in grid.cells(levels):
         filled = grid.fill(document, cell)
         files = dict(_files(filled))
         settings = _settings(filled, workload)
         _check_samples(filled, settings)
         topology = _topology(filled)
-        varied = {path: label(header.vary[path][index]) for path, index in cell.items()}
+        varied = {name: level.label for name, level in cell.items()}
         for seed in header.seeds:
             key = (topology.model_dump_json(), settings.agents, seed)
             if key not in graphs:

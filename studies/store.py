@@ -29,6 +29,7 @@ from typing import Any
 
 import pandas as pd
 
+from studies.document import StudyError
 from studies.spec import Study, TrialSpec
 from testbed import checkpoints
 
@@ -110,7 +111,10 @@ class Store:
     def summarise(self, study: Study) -> pd.DataFrame:
         """Joins the finished trials into ``summary.parquet`` and ``summary.csv``, and returns the table.
 
-        Columns: ``trial`` (hash), the varied parameters under their dotted paths, ``seed``, then the metrics.
+        Columns: ``trial`` (hash), what is varied under its dotted path or name, ``seed``, then the metrics.
+
+        Raises:
+            StudyError: something varied has the name of a metric.
         """
         done = [trial for trial in study.trials if self.status(trial) == "finished"]
         rows = [
@@ -137,7 +141,11 @@ class Store:
         return _uniform(pd.concat(tables, ignore_index=True), study) if tables else pd.DataFrame()
 
     def _read(self, trial: TrialSpec, table: str) -> pd.DataFrame:
-        return pd.read_parquet(self.trials / trial.hash / f"{table}.parquet")
+        read = pd.read_parquet(self.trials / trial.hash / f"{table}.parquet")
+        for name in trial.varied:
+            if name in read:
+                raise StudyError(f"vary.{name}: {name!r} is a column of the results; choose another name")
+        return read
 
     def _begin(self, trial: TrialSpec, versions: Mapping[str, str]) -> Path:
         self.trials.mkdir(parents=True, exist_ok=True)

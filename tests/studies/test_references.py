@@ -113,7 +113,8 @@ def results(varied, shared):
             played = {"return": 3.0 + update, "return_battle_won": 0.05 * update}
             training.append({**key, "steps": 100 * (update + 1), **played, **evaluated})
     curves = {"training": pd.DataFrame(training)}
-    return Results("training", "", varied, pd.DataFrame(summary), curves, found)
+    worlds = [path for path in varied if path in ("environment.map", "task")]
+    return Results("training", "", varied, pd.DataFrame(summary), curves, found, worlds)
 
 
 @pytest.fixture
@@ -163,11 +164,10 @@ def test_lines_go_through_the_figures_of_returns_and_win_rates(draw):
     }
 
 
-def test_varied_environments_get_panels_with_lines_of_their_own(draw):
+@pytest.mark.parametrize("world", ["environment.map", "task"])
+def test_varied_environments_get_panels_with_lines_of_their_own(draw, world):
     best = {"v0": BEST, "v1": HIGHER}
-    shown = draw(
-        results(("environment.map", "topology"), lambda cell: (FLOOR, best[cell["environment.map"]]))
-    )
+    shown = draw(results((world, "topology"), lambda cell: (FLOOR, best[cell[world]])))
     assert shown["return_by_steps"] == [
         [("random", 2.0, ALONG), ("scripted: nearest10", 14.0, ALONG)],
         [("random", 2.0, ALONG), ("scripted: focus", 16.0, ALONG)],

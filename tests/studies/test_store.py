@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from studies.document import StudyError
 from studies.loading import load
 from studies.store import Store
 
@@ -61,6 +62,19 @@ def test_the_summary_has_a_row_per_trial_with_what_was_varied(study, tmp_path):
     assert len(curves) == 21
     assert curves["network.link.loss"].dtype == float
     assert store.curve(study, "training").empty
+
+
+def test_cases_cannot_have_the_name_of_a_column_of_the_results(write, tmp_path):
+    text = (
+        "workload: problem\nproblem: {name: mean, agents: 4}\nconsensus: {budget: {activations: 9}}\nvary:\n"
+    )
+    store = Store(tmp_path / "out")
+    study = load(str(write(text + "  kind: {A: {consensus.penalty: 2}}\n")))
+    fill(store, study)
+    with pytest.raises(StudyError, match=r"vary\.kind: 'kind' is a column of the results"):
+        store.summarise(study)
+    renamed = load(str(write(text + "  sort: {A: {consensus.penalty: 2}}\n")))
+    assert list(store.summarise(renamed)["sort"]) == ["A"]
 
 
 def test_wall_times_are_kept_apart_so_that_tables_can_be_compared(study, tmp_path):
