@@ -1,8 +1,12 @@
 """What a trial will need, told before it runs: its arrays, added up from their shapes."""
 
+from policies.algorithms.learner import Spaces
+from policies.algorithms.mappo import MappoSettings
+from policies.algorithms.trust_region import TrustRegionSettings
 from policies.arithmetic import Arithmetic
 from policies.networks import MLP
 from testbed.environments.external.starcraft import StarCraftSettings
+from testbed.training import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 PROCESS = 330 * 2**20
@@ -30,20 +34,30 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
 
 def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> int:
     """The arrays of one update; N agents, M samples."""
-    settings = trial.algorithm
     with trial.environment.make(1) as world:
-        n, d, a = world.agents, world.observation_size, world.action_size
+        of = spaces(world)
         masked = bool(world.masks())
-    precision = settings.precision
-    number, product = (t.itemsize for t in (Arithmetic.dtypes(precision)))
+    n, d, a = of.agents, of.observation_size, of.actions
+    experience = n * m * (2 * 4 * d + 18 + masked * a)
+    # An update also collects a batch to measure on; each is stacked from its steps.
+    batches = experience * (2 if isinstance(trial, UpdateWorkload) else 1)
+    match trial.algorithm:
+        case MappoSettings():
+            learnt = _mappo(trial.algorithm, of, m)
+        case _:
+            learnt = _trust_region(trial.algorithm, of, m, links)
+    return round(OVERHEAD * (batches + experience + learnt))
+
+
+def _trust_region(settings: TrustRegionSettings, of: Spaces, m: int, links: int) -> int:
+    """What MATRPO makes of a batch; of the others, which agree on nothing, it is said too high."""
+    n, d, a = of.agents, of.observation_size, of.actions
+    number, product = (t.itemsize for t in (Arithmetic.dtypes(settings.precision)))
     hidden, widest = sum(settings.hidden), max(settings.hidden)
     parameters = MLP((d, *settings.hidden, n * a)).parameters
     kept = max(2, settings.solver.recycle, settings.solver.iterations)
 
     observations = number * n * m * d
-    experience = n * m * (2 * 4 * d + 18 + masked * a)
-    # An update also collects a batch to measure on; each is stacked from its steps.
-    batches = experience * (2 if isinstance(trial, UpdateWorkload) else 1)
     network = 3 * number * n * m * widest  # a layer's input, its products, its output
     heads = n * m * n
     linearised = n * m * (product * (d + 2 * hidden)) + heads * (a * (number + product) + 8)
@@ -60,6 +74,17 @@ def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> i
     factorising = heads * (8 + number * (2 + 3 * a)) + product * n * m * (3 * widest + 1)
     solving = buffers + solvers + signals
     # Freed memory is seldom given back: what a phase has used and let go of still counts in the next.
-    return round(
-        OVERHEAD * (batches + experience + observations + values + posed + max(factorising, solving))
-    )
+    return observations + values + posed + max(factorising, solving)
+
+
+def _mappo(settings: MappoSettings, of: Spaces, m: int) -> int:
+    """What MAPPO makes of a batch: it descends values, then policies; each is seen whole and in parts."""
+    n, d, a = of.agents, of.observation_size, of.actions
+    number = Arithmetic.dtypes(settings.precision)[0].itemsize
+    part = -(-m // settings.minibatches)
+    own = d + n if settings.share_policy else d
+    # Of every layer what it was before and after its nonlinearity, and at the widest what comes back.
+    layers = 2 * sum(settings.hidden) + 3 * max(settings.hidden)
+    values = m * n * d + part * (n * d + layers)
+    policies = n * m * (own + 2 * a) + n * part * (own + layers + 8 * a)
+    return number * (values + policies)

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field
 from policies.algorithms.ctrpo import Ctrpo, CtrpoSettings
 from policies.algorithms.itrpo import Itrpo, ItrpoSettings
 from policies.algorithms.learner import Learner, Spaces
+from policies.algorithms.mappo import Mappo, MappoSettings
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 
 DEFAULT = MatrpoSettings()
@@ -27,7 +28,7 @@ def _default_name(given: Any) -> Any:
 
 
 AlgorithmSettings = Annotated[
-    MatrpoSettings | ItrpoSettings | CtrpoSettings,
+    MatrpoSettings | ItrpoSettings | CtrpoSettings | MappoSettings,
     Field(discriminator="name"),
     BeforeValidator(_default_name),
 ]
@@ -47,3 +48,5 @@ def make_learner(settings: AlgorithmSettings, spaces: Spaces, generator: np.rand
             return Itrpo(settings, spaces, generator)
         case CtrpoSettings():
             return Ctrpo(settings, spaces, generator)
+        case MappoSettings():
+            return Mappo(settings, spaces, generator)

@@ -42,6 +42,14 @@ else:
             },
         ),
         (
+            TrainingWorkload,
+            {
+                "environment": {"name": "navigation", "agents": 6},
+                "algorithm": {"name": "mappo"},
+                "training": {"updates": 2, "samples": 10_000},
+            },
+        ),
+        (
             UpdateWorkload,
             {
                 "environment": {"name": "treasure", "hunters": 6, "banks": 2},
@@ -51,7 +59,7 @@ else:
         ),
         (ProblemWorkload, {"problem": {"name": "mean", "agents": 8, "dimension": 1000}}),
     ],
-    ids=["training", "update", "problem"],
+    ids=["training", "mappo", "update", "problem"],
 )
 def test_a_trial_takes_about_what_was_said(model, settings):
     trial = model.model_validate(settings)
@@ -77,6 +85,22 @@ def test_more_of_anything_takes_more():
     ):
         assert said(**more) > usual
     assert said(algorithm={"precision": "bfloat16-matmul"}) < usual
+
+
+def test_more_of_anything_takes_more_by_mappo():
+    def said(**settings):
+        workload = {**settings, "algorithm": {"name": "mappo", **settings.get("algorithm", {})}}
+        return memory.peak(TrainingWorkload.model_validate(workload), links=3)
+
+    usual = said()
+    for more in (
+        {"training": {"samples": 20_000}},
+        {"environment": {"agents": 4}},
+        {"algorithm": {"hidden": [256, 128]}},
+        {"algorithm": {"precision": "float64"}},
+    ):
+        assert said(**more) > usual
+    assert said(algorithm={"minibatches": 4}) < usual
 
 
 def test_the_paper_s_largest_update_stays_under_four_gigabytes():

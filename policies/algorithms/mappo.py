@@ -1,0 +1,286 @@
+"""MAPPO: proximal policy optimisation of agents that act alone, with one value of what all of them see.
+
+Yu et al., "The Surprising Effectiveness of PPO in Cooperative, Multi-Agent Games", arXiv 2103.01955, after
+their code (github.com/marlbenchmark/on-policy), for feed-forward policies. Training is central: here it is
+charged for what a centre would be sent. Different from their code are
+
+* the Huber loss, which there is 0 instead of linear below -delta;
+* episodes cut by their time limit, which here are bootstrapped from what the last step led to;
+* minibatches, which here are of joint samples: all agents at one step; with one minibatch it is the same;
+* the networks, which here are plain perceptrons: no layer normalisation, hidden layers begin with unit gain;
+* agents that are dead, whose samples are not left out here.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import huber_loss
+
+from policies.advantages import explained_variance, gae
+from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes
+from policies.arithmetic import Arithmetic, Device
+from policies.batch import Batch
+from policies.distributions import chosen, entropy, kl, sample
+from policies.gradient_descent import Descent
+from policies.linearisation import JointPolicy
+from policies.networks import MLP, Activation, stack_initial
+from policies.settings import Settings
+from policies.value_normaliser import ValueNormaliser
+
+
+class MappoSettings(Settings):
+    """MAPPO's settings: defaults are those its authors recommend, but for networks of MATRPO's size."""
+
+    communication: ClassVar[Kind] = "centralise"
+    name: Literal["mappo"] = "mappo"
+    share_policy: Annotated[
+        bool, Field(description="one network for all agents, told which one it acts for; or one each")
+    ] = True
+    gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
+    lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
+    epochs: Annotated[int, Field(ge=1)] = 10
+    minibatches: Annotated[int, Field(ge=1, description="parts of the batch, a gradient step each")] = 1
+    clip: Annotated[float, Field(gt=0, description="how far ratios, and values, may gainfully move")] = 0.2
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    value_learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    adam_epsilon: Annotated[float, Field(gt=0)] = 1e-5
+    max_gradient_norm: Annotated[float, Field(gt=0)] = 10.0
+    entropy_coefficient: Annotated[float, Field(ge=0)] = 0.01
+    normalise_values: bool = True
+    normaliser_beta: Annotated[
+        float, Field(ge=0, lt=1, description="share of the running moments that an update of them keeps")
+    ] = 0.99999
+    clip_values: bool = True
+    huber_delta: Annotated[
+        float, Field(gt=0, description="errors of values count by their squares up to here, linearly beyond")
+    ] = 10.0
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (128, 128)
+    activation: Activation = "selu"
+    device: Device = "cpu"
+    precision: Literal["float64", "float32"] = "float32"
+
+
+class Mappo:
+    """N agents with G = 1 policy network or G = N, and one value network; M samples below."""
+
+    def __init__(self, settings: MappoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
+        """Draw initial networks."""
+        self.settings, self.spaces = settings, spaces
+        self.arithmetic = Arithmetic.of(settings.device, settings.precision)
+        n, width = spaces.agents, spaces.observation_size
+        learners, own = (1, width + n) if settings.share_policy else (n, width)
+        self.policy = JointPolicy.build(own, settings.hidden, 1, spaces.actions, settings.activation)
+        self.value_network = MLP((n * width, *settings.hidden, 1), settings.activation)
+        self.policies = self._descent(
+            stack_initial(self.policy.network, learners, generator), settings.learning_rate
+        )
+        self.values = self._descent(
+            stack_initial(self.value_network, 1, generator, output_gain=1.0), settings.value_learning_rate
+        )
+        self.normaliser = ValueNormaliser(settings.normaliser_beta) if settings.normalise_values else None
+
+    @torch.no_grad()
+    def act(
+        self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
+    ) -> np.ndarray:
+        """Actions [B, N] for observations [B, N, d], masks [B, N, A]; most probable without a generator."""
+        log_p = self._log_p(self._observed(observations), self._by_agent(masks))
+        if generator is None:
+            return log_p.argmax(-1).mT.cpu().numpy()
+        uniforms = torch.from_numpy(generator.random(observations.shape[:2]).T.copy())
+        return sample(log_p.double().cpu(), uniforms).mT.numpy()
+
+    def learn(
+        self,
+        batch: Batch,
+        communication: Communication,
+        generator: np.random.Generator,
+        lap: Stopwatch | None = None,
+    ) -> dict[str, float]:
+        """Some epochs of gradient steps on one batch; returns what was measured.
+
+        ``kl`` is of an agent's own policy before and after, on the batch; mean over agents, and ``kl_max``.
+        ``value_loss`` is the last epoch's mean squared error, in units of the network's outputs.
+        ``policy_loss``, ``clip_fraction`` (of the ratios, those beyond the clip) and norms of gradients are
+        means over all gradient steps, each taken before its step.
+
+        Raises:
+            ValueError: there are fewer samples than minibatches.
+            FloatingPointError: the KL is no finite number.
+        """
+        if batch.samples < self.settings.minibatches:
+            raise ValueError(f"minibatches: {self.settings.minibatches} of only {batch.samples} samples")
+        lap = lap or (lambda _: None)
+        parts = [
+            torch.from_numpy(part).to(self.arithmetic.device)
+            for _ in range(self.settings.epochs)
+            for part in np.array_split(generator.permutation(batch.samples), self.settings.minibatches)
+        ]
+        advantages, targets, quality = self._advantages(batch)
+        measured = {"explained_variance": quality, **self._fit_values(batch, targets, parts)}
+        lap("values")
+        measured |= self._improve(batch, advantages, parts)
+        lap("policies")
+        down = 4 * self.policy.network.parameters
+        sent = experience_bytes(self.spaces, batch)
+        return {**measured, **communication.centralise(sent, [down] * self.spaces.agents)}
+
+    def state_dict(self) -> dict[str, object]:
+        """Networks, their optimisers and the normaliser, for an exact resume."""
+        return {
+            "policies": self.policies.state_dict(),
+            "values": self.values.state_dict(),
+            "normaliser": self.normaliser.state_dict() if self.normaliser else {},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` gave. ValueError where it is of other networks."""
+        for name, descent in (("policies", self.policies), ("values", self.values)):
+            if not descent.fits(state.get(name)):
+                raise ValueError(f"{name}: the stored models do not fit {tuple(descent.theta.shape)}")
+        if bool(state.get("normaliser")) != bool(self.normaliser):
+            raise ValueError("normaliser: the stored models are of another setting of normalise_values")
+        self.policies.load_state_dict(state["policies"])
+        self.values.load_state_dict(state["values"])
+        if self.normaliser:
+            self.normaliser.load_state_dict(state["normaliser"])
+
+    # --- values ----------------------------------------------------------------------------------------
+
+    def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
+        """Normalised advantages [M], value targets [M], both of the summed reward, and explained variance."""
+        rewards = batch.rewards.sum(axis=-1)
+        values = self._values(batch.observations).reshape(rewards.shape)
+        raw = gae(
+            rewards,
+            values,
+            self._values(batch.next_observations).reshape(rewards.shape),
+            np.all(batch.terminations, axis=-1),  # until the task has ended for all
+            batch.boundaries[..., 0],
+            gamma=self.settings.gamma,
+            lam=self.settings.lam,
+        )
+        targets = raw + values
+        quality = float(explained_variance(targets.ravel(), values.ravel()))
+        advantages = (raw - raw.mean()) / (raw.std() + 1e-5)
+        return self._tensor(advantages.ravel()), self._tensor(targets.ravel()), quality
+
+    @torch.no_grad()
+    def _values(self, observations: np.ndarray) -> np.ndarray:
+        """Values [M] in units of reward, in float64, for observations [..., N, d]."""
+        outputs = self._outputs(self._joint(observations)).double()
+        return (self.normaliser.denormalise(outputs) if self.normaliser else outputs).cpu().numpy()
+
+    def _outputs(self, joint: Tensor) -> Tensor:
+        """What the value network says [M] to joint observations [M, N d]."""
+        outputs: Tensor = self.value_network(self.values.theta, joint.unsqueeze(0))
+        return outputs.view(-1)
+
+    def _fit_values(self, batch: Batch, targets: Tensor, parts: Sequence[Tensor]) -> dict[str, float]:
+        settings, joint = self.settings, self._joint(batch.observations)
+        with torch.no_grad():
+            old = self._outputs(joint)
+        norms, squares = [], []
+        for part in parts:
+            wanted = targets[part]
+            if self.normaliser:
+                self.normaliser.update(wanted)
+                wanted = self.normaliser.normalise(wanted)
+            outputs = self._outputs(joint[part])
+            bounds = settings.clip if settings.clip_values else math.inf
+            loss = value_losses(outputs, old[part], wanted, clip=bounds, delta=settings.huber_delta).mean()
+            norms.append(self.values.step(loss))
+            squares.append(float((outputs.detach() - wanted).square().sum()))
+        last = squares[-settings.minibatches :]
+        return {"value_loss": sum(last) / batch.samples, "value_gradient_norm": float(np.mean(norms))}
+
+    # --- policies --------------------------------------------------------------------------------------
+
+    def _improve(self, batch: Batch, advantages: Tensor, parts: Sequence[Tensor]) -> dict[str, float]:
+        settings = self.settings
+        observations = self._observed(batch.observations)
+        actions = self._on_device(batch.actions.reshape(batch.samples, -1).T)
+        masks = self._by_agent(batch.masks)
+        with torch.no_grad():
+            old = self._log_p(observations, masks)
+        before, norms, losses, beyond = chosen(old, actions), [], [], []
+        for part in parts:
+            log_p = self._log_p(observations[:, part], None if masks is None else masks[:, part])
+            ratios = torch.exp(chosen(log_p, actions[:, part]) - before[:, part])
+            losses_of_agents = -clipped_surrogate(ratios, advantages[part], settings.clip).mean(-1)
+            bonuses = settings.entropy_coefficient * entropy(log_p).mean(-1)
+            objective = losses_of_agents - bonuses
+            # A gradient of one agent's loss touches that agent's own network only, if it has one.
+            norms.append(self.policies.step(objective.mean() if settings.share_policy else objective.sum()))
+            losses.append(float(losses_of_agents.detach().mean()))
+            beyond.append(float(((ratios.detach() - 1).abs() > settings.clip).double().mean()))
+        with torch.no_grad():
+            new = self._log_p(observations, masks)
+            divergences = kl(old, new).mean(-1)
+        if not torch.isfinite(divergences).all():
+            raise FloatingPointError(f"the KL of the agents' policy steps is {divergences.tolist()}")
+        return {
+            "kl": float(divergences.mean()),
+            "kl_max": float(divergences.max()),
+            "entropy": float(entropy(new).mean()),
+            "policy_loss": float(np.mean(losses)),
+            "clip_fraction": float(np.mean(beyond)),
+            "policy_gradient_norm": float(np.mean(norms)),
+        }
+
+    def _log_p(self, observed: Tensor, masks: Tensor | None) -> Tensor:
+        """Log probabilities [N, M, A] of what [N, M, d'] the agents see, and masks [N, M, A]."""
+        available = None if masks is None else masks.unsqueeze(-2)
+        return self.policy.log_probabilities(self.policies.theta, observed, available).squeeze(-2)
+
+    # --- what networks see -----------------------------------------------------------------------------
+
+    def _observed(self, observations: np.ndarray) -> Tensor:
+        """[..., N, d] as the policies see it, [N, M, d']: with one's number, if all share a network."""
+        own = self._tensor(observations.reshape(-1, *observations.shape[-2:]).swapaxes(0, 1))
+        if not self.settings.share_policy:
+            return own
+        numbers = torch.eye(len(own), dtype=own.dtype, device=own.device)
+        return torch.cat([own, numbers.unsqueeze(1).expand(-1, own.shape[1], -1)], dim=-1)
+
+    def _joint(self, observations: np.ndarray) -> Tensor:
+        """[..., N, d] side by side, [M, N d]."""
+        return self._tensor(observations.reshape(-1, self.spaces.agents * self.spaces.observation_size))
+
+    def _by_agent(self, masks: np.ndarray | None) -> Tensor | None:
+        """[..., N, A] as [N, M, A]."""
+        if masks is None:
+            return None
+        return self._on_device(masks.reshape(-1, *masks.shape[-2:]).swapaxes(0, 1))
+
+    def _descent(self, initial: np.ndarray, learning_rate: float) -> Descent:
+        return Descent(
+            initial,
+            self.arithmetic,
+            learning_rate=learning_rate,
+            epsilon=self.settings.adam_epsilon,
+            max_gradient_norm=self.settings.max_gradient_norm,
+        )
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return self._on_device(array).to(self.arithmetic.dtype)
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.arithmetic.device)
+
+
+def clipped_surrogate(ratios: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """min(r A, clip(r, 1 - clip, 1 + clip) A) (Schulman et al. 2017, arXiv 1707.06347, Eq. 7), each."""
+    return torch.minimum(ratios * advantages, ratios.clamp(1 - clip, 1 + clip) * advantages)
+
+
+def value_losses(outputs: Tensor, old: Tensor, targets: Tensor, *, clip: float, delta: float) -> Tensor:
+    """The larger Huber loss of the outputs and of what is within ``clip`` of the old ones, elementwise."""
+    held = old + (outputs - old).clamp(-clip, clip)
+    losses = [huber_loss(each, targets, reduction="none", delta=delta) for each in (outputs, held)]
+    return torch.maximum(*losses)
