@@ -38,10 +38,9 @@ def read(document: Document, top: Collection[str], header: Collection[str]) -> d
         header: those of them that belong to the study as a whole, and so cannot be varied.
 
     Raises:
-        StudyError: a grid that means nothing, or that hides one of its settings behind another.
+        StudyError: a grid that means nothing, or in which all that one key sets is hidden by a later one.
     """
     grid: dict[str, list[Level]] = {}
-    before: dict[Keys, str] = {}
     for name, values in document.data.get("vary", {}).items():
         source: Keys = ("vary", name)
         if isinstance(values, dict):
@@ -63,10 +62,9 @@ def read(document: Document, top: Collection[str], header: Collection[str]) -> d
             where = source if isinstance(values, list) else keys
             if path[0] in header:
                 raise complaint(document, where, f"{path[0]} belongs to the whole study and cannot be varied")
-            for earlier, other in before.items():
-                if other != name and earlier[: len(path)] == path:
+            for other in list(grid)[:-1]:
+                if all(earlier[: len(path)] == path for level in grid[other] for earlier in level.settings):
                     raise complaint(document, where, f"would hide what vary.{other} sets")
-        before |= {path: name for level in grid[name] for path in level.settings}
     return grid
 
 

@@ -68,6 +68,18 @@ def test_a_part_of_the_grid_is_chosen_by_labels_and_keeps_its_hashes(write):
     assert [trial.hash for trial in part] == [trial.hash for trial in whole[8:]]
 
 
+def test_a_case_may_replace_a_part_of_what_an_earlier_key_sets(write):
+    replacing = CASES.replace(
+        "consensus.algorithm: metropolis", "consensus: {algorithm: metropolis, budget: {bytes: 9}}"
+    )
+    trials = load(str(write(BASE + replacing))).trials
+    six = [trial.settings for trial in trials if trial.varied["size"] == "six agents"]
+    assert {(t.problem.agents, t.consensus.algorithm, t.consensus.budget.activations) for t in six} == {
+        (6, "edge_admm", 30),
+        (6, "metropolis", None),
+    }
+
+
 def test_the_quick_form_and_the_command_line_change_cases(write):
     path = str(write(BASE + CASES))
     quick = load(path, quick=True).trials
