@@ -40,7 +40,7 @@ class MetropolisAgent(OneWayAgent):
         self.inbox: dict[int, Parcel] = {}
 
     def begin(self) -> None:
-        """What was heard so far is in what will be sent; what comes from now on moves the agent from there."""
+        """What was heard so far goes into what is sent; what comes from now on is apart."""
         self.base, self.inbox = self.s, {}
 
     def solve(self, to: Sequence[int]) -> None:
