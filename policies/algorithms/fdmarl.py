@@ -46,7 +46,7 @@ from policies.networks import Activation, stack_initial
 from policies.settings import Settings
 
 RATES: dict[str, dict[str, float]] = {
-    "minibatch": {"critic_rate": 1e-3, "actor_rate": 1e-3, "average_rate": 0.1},
+    "minibatch": {"critic_rate": 1e-3, "actor_rate": 2e-5, "average_rate": 0.1},
     "online": {"critic_rate": 1e-2, "actor_rate": 1e-2, "average_rate": 1e-2},
 }
 """Default step sizes of the two forms."""
@@ -60,21 +60,25 @@ class FdmarlSettings(Settings):
     as the other algorithms do, then takes its samples in random order, ``minibatch`` at a time, for one step
     by Adam (each agent's own moments; they do not travel) and one averaging each; A is then divided by each
     agent's standard deviation in the minibatch.
+
+    The defaults are for cooperative navigation with three agents. Critics with SELU, as MATRPO has it, blew
+    up there within 20 updates of most step sizes tried: without a discount, nothing bounds what they make of
+    agents that fly far away.
     """
 
     communication: ClassVar[Kind] = "average"
     name: Literal["fdmarl"] = "fdmarl"
     form: Literal["minibatch", "online"] = "minibatch"
-    minibatch: Annotated[int, Field(ge=1, description="samples per step of the form minibatch")] = 500
+    minibatch: Annotated[int, Field(ge=1, description="samples per step of the form minibatch")] = 100
     critic_rate: Annotated[float, Field(gt=0, description="step size beta of the critics")] = 1e-3
     actor_rate: Annotated[
         float, Field(ge=0, description="step size beta' of the policies; 0: they stay as they are")
-    ] = 1e-3
+    ] = 2e-5
     average_rate: Annotated[
         float, Field(gt=0, le=1, description="step size of the average reward; beta in the paper")
     ] = 0.1
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128, 128)
-    activation: Activation = "selu"
+    activation: Activation = "tanh"
     device: Device = "cpu"
     precision: Literal["float64", "float32"] = "float32"
 
