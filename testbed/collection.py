@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,12 +39,17 @@ class Collector:
         """Times that resuming had to start new episodes, for want of the state of the old ones."""
 
     def collect(
-        self, actor: Actor, steps: int, generator: np.random.Generator | None
+        self,
+        actor: Actor,
+        steps: int,
+        generator: np.random.Generator | None,
+        hear: Callable[[Batch], None] | None = None,
     ) -> tuple[Batch, dict[str, float]]:
         """Play ``steps`` steps of every episode; returns the batch and means over the episodes that ended.
 
         Means are nan when no episode ended. ``episodes`` counts them. Of an environment that cannot save its
         state there is also ``resumptions``: unless it is 0, this is not one uninterrupted run.
+        ``hear(step)`` gets each step as a batch [1, B, N] of its own, before the next action is chosen.
         """
         rows: list[tuple[np.ndarray, ...]] = []
         masks: list[np.ndarray] = []
@@ -53,12 +59,12 @@ class Collector:
                 masks.append(self.masks)
             row, over, sums = self._step(actor, generator)
             rows.append(row)
+            if hear is not None:
+                hear(_batch(rows[-1:], masks[-1:]))
             if over.any():
                 for name, values in sums.items():
                     ended[name].append(values[over])
-        batch = Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
-        if masks:
-            batch = Batch(**(vars(batch) | {"masks": np.stack(masks)}))
+        batch = _batch(rows, masks)
         finished = {name: np.concatenate(sums) if sums else np.empty(0) for name, sums in ended.items()}
         means = {name: float(sums.mean()) if len(sums) else math.nan for name, sums in finished.items()}
         counts = {"episodes": float(len(finished["return"]))}
@@ -138,3 +144,9 @@ class Collector:
         self.running = {name: np.array(sums) for name, sums in state["running"].items()}
         self.observations = self.environment.observations()
         self.masks = self.environment.masks().get("action_masks")
+
+
+def _batch(rows: Sequence[tuple[np.ndarray, ...]], masks: Sequence[np.ndarray]) -> Batch:
+    """Steps as one batch; no masks where all actions are always available."""
+    batch = Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
+    return replace(batch, masks=np.stack(masks)) if masks else batch

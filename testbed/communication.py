@@ -12,6 +12,19 @@ from testbed.consensus.algorithm import Consensus
 from testbed.consensus.problems import MeanProblem
 from testbed.consensus.result import CurveRow
 
+AVERAGED = (
+    "activations",
+    "exchanges",
+    "busy",
+    "unfinished",
+    "down",
+    "garbled",
+    "late",
+    "consensus_seconds",
+    "consensus_bytes",
+)
+"""What is told of an averaging: counts of one-way messages, of which those heard are the exchanges."""
+
 
 class NetworkCommunication:
     """Carries what learners say to each other; keeps the curves of their agreements."""
@@ -48,11 +61,19 @@ class NetworkCommunication:
         return result.flat()
 
     def average(self, vectors: Tensor) -> tuple[Tensor, Mapping[str, float]]:
-        """Average vectors [N, D] by the algorithm of the settings, as far as its budget goes."""
+        """Average vectors [N, D] by the algorithm of the settings, as far as its budget goes.
+
+        Numbers travel as they are, 4 bytes each if float32, unless the settings name a codec.
+        """
         result = self.consensus.agree([MeanProblem(vector) for vector in vectors.detach().cpu().numpy()])
         self._curve = result.curve
         averaged = torch.stack([torch.as_tensor(signal) for signal in result.signals])
-        return averaged.to(vectors), result.flat()
+        row = result.flat()
+        measured = {
+            "relative_disagreement_before": result.curve[0]["relative_disagreement"],
+            "relative_disagreement": result.measured["relative_disagreement"],
+        }
+        return averaged.to(vectors), {name: row[name] for name in AVERAGED} | measured
 
     def centralise(self, to_centre: Sequence[int], from_centre: Sequence[int]) -> Mapping[str, float]:
         """Charge bytes that would go to and from a centre, [N] each, over every link on the way.

@@ -1,5 +1,6 @@
 """What a trial will need, told before it runs: its arrays, added up from their shapes."""
 
+from policies.algorithms.fdmarl import FdmarlSettings
 from policies.algorithms.learner import Spaces
 from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.trust_region import TrustRegionSettings
@@ -44,6 +45,9 @@ def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> i
     match trial.algorithm:
         case MappoSettings():
             learnt = _mappo(trial.algorithm, of, m)
+        case FdmarlSettings():
+            # Its transitions, and those once more in random order, a minibatch at a time.
+            learnt = experience + _fdmarl(trial.algorithm, of, m, links)
         case _:
             learnt = _trust_region(trial.algorithm, of, m, links)
     return round(OVERHEAD * (batches + experience + learnt))
@@ -88,3 +92,17 @@ def _mappo(settings: MappoSettings, of: Spaces, m: int) -> int:
     values = m * n * d + part * (n * d + layers)
     policies = n * m * (own + 2 * a) + n * part * (own + layers + 8 * a)
     return number * (values + policies)
+
+
+def _fdmarl(settings: FdmarlSettings, of: Spaces, m: int, links: int) -> int:
+    """What FDMARL makes of a batch: networks see a minibatch at a time, and all of it once at the end."""
+    n, d, a = of.agents, of.observation_size, of.actions
+    number = Arithmetic.dtypes(settings.precision)[0].itemsize
+    widths = (1, *settings.hidden)
+    critic = MLP((n * (d + a), *settings.hidden, 1)).parameters
+    policy = MLP((d, *settings.hidden, a)).parameters
+    step = min(settings.minibatch, m) * (2 * n * (d + a) + n * (a + 3) * 2 * sum(widths))
+    moved = n * m * (d + 3 * max(widths) + 6 * a)
+    # Parameters, their gradients, Adam's moments; critics as messages on all links, and before and after.
+    networks = n * (4 * policy + 8 * critic) + critic * 2 * links
+    return number * (networks + max(step, moved))

@@ -3,14 +3,16 @@
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from policies.algorithms.learner import Spaces
+from policies.algorithms.learner import Listener, Spaces
 from policies.algorithms.registry import AlgorithmSettings, make_learner
+from policies.batch import Batch
 from testbed import checkpoints
 from testbed.collection import Collector
 from testbed.communication import NetworkCommunication
@@ -114,7 +116,9 @@ class Trainer:
         """One update: collect, learn, agree, measure."""
         self.network.announce_update(self.update + 1)
         watch = Stopwatch()
-        batch, returns = self.collector.collect(self.learner, self.steps, self.streams.generator("actions"))
+        batch, returns = self.collector.collect(
+            self.learner, self.steps, self.streams.generator("actions"), self._listener()
+        )
         watch.lap("rollout")
         learnt = self.learner.learn(batch, self.communication, self.streams.generator("learning"), watch.lap)
         self.consensus_rows += [
@@ -133,6 +137,13 @@ class Trainer:
         row = {name: float(value) for name, value in row.items()}
         self.rows.append(row)
         return row
+
+    def _listener(self) -> Callable[[Batch], None] | None:
+        """Where a learner that learns while it plays hears each step; its time counts as the rollout's."""
+        learner = self.learner
+        return (
+            partial(learner.hear, communication=self.communication) if isinstance(learner, Listener) else None
+        )
 
     def _evaluation(self) -> Row:
         settings = self.loop.evaluation

@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import networkx as nx
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from policies.algorithms.matrpo import MatrpoSettings
 from policies.algorithms.registry import DEFAULT as DEFAULT_ALGORITHM
@@ -68,10 +68,28 @@ class LearningWorkload(Settings):
     network: NetworkSettings = NetworkSettings()
     consensus: ConsensusSettings = ConsensusSettings()
 
+    @field_validator("consensus", mode="before")
+    @classmethod
+    def _averaging_by_default(cls, given: Any, info: ValidationInfo) -> Any:
+        """One round of Metropolis averaging, as far as nothing else was said, where vectors are averaged."""
+        algorithm, environment = info.data.get("algorithm"), info.data.get("environment")
+        if algorithm is None or environment is None or algorithm.communication != "average":
+            return given
+        if isinstance(given, ConsensusSettings):
+            given = given.model_dump(include=given.model_fields_set)
+        if isinstance(given, dict):
+            return {"algorithm": AVERAGING[0], "budget": {"activations": environment.agents}} | given
+        return given
+
     @model_validator(mode="after")
     def _consensus_serves_the_algorithm(self) -> Self:
         if self.algorithm.communication == "agree":
             _no_averaging(self.consensus, "not policies")
+        if self.algorithm.communication == "average" and self.consensus.algorithm not in AVERAGING:
+            raise ValueError(
+                f"consensus.algorithm {self.consensus.algorithm!r} averages no vectors, as"
+                f" {self.algorithm.name} needs: choose {' or '.join(AVERAGING)}"
+            )
         return self
 
     @property

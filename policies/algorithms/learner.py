@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -46,7 +46,11 @@ class Communication(Protocol):
         ...
 
     def average(self, vectors: Tensor) -> tuple[Tensor, Mapping[str, float]]:
-        """Each agent's vector, [N, D], moved towards those of its neighbours that it heard of."""
+        """Each agent's vector, [N, D], moved towards those of its neighbours that it heard of.
+
+        Also what was measured: ``relative_disagreement`` and what it was before, and counts, seconds and
+        bytes, which add up over averagings.
+        """
         ...
 
     def centralise(self, to_centre: Sequence[int], from_centre: Sequence[int]) -> Mapping[str, float]:
@@ -82,6 +86,15 @@ class Learner(Protocol):
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Take back what ``state_dict`` gave. ValueError where it is of other networks."""
+        ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A learner that does not wait for the whole batch."""
+
+    def hear(self, step: Batch, communication: Communication) -> None:
+        """Learn from one more step, [1, B, N], of the batch that ``learn`` will be given."""
         ...
 
 

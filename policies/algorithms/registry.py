@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from policies.algorithms.ctrpo import Ctrpo, CtrpoSettings
+from policies.algorithms.fdmarl import Fdmarl, FdmarlSettings, OnlineFdmarl
 from policies.algorithms.itrpo import Itrpo, ItrpoSettings
 from policies.algorithms.learner import Learner, Spaces
 from policies.algorithms.mappo import Mappo, MappoSettings
@@ -28,7 +29,7 @@ def _default_name(given: Any) -> Any:
 
 
 AlgorithmSettings = Annotated[
-    MatrpoSettings | ItrpoSettings | CtrpoSettings | MappoSettings,
+    MatrpoSettings | ItrpoSettings | CtrpoSettings | MappoSettings | FdmarlSettings,
     Field(discriminator="name"),
     BeforeValidator(_default_name),
 ]
@@ -50,3 +51,5 @@ def make_learner(settings: AlgorithmSettings, spaces: Spaces, generator: np.rand
             return Ctrpo(settings, spaces, generator)
         case MappoSettings():
             return Mappo(settings, spaces, generator)
+        case FdmarlSettings():
+            return (OnlineFdmarl if settings.form == "online" else Fdmarl)(settings, spaces, generator)

@@ -24,40 +24,47 @@ from testbed.consensus.problems import MeanProblem
 
 
 class MetropolisAgent(OneWayAgent):
-    """s_i <- s_i + sum over j heard since the last time of W_ij (s_j - s_i), W_ij = 1 / (1 + max(d_i, d_j)).
+    """s_i = b_i + sum over j heard since b_i was sent of W_ij (b_j - b_i), W_ij = 1 / (1 + max(d_i, d_j)).
 
-    Xiao, Boyd & Lall 2005, "A scheme for robust distributed sensor fusion based on average consensus". A
-    neighbour that was not heard counts as if it agreed; if it did hear this agent, the mean is not kept.
+    Xiao, Boyd & Lall 2005, "A scheme for robust distributed sensor fusion based on average consensus". With
+    its next solve s_i becomes the new b_i. A neighbour that was not heard counts as if it agreed: its weight
+    goes to the agent itself, so that what arrived is still averaged with weights that add up to one; if that
+    neighbour did hear this agent, the mean is not kept.
     """
 
     def __init__(self, index: int, start: Signal, weights: dict[int, float]) -> None:
         """``weights`` has W_ij for each neighbour j."""
         super().__init__(index, list(weights))
-        self.s, self.weights = start, weights
+        self.s = self.base = start
+        self.weights = weights
         self.inbox: dict[int, Parcel] = {}
-        self._heard: dict[int, Parcel] = {}
 
     def begin(self) -> None:
-        """Take the newest message of each neighbour."""
-        self._heard, self.inbox = self.inbox, {}
+        """What was heard so far goes into what is sent; what comes from now on is apart."""
+        self.base, self.inbox = self.s, {}
 
     def solve(self, to: Sequence[int]) -> None:
-        """Move towards those heard."""
-        old = new = self.s
-        for j in self.neighbours:
-            if j in self._heard:
-                values, where = self._heard[j].values, self._heard[j].where
-                before, now = (old, new) if where is None else (old[where], new[where])
-                new = updated(new, where, now + self.weights[j] * (values - before))
-        self.s = new
+        """It has moved already, with every message."""
 
     def offer(self, neighbour: int) -> Signal:
-        """s_i."""
-        return self.s
+        """b_i."""
+        return self.base
 
     def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
-        """Keep it for the next time; a newer message takes an older one's place."""
+        """Move towards the sender; a newer message takes an older one's place."""
+        heard_before = neighbour in self.inbox
         self.inbox[neighbour] = parcel
+        if heard_before:
+            self.s = self.base
+            for j, each in self.inbox.items():
+                self._move(j, each)
+        else:
+            self._move(neighbour, parcel)
+
+    def _move(self, j: int, parcel: Parcel) -> None:
+        values, where = parcel.values, parcel.where
+        before, now = (self.base, self.s) if where is None else (self.base[where], self.s[where])
+        self.s = updated(self.s, where, now + self.weights[j] * (values - before))
 
 
 class PushSumAgent(OneWayAgent):

@@ -31,14 +31,18 @@ LENGTHS = {"skirmish": 40}
 ROWS = 3
 
 
+OPTIONS = {"fdmarl online": {"name": "fdmarl", "form": "online"}}
+"""Forms of algorithms that learn at other times."""
+
+
 def workload(algorithm: str, environment: str) -> TrainingWorkload:
-    """From plain data, as a study file would give it."""
+    """From plain data, as a study file would give it; FDMARL gets its own consensus from the defaults."""
     data = ENVIRONMENTS[environment]
     length = LENGTHS.get(data["name"], 20)
     return TrainingWorkload.model_validate(
         {
             "environment": {"episode_length": length, **data},
-            "algorithm": {"name": algorithm, "hidden": [8, 8]},
+            "algorithm": {"hidden": [8, 8], **OPTIONS.get(algorithm, {"name": algorithm})},
             "network": {"link": {"delay": "5ms", "loss": 0.1}},
             "consensus": {"budget": {"activations": 10}},
             "training": {
@@ -57,7 +61,7 @@ def results(result: workloads.WorkloadResult) -> str:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize("algorithm", registry.NAMES)
+@pytest.mark.parametrize("algorithm", [*registry.NAMES, *OPTIONS])
 def test_it_learns_the_same_again_and_after_an_interruption(algorithm, environment, tmp_path):
     trial = workload(algorithm, environment)
     graph = topologies.make("ring", trial.agents)

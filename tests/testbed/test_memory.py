@@ -50,6 +50,14 @@ else:
             },
         ),
         (
+            TrainingWorkload,
+            {
+                "environment": {"name": "navigation", "agents": 6},
+                "algorithm": {"name": "fdmarl"},
+                "training": {"updates": 2, "samples": 10_000},
+            },
+        ),
+        (
             UpdateWorkload,
             {
                 "environment": {"name": "treasure", "hunters": 6, "banks": 2},
@@ -59,7 +67,7 @@ else:
         ),
         (ProblemWorkload, {"problem": {"name": "mean", "agents": 8, "dimension": 1000}}),
     ],
-    ids=["training", "mappo", "update", "problem"],
+    ids=["training", "mappo", "fdmarl", "update", "problem"],
 )
 def test_a_trial_takes_about_what_was_said(model, settings):
     trial = model.model_validate(settings)

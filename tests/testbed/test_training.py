@@ -50,6 +50,28 @@ class Scripted:
         return np.full(observations.shape[:2], self.action)
 
 
+class Counting:
+    """Plays the number of steps it was told of so far."""
+
+    def __init__(self):
+        self.steps = []
+
+    def act(self, observations, masks, generator):
+        return np.full(observations.shape[:2], len(self.steps) % 5)
+
+
+@pytest.mark.parametrize("name", ["navigation", "skirmish"])
+def test_who_wants_to_hear_gets_each_step_before_the_next_action_is_chosen(name):
+    options = {"map": "2s3z", "unavailable": "random"} if name == "skirmish" else {"agents": 3}
+    collector = Collector(environments.make(name, **options, batch=4), seed=1)
+    actor = Counting()
+    batch, _ = collector.collect(actor, 30, None, actor.steps.append)
+    assert (batch.actions == np.arange(30)[:, None, None] % 5).all()
+    for field, array in vars(batch).items():
+        heard = [getattr(step, field) for step in actor.steps]
+        assert heard == [None] * 30 if array is None else np.array_equal(np.concatenate(heard), array)
+
+
 def test_returns_are_sums_over_agents_and_steps_of_whole_episodes():
     collector = Collector(environments.make("navigation", agents=3, batch=4), seed=1)
     batch, means = collector.collect(Scripted(2), 100, None)

@@ -1,0 +1,340 @@
+"""FDMARL: every agent has a critic of everybody's actions, and neighbours average the critics' parameters.
+
+Zhang, Yang, Liu, Zhang & Başar 2018, "Fully Decentralized Multi-Agent Reinforcement Learning with Networked
+Agents", arXiv 1802.08757, Algorithm 1. Agents see everybody's observations and actions but only their own
+rewards; what travels are the critics' parameters. The averaging itself is the network's: this module never
+sees one.
+
+With mu the average reward so far, s_t and a_t the joint observation and action, agent i does
+
+    delta = r_{t+1} - mu + Q(s_{t+1}, a_{t+1}; omega) - Q(s_t, a_t; omega)
+    A     = Q(s_t, a_t; omega) - sum over b of pi(b | o_t) Q(s_t, b, a_t^-i; omega)
+    mu    = (1 - beta) mu + beta r_{t+1}
+    omega = omega + beta delta grad Q(s_t, a_t; omega),  then averaged with those of its neighbours
+    theta = theta + beta' A grad log pi(a_t | o_t; theta)
+
+all from what was known before. Where it has to differ from the paper, or the paper says nothing:
+
+* Algorithm 1 knows one chain without an end. Here the start of a new episode is a transition of that chain:
+  after an episode's last step, s_{t+1} is the first state of the next. The last step of a batch waits for
+  the first of the next one, which says a_{t+1}.
+* Policies see their agent's own observation, as those of all decentralised algorithms here.
+* Critics start from the same parameters. Averages of networks that started apart are no good networks
+  (McMahan et al. 2017, arXiv 1602.05629, Fig. 1).
+* The first average reward is that of the first rewards. From zero the critics would drift by a constant,
+  which means nothing to Q but upsets a network, until mu has caught up.
+* Step sizes do not decay.
+"""
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch
+from policies.arithmetic import Arithmetic, Device
+from policies.batch import Batch
+from policies.distributions import chosen, entropy, kl, sample
+from policies.joint_critic import JointCritic
+from policies.linearisation import JointPolicy
+from policies.networks import Activation, stack_initial
+from policies.settings import Settings
+
+RATES: dict[str, dict[str, float]] = {
+    "minibatch": {"critic_rate": 1e-3, "actor_rate": 2e-5, "average_rate": 0.1},
+    "online": {"critic_rate": 1e-2, "actor_rate": 1e-2, "average_rate": 1e-2},
+}
+"""Default step sizes of the two forms."""
+
+
+class FdmarlSettings(Settings):
+    """FDMARL's settings.
+
+    ``form`` is ``online`` for Algorithm 1 itself: after every environment step, from the mean over the
+    episodes side by side, by plain gradient steps. ``minibatch`` plays a whole batch with the same policies,
+    as the other algorithms do, then takes its samples in random order, ``minibatch`` at a time, for one step
+    by Adam (each agent's own moments; they do not travel) and one averaging each; A is then divided by each
+    agent's standard deviation in the minibatch.
+
+    The defaults are for cooperative navigation with three agents. Critics with SELU, as MATRPO has it, blew
+    up there within 20 updates of most step sizes tried: without a discount, nothing bounds what they make of
+    agents that fly far away.
+    """
+
+    communication: ClassVar[Kind] = "average"
+    name: Literal["fdmarl"] = "fdmarl"
+    form: Literal["minibatch", "online"] = "minibatch"
+    minibatch: Annotated[int, Field(ge=1, description="samples per step of the form minibatch")] = 100
+    critic_rate: Annotated[float, Field(gt=0, description="step size beta of the critics")] = 1e-3
+    actor_rate: Annotated[
+        float, Field(ge=0, description="step size beta' of the policies; 0: they stay as they are")
+    ] = 2e-5
+    average_rate: Annotated[
+        float, Field(gt=0, le=1, description="step size of the average reward; beta in the paper")
+    ] = 0.1
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128, 128)
+    activation: Activation = "tanh"
+    device: Device = "cpu"
+    precision: Literal["float64", "float32"] = "float32"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rates_of_the_form(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            return RATES.get(str(given.get("form", "minibatch")), {}) | given
+        return given
+
+
+class Fdmarl:
+    """N agents, each with a policy for its own action and a critic of the joint one; the form minibatch."""
+
+    def __init__(self, settings: FdmarlSettings, spaces: Spaces, generator: np.random.Generator) -> None:
+        """Draw initial networks: a policy for each agent, one critic for all to start from."""
+        self.settings, self.spaces = settings, spaces
+        self.arithmetic = Arithmetic.of(settings.device, settings.precision)
+        self.policy = JointPolicy.build(
+            spaces.observation_size, settings.hidden, 1, spaces.actions, settings.activation
+        )
+        self.critic = JointCritic.build(
+            spaces.agents, spaces.observation_size, settings.hidden, spaces.actions, settings.activation
+        )
+        self.theta = self._leaf(stack_initial(self.policy.network, spaces.agents, generator))
+        self.omega = self._leaf(np.tile(self.critic.network.initial(generator), (spaces.agents, 1)))
+        self.mu = self._tensor(np.full(spaces.agents, np.nan))
+        self.held: dict[str, np.ndarray] = {}
+        """The last step so far, whose successor is still to come: arrays [B, N, ...]; none at first."""
+        kind = torch.optim.Adam if settings.form == "minibatch" else torch.optim.SGD
+        self.critic_optimiser = kind([self.omega], lr=settings.critic_rate)
+        self.actor_optimiser = kind([self.theta], lr=settings.actor_rate)
+
+    @torch.no_grad()
+    def act(
+        self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
+    ) -> np.ndarray:
+        """Actions [B, N] for observations [B, N, d]: every agent samples its policy.
+
+        Without a generator the most probable action is taken.
+        """
+        log_p = self._log_p(self.theta, observations, masks)
+        if generator is None:
+            return log_p.argmax(-1).mT.cpu().numpy()
+        uniforms = torch.from_numpy(generator.random(observations.shape[:2]).T.copy())
+        return sample(log_p.double().cpu(), uniforms).mT.numpy()
+
+    def learn(
+        self,
+        batch: Batch,
+        communication: Communication,
+        generator: np.random.Generator,
+        lap: Stopwatch | None = None,
+    ) -> dict[str, float]:
+        """One update: a step and an averaging for every minibatch. Returns what was measured.
+
+        Raises:
+            ValueError: there is no transition in the batch, or it is not as wide as the last one.
+        """
+        before = self.theta.detach().clone()
+        tally = Tally()
+        steps = self._transitions(batch)
+        order = generator.permutation(len(steps["rewards"]))
+        pieces = math.ceil(len(order) / self.settings.minibatch)
+        for k in range(pieces):
+            piece = order[k::pieces]  # as even as can be: a small rest would be a step of much noise
+            self._improve({name: array[piece] for name, array in steps.items()}, communication, tally)
+        measured = tally.row() | self._moved(batch, before)
+        if lap is not None:
+            lap("learning")
+        return measured
+
+    # --- one step of Algorithm 1 -----------------------------------------------------------------------
+
+    def _transitions(self, batch: Batch) -> dict[str, np.ndarray]:
+        """All steps whose successor is known, [M, N, ...]; the last one is held for the next batch."""
+        columns = {"observations": batch.observations, "actions": batch.actions, "rewards": batch.rewards}
+        if batch.masks is not None:
+            columns["masks"] = batch.masks
+        if self.held:
+            wide = len(self.held["rewards"])
+            if wide != batch.rewards.shape[1]:
+                raise ValueError(
+                    f"batch: {batch.rewards.shape[1]} episodes side by side, the last had {wide}"
+                )
+            columns = {
+                name: np.concatenate([self.held[name][None], array]) for name, array in columns.items()
+            }
+        self.held = {name: array[-1].copy() for name, array in columns.items()}
+        successors = {f"next_{name}": columns[name][1:] for name in ("observations", "actions")}
+        known = {name: array[:-1] for name, array in columns.items()} | successors
+        return {name: array.reshape(-1, *array.shape[2:]) for name, array in known.items()}
+
+    def _improve(self, steps: Mapping[str, np.ndarray], communication: Communication, tally: "Tally") -> None:
+        """One step of critics and policies from M transitions, and one averaging of the critics."""
+        actions = self._on_device(steps["actions"])
+        now = self.critic.inputs(self._tensor(steps["observations"]), actions)
+        following = self._on_device(steps["next_actions"])
+        later = self.critic.inputs(self._tensor(steps["next_observations"]), following)
+        rewards = self._tensor(steps["rewards"].T)
+        values = self.critic.values(self.omega, now)
+        log_p = self._log_p(self.theta, steps["observations"], steps.get("masks"))
+        with torch.no_grad():
+            self.mu = torch.where(self.mu.isnan(), rewards.mean(1), self.mu)
+            errors = rewards - self.mu.unsqueeze(-1) + self.critic.values(self.omega, later) - values
+            advantages = self._advantages(log_p, now, actions)
+            if self.settings.form == "minibatch":
+                spread = advantages.std(dim=1, correction=0, keepdim=True)
+                advantages = advantages / torch.where(spread > 1e-8, spread, 1.0)
+            self.mu += self.settings.average_rate * (rewards.mean(1) - self.mu)
+        ascent = (errors * values).mean(1).sum() + (advantages * chosen(log_p, actions.mT)).mean(1).sum()
+        for optimiser in (self.critic_optimiser, self.actor_optimiser):
+            optimiser.zero_grad()
+        (-ascent).backward()  # type: ignore[no-untyped-call]
+        for optimiser in (self.critic_optimiser, self.actor_optimiser):
+            optimiser.step()
+        averaged, row = communication.average(self.omega.detach())
+        with torch.no_grad():
+            self.omega.copy_(averaged)
+        tally.add(float(errors.square().mean()), float(errors.abs().mean()), row)
+
+    def _advantages(self, log_p: Tensor, inputs: Tensor, actions: Tensor) -> Tensor:
+        """A [N, M] of the actions [M, N] taken, for log probabilities [N, M, A] of each agent's own."""
+        values = self.critic.alternatives(self.omega, inputs, actions)
+        return chosen(values, actions.mT) - (log_p.exp() * values).sum(-1)
+
+    @torch.no_grad()
+    def _moved(self, batch: Batch, before: Tensor) -> dict[str, float]:
+        """How far the policies have moved from those ``before`` over the observations of a batch."""
+        observations = batch.observations.reshape(-1, *batch.observations.shape[2:])
+        masks = None if batch.masks is None else batch.masks.reshape(-1, *batch.masks.shape[2:])
+        old, new = (self._log_p(theta, observations, masks) for theta in (before, self.theta))
+        moved = kl(old, new).mean(-1)
+        if not torch.isfinite(moved).all():
+            q = int((~torch.isfinite(moved)).nonzero()[0])
+            raise FloatingPointError(f"agent {q}: the KL of its policy step is {float(moved[q])}")
+        return {
+            "average_reward": float(self.mu.mean()),
+            "kl": float(moved.mean()),
+            "kl_max": float(moved.max()),
+            "entropy": float(entropy(new).mean()),
+        }
+
+    # --- saving ----------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, object]:
+        """Policies, critics, averages, optimisers and the step held, for an exact resume."""
+        return {
+            "theta": self.theta.detach().clone(),
+            "omega": self.omega.detach().clone(),
+            "mu": self.mu.clone(),
+            "held": {name: array.copy() for name, array in self.held.items()},
+            "critic_optimiser": copy.deepcopy(self.critic_optimiser.state_dict()),
+            "actor_optimiser": copy.deepcopy(self.actor_optimiser.state_dict()),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` gave. ValueError, and nothing changes, if it is of other networks."""
+        mine = {"theta": self.theta, "omega": self.omega, "mu": self.mu}
+        for name, tensor in mine.items():
+            stored = state.get(name)
+            if not isinstance(stored, Tensor) or stored.shape != tensor.shape:
+                raise ValueError(f"{name}: the stored models do not fit {tuple(tensor.shape)}")
+        with torch.no_grad():
+            for name, tensor in mine.items():
+                tensor.copy_(state[name])
+        self.held = {name: np.array(array) for name, array in state["held"].items()}
+        self.critic_optimiser.load_state_dict(copy.deepcopy(state["critic_optimiser"]))
+        self.actor_optimiser.load_state_dict(copy.deepcopy(state["actor_optimiser"]))
+
+    # --- arrays ----------------------------------------------------------------------------------------
+
+    def _log_p(self, theta: Tensor, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
+        """Log probabilities [N, M, A] of every agent's own actions for observations [M, N, d]."""
+        available = None if masks is None else self._on_device(masks.swapaxes(0, 1)).unsqueeze(2)
+        own = self._tensor(observations.swapaxes(0, 1))
+        return self.policy.log_probabilities(theta, own, available)[:, :, 0]
+
+    def _leaf(self, array: np.ndarray) -> Tensor:
+        return self._tensor(array).requires_grad_(True)
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return self._on_device(array).to(self.arithmetic.dtype)
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.arithmetic.device)
+
+
+class OnlineFdmarl(Fdmarl):
+    """Algorithm 1 itself: every step is learnt from as soon as the next action is known."""
+
+    def __init__(self, settings: FdmarlSettings, spaces: Spaces, generator: np.random.Generator) -> None:
+        """Draw initial networks."""
+        super().__init__(settings, spaces, generator)
+        self.before = self.theta.detach().clone()
+        self.heard, self.tally = 0, Tally()
+
+    def hear(self, step: Batch, communication: Communication) -> None:
+        """Learn from the step before, now that this one [1, B, N] says what it led to."""
+        self.heard += step.samples
+        steps = self._transitions(step)
+        if len(steps["rewards"]):
+            self._improve(steps, communication, self.tally)
+
+    def learn(
+        self,
+        batch: Batch,
+        communication: Communication,
+        generator: np.random.Generator,
+        lap: Stopwatch | None = None,
+    ) -> dict[str, float]:
+        """What was measured while the steps of this batch were heard: nothing more is learnt from it.
+
+        Raises:
+            ValueError: they were not heard, or there was no transition among them.
+        """
+        if self.heard != batch.samples:
+            raise ValueError(f"batch: {self.heard} of its {batch.samples} samples were heard as they came")
+        measured = self.tally.row() | self._moved(batch, self.before)
+        self.before = self.theta.detach().clone()
+        self.heard, self.tally = 0, Tally()
+        if lap is not None:
+            lap("learning")
+        return measured
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` gave between two updates."""
+        super().load_state_dict(state)
+        self.before = self.theta.detach().clone()
+        self.heard, self.tally = 0, Tally()
+
+
+class Tally:
+    """What the steps of one update measured."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.squares = self.sizes = 0.0
+        self.counts: dict[str, float] = {}
+
+    def add(self, square: float, size: float, row: Mapping[str, float]) -> None:
+        """Count one step: mean square and mean size of its TD errors, and what its averaging measured."""
+        self.steps += 1
+        self.squares += square
+        self.sizes += size
+        for name, value in row.items():
+            adds_up = not name.startswith("relative_disagreement")
+            self.counts[name] = value + (self.counts.get(name, 0.0) if adds_up else 0.0)
+
+    def row(self) -> dict[str, float]:
+        """Means over steps of the errors; of averagings the sum of all that adds up, else the last."""
+        if not self.steps:
+            raise ValueError("batch: one step has no successor to learn from, there must be two")
+        return {
+            **self.counts,
+            "consensus_rounds": float(self.steps),
+            "value_loss": self.squares / self.steps,
+            "td_error": self.sizes / self.steps,
+        }
