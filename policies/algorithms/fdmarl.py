@@ -73,7 +73,7 @@ class FdmarlSettings(Settings):
 
     The defaults are for cooperative navigation with three agents. Critics with SELU, as MATRPO has it, blew
     up there within 20 updates of most step sizes tried: without a discount, nothing bounds what they make of
-    agents that fly far away. With the defaults, minibatches came from a return of -263 to -145 in 38 updates of 10,000
+    agents that fly far away. With the defaults, the return came from -263 to -145 in 38 updates of 10,000
     samples (seed 1, complete graph). Online it learns by Adam (-267 to -203 in 21 updates, seed 0), while
     plain gradient steps small enough to stay stable had changed nothing after 12.
     """
