@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from policies.algorithms.fdmarl import RATES, Fdmarl, FdmarlSettings, OnlineFdmarl
+from policies.algorithms.fdmarl import FORMS, RATES, Fdmarl, FdmarlSettings, OnlineFdmarl
 from policies.algorithms.learner import Listener, Spaces
 from policies.algorithms.registry import make_learner
 from policies.batch import Batch
@@ -144,7 +144,7 @@ def test_the_critics_step_of_a_minibatch_is_adams_along_the_same_direction():
     before, theta = one.omega.detach().clone(), one.theta.detach().clone()
     one.learn(made_up(steps=2), Mixing(np.eye(AGENTS)), np.random.default_rng(0))
     sizeable = (omega - before).abs() > 1e-6
-    assert sizeable.double().mean() > 0.9
+    assert sizeable.double().mean() > 0.8
     expected = 1e-3 * torch.sign(omega - before)
     torch.testing.assert_close((one.omega.detach() - before)[sizeable], expected[sizeable], rtol=0.02, atol=0)
     torch.testing.assert_close(one.mu, mu)
@@ -321,11 +321,13 @@ def test_critics_that_are_averaged_approach_the_differential_q_of_the_mean_rewar
 
 
 def test_rates_that_are_not_given_are_those_of_the_form():
-    assert FdmarlSettings() == FdmarlSettings(form="minibatch", **RATES["minibatch"])
+    assert FdmarlSettings() == FdmarlSettings(form="minibatch", **FORMS["minibatch"], **RATES["adam"])
     online = FdmarlSettings.model_validate({"form": "online", "actor_rate": 0.5})
-    assert online.critic_rate == RATES["online"]["critic_rate"]
-    assert online.actor_rate == 0.5
+    assert (online.optimiser, online.average_rate) == ("sgd", FORMS["online"]["average_rate"])
+    assert (online.critic_rate, online.actor_rate) == (RATES["sgd"]["critic_rate"], 0.5)
     assert FdmarlSettings.model_validate(online.model_dump()) == online
+    with pytest.raises(ValueError, match="'minibatch' or 'online'"):
+        FdmarlSettings.model_validate({"form": "offline"})
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -31,8 +31,11 @@ LENGTHS = {"skirmish": 40}
 ROWS = 3
 
 
-OPTIONS = {"fdmarl online": {"name": "fdmarl", "form": "online"}}
-"""Forms of algorithms that learn at other times."""
+OPTIONS = {
+    "fdmarl": {"actor_rate": 0.03},
+    "fdmarl online": {"name": "fdmarl", "form": "online", "optimiser": "adam", "actor_rate": 0.03},
+}
+"""FDMARL takes few steps in so few samples: they have to be long to be seen in a battle."""
 
 
 def workload(algorithm: str, environment: str) -> TrainingWorkload:
@@ -42,7 +45,7 @@ def workload(algorithm: str, environment: str) -> TrainingWorkload:
     return TrainingWorkload.model_validate(
         {
             "environment": {"episode_length": length, **data},
-            "algorithm": {"hidden": [8, 8], **OPTIONS.get(algorithm, {"name": algorithm})},
+            "algorithm": {"name": algorithm, "hidden": [8, 8], **OPTIONS.get(algorithm, {})},
             "network": {"link": {"delay": "5ms", "loss": 0.1}},
             "consensus": {"budget": {"activations": 10}},
             "training": {
@@ -61,7 +64,7 @@ def results(result: workloads.WorkloadResult) -> str:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize("algorithm", [*registry.NAMES, *OPTIONS])
+@pytest.mark.parametrize("algorithm", [*registry.NAMES, "fdmarl online"])
 def test_it_learns_the_same_again_and_after_an_interruption(algorithm, environment, tmp_path):
     trial = workload(algorithm, environment)
     graph = topologies.make("ring", trial.agents)
