@@ -9,29 +9,29 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from studies.statistics import interquartile_mean, mean
+
 POINTS = 200
 """Points of a curve whose seeds were not recorded at the same places, or at too many."""
 
-BOOTSTRAPS = 500
 
+def over_seeds(table: pd.DataFrame, *, log: bool, middle: bool) -> dict[str, Any]:
+    """What seaborn draws of the seeds: their interquartile mean (``middle``) or mean, and its interval.
 
-def statistics(table: pd.DataFrame, *, log: bool) -> dict[str, Any]:
-    """Mean and interval over the seeds; of the logarithms on a logarithmic axis, where a mean is geometric.
-
-    Seaborn's own bootstrap takes seconds a figure, and may cross zero on a logarithmic axis.
+    On a logarithmic axis it is that of the logarithms, where a mean is geometric. Seaborn's own bootstrap
+    takes seconds a figure, and may cross zero on a logarithmic axis.
     """
     there, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+    estimate = interquartile_mean if middle else mean
 
-    def mean(values: Any) -> float:
-        return float(back(np.mean(there(values))))
+    def value(values: Any) -> float:
+        return float(back(estimate(there(np.asarray(values, dtype=float))).value))
 
     def interval(values: Any) -> tuple[float, float]:
-        sample = there(np.asarray(values, dtype=float))
-        drawn = np.random.default_rng(0).integers(len(sample), size=(BOOTSTRAPS, len(sample)))
-        low, high = np.percentile(sample[drawn].mean(axis=1), [2.5, 97.5])
+        _, low, high = estimate(there(np.asarray(values, dtype=float)))
         return float(back(low)), float(back(high))
 
-    return {"estimator": mean, "errorbar": interval if table["seed"].nunique() > 1 else None}
+    return {"estimator": value, "errorbar": interval if table["seed"].nunique() > 1 else None}
 
 
 def aligned(table: pd.DataFrame, x: str, y: str, groups: list[str], *, log: bool) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-RESERVED = ("trial", "seed", "panel")
+RESERVED = ("trial", "seed", "panel", "metric", "mean", "iqm", "pairs", "reference")
 """Columns that tables and figures have besides what is varied and measured."""
 
 TITLES = {
@@ -25,6 +25,7 @@ TITLES = {
     "half_committed": "half-committed exchanges",
     "messages_sent": "messages sent",
     "bytes_sent": "bytes sent",
+    "charged_bytes": "bytes charged for what a centre is sent",
     "faults_untouched": "faults that touched no message",
     "update": "policy update",
     "steps": "environment steps",
@@ -58,6 +59,7 @@ TITLES = {
     "environment.agents": "agents",
     "environment.map": "map",
     "problem.agents": "agents",
+    "algorithm.name": "algorithm",
     "algorithm.step": "step",
     "algorithm.solver": "solver",
     "algorithm.solver.tolerance": "tolerance of the solves",
@@ -70,10 +72,29 @@ TITLES = {
     "seed": "seed",
 }
 
+ALGORITHMS = {
+    "matrpo": "MATRPO",
+    "itrpo": "I-TRPO",
+    "ctrpo": "C-TRPO",
+    "mappo": "MAPPO",
+    "fdmarl": "FDMARL",
+}
+"""As the literature writes the names of algorithms."""
+
 
 def title(column: str) -> str:
     """A column's name for people; dotted paths that are not listed lose their outer keys."""
     return TITLES.get(column, column.split(".")[-1].replace("_", " "))
+
+
+def said(column: str, value: object) -> str:
+    """A varied value, as tables have it, in a figure: short numbers, algorithms by their names."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if column not in ("algorithm", "algorithm.name"):
+        return str(value)
+    name, *rest = str(value).split(" ")
+    return " ".join([ALGORITHMS.get(name, name), *rest])
 
 
 def label(value: Any) -> str | int | float | bool:

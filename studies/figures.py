@@ -16,10 +16,12 @@ mpl.use("Agg")  # figures go to files; a study also runs where there is no scree
 
 import matplotlib.pyplot as plt
 import seaborn as sns
+from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from studies.bands import aligned, logarithmic, statistics
-from studies.columns import title
+from studies.bands import aligned, logarithmic, over_seeds
+from studies.columns import said, title
+from studies.forest import drawings
 from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
 from studies.reference_lines import draw_references
@@ -43,6 +45,7 @@ class Results:
         curves: name -> rows of all trials, with the varied columns and ``seed``.
         references: hash of a trial -> what policies without learning earn in its environment.
         worlds: those of ``varied`` that change the environment.
+        compared: the one of ``varied`` whose values are compared with the first of them.
     """
 
     workload: str
@@ -52,6 +55,7 @@ class Results:
     curves: Mapping[str, pd.DataFrame]
     references: Mapping[str, Sequence[Reference]] = field(default_factory=dict)
     worlds: Sequence[str] = ()
+    compared: str | None = None
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
@@ -67,23 +71,36 @@ def draw(results: Results, folder: Path) -> list[Path]:
             if isinstance(plan, Curve) and results.workload != "training":
                 table = _longest(table, results.varied)
             table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
+            middle = results.workload == "training"
             match plan:
                 case Curve():
-                    grid = _curve(table, plan, roles)
+                    grid = _curve(table, plan, roles, middle=middle)
                 case Final():
-                    grid = _final(table, plan, roles)
+                    grid = _final(table, plan, roles, middle=middle)
                 case Against():
                     grid = against(table, plan, roles)
             if not isinstance(plan, Against):
                 draw_references(grid, table, plan, roles, results.references)
             seeds = table["seed"].nunique()
-            _finish(grid, results, POINTS_SHOWN if isinstance(plan, Against) else _interval(seeds))
-            for ending, metadata in (("svg", {"Date": None}), ("png", None)):
-                path = folder / f"{plan.name}.{ending}"
-                grid.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
-            drawn.append(path)
-            plt.close(grid.figure)
+            _finish(
+                grid, results, POINTS_SHOWN if isinstance(plan, Against) else _interval(seeds, middle=middle)
+            )
+            drawn.append(_save(grid.figure, folder, plan.name))
+        if results.workload == "training":
+            for name, figure, shown in drawings(
+                results.summary, results.varied, results.compared, results.worlds
+            ):
+                _head(figure, results.question, shown)
+                drawn.append(_save(figure, folder, name))
     return drawn
+
+
+def _save(figure: Figure, folder: Path, name: str) -> Path:
+    for ending, metadata in (("svg", {"Date": None}), ("png", None)):
+        path = folder / f"{name}.{ending}"
+        figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
+    plt.close(figure)
+    return path
 
 
 _FIXED: Any = {
@@ -143,8 +160,8 @@ def _roles(
     order: dict[str, list[str]] = {}
     for path in seen:
         values = sorted(table[path].unique()) if path in numeric else list(dict.fromkeys(table[path]))
-        order[path] = [_text(value) for value in values]
-        table[path] = table[path].map(_text)
+        order[path] = [said(path, value) for value in values]
+        table[path] = table[path].map(lambda value, path=path: said(path, value))
     # Renamed before drawing: the room a legend gets depends on the length of its title.
     names = {path: title(path) for path in seen}
     if len(set(names.values())) < len(names):
@@ -164,11 +181,7 @@ def _roles(
     return table, Roles(hue, style, col, order, numeric)
 
 
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _curve(table: pd.DataFrame, plan: Curve, roles: Roles) -> sns.FacetGrid:
+def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, *, middle: bool) -> sns.FacetGrid:
     groups = [column for column in (roles.hue, roles.style, roles.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
@@ -177,7 +190,7 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: Roles) -> sns.FacetGrid:
         kind="line",
         x=plan.x,
         y=plan.y,
-        **statistics(table, log=plan.log),
+        **over_seeds(table, log=plan.log, middle=middle),
         err_kws={"alpha": 0.15, "linewidth": 0},
         **({"marker": "o", "markersize": 5} if few else {}),
     )
@@ -192,7 +205,7 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: Roles) -> sns.FacetGrid:
     return grid
 
 
-def _final(table: pd.DataFrame, plan: Final, roles: Roles) -> sns.FacetGrid:
+def _final(table: pd.DataFrame, plan: Final, roles: Roles, *, middle: bool) -> sns.FacetGrid:
     x, roles = roles.across()
     hue = roles.hue
     shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
@@ -208,7 +221,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles) -> sns.FacetGrid:
         col_order=roles.levels(roles.col) or None,
         col_wrap=roles.columns(),
         dodge=dodge,
-        **statistics(table, log=plan.log),
+        **over_seeds(table, log=plan.log, middle=middle),
         linestyle="-" if x in roles.numeric else "none",
         linewidth=1.2,
         markersize=7,
@@ -228,9 +241,11 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles) -> sns.FacetGrid:
     return grid
 
 
-def _interval(seeds: int) -> str:
+def _interval(seeds: int, *, middle: bool) -> str:
+    """What is drawn; the interquartile mean of fewer than four seeds is their mean."""
     few = {1: "one seed", 2: "mean and range of 2 seeds"}
-    return few.get(seeds, f"mean of {seeds} seeds, 95 % bootstrap interval")
+    mean = "interquartile mean" if middle and seeds >= 4 else "mean"
+    return few.get(seeds, f"{mean} of {seeds} seeds, 95 % bootstrap interval")
 
 
 def _finish(grid: sns.FacetGrid, results: Results, shown: str) -> None:
@@ -238,7 +253,12 @@ def _finish(grid: sns.FacetGrid, results: Results, shown: str) -> None:
         grid.set_titles(
             f"{title(str(grid._col_var))} = {{col_name}}" if grid._col_var != PANEL else "{col_name}"
         )
-    width = int(grid.figure.get_size_inches()[0] * 11)
-    question = "\n".join(textwrap.wrap(results.question, width))
-    grid.figure.suptitle(question, x=0.02, y=1.02, ha="left", va="bottom", fontsize=13)
-    grid.figure.text(0.02, 1.0, shown, ha="left", va="center", fontsize=10, color="0.35")
+    _head(grid.figure, results.question, shown)
+
+
+def _head(figure: Figure, question: str, shown: str) -> None:
+    """The question, and below it what is drawn, as far apart whatever the height of the figure."""
+    width, height = figure.get_size_inches()
+    wrapped = "\n".join(textwrap.wrap(question, int(width * 11)))
+    figure.suptitle(wrapped, x=0.02, y=1 + 0.1 / height, ha="left", va="bottom", fontsize=13)
+    figure.text(0.02, 1.0, shown, ha="left", va="center", fontsize=10, color="0.35")

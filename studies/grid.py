@@ -96,6 +96,26 @@ def _case(document: Document, source: Keys) -> Level:
     return Level(case, paths)
 
 
+def worlds(grid: Mapping[str, Sequence[Level]]) -> tuple[str, ...]:
+    """The keys of ``vary`` that change the environment."""
+    return tuple(name for name in grid if any(path[0] == "environment" for path in _paths(grid, name)))
+
+
+def compared(grid: Mapping[str, Sequence[Level]]) -> str | None:
+    """The key of ``vary`` whose values are to be compared, if any.
+
+    What chooses an algorithm, or else the first that leaves the environment as it is.
+    """
+    free = [name for name in grid if len(grid[name]) > 1 and name not in worlds(grid)]
+    algorithms = (("algorithm",), ("algorithm", "name"))
+    methods = [name for name in free if any(path in algorithms for path in _paths(grid, name))]
+    return next(iter([*methods, *free]), None)
+
+
+def _paths(grid: Mapping[str, Sequence[Level]], name: str) -> set[Keys]:
+    return {path for level in grid[name] for path in level.settings}
+
+
 def cells(grid: Mapping[str, Sequence[Level]]) -> Iterator[dict[str, Level]]:
     """Key of ``vary`` -> what it is, for every combination; the last key varies fastest."""
     for levels in itertools.product(*grid.values()):

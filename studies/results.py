@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studies import figures, references
+from studies import comparisons, figures, references
 from studies.spec import Study
 from studies.store import Store
 
@@ -28,13 +28,17 @@ def warnings(study: Study, store: Store) -> list[str]:
 
 def draw_figures(study: Study, store: Store) -> list[Path]:
     """Writes the summary tables, draws the figures the study's results allow, and returns the PNG files."""
+    summary = store.summarise(study)
+    if study.workload == "training":
+        store.write_table("statistics.csv", comparisons.table(summary, study.varied, study.compared))
     results = figures.Results(
         workload=study.workload,
         question=study.question,
         varied=study.varied,
-        summary=store.summarise(study),
+        summary=summary,
         curves={name: store.curve(study, name) for name in CURVES},
         references=references.by_trial(study, store),
         worlds=study.worlds,
+        compared=study.compared,
     )
     return figures.draw(results, store.folder / "figures")

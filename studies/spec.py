@@ -136,6 +136,7 @@ class Study:
         varied: keys of the grid, dotted paths or names of cases, in the order in which they are written.
         trials: every combination and every seed, seeds varying fastest.
         worlds: those of ``varied`` that change the environment.
+        compared: the one of ``varied`` whose values are compared with the first of them.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Study:
     varied: tuple[str, ...]
     trials: tuple[TrialSpec, ...]
     worlds: tuple[str, ...] = ()
+    compared: str | None = None
 
 
 def resolve(document: Document, name: str) -> Study:
@@ -171,12 +173,8 @@ def resolve(document: Document, name: str) -> Study:
             reason = f"two trials are the same: {seen[trial.hash].title} and {trial.title}"
             raise complaint(document, ("vary",), reason)
         seen[trial.hash] = trial
-    worlds = tuple(
-        name
-        for name, values in levels.items()
-        if any(path[0] == "environment" for level in values for path in level.settings)
-    )
-    return Study(name, header.question, workload, tuple(levels), trials, worlds)
+    worlds, compared = grid.worlds(levels), grid.compared(levels)
+    return Study(name, header.question, workload, tuple(levels), trials, worlds, compared)
 
 
 def _trials(

@@ -12,6 +12,7 @@
       checkpoints/<hash>   of trials under way
       batches/<hash>       what updates start from, for the trials that start from the same
       summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
+      statistics.csv       of training runs: each condition over its seeds, and how conditions compare
       references.json      what random and scripted policies earn, for the lines in the figures
       figures/
 
@@ -122,14 +123,18 @@ class Store:
             for trial in done
         ]
         table = _uniform(pd.DataFrame(rows), study)
-        for name in ("summary.parquet", "summary.csv"):
-            beside = self.folder / f".{name}.{os.getpid()}"
-            if name.endswith(".csv"):
-                table.to_csv(beside, index=False, float_format="%.12g")
-            else:
-                table.to_parquet(beside, index=False)
-            beside.replace(self.folder / name)
+        self.write_table("summary.parquet", table)
+        self.write_table("summary.csv", table)
         return table
+
+    def write_table(self, name: str, table: pd.DataFrame) -> Path:
+        """Writes a table about the whole study, as CSV or Parquet by its name's ending; returns the file."""
+        beside, place = self.folder / f".{name}.{os.getpid()}", self.folder / name
+        if name.endswith(".csv"):
+            table.to_csv(beside, index=False, float_format="%.12g")
+        else:
+            table.to_parquet(beside, index=False)
+        return beside.replace(place)
 
     def curve(self, study: Study, name: str) -> pd.DataFrame:
         """The curves of one name over all finished trials, with the columns that identify the trials."""

@@ -8,12 +8,19 @@ import pandas as pd
 import pytest
 
 from studies import figures
-from studies.bands import POINTS, aligned, statistics
+from studies.bands import POINTS, aligned, over_seeds
 from studies.columns import label, title
 from studies.figures import Results
 
 PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
 VALUES = (["ring", "star"], [0.0, 0.3], [1.0, 5.0], ["sequential", "poisson"])
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    """Closes figures that a test has kept open to look into."""
+    yield
+    plt.close("all")
 
 
 def results(workload, varied, seeds, question="Why?", points=4):
@@ -167,13 +174,34 @@ def test_seeds_recorded_at_different_times_meet_on_common_ones():
     np.testing.assert_allclose(one["d"], np.exp(-one["seconds"]))  # exact, because straight on a log axis
 
 
-def test_the_mean_on_a_logarithmic_axis_is_geometric_and_lies_in_its_interval():
-    chosen = statistics(pd.DataFrame({"seed": [0, 1]}), log=True)
+@pytest.mark.parametrize("middle", [False, True])
+def test_the_mean_on_a_logarithmic_axis_is_geometric_and_lies_in_its_interval(middle):
+    chosen = over_seeds(pd.DataFrame({"seed": [0, 1]}), log=True, middle=middle)
     values = pd.Series([0.01, 1.0])
     assert chosen["estimator"](values) == pytest.approx(0.1)
     low, high = chosen["errorbar"](values)
     assert 0 < low <= 0.1 <= high
-    assert statistics(pd.DataFrame({"seed": [0, 0]}), log=False)["errorbar"] is None
+    assert over_seeds(pd.DataFrame({"seed": [0, 0]}), log=False, middle=middle)["errorbar"] is None
+
+
+def test_returns_are_shown_by_their_interquartile_mean_and_convex_problems_by_their_mean(
+    tmp_path, monkeypatch
+):
+    lines = {}
+    for workload in ("training", "problem"):
+        some = results(workload, 0, 5)
+        curve = some.curves["training" if workload == "training" else "consensus"]
+        curve["steps"] = curve["activations"] = curve.groupby("seed").cumcount().astype(float)
+        curve["return"] = curve["relative_disagreement"] = 1.0 + curve["seed"] ** 3
+        drawn = []
+        monkeypatch.setattr(plt, "close", drawn.append)
+        svg = _first(some, tmp_path / workload).with_suffix(".svg").read_text()
+        lines[workload] = set(np.round(drawn[0].axes[0].lines[0].get_ydata(), 6)), svg
+    assert lines["training"][0] == {13.0}  # of 1, 2, 9, 28, 65 the middle three
+    assert lines["problem"][0] == {round(float(np.exp(np.mean(np.log([1, 2, 9, 28, 65])))), 6)}
+    assert "interquartile mean of 5 seeds, 95 % bootstrap interval" in lines["training"][1]
+    assert "mean of 5 seeds" in lines["problem"][1]
+    assert "interquartile" not in lines["problem"][1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""Conditions beside each other: the table ``statistics.csv``, and what its figures are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from studies.statistics import Array, Estimate, interquartile_mean, mean, probability_of_improvement
+
+METRICS = ("return", "return_battle_won", "evaluation_return", "evaluation_return_battle_won")
+"""Final numbers of a training run of which more is better."""
+
+ALL = "all"
+"""In the place of a value: over all values of what else is varied."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One value of what is compared beside the first one, everything else that is varied being the same.
+
+    Attributes:
+        compared: what is compared.
+        level: the value.
+        reference: the first value.
+        others: of what else is varied -> its value.
+        ours, theirs: final numbers of the runs with ``level`` and with ``reference``, one per seed.
+        differences: ours minus theirs, of each seed that both have.
+    """
+
+    compared: str
+    level: Any
+    reference: Any
+    others: dict[str, Any]
+    ours: Array
+    theirs: Array
+    differences: Array
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """Of everything that is varied its value."""
+        return {**self.others, self.compared: self.level}
+
+
+def measured(summary: pd.DataFrame) -> list[str]:
+    """Those of METRICS that the trials have."""
+    return [name for name in METRICS if name in summary and np.isfinite(summary[name]).any()]
+
+
+def decisive(summary: pd.DataFrame) -> str | None:
+    """The metric that is drawn: the battles won in evaluation where there are any, or else the return."""
+    found = [name for name in ("evaluation_return_battle_won", "return") if name in measured(summary)]
+    return found[0] if found else None
+
+
+def pairs(summary: pd.DataFrame, varied: Sequence[str], compared: str, metric: str) -> Iterator[Pair]:
+    """Each value of ``compared`` beside its first, under all conditions that both have finished runs in.
+
+    Args:
+        summary: a row per trial, in the order of the study.
+        varied: columns that tell conditions apart.
+        compared: one of them.
+        metric: a column of numbers; runs where it is not finite are left out.
+    """
+    table = summary[np.isfinite(summary[metric])]
+    if table.empty:
+        return
+    rest = [name for name in varied if name != compared]
+    reference, *levels = list(dict.fromkeys(summary[compared]))
+    groups = table.groupby(rest, sort=False, dropna=False) if rest else [((), table)]
+    for level in levels:
+        for values, group in groups:
+            sides = [group[group[compared] == side].set_index("seed")[metric] for side in (level, reference)]
+            if all(len(side) for side in sides):
+                differences = (sides[0] - sides[1]).dropna().to_numpy(dtype=float)
+                ours, theirs = (side.to_numpy(dtype=float) for side in sides)
+                others = dict(zip(rest, values, strict=True))
+                yield Pair(compared, level, reference, others, ours, theirs, differences)
+
+
+def overall(found: Sequence[Pair]) -> dict[Any, Estimate]:
+    """Of each level the probability of improvement over the reference, as a mean over the conditions."""
+    levels = dict.fromkeys(pair.level for pair in found)
+    return {
+        level: probability_of_improvement(
+            [pair.ours for pair in found if pair.level == level],
+            [pair.theirs for pair in found if pair.level == level],
+        )
+        for level in levels
+    }
+
+
+def table(summary: pd.DataFrame, varied: Sequence[str], compared: str | None) -> pd.DataFrame:
+    """A row per metric and condition, with its intervals over the seeds, and how it compares.
+
+    Columns: ``metric``; what is varied; ``seeds``, ``mean``, ``iqm``, ``iqm_low``, ``iqm_high``; and, beside
+    the condition that differs in ``compared`` alone and has ``reference`` there:
+    ``probability_of_improvement``, and ``paired_difference``, the mean over the ``pairs`` of runs that share
+    a seed, both with ``_low`` and ``_high``. If there is more than one condition to compare in, rows with
+    ``all`` in the place of what else is varied have the probability over all of them.
+    """
+    rows: list[dict[str, Any]] = []
+    for metric in measured(summary):
+        finite = summary[np.isfinite(summary[metric])]
+        found = list(pairs(summary, varied, compared, metric)) if compared else []
+        beside = {tuple(pair.condition[name] for name in varied): pair for pair in found}
+        names = list(varied)
+        groups = finite.groupby(names, sort=False, dropna=False) if names else [((), finite)]
+        for values, group in groups:
+            row = {"metric": metric, **dict(zip(names, values, strict=True)), "seeds": len(group)}
+            row |= {"mean": group[metric].mean(), **_named("iqm", interquartile_mean(group[metric]))}
+            rows.append(row | (_comparison(beside[values]) if values in beside else {}))
+        if len({tuple(pair.others.values()) for pair in found}) > 1:
+            for level, estimate in overall(found).items():
+                row = {"metric": metric} | {name: level if name == compared else ALL for name in names}
+                row |= {"reference": found[0].reference}
+                rows.append(row | _named("probability_of_improvement", estimate))
+    return pd.DataFrame(rows)
+
+
+def _comparison(pair: Pair) -> dict[str, Any]:
+    row = {"reference": pair.reference}
+    row |= _named("probability_of_improvement", probability_of_improvement([pair.ours], [pair.theirs]))
+    row["pairs"] = len(pair.differences)
+    if len(pair.differences):
+        row |= _named("paired_difference", mean(pair.differences))
+    return row
+
+
+def _named(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

@@ -1,0 +1,146 @@
+"""What is compared beside the first of its values: a point with its interval for each, a panel per world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+from studies.columns import said, title
+from studies.comparisons import Pair, decisive, overall, pairs
+from studies.statistics import Estimate, mean, probability_of_improvement
+
+Drawing = tuple[str, Figure, str]
+"""The name of a figure, the figure, and what it says about what is drawn."""
+
+
+def drawings(
+    summary: pd.DataFrame, varied: Sequence[str], compared: str | None, worlds: Sequence[str]
+) -> Iterator[Drawing]:
+    """The figures of a training study's comparisons; none without something to compare and two seeds.
+
+    Args:
+        summary: a row per trial.
+        varied: columns that tell conditions apart.
+        compared: one of them.
+        worlds: those that make environments different.
+    """
+    metric = decisive(summary)
+    found = list(pairs(summary, varied, compared, metric)) if compared and metric else []
+    seeds = summary["seed"].nunique()
+    if compared is None or metric is None or not found or seeds < 2:
+        return
+    reference = said(compared, found[0].reference)
+    average = overall(found) if len({tuple(pair.others.values()) for pair in found}) > 1 else {}
+    said_of_it = f"probability that the {title(metric)} is higher than with {reference}"
+    figure = _forest(found, compared, worlds, _improvement, None, 0.5, average, said_of_it)
+    for axes in figure.axes:
+        axes.set_xlim(-0.04, 1.04)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    shown = f"share of the pairs of runs of {seeds} seeds, 95 % stratified-bootstrap interval"
+    yield "probability_of_improvement", figure, shown
+    paired = [pair for pair in found if len(pair.differences)]
+    if paired:
+        said_of_it = f"{title(metric)}: difference to {reference} on the same seed"
+        figure = _forest(paired, compared, worlds, _difference, _differences, 0, {}, said_of_it)
+        shown = f"a small point for each of {seeds} seeds, mean, 95 % bootstrap interval"
+        yield "paired_differences", figure, shown
+
+
+def _improvement(pair: Pair) -> Estimate:
+    return probability_of_improvement([pair.ours], [pair.theirs])
+
+
+def _difference(pair: Pair) -> Estimate:
+    return mean(pair.differences)
+
+
+def _differences(pair: Pair) -> Sequence[float]:
+    return list(pair.differences)
+
+
+def _forest(
+    found: Sequence[Pair],
+    compared: str,
+    worlds: Sequence[str],
+    estimate: Callable[[Pair], Estimate],
+    runs: Callable[[Pair], Sequence[float]] | None,
+    nothing: float,
+    average: dict[object, Estimate],
+    what: str,
+) -> Figure:
+    """A panel per world, and one for the averages if there are any.
+
+    Args:
+        found: what is drawn.
+        compared: the column whose values each have a place on the y axis.
+        worlds: columns whose values have panels of their own; the others are told by colour.
+        estimate: a pair's point and interval.
+        runs: a pair's small points, if it has any.
+        nothing: where on the x axis there is no difference.
+        average: by value what the panel of the averages shows.
+        what: the label of the x axis.
+    """
+    levels = list(dict.fromkeys(pair.level for pair in found))
+    panels = list(dict.fromkeys(_words(pair, worlds, inside=True) for pair in found))
+    kinds = list(dict.fromkeys(_words(pair, worlds, inside=False) for pair in found))
+    colours = sns.color_palette("colorblind" if len(kinds) <= 10 else "viridis", len(kinds))
+    between = 0.8 / len(kinds)
+    count = len(panels) + bool(average)
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    height = 1.1 + len(levels) * max(0.5, 0.22 * len(kinds))
+    width, height = 4.6 * columns + 1, height * rows + 0.4
+    figure, grid = plt.subplots(rows, columns, squeeze=False, sharey=True, figsize=(width, height))
+    room = 0.2 / height  # above the axes, for the line that says what is drawn
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - room), wspace=0.05))
+    figure.supxlabel(what, fontsize=12)
+    for panel, axes in zip(panels, grid.flat, strict=False):
+        axes.set_title(panel, fontsize=11)
+        for pair in found:
+            if _words(pair, worlds, inside=True) == panel:
+                kind = kinds.index(_words(pair, worlds, inside=False))
+                y = levels.index(pair.level) + between * (kind - (len(kinds) - 1) / 2)
+                values = runs(pair) if runs else ()
+                places = [y + between / 3] * len(values)  # a little below the interval
+                axes.plot(
+                    values, places, "o", color=colours[kind], markersize=4, alpha=0.5, markeredgewidth=0
+                )
+                _point(axes, estimate(pair), y, colours[kind])
+    if average:
+        axes = grid.flat[len(panels)]
+        axes.set_title("mean over all of these", fontsize=11)
+        for level, whole in average.items():
+            _point(axes, whole, levels.index(level), "0.2")
+    for axes in grid.flat[count:]:
+        axes.set_visible(False)
+    for axes in grid.flat[:count]:
+        axes.axvline(nothing, color="0.35", linewidth=0.9, linestyle=(0, (6, 3)), zorder=1)
+        axes.set_yticks(range(len(levels)), [str(said(compared, level)) for level in levels])
+        axes.set_ylim(len(levels) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+    if len(kinds) > 1:
+        marks = [Line2D([], [], color=colour, marker="o", linestyle="none") for colour in colours]
+        figure.legend(marks, kinds, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return figure
+
+
+def _words(pair: Pair, worlds: Sequence[str], *, inside: bool) -> str:
+    """The world of a pair, or what else it has in common."""
+    return ", ".join(
+        f"{title(name)} = {said(name, value)}"
+        for name, value in pair.others.items()
+        if (name in worlds) == inside
+    )
+
+
+def _point(axes: Axes, estimate: Estimate, y: float, colour: Any) -> None:
+    axes.plot((estimate.low, estimate.high), (y, y), color=colour, linewidth=1.6, solid_capstyle="butt")
+    axes.plot(estimate.value, y, "o", color=colour, markersize=7)
