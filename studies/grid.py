@@ -138,15 +138,26 @@ def fill(document: Document, cell: Mapping[str, Level]) -> Document:
     return filled
 
 
-def setters(vary: Any, place: str) -> Iterator[tuple[Keys, str, str | None]]:
-    """What a grid varies, checked or not: where it is set, by which key of ``vary``, in which case if any."""
+def hiding(vary: Any, path: Keys, place: str) -> tuple[Keys, str, str | None] | None:
+    """What of a grid, checked or not, hides a setting in all trials, if anything does.
+
+    Of a key with cases, all of them must hide it: else it is what those without it have.
+
+    Returns:
+        Where the grid sets it, by which key of ``vary``, and in which case if that has cases.
+    """
     for name, values in vary.items() if isinstance(vary, dict) else ():
         if not isinstance(values, dict):
-            yield split(name, place), name, None
+            if path[: len(keys := split(name, place))] == keys:
+                return keys, name, None
             continue
+        found = []
         for case, settings in values.items():
-            for path in settings if isinstance(settings, dict) else ():
-                yield split(str(path), place), name, str(case)
+            written = [split(str(each), place) for each in (settings if isinstance(settings, dict) else ())]
+            found += [(keys, name, str(case)) for keys in written if path[: len(keys)] == keys][:1]
+        if found and len(found) == len(values):
+            return found[0]
+    return None
 
 
 def selected(name: str, cases: Mapping[str, Any], labels: Sequence[Any], place: str) -> dict[str, Any]:

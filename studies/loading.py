@@ -72,12 +72,12 @@ def _change(document: Document, key: str, value: Any, places: Mapping[Keys, str]
     path = split(key, places[()])
     vary = document.data.get("vary")
     if path[0] != "vary":
-        for varied, name, case in grid.setters(vary, places[()]):
-            if path[: len(varied)] == varied:
-                reason = f"the study varies {name}; set vary.{name} to a list instead"
-                if case is not None:
-                    reason = f"the study varies {name}, whose case {case!r} sets {dotted(varied)}"
-                raise StudyError(f"{places[()]}: {key}: {reason}")
+        if hiding := grid.hiding(vary, path, places[()]):
+            varied, name, case = hiding
+            reason = f"the study varies {name}; set vary.{name} to a list instead"
+            if case is not None:
+                reason = f"the study varies {name}, whose case {case!r} sets {dotted(varied)}"
+            raise StudyError(f"{places[()]}: {key}: {reason}")
     elif len(path) == 2 and isinstance(value, list) and isinstance(vary, dict):
         name = str(path[1])
         if isinstance(cases := vary.get(name), dict):  # a list of labels chooses among the cases

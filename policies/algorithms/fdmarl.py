@@ -283,50 +283,6 @@ class Fdmarl:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.arithmetic.device)
 
 
-class OnlineFdmarl(Fdmarl):
-    """Algorithm 1 itself: every step is learnt from as soon as the next action is known."""
-
-    def __init__(self, settings: FdmarlSettings, spaces: Spaces, generator: np.random.Generator) -> None:
-        """Draw initial networks."""
-        super().__init__(settings, spaces, generator)
-        self.before = self.theta.detach().clone()
-        self.heard, self.tally = 0, Tally()
-
-    def hear(self, step: Batch, communication: Communication) -> None:
-        """Learn from the step before, now that this one [1, B, N] says what it led to."""
-        self.heard += step.samples
-        steps = self._transitions(step)
-        if len(steps["rewards"]):
-            self._improve(steps, communication, self.tally)
-
-    def learn(
-        self,
-        batch: Batch,
-        communication: Communication,
-        generator: np.random.Generator,
-        lap: Stopwatch | None = None,
-    ) -> dict[str, float]:
-        """What was measured while the steps of this batch were heard: nothing more is learnt from it.
-
-        Raises:
-            ValueError: they were not heard, or there was no transition among them.
-        """
-        if self.heard != batch.samples:
-            raise ValueError(f"batch: {self.heard} of its {batch.samples} samples were heard as they came")
-        measured = self.tally.row() | self._moved(batch, self.before)
-        self.before = self.theta.detach().clone()
-        self.heard, self.tally = 0, Tally()
-        if lap is not None:
-            lap("learning")
-        return measured
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` gave between two updates."""
-        super().load_state_dict(state)
-        self.before = self.theta.detach().clone()
-        self.heard, self.tally = 0, Tally()
-
-
 class Tally:
     """What the steps of one update measured."""
 

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from policies.algorithms.ctrpo import Ctrpo, CtrpoSettings
-from policies.algorithms.fdmarl import Fdmarl, FdmarlSettings, OnlineFdmarl
+from policies.algorithms.fdmarl import Fdmarl, FdmarlSettings
+from policies.algorithms.fdmarl_online import OnlineFdmarl
 from policies.algorithms.itrpo import Itrpo, ItrpoSettings
 from policies.algorithms.learner import Learner, Spaces
 from policies.algorithms.mappo import Mappo, MappoSettings

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from policies.algorithms.fdmarl import FORMS, RATES, Fdmarl, FdmarlSettings, OnlineFdmarl
+from policies.algorithms.fdmarl import FORMS, RATES, Fdmarl, FdmarlSettings
+from policies.algorithms.fdmarl_online import OnlineFdmarl
 from policies.algorithms.learner import Listener, Spaces
 from policies.algorithms.registry import make_learner
 from policies.batch import Batch

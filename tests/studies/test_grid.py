@@ -90,6 +90,15 @@ def test_the_quick_form_and_the_command_line_change_cases(write):
     assert [_settings(trial) for trial in changed] == [(6, 30, "push_sum", loss, 0) for loss in (0, 0.3)]
 
 
+def test_what_is_set_on_the_command_line_is_what_cases_without_it_have(write):
+    path = str(write(BASE + CASES))
+    trials = load(path, overrides=["consensus.budget.activations=15"]).trials
+    assert {(t.settings.problem.agents, t.settings.consensus.budget.activations) for t in trials} == {
+        (6, 30),
+        (3, 15),
+    }
+
+
 def test_what_changes_the_environment_is_known_by_what_the_cases_set(write):
     text = "workload: training\nvary:\n  task:\n    three: {environment.agents: 3}\n    plain: {}\n"
     with pytest.raises(StudyError, match="two trials are the same: task=three seed=0 and task=plain seed=0"):
