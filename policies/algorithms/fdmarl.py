@@ -235,6 +235,7 @@ class Fdmarl:
             "average_reward": float(self.mu.mean()),
             "kl": float(moved.mean()),
             "kl_max": float(moved.max()),
+            "kl_played": float(moved.sum()),
             "entropy": float(entropy(new).mean()),
         }
 

@@ -227,6 +227,7 @@ class Mappo:
         return {
             "kl": float(divergences.mean()),
             "kl_max": float(divergences.max()),
+            "kl_played": float(divergences.sum()),
             "entropy": float(entropy(new).mean()),
             "policy_loss": float(np.mean(losses)),
             "clip_fraction": float(np.mean(beyond)),

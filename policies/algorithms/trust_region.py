@@ -212,12 +212,13 @@ class TrustRegion(ABC):
 
         A policy whose problem was never solved (no exchange reached its agent) stays where it is.
         """
-        divergences, gains, halvings = [], [], 0
+        divergences, gains, halvings = [], [], 0  # divergences [G, H]
         for q, problem in enumerate(problems):
             x, at = problem.x, problem.at
             while True:
                 log_p = self.policy.log_probabilities(at.theta + x, at.observations, at.mask)
-                divergence = float(kl(at.log_p, log_p).sum(-1).mean())
+                of_heads = kl(at.log_p, log_p).mean(0)
+                divergence = float(of_heads.sum())
                 if not math.isfinite(divergence):
                     raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
                 if not self.settings.kl_safeguard or divergence <= 1.5 * self.delta:
@@ -225,11 +226,14 @@ class TrustRegion(ABC):
                 x, halvings = x / 2, halvings + 1
             log_ratio = (chosen(log_p, at.actions) - chosen(at.log_p, at.actions)).sum(-1)
             gains.append(float((problem.advantages.squeeze(-1) * torch.expm1(log_ratio)).mean()))
-            divergences.append(divergence)
+            divergences.append(of_heads)
             self.theta[q] = at.theta + x
+        by_head = torch.stack(divergences)
+        by_policy = by_head.sum(-1)
         return {
-            "kl": float(np.mean(divergences)),
-            "kl_max": max(divergences),
+            "kl": float(by_policy.mean()),
+            "kl_max": float(by_policy.max()),
+            "kl_played": float(self.acting(by_head[:, None, :, None]).sum()),
             "kl_halvings": float(halvings),
             "binding": sum(problem.binding for problem in problems) / len(problems),
             "surrogate_gain": float(np.sum(gains)),

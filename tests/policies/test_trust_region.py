@@ -153,6 +153,20 @@ def test_a_centre_is_sent_what_it_does_not_know():
 
 
 @pytest.mark.parametrize("settings", [MatrpoSettings, ItrpoSettings, CtrpoSettings])
+def test_the_divergence_of_what_is_played_adds_up_over_the_heads_that_act(settings):
+    batch = made_up(3, masked=True)
+    one = learner(settings, 3)
+    flat = batch.observations.reshape(-1, 3, SIZES[0]), batch.masks.reshape(-1, 3, ACTIONS)
+    before = one._acting(*flat).exp().numpy()
+    row = one.learn(batch, Nobody(), np.random.default_rng(2))
+    after = one._acting(*flat).exp().numpy()
+    terms = before * np.log(np.where(before > 0, before, 1) / np.where(before > 0, after, 1))
+    assert row["kl_played"] == pytest.approx(terms.sum() / batch.samples, rel=1e-6)
+    policies = {MatrpoSettings: 3, ItrpoSettings: 3, CtrpoSettings: 1}[settings]
+    assert row["kl_played"] <= policies * row["kl"] * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("settings", [MatrpoSettings, ItrpoSettings, CtrpoSettings])
 def test_what_is_played_is_what_is_learnt_from(settings):
     """The chosen actions' frequencies against the probabilities of the heads that act."""
     one = learner(settings, 3)
