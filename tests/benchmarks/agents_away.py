@@ -1,0 +1,56 @@
+"""Which agents have left the landmarks for good, after a study of navigation: a table beside its returns.
+
+    python tests/benchmarks/agents_away.py STUDY --out RUNS --table away.csv [--set A.B=C ...]
+
+Plays the models of every finished trial for 100 episodes and counts, for each agent, the share of them at
+whose last step but one it is more than 1.5 from the centre along an axis; landmarks are drawn within 1.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from policies.algorithms.registry import make_learner
+from studies.loading import load
+from studies.spec import TrialSpec
+from studies.store import Store
+from testbed import checkpoints
+from testbed.training import spaces
+
+EPISODES, SEED, AWAY = 100, 0, 1.5
+
+
+def away(trial: TrialSpec, models: Path) -> list[float]:
+    """The share of episodes in which each agent is away in the end."""
+    world = trial.settings.environment.make(EPISODES)
+    learner = make_learner(trial.settings.algorithm, spaces(world), np.random.default_rng(SEED))
+    learner.load_state_dict(checkpoints.load(models, None)["learner"])
+    generator = np.random.default_rng(SEED)
+    observations, _ = world.reset(SEED)
+    for _ in range(world.episode_length - 1):
+        observations, *_ = world.step(learner.act(observations, None, generator))
+    return list((np.abs(world.state["pos"]).max(-1) > AWAY).mean(0).round(2))
+
+
+def main() -> None:
+    """Writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("study")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--table", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[])
+    options = parser.parse_args()
+    study, store = load(options.study, overrides=options.set), Store(options.out)
+    returns = store.summarise(study).set_index("trial")["return"]
+    rows = []
+    for trial in study.trials:
+        if (models := store.models(trial)) is not None:
+            gone = {f"away_{agent}": share for agent, share in enumerate(away(trial, models))}
+            rows.append({**trial.varied, "seed": trial.seed, "return": returns[trial.hash], **gone})
+    pd.DataFrame(rows).to_csv(options.table, index=False, float_format="%.2f")
+
+
+if __name__ == "__main__":
+    main()
