@@ -86,6 +86,7 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Final("final_return", "return", when="last tenth of the updates"),
         Final("final_win_rate", "return_battle_won", when="last tenth of the updates"),
         Final("final_disagreement", "relative_disagreement", log=True, when="last update"),
+        Against("final_return_by_bytes", "bytes_sent", "return", when="last tenth of the updates"),
     ),
 }
 """What is drawn for each workload; a figure whose numbers a study does not have is left out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from studies.bands import logarithmic
 from studies.columns import title
@@ -24,6 +25,12 @@ def against(table: pd.DataFrame, plan: Against, roles: Roles) -> sns.FacetGrid:
     grid.set_axis_labels(title(plan.x), f"{title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         axes.set_xscale("log")
+        low, high = axes.get_xlim()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e3 else (1,)))
+        axes.xaxis.set_major_formatter(
+            EngFormatter(sep="") if low > 1 else FuncFormatter(lambda x, _: f"{x:g}")
+        )
+        axes.xaxis.set_minor_formatter(NullFormatter())
         if plan.log:
             logarithmic(axes)
     return grid
