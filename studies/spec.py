@@ -180,7 +180,7 @@ def resolve(document: Document, name: str) -> Study:
 def _trials(
     document: Document, header: Header, levels: Mapping[str, Sequence[grid.Level]], workload: str
 ) -> Iterator[TrialSpec]:
-    graphs: set[tuple[str, int, int]] = set()
+    checked: set[tuple[object, ...]] = set()
     for cell in grid.cells(levels):
         filled = grid.fill(document, cell)
         files = dict(_files(filled))
@@ -189,10 +189,11 @@ def _trials(
         topology = _topology(filled)
         varied = {name: level.label for name, level in cell.items()}
         for seed in header.seeds:
-            key = (topology.model_dump_json(), settings.agents, seed)
-            if key not in graphs:
+            said = [part.model_dump_json() for part in (topology, settings.network)]
+            key = (*said, getattr(settings, "algorithm", None), settings.agents, seed)
+            if key not in checked:
                 _check_graph(filled, settings, topology, seed)
-                graphs.add(key)
+                checked.add(key)
             yield TrialSpec(settings, topology, seed, varied, files)
 
 
@@ -284,6 +285,11 @@ def _check_graph(
                 has_field = "agents" in type(settings.environment).model_fields
                 keys = ("environment", "agents") if has_field else ("environment",)
         raise complaint(document, keys, rest if named else str(error)) from error
+    if isinstance(settings, workloads.LearningWorkload):
+        try:
+            settings.check(graph)
+        except ValueError as error:
+            raise complaint(document, ("topology",), str(error)) from error
     network = settings.network
     try:
         network.check(graph)

@@ -97,6 +97,14 @@ class LearningWorkload(Settings):
         """Number of agents."""
         return self.environment.agents
 
+    def check(self, graph: "nx.Graph[int]") -> None:
+        """Raise ValueError if the algorithm needs a centre that not all agents of the graph can reach."""
+        if self.algorithm.communication == "centralise" and not nx.is_connected(graph):
+            name = self.algorithm.name
+            raise ValueError(
+                f"topology: is not connected, so {name} can have no centre that all agents reach"
+            )
+
 
 class UpdateWorkload(LearningWorkload):
     """One policy update: iteration budgets, penalties and losses in isolation; a minute."""
@@ -153,12 +161,14 @@ def run(
     that played it, in the folder ``batches``, where trials that start from the same find them.
 
     Raises:
-        ValueError: the graph does not have one node per agent, or the checkpoint belongs to another trial.
+        ValueError: the graph does not have one node per agent, or does not suit the algorithm; or the
+            checkpoint belongs to another trial.
     """
     if len(graph) != trial.agents:
         raise ValueError(f"topology: has {len(graph)} nodes for {trial.agents} agents, needs one for each")
     if isinstance(trial, ProblemWorkload):
         return _problem(trial, seed, graph, progress, trace)
+    trial.check(graph)
     if isinstance(trial, UpdateWorkload):
         return _update(trial, seed, graph, progress, trace, batches)
     return _training(trial, seed, graph, progress, checkpoint, trace)

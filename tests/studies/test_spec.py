@@ -14,6 +14,16 @@ consensus:
 """
 
 
+def test_a_centre_has_to_be_reached(write):
+    apart = "topology: {name: erdos_renyi, p: 0, allow_disconnected: true}\n"
+    study = f"workload: training\n{apart}vary: {{algorithm.name: [matrpo, itrpo, mappo]}}\n"
+    with pytest.raises(StudyError) as caught:
+        load(str(write(study)))
+    said = "topology: is not connected, so mappo can have no centre that all agents reach"
+    assert str(caught.value).endswith(f"2: {said}")
+    assert len(load(str(write(study.replace(", mappo", "")))).trials) == 2
+
+
 def test_a_grid_has_every_combination_and_seed_in_order(write):
     study = load(str(write()))
     assert isinstance(study, Study)
@@ -100,6 +110,10 @@ BAD = [
         "7: network.faults.0.lnk: unknown key; did you mean 'link'? (allowed: direction, down, fault,",
     ),
     ("network:\n  faults:\n    - {link: 0-9, down: 1s}\n", "7: network.faults.0.link: '0-9' is not a link"),
+    (
+        "vary:\n  network.faults:\n    - []\n    - [{link: 0-9, down: 1s}]\n",
+        "8: network.faults.0.link: '0-9' is not a link",
+    ),
     ("netwrk: {}\n", "5: netwrk: unknown key; did you mean 'network'? (allowed: "),
     ("toplogy: ring\n", "5: toplogy: unknown key; did you mean 'topology'? (allowed: "),
     ("seeds: 0\n", "5: seeds = 0: must be a list of seeds"),
