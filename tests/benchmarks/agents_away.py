@@ -1,6 +1,6 @@
-"""Which agents have left the landmarks for good, after a study of navigation: a table beside its returns.
+"""Which agents have left the landmarks for good, after a study of navigation: table and figure by returns.
 
-    python tests/benchmarks/agents_away.py STUDY --out RUNS --table away.csv [--set A.B=C ...]
+    python tests/benchmarks/agents_away.py STUDY --out RUNS --to FOLDER [--set A.B=C ...]
 
 Plays the models of every finished trial for 100 episodes and counts, for each agent, the share of them at
 whose last step but one it is more than 1.5 from the centre along an axis; landmarks are drawn within 1.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from policies.algorithms.registry import make_learner
 from studies.loading import load
@@ -35,11 +36,11 @@ def away(trial: TrialSpec, models: Path) -> list[float]:
 
 
 def main() -> None:
-    """Writes the table."""
+    """Writes away.csv, and away.png by what the study compares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("study")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--table", type=Path, required=True)
+    parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()
     study, store = load(options.study, overrides=options.set), Store(options.out)
@@ -49,7 +50,24 @@ def main() -> None:
         if (models := store.models(trial)) is not None:
             gone = {f"away_{agent}": share for agent, share in enumerate(away(trial, models))}
             rows.append({**trial.varied, "seed": trial.seed, "return": returns[trial.hash], **gone})
-    pd.DataFrame(rows).to_csv(options.table, index=False, float_format="%.2f")
+    table = pd.DataFrame(rows)
+    table.to_csv(options.to / "away.csv", index=False, float_format="%.2f")
+    gone = (table.filter(regex=r"^away_\d+$") > 0.5).sum(axis=1)
+    sns.set_theme(context="notebook", style="whitegrid")
+    counts = sorted(gone.unique())
+    grid = sns.relplot(
+        table.assign(**{"agents away": gone}),
+        x="return",
+        y=study.compared,
+        hue="agents away",
+        hue_order=counts,
+        palette=sns.color_palette("viridis", len(counts) + 1)[: len(counts)],
+        s=90,
+        height=4,
+        aspect=1.8,
+    )
+    grid.set_axis_labels("team return per episode, last tenth of the updates; a point per trial", "")
+    grid.savefig(options.to / "away.png", dpi=150)
 
 
 if __name__ == "__main__":
