@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from torch import Tensor
 
 Device = Literal["cpu", "cuda"]
 Precision = Literal["float64", "float32", "bfloat16-matmul"]
@@ -34,6 +36,14 @@ class Arithmetic:
         """(dtype, products) of a precision."""
         dtype = torch.float64 if precision == "float64" else torch.float32
         return dtype, torch.bfloat16 if precision == "bfloat16-matmul" else dtype
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        """Real numbers, in the type of parameters."""
+        return self.place(array).to(self.dtype)
+
+    def place(self, array: np.ndarray) -> Tensor:
+        """Anything else, in its own type."""
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
 
 def require(device: Device) -> None:

@@ -4,6 +4,7 @@ Shapes: logits [..., N, A] with N heads of A actions; masks are boolean, True wh
 available, and broadcast against the logits. Unavailable actions have probability exactly zero.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +22,14 @@ def sample(log_p: Tensor, uniforms: Tensor) -> Tensor:
     # Scaling by the total keeps rounding from ever choosing beyond the last available action.
     threshold = uniforms.unsqueeze(-1) * cumulative[..., -1:]
     return (cumulative <= threshold).sum(-1).clamp(max=log_p.shape[-1] - 1)
+
+
+def choose(log_p: Tensor, generator: np.random.Generator | None) -> np.ndarray:
+    """Actions [B, N] by every agent's own log probabilities [N, B, A]: the likeliest without a generator."""
+    if generator is None:
+        return log_p.argmax(-1).mT.cpu().numpy()
+    uniforms = torch.from_numpy(generator.random((log_p.shape[1], log_p.shape[0])).T.copy())
+    return sample(log_p.double().cpu(), uniforms).mT.numpy()
 
 
 def chosen(log_p: Tensor, actions: Tensor) -> Tensor:

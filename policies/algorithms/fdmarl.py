@@ -39,7 +39,7 @@ from torch import Tensor
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch
 from policies.arithmetic import Arithmetic, Device
 from policies.batch import Batch
-from policies.distributions import chosen, entropy, kl, sample
+from policies.distributions import choose, chosen, entropy, kl
 from policies.joint_critic import JointCritic
 from policies.linearisation import JointPolicy
 from policies.networks import Activation, stack_initial
@@ -121,7 +121,7 @@ class Fdmarl:
         )
         self.theta = self._leaf(stack_initial(self.policy.network, spaces.agents, generator))
         self.omega = self._leaf(np.tile(self.critic.network.initial(generator), (spaces.agents, 1)))
-        self.mu = self._tensor(np.full(spaces.agents, np.nan))
+        self.mu = self.arithmetic.tensor(np.full(spaces.agents, np.nan))
         self.held: dict[str, np.ndarray] = {}
         """The last step so far, whose successor is still to come: arrays [B, N, ...]; none at first."""
         kind = torch.optim.Adam if settings.optimiser == "adam" else torch.optim.SGD
@@ -136,11 +136,7 @@ class Fdmarl:
 
         Without a generator the most probable action is taken.
         """
-        log_p = self._log_p(self.theta, observations, masks)
-        if generator is None:
-            return log_p.argmax(-1).mT.cpu().numpy()
-        uniforms = torch.from_numpy(generator.random(observations.shape[:2]).T.copy())
-        return sample(log_p.double().cpu(), uniforms).mT.numpy()
+        return choose(self._log_p(self.theta, observations, masks), generator)
 
     def learn(
         self,
@@ -190,11 +186,11 @@ class Fdmarl:
 
     def _improve(self, steps: Mapping[str, np.ndarray], communication: Communication, tally: "Tally") -> None:
         """One step of critics and policies from M transitions, and one averaging of the critics."""
-        actions = self._on_device(steps["actions"])
-        now = self.critic.inputs(self._tensor(steps["observations"]), actions)
-        following = self._on_device(steps["next_actions"])
-        later = self.critic.inputs(self._tensor(steps["next_observations"]), following)
-        rewards = self._tensor(steps["rewards"].T)
+        actions = self.arithmetic.place(steps["actions"])
+        now = self.critic.inputs(self.arithmetic.tensor(steps["observations"]), actions)
+        following = self.arithmetic.place(steps["next_actions"])
+        later = self.critic.inputs(self.arithmetic.tensor(steps["next_observations"]), following)
+        rewards = self.arithmetic.tensor(steps["rewards"].T)
         values = self.critic.values(self.omega, now)
         log_p = self._log_p(self.theta, steps["observations"], steps.get("masks"))
         with torch.no_grad():
@@ -270,18 +266,12 @@ class Fdmarl:
 
     def _log_p(self, theta: Tensor, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
         """Log probabilities [N, M, A] of every agent's own actions for observations [M, N, d]."""
-        available = None if masks is None else self._on_device(masks.swapaxes(0, 1)).unsqueeze(2)
-        own = self._tensor(observations.swapaxes(0, 1))
+        available = None if masks is None else self.arithmetic.place(masks.swapaxes(0, 1)).unsqueeze(2)
+        own = self.arithmetic.tensor(observations.swapaxes(0, 1))
         return self.policy.log_probabilities(theta, own, available)[:, :, 0]
 
     def _leaf(self, array: np.ndarray) -> Tensor:
-        return self._tensor(array).requires_grad_(True)
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        return self._on_device(array).to(self.arithmetic.dtype)
-
-    def _on_device(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.arithmetic.device)
+        return self.arithmetic.tensor(array).requires_grad_(True)
 
 
 class Tally:

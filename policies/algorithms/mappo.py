@@ -25,7 +25,7 @@ from policies.advantages import explained_variance, gae
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes
 from policies.arithmetic import Arithmetic, Device
 from policies.batch import Batch
-from policies.distributions import chosen, entropy, kl, sample
+from policies.distributions import choose, chosen, entropy, kl
 from policies.gradient_descent import Descent
 from policies.linearisation import JointPolicy
 from policies.networks import MLP, Activation, stack_initial
@@ -89,11 +89,7 @@ class Mappo:
         self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
     ) -> np.ndarray:
         """Actions [B, N] for observations [B, N, d], masks [B, N, A]; most probable without a generator."""
-        log_p = self._log_p(self._observed(observations), self._by_agent(masks))
-        if generator is None:
-            return log_p.argmax(-1).mT.cpu().numpy()
-        uniforms = torch.from_numpy(generator.random(observations.shape[:2]).T.copy())
-        return sample(log_p.double().cpu(), uniforms).mT.numpy()
+        return choose(self._log_p(self._observed(observations), self._by_agent(masks)), generator)
 
     def learn(
         self,
@@ -168,7 +164,7 @@ class Mappo:
         targets = raw + values
         quality = float(explained_variance(targets.ravel(), values.ravel()))
         advantages = (raw - raw.mean()) / (raw.std() + 1e-5)
-        return self._tensor(advantages.ravel()), self._tensor(targets.ravel()), quality
+        return self.arithmetic.tensor(advantages.ravel()), self.arithmetic.tensor(targets.ravel()), quality
 
     @torch.no_grad()
     def _values(self, observations: np.ndarray) -> np.ndarray:
@@ -204,7 +200,7 @@ class Mappo:
     def _improve(self, batch: Batch, advantages: Tensor, parts: Sequence[Tensor]) -> dict[str, float]:
         settings = self.settings
         observations = self._observed(batch.observations)
-        actions = self._on_device(batch.actions.reshape(batch.samples, -1).T)
+        actions = self.arithmetic.place(batch.actions.reshape(batch.samples, -1).T)
         masks = self._by_agent(batch.masks)
         with torch.no_grad():
             old = self._log_p(observations, masks)
@@ -243,7 +239,7 @@ class Mappo:
 
     def _observed(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as the policies see it, [N, M, d']: with one's number, if all share a network."""
-        own = self._tensor(observations.reshape(-1, *observations.shape[-2:]).swapaxes(0, 1))
+        own = self.arithmetic.tensor(observations.reshape(-1, *observations.shape[-2:]).swapaxes(0, 1))
         if not self.settings.share_policy:
             return own
         numbers = torch.eye(len(own), dtype=own.dtype, device=own.device)
@@ -251,13 +247,15 @@ class Mappo:
 
     def _joint(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] side by side, [M, N d]."""
-        return self._tensor(observations.reshape(-1, self.spaces.agents * self.spaces.observation_size))
+        return self.arithmetic.tensor(
+            observations.reshape(-1, self.spaces.agents * self.spaces.observation_size)
+        )
 
     def _by_agent(self, masks: np.ndarray | None) -> Tensor | None:
         """[..., N, A] as [N, M, A]."""
         if masks is None:
             return None
-        return self._on_device(masks.reshape(-1, *masks.shape[-2:]).swapaxes(0, 1))
+        return self.arithmetic.place(masks.reshape(-1, *masks.shape[-2:]).swapaxes(0, 1))
 
     def _descent(self, initial: np.ndarray, learning_rate: float) -> Descent:
         return Descent(
@@ -267,12 +265,6 @@ class Mappo:
             epsilon=self.settings.adam_epsilon,
             max_gradient_norm=self.settings.max_gradient_norm,
         )
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        return self._on_device(array).to(self.arithmetic.dtype)
-
-    def _on_device(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.arithmetic.device)
 
 
 def clipped_surrogate(ratios: Tensor, advantages: Tensor, clip: float) -> Tensor:

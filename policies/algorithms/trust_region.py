@@ -24,7 +24,7 @@ from policies.algorithms.local_problem import PolicyProblem, Step, totals
 from policies.arithmetic import Arithmetic, Device, Precision
 from policies.batch import Batch
 from policies.critics import Critics
-from policies.distributions import chosen, entropy, kl, sample
+from policies.distributions import choose, chosen, entropy, kl
 from policies.kfac import Kfac
 from policies.linearisation import JointPolicy, Linearisation
 from policies.networks import Activation, stack_initial
@@ -89,7 +89,7 @@ class TrustRegion(ABC):
         self.policy = JointPolicy.build(
             observation_size, settings.hidden, heads, spaces.actions, settings.activation
         )
-        self.theta = self._tensor(stack_initial(self.policy.network, learners, generator))
+        self.theta = self.arithmetic.tensor(stack_initial(self.policy.network, learners, generator))
         self.critics = Critics(
             learners,
             observation_size,
@@ -139,11 +139,7 @@ class TrustRegion(ABC):
 
         Without a generator the most probable action is taken.
         """
-        log_p = self._acting(observations, masks)
-        if generator is None:
-            return log_p.argmax(-1).mT.cpu().numpy()
-        uniforms = torch.from_numpy(generator.random(observations.shape[:2]).T.copy())
-        return sample(log_p.double().cpu(), uniforms).mT.numpy()
+        return choose(self._acting(observations, masks), generator)
 
     def learn(
         self,
@@ -180,7 +176,7 @@ class TrustRegion(ABC):
         solver = self.settings.solver
         observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
         # Drawn whether they are needed or not, so that trials with other solvers draw all else alike.
-        draws = self._tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
+        draws = self.arithmetic.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
 
         def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
             point = self.theta.to(kind), observations.to(kind)
@@ -289,7 +285,7 @@ class TrustRegion(ABC):
             advantages = advantages - advantages.mean(axis=0)
         spread = advantages.std(axis=0 if self.settings.advantage_scale == "per_agent" else None)
         advantages = advantages / np.where(spread > 1e-8, spread, 1.0)
-        return self._tensor(advantages.T), self._tensor(targets.T), fit_quality
+        return self.arithmetic.tensor(advantages.T), self.arithmetic.tensor(targets.T), fit_quality
 
     def _values(self, observations: np.ndarray) -> np.ndarray:
         """Values [M, G] in float64 for observations [..., N, d]."""
@@ -303,26 +299,20 @@ class TrustRegion(ABC):
 
     def _acting(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
         """Log probabilities [N, B, A] of every agent's own action."""
-        available = None if masks is None else self._on_device(self.of_heads(masks))
+        available = None if masks is None else self.arithmetic.place(self.of_heads(masks))
         return self.acting(self.policy.log_probabilities(self.theta, self._observed(observations), available))
 
     def _observed(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as [G, M, d']."""
-        return self._tensor(self.observed(observations.reshape(-1, *observations.shape[-2:])))
+        return self.arithmetic.tensor(self.observed(observations.reshape(-1, *observations.shape[-2:])))
 
     def _heads(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Actions [(G,) M, H] and which were available, [(G,) M, H, A]."""
-        actions = self._on_device(self.of_heads(batch.actions.reshape(batch.samples, -1)))
+        actions = self.arithmetic.place(self.of_heads(batch.actions.reshape(batch.samples, -1)))
         if batch.masks is None:
             return actions, None
         masks = batch.masks.reshape(batch.samples, *batch.masks.shape[2:])
-        return actions, self._on_device(self.of_heads(masks))
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        return self._on_device(array).to(self.arithmetic.dtype)
-
-    def _on_device(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.arithmetic.device)
+        return actions, self.arithmetic.place(self.of_heads(masks))
 
 
 def alone(problems: Sequence[PolicyProblem]) -> dict[str, float]:
