@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from studies import figures
@@ -142,6 +143,9 @@ def test_training_prints_a_line_per_update_and_is_kept(call, write):
     assert lines[0].startswith("training 1/2  return -")
     assert lines[1].startswith("training 2/2  return -")
     assert Path("kept/figures/return_by_steps.png").is_file()
+    statistics, summary = (pd.read_csv(f"kept/{name}.csv") for name in ("statistics", "summary"))
+    assert statistics[["metric", "seeds"]].to_numpy().tolist() == [["return", 1]]
+    assert statistics["iqm"][0] == statistics["mean"][0] == pytest.approx(summary["return"][0])
     code, out, _ = call("train", write(text), "--out", "kept")
     assert code == 0
     assert out.startswith("seed=0 was finished before")
