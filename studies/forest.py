@@ -50,7 +50,8 @@ def drawings(
     if paired:
         said_of_it = f"{title(metric)}: difference to {reference} on the same seed"
         figure = _forest(paired, compared, worlds, _difference, _differences, 0, {}, said_of_it)
-        shown = f"a small point for each of {seeds} seeds, mean, 95 % bootstrap interval"
+        spread = "95 % bootstrap interval" if seeds > 2 else "range"  # of two runs they are the same
+        shown = f"a small point for each of {seeds} seeds, mean, {spread}"
         yield "paired_differences", figure, shown
 
 
