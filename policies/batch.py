@@ -31,6 +31,11 @@ class Batch:
         """N."""
         return int(self.rewards.shape[2])
 
+    @property
+    def flat_masks(self) -> np.ndarray | None:
+        """Available actions by joint sample, [M, N, A]; None when all always are."""
+        return None if self.masks is None else self.masks.reshape(-1, *self.masks.shape[2:])
+
     def save(self, path: Path) -> None:
         """Write the batch as a compressed .npz of plain arrays."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}

@@ -1,6 +1,7 @@
 """What the simulated network does for a learner."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import networkx as nx
@@ -48,11 +49,7 @@ class NetworkCommunication:
 
     def metrics(self) -> dict[str, float]:
         """The network's counts; bytes that were charged are among those sent."""
-        counts = self.consensus.network.metrics()
-        return {
-            **{name: float(count) for name, count in counts.items()},
-            "bytes_sent": float(self.sent_bytes),
-        }
+        return {**self.consensus.network.metrics(), "bytes_sent": float(self.sent_bytes)}
 
     def agree(self, problems: Sequence[PolicyProblem]) -> Mapping[str, float]:
         """One agreement by the algorithm of the settings; returns its row of numbers."""
@@ -81,11 +78,12 @@ class NetworkCommunication:
         The centre is the agent with the fewest links to all others, added up; no message is simulated: the
         charge is what a reliable network would carry at the least.
         """
-        hops = self._hops()
-        charge = sum((up + down) * far for up, down, far in zip(to_centre, from_centre, hops, strict=True))
+        ways = zip(to_centre, from_centre, self._hops, strict=True)
+        charge = sum((up + down) * far for up, down, far in ways)
         self.charged_bytes += charge
         return {"charged_bytes": float(charge)}
 
+    @cached_property
     def _hops(self) -> list[int]:
         """Links between each agent and the centre."""
         graph = self.consensus.network.graph

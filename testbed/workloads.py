@@ -190,8 +190,8 @@ def _problem(
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
-    counts = {name: float(count) for name, count in network.metrics().items()}
-    return WorkloadResult({**result.flat(), **counts}, {"consensus": result.curve, **_tables(network)})
+    metrics = {**result.flat(), **network.metrics()}
+    return WorkloadResult(metrics, {"consensus": result.curve, **_tables(network)})
 
 
 def _update(

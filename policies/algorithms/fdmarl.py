@@ -36,10 +36,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch
+from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, movement
 from policies.arithmetic import Arithmetic, Device
 from policies.batch import Batch
-from policies.distributions import choose, chosen, entropy, kl
+from policies.distributions import choose, chosen
 from policies.joint_critic import JointCritic
 from policies.linearisation import JointPolicy
 from policies.networks import Activation, stack_initial
@@ -221,19 +221,8 @@ class Fdmarl:
     def _moved(self, batch: Batch, before: Tensor) -> dict[str, float]:
         """How far the policies have moved from those ``before`` over the observations of a batch."""
         observations = batch.observations.reshape(-1, *batch.observations.shape[2:])
-        masks = None if batch.masks is None else batch.masks.reshape(-1, *batch.masks.shape[2:])
-        old, new = (self._log_p(theta, observations, masks) for theta in (before, self.theta))
-        moved = kl(old, new).mean(-1)
-        if not torch.isfinite(moved).all():
-            q = int((~torch.isfinite(moved)).nonzero()[0])
-            raise FloatingPointError(f"agent {q}: the KL of its policy step is {float(moved[q])}")
-        return {
-            "average_reward": float(self.mu.mean()),
-            "kl": float(moved.mean()),
-            "kl_max": float(moved.max()),
-            "kl_played": float(moved.sum()),
-            "entropy": float(entropy(new).mean()),
-        }
+        old, new = (self._log_p(theta, observations, batch.flat_masks) for theta in (before, self.theta))
+        return {"average_reward": float(self.mu.mean()), **movement(old, new)}
 
     # --- saving ----------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What every algorithm offers the training loop, and what it may ask of the network."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from policies.algorithms.local_problem import PolicyProblem
 from policies.batch import Batch
+from policies.distributions import entropy, kl
 
 Stopwatch = Callable[[str], None]
 
@@ -107,3 +109,23 @@ def experience_bytes(spaces: Spaces, batch: Batch) -> list[int]:
     masks = 0 if batch.masks is None else -(-spaces.actions // 8)
     ends = int(batch.boundaries[..., 0].sum())
     return [batch.samples * (4 * width + 4 + 1 + masks) + ends * 4 * width for width in spaces.widths]
+
+
+def movement(old: Tensor, new: Tensor) -> dict[str, float]:
+    """How far agents that act by policies of their own have moved, under the names of the tables.
+
+    ``old`` and ``new`` are their log probabilities [N, M, A] on a batch; the entropy is that of the new ones.
+
+    Raises:
+        FloatingPointError: an agent's KL is no finite number.
+    """
+    divergences = kl(old, new).mean(-1)
+    for q, divergence in enumerate(divergences.tolist()):
+        if not math.isfinite(divergence):
+            raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
+    return {
+        "kl": float(divergences.mean()),
+        "kl_max": float(divergences.max()),
+        "kl_played": float(divergences.sum()),
+        "entropy": float(entropy(new).mean()),
+    }

@@ -22,10 +22,10 @@ from torch import Tensor
 from torch.nn.functional import huber_loss
 
 from policies.advantages import explained_variance, gae
-from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes
+from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes, movement
 from policies.arithmetic import Arithmetic, Device
 from policies.batch import Batch
-from policies.distributions import choose, chosen, entropy, kl
+from policies.distributions import choose, chosen, entropy
 from policies.gradient_descent import Descent
 from policies.linearisation import JointPolicy
 from policies.networks import MLP, Activation, stack_initial
@@ -216,15 +216,9 @@ class Mappo:
             losses.append(float(losses_of_agents.detach().mean()))
             beyond.append(float(((ratios.detach() - 1).abs() > settings.clip).double().mean()))
         with torch.no_grad():
-            new = self._log_p(observations, masks)
-            divergences = kl(old, new).mean(-1)
-        if not torch.isfinite(divergences).all():
-            raise FloatingPointError(f"the KL of the agents' policy steps is {divergences.tolist()}")
+            moved = movement(old, self._log_p(observations, masks))
         return {
-            "kl": float(divergences.mean()),
-            "kl_max": float(divergences.max()),
-            "kl_played": float(divergences.sum()),
-            "entropy": float(entropy(new).mean()),
+            **moved,
             "policy_loss": float(np.mean(losses)),
             "clip_fraction": float(np.mean(beyond)),
             "policy_gradient_norm": float(np.mean(norms)),

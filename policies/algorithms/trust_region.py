@@ -293,14 +293,12 @@ class TrustRegion(ABC):
 
     @torch.no_grad()
     def _entropy(self, batch: Batch) -> float:
-        flat = batch.observations.reshape(-1, *batch.observations.shape[2:])
-        masks = None if batch.masks is None else batch.masks.reshape(-1, *batch.masks.shape[2:])
-        return float(entropy(self._acting(flat, masks)).mean())
+        return float(entropy(self._acting(batch.observations, batch.flat_masks)).mean())
 
     def _acting(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
-        """Log probabilities [N, B, A] of every agent's own action."""
-        available = None if masks is None else self.arithmetic.place(self.of_heads(masks))
-        return self.acting(self.policy.log_probabilities(self.theta, self._observed(observations), available))
+        """Log probabilities [N, M, A] of every own action; observations [..., N, d], masks [M, N, A]."""
+        seen = self._observed(observations), self._available(masks)
+        return self.acting(self.policy.log_probabilities(self.theta, *seen))
 
     def _observed(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as [G, M, d']."""
@@ -309,10 +307,11 @@ class TrustRegion(ABC):
     def _heads(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Actions [(G,) M, H] and which were available, [(G,) M, H, A]."""
         actions = self.arithmetic.place(self.of_heads(batch.actions.reshape(batch.samples, -1)))
-        if batch.masks is None:
-            return actions, None
-        masks = batch.masks.reshape(batch.samples, *batch.masks.shape[2:])
-        return actions, self.arithmetic.place(self.of_heads(masks))
+        return actions, self._available(batch.flat_masks)
+
+    def _available(self, masks: np.ndarray | None) -> Tensor | None:
+        """[M, N, A] as [(G,) M, H, A]."""
+        return None if masks is None else self.arithmetic.place(self.of_heads(masks))
 
 
 def alone(problems: Sequence[PolicyProblem]) -> dict[str, float]:

@@ -224,8 +224,9 @@ class Network:
         """The ledger's counts, of how many faults (`faults`) how many touched no packet, and, where the
         topology changes, the share of windows of rounds that are connected (`joint_connectivity`)."""
         reports = self.faults_report()
-        row: dict[str, float] = {**self.ledger.snapshot(), "faults": len(reports)}
-        row["faults_untouched"] = sum(report.touched == 0 for report in reports)
+        counts = {**self.ledger.snapshot(), "faults": len(reports)}
+        counts["faults_untouched"] = sum(report.touched == 0 for report in reports)
+        row = {name: float(count) for name, count in counts.items()}
         schedule = self.schedule_report()
         return row if schedule is None else row | {"joint_connectivity": schedule.joint_connectivity}
 
