@@ -43,7 +43,7 @@ def run(
     from studies import runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
-    _begin(store)
+    _begin(loaded, store)
     out.print(f"{loaded.name}: {described(loaded)}")
     outcome = runner.run(loaded, store, jobs=jobs or runner.default_jobs(), console=out)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
@@ -83,7 +83,7 @@ def train(
             f"{study}: has {len(loaded.trials)} trials and `testbed train` runs one:"
             " use `testbed run`, or add --set vary={} --set seeds=1"
         )
-    _begin(store)
+    _begin(loaded, store)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
         out.print(f"{trial.title} was finished before")
@@ -140,10 +140,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _begin(store: Store) -> None:
+def _begin(study: Study, store: Store) -> None:
     """Makes the folder of the results, after everything has been checked."""
     try:
-        store.folder.mkdir(parents=True, exist_ok=True)
+        store.remember(study)
     except OSError as error:
         raise StudyError(f"--out {store.folder}: cannot be made: {error.strerror}") from error
 

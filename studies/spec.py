@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from studies import grid
 from studies.document import Document, Keys
 from studies.explain import complaint, explain, nearest
 from studies.hashing import digest
+from studies.outline import titled
 from studies.topology import OWN_KEYS, TopologySettings
 from testbed import workloads
 from testbed.environments.skirmish.maps import names_a_file
@@ -117,8 +118,7 @@ class TrialSpec:
     @property
     def title(self) -> str:
         """What tells this trial from the others of its study."""
-        words = [f"{path.split('.')[-1]}={value}" for path, value in self.varied.items()]
-        return " ".join([*words, f"seed={self.seed}"])
+        return titled(self.varied, self.seed)
 
     def graph(self) -> nx.Graph[int]:
         """The trial's graph; see :meth:`TopologySettings.graph`."""
@@ -137,6 +137,7 @@ class Study:
         trials: every combination and every seed, seeds varying fastest.
         worlds: those of ``varied`` that change the environment.
         compared: the one of ``varied`` whose values are compared with the first of them.
+        document: what the study file says, with the quick form and the command line's settings on top.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Study:
     trials: tuple[TrialSpec, ...]
     worlds: tuple[str, ...] = ()
     compared: str | None = None
+    document: Mapping[str, Any] = field(default_factory=dict)
 
 
 def resolve(document: Document, name: str) -> Study:
@@ -174,7 +176,7 @@ def resolve(document: Document, name: str) -> Study:
             raise complaint(document, ("vary",), reason)
         seen[trial.hash] = trial
     worlds, compared = grid.worlds(levels), grid.compared(levels)
-    return Study(name, header.question, workload, tuple(levels), trials, worlds, compared)
+    return Study(name, header.question, workload, tuple(levels), trials, worlds, compared, data)
 
 
 def _trials(

@@ -3,6 +3,7 @@
 ::
 
     OUT/
+      study.json           the study that was run here last, and its trials by hash
       trials/<hash>/       spec.json      all settings of the trial
                            metrics.parquet, curves_<name>.parquet
                            models.pt      of a training run: what was learnt
@@ -31,10 +32,13 @@ from typing import Any
 import pandas as pd
 
 from studies.document import StudyError
-from studies.spec import Study, TrialSpec
+from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
+from studies.spec import TrialSpec
 from testbed import checkpoints
 
 Row = Mapping[str, float | int | str]
+
+STUDY = "study.json"
 
 
 class Store:
@@ -49,12 +53,36 @@ class Store:
         self.trials = folder / "trials"
         self.batches = folder / "batches"
 
-    def status(self, trial: TrialSpec) -> str:
+    def remember(self, study: StudyOutline) -> None:
+        """Writes down which study is run here, so that its results can be read without its file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        beside = self.folder / f".{STUDY}.{os.getpid()}"
+        _write_json(beside, to_json(study))
+        beside.replace(self.folder / STUDY)
+
+    def study(self) -> StoredStudy:
+        """The study that was run here last.
+
+        Raises:
+            StudyError: there is none, or its file is damaged.
+        """
+        file = self.folder / STUDY
+        try:
+            return from_json(json.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            reason = "holds no results of `testbed run`" if self.folder.is_dir() else "no such folder"
+            raise StudyError(f"{self.folder}: {reason}") from error
+        except NotADirectoryError as error:
+            raise StudyError(f"{self.folder}: is a file, not the folder of a study's results") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StudyError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+
+    def status(self, trial: TrialOutline) -> str:
         """``finished``, ``failed`` or ``missing``."""
         file = self.trials / trial.hash / "status.json"
         return str(json.loads(file.read_text())["status"]) if file.is_file() else "missing"
 
-    def versions(self, trial: TrialSpec) -> dict[str, str]:
+    def versions(self, trial: TrialOutline) -> dict[str, str]:
         """What made a stored trial."""
         found: dict[str, str] = json.loads((self.trials / trial.hash / "versions.json").read_text())
         return found
@@ -65,7 +93,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def models(self, trial: TrialSpec) -> Path | None:
+    def models(self, trial: TrialOutline) -> Path | None:
         """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
 
         Either file is one for :func:`testbed.checkpoints.load`, with the learner's state under ``learner``.
@@ -105,11 +133,11 @@ class Store:
         (folder / "traceback.txt").write_text(trace, encoding="utf-8")
         self._end(trial, folder, "failed")
 
-    def traceback(self, trial: TrialSpec) -> Path:
+    def traceback(self, trial: TrialOutline) -> Path:
         """The file that tells why a trial failed."""
         return self.trials / trial.hash / "traceback.txt"
 
-    def summarise(self, study: Study) -> pd.DataFrame:
+    def summarise(self, study: StudyOutline) -> pd.DataFrame:
         """Joins the finished trials into ``summary.parquet`` and ``summary.csv``, and returns the table.
 
         Columns: ``trial`` (hash), what is varied under its dotted path or name, ``seed``, then the metrics.
@@ -136,7 +164,7 @@ class Store:
             table.to_parquet(beside, index=False)
         return beside.replace(place)
 
-    def curve(self, study: Study, name: str) -> pd.DataFrame:
+    def curve(self, study: StudyOutline, name: str) -> pd.DataFrame:
         """The curves of one name over all finished trials, with the columns that identify the trials."""
         tables = [
             self._read(trial, f"curves_{name}").assign(**_identity(trial))
@@ -145,7 +173,7 @@ class Store:
         ]
         return _uniform(pd.concat(tables, ignore_index=True), study) if tables else pd.DataFrame()
 
-    def _read(self, trial: TrialSpec, table: str) -> pd.DataFrame:
+    def _read(self, trial: TrialOutline, table: str) -> pd.DataFrame:
         read = pd.read_parquet(self.trials / trial.hash / f"{table}.parquet")
         for name in trial.varied:
             if name in read:
@@ -179,7 +207,7 @@ def _table(rows: Sequence[Row]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(table.select_dtypes("number"), float))
 
 
-def _identity(trial: TrialSpec) -> dict[str, Any]:
+def _identity(trial: TrialOutline) -> dict[str, Any]:
     return {"trial": trial.hash, **trial.varied, "seed": trial.seed}
 
 
@@ -187,7 +215,7 @@ def _only(row: Row, *, wall: bool) -> dict[str, float | int | str]:
     return {key: value for key, value in row.items() if key.startswith("wall_") == wall}
 
 
-def _uniform(table: pd.DataFrame, study: Study) -> pd.DataFrame:
+def _uniform(table: pd.DataFrame, study: StudyOutline) -> pd.DataFrame:
     """Varied columns that mix numbers and text become text: a column has one type."""
     for path in study.varied:
         if path in table and table[path].map(type).nunique() > 1:

@@ -131,3 +131,34 @@ def test_varied_values_of_mixed_kinds_become_text(write, tmp_path):
     fill(store, study)
     assert list(store.summarise(study)["network.link.rate"]) == ["none", "1000", "1mbit"]
     assert list(store.curve(study, "consensus")["network.link.rate"].unique()) == ["none", "1000", "1mbit"]
+
+
+def test_the_results_are_read_without_the_file_of_the_study(study, tmp_path):
+    store = Store(tmp_path / "out")
+    store.remember(study)
+    fill(store, study, skip=1)
+    stored = Store(tmp_path / "out").study()
+    assert [trial.hash for trial in stored.trials] == [trial.hash for trial in study.trials]
+    assert [trial.title for trial in stored.trials] == [trial.title for trial in study.trials]
+    assert stored.document == study.document
+    pd.testing.assert_frame_equal(store.summarise(stored), store.summarise(study))
+    assert [path.name for path in store.folder.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "holds no results of `testbed run`"),
+        ("{", "study.json: cannot be read"),
+        ('{"format": 2}', "format 2, where 1 is understood"),
+        ("[]", "study.json: cannot be read"),
+        ('{"format": 1, "name": "x"}', "study.json: cannot be read: 'question'"),
+    ],
+)
+def test_a_folder_that_holds_no_study_is_refused_in_one_line(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "study.json").write_text(text)
+    with pytest.raises(StudyError) as refused:
+        Store(tmp_path).study()
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
