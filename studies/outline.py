@@ -1,4 +1,4 @@
-"""What tables, figures and reports must know of a study: of one just read, or of one found beside its results."""
+"""What tables, figures and reports must know of a study, just read or found beside its results."""
 
 from __future__ import annotations
 
