@@ -198,7 +198,7 @@ class Store:
         folder.rename(place)
         checkpoint = self.folder / "checkpoints" / trial.hash
         if status == "finished":
-            checkpoint.unlink(missing_ok=True)
+            checkpoints.remove(checkpoint)
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:

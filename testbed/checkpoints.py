@@ -1,41 +1,111 @@
-"""Checkpoints without pickle: nested dictionaries of arrays, tensors and plain values in one file."""
+"""Checkpoints without pickle: nested dictionaries of arrays, tensors and plain values in one file.
 
+A file is a line that says what it is, the SHA-256 of the rest, and the rest: what torch writes of tensors and
+plain values. Torch alone reads damaged numbers without a word.
+"""
+
+import hashlib
+import io
+import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-FORMAT = 1
+MAGIC = b"consensus-testbed checkpoint 2\n"
 
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used, with the reason in one line."""
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint that is missing, or not what was written."""
+
+
 def save(path: Path, state: dict[str, Any], identity: str) -> None:
     """Write ``state`` beside ``path`` and rename; ``identity`` says whose state it is."""
-    beside = path.with_name(path.name + ".part")
-    torch.save({"format": FORMAT, "identity": identity, "state": _to_tensors(state)}, beside)
-    beside.replace(path)
+    _write(path, state, identity).replace(path)
+
+
+def keep(path: Path, state: dict[str, Any], identity: str) -> None:
+    """Like ``save``, and what was there before stays for ``resume``, in case that the new one is damaged."""
+    beside = _write(path, state, identity)
+    if path.exists():
+        path.replace(_before(path))
+    beside.replace(path)  # whoever is stopped just before this still has the one before
 
 
 def load(path: Path, identity: str | None) -> dict[str, Any]:
     """Read what ``save`` wrote for the same ``identity``, or for any if None; arrays come back as arrays.
 
     Raises:
-        CheckpointError: the file is missing or damaged, of another format, or belongs to another trial.
+        DamagedError: the file is missing, damaged, or no checkpoint of this version.
+        CheckpointError: it belongs to another trial.
     """
     try:
-        stored = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises a different type for every kind of damage
-        raise CheckpointError(f"checkpoint: {path} cannot be read ({type(error).__name__})") from error
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        raise CheckpointError(f"checkpoint: {path} is not of format {FORMAT}")
+        written = path.read_bytes()
+    except OSError as error:
+        raise DamagedError(f"checkpoint: {path} cannot be read ({type(error).__name__})") from error
+    start = len(MAGIC) + hashlib.sha256().digest_size
+    if not written.startswith(MAGIC):
+        raise DamagedError(f"checkpoint: {path} cannot be read (it is none, or of another version)")
+    if hashlib.sha256(written[start:]).digest() != written[len(MAGIC) : start]:
+        raise DamagedError(f"checkpoint: {path} cannot be read (damaged: its checksum is wrong)")
+    stored = torch.load(io.BytesIO(written[start:]), weights_only=True, map_location="cpu")
     if identity is not None and stored["identity"] != identity:
         raise CheckpointError(f"checkpoint: {path} belongs to a trial with other settings or another seed")
     state: dict[str, Any] = _to_arrays(stored["state"])
     return state
+
+
+def resume(path: Path, identity: str) -> dict[str, Any] | None:
+    """The last state that ``keep`` wrote; None if there is none.
+
+    If the last one is damaged, that is the one before, with a warning.
+
+    Raises:
+        CheckpointError: there is no other, or it is damaged as well; or they belong to another trial.
+    """
+    there = [file for file in (path, _before(path)) if file.exists()]
+    if not there:
+        return None
+    try:
+        return load(there[0], identity)
+    except DamagedError as error:
+        if len(there) < 2:
+            raise CheckpointError(f"{error}, and there is none before it: remove it to begin anew") from error
+        state = load(there[1], identity)
+        warnings.warn(f"{error}; going on from the one before", stacklevel=2)
+        return state
+
+
+def remove(path: Path) -> None:
+    """Remove what ``keep`` wrote."""
+    for file in (path, _before(path), _beside(path)):
+        file.unlink(missing_ok=True)
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(path.name + ".before")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _write(path: Path, state: dict[str, Any], identity: str) -> Path:
+    payload = io.BytesIO()
+    torch.save({"identity": identity, "state": _to_tensors(state)}, payload)
+    beside = _beside(path)
+    with beside.open("wb") as file:
+        file.write(MAGIC + hashlib.sha256(payload.getbuffer()).digest())
+        file.write(payload.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())  # else a power cut may leave the new name with nothing behind it
+    return beside
 
 
 _ARRAY = "numpy"

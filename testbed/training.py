@@ -108,7 +108,7 @@ class Trainer:
         while self.update < self.loop.updates:
             row = self.advance()
             if checkpoint is not None:
-                checkpoints.save(checkpoint, self.state_dict(), identity)
+                checkpoints.keep(checkpoint, self.state_dict(), identity)
             if progress is not None:
                 progress("training", self.update, self.loop.updates, row)
 

@@ -254,8 +254,8 @@ def _training(
     trainer = make_trainer(trial, seed=seed, graph=graph, trace=trace)
     identity = hashlib.sha256(f"{trial.model_dump_json()} {seed} {sorted(graph.edges)}".encode()).hexdigest()
     with closing(trainer):
-        if checkpoint is not None and checkpoint.exists():
-            trainer.load_state_dict(checkpoints.load(checkpoint, identity))
+        if checkpoint is not None and (state := checkpoints.resume(checkpoint, identity)) is not None:
+            trainer.load_state_dict(state)
         trainer.train(progress, checkpoint, identity)
     rows = trainer.rows
     metrics = {
