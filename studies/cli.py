@@ -47,8 +47,9 @@ def run(
     out.print(f"{loaded.name}: {described(loaded)}")
     outcome = runner.run(loaded, store, jobs=jobs or runner.default_jobs(), console=out)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
-    out.print(f"{outcome.run} trials run{kept}")
-    if outcome.run + outcome.kept:
+    others = f", {outcome.others} by another process" if outcome.others else ""
+    out.print(f"{outcome.run} trials run{kept}{others}")
+    if outcome.run + outcome.kept + outcome.others:
         _conclude(loaded, store)
     for trial in outcome.failed:
         err.print(f"failed: {trial.title}: see {store.traceback(trial)}")

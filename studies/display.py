@@ -94,6 +94,11 @@ class Display:
         latest = self._latest.get(trial.hash, "")
         self._end(trial, f"[green]finished[/]  {escape(trial.title)}  {latest}")
 
+    def left(self, trial: TrialSpec, why: str) -> None:
+        """Nothing was done about it: its row goes, until it is started again."""
+        self._progress.remove_task(self._rows.pop(trial.hash))
+        self._print(trial, f"left      {escape(trial.title)}  {why}")
+
     def failed(self, trial: TrialSpec, trace: str) -> None:
         """Its row becomes a line that stays, with the last line of the traceback."""
         reason = trace.strip().splitlines()[-1]

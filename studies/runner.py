@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 from studies.display import Display
-from studies.executors import Failed, Finished, LocalPool, Perform, Progressed, Report, Started
+from studies.executors import Event, Failed, Finished, LocalPool, Perform, Progressed, Report, Started
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from studies.versions import versions
@@ -27,22 +27,46 @@ class Task:
     trial: TrialSpec
     folder: Path
     versions: dict[str, str]
+    wait: bool = False
+    """Whether to wait for another process that runs the trial, or to leave it to that."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a study went: trials run now, found finished from before, and failed."""
+    """How a study went: trials run now, finished before, failed, and finished by others meanwhile."""
 
     run: int
     kept: int
     failed: tuple[TrialSpec, ...]
+    others: int = 0
+
+
+ELSEWHERE, BY_OTHERS = "run by another process", "finished by another process"
+"""What `perform` reports last of a trial that it had nothing to do with."""
 
 
 def perform(task: Task, report: Report) -> None:
-    """Runs one trial and stores it. Runs in a worker process, or in this one for ``testbed train``."""
+    """Runs one trial and stores it, unless another process runs it or has.
+
+    In a worker process, or in this one for ``testbed train``.
+    """
     torch.set_num_threads(1)
     trial, store = task.trial, Store(task.folder)
-    begin = time.perf_counter()
+
+    def waiting() -> None:
+        report("waiting for another process", 0, 0, {})
+
+    with store.claim(trial, waiting if task.wait else None) as mine:
+        if not mine:
+            report(ELSEWHERE, 0, 0, {})
+        elif store.status(trial) == "finished":
+            report(BY_OTHERS, 0, 0, {})
+        else:
+            _perform(task, store, report)
+
+
+def _perform(task: Task, store: Store, report: Report) -> None:
+    trial, begin = task.trial, time.perf_counter()
     checkpoint = store.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
     result = workloads.run(
         trial.settings,
@@ -79,24 +103,52 @@ def run(
     others = _made_elsewhere([trial for trial in study.trials if trial not in missing], store, now)
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
-    failed: list[TrialSpec] = []
-    pool = LocalPool(max(1, min(jobs, len(missing))), perform)
-    tasks = [Task(trial, store.folder, now) for trial in missing]
-    with Display(console, total=len(study.trials), kept=kept) as display, closing(pool.run(tasks)) as events:
-        for event in events:
-            trial = missing[event.index]
-            match event:
-                case Started():
-                    display.started(trial)
-                case Progressed():
-                    display.progressed(trial, event.phase, event.done, event.total, event.latest)
-                case Finished():
-                    display.finished(trial)
-                case Failed():
-                    store.write_failure(trial, now, event.trace)
-                    failed.append(trial)
-                    display.failed(trial, event.trace)
-    return Outcome(len(missing) - len(failed), kept, tuple(failed))
+    rounds = _Rounds(store, now)
+    with Display(console, total=len(study.trials), kept=kept) as display:
+        left = missing
+        for wait in (
+            False,
+            True,
+        ):  # first what nobody runs, then what is left when others are done with theirs
+            tasks = [Task(trial, store.folder, now, wait) for trial in left]
+            pool = LocalPool(max(1, min(jobs, len(tasks))), perform)
+            left = rounds.follow(pool.run(tasks), left, display)
+    run = len(missing) - len(rounds.failed) - rounds.others
+    return Outcome(run, kept, tuple(rounds.failed), rounds.others)
+
+
+class _Rounds:
+    """What became of the trials."""
+
+    def __init__(self, store: Store, now: dict[str, str]) -> None:
+        self.store, self.now = store, now
+        self.failed: list[TrialSpec] = []
+        self.others = 0
+
+    def follow(
+        self, running: Generator[Event, None, None], trials: Sequence[TrialSpec], display: Display
+    ) -> list[TrialSpec]:
+        """Shows what happens and records failures; returns the trials that another process runs."""
+        last: dict[int, str] = {}
+        with closing(running) as events:
+            for event in events:
+                trial = trials[event.index]
+                match event:
+                    case Started():
+                        display.started(trial)
+                    case Progressed():
+                        last[event.index] = event.phase
+                        display.progressed(trial, event.phase, event.done, event.total, event.latest)
+                    case Finished() if last.get(event.index) == ELSEWHERE:
+                        display.left(trial, ELSEWHERE)
+                    case Finished():
+                        self.others += last.get(event.index) == BY_OTHERS
+                        display.finished(trial)
+                    case Failed():
+                        self.store.write_failure(trial, self.now, event.trace)
+                        self.failed.append(trial)
+                        display.failed(trial, event.trace)
+        return [trials[index] for index, phase in sorted(last.items()) if phase == ELSEWHERE]
 
 
 def _made_elsewhere(trials: Sequence[TrialSpec], store: Store, now: dict[str, str]) -> int:

@@ -10,7 +10,7 @@
                            timings.json   what the machine took: the only file that differs between two runs
                            versions.json  of Python, the libraries and this package, and the commit
                            status.json    finished or failed; a failed trial has traceback.txt and no tables
-      checkpoints/<hash>   of trials under way
+      checkpoints/<hash>   of trials under way, and the one before; <hash>.lock: a process runs it now
       batches/<hash>       what updates start from, for the trials that start from the same
       summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
       statistics.csv       of training runs: each condition over its seeds, and how conditions compare
@@ -25,11 +25,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
@@ -87,11 +89,40 @@ class Store:
         found: dict[str, str] = json.loads((self.trials / trial.hash / "versions.json").read_text())
         return found
 
-    def checkpoint(self, trial: TrialSpec) -> Path:
+    def checkpoint(self, trial: TrialOutline) -> Path:
         """Where a trial under way may keep its state; its folder is made."""
         path = self.folder / "checkpoints" / trial.hash
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    @contextmanager
+    def claim(self, trial: TrialOutline, waiting: Callable[[], None] | None = None) -> Iterator[bool]:
+        """Whether this process may run the trial: others that share the folder may not meanwhile.
+
+        The claim ends with the process, however that ends. It is a file lock, which network file systems must
+        support if several machines share the folder.
+
+        Args:
+            trial: what to run.
+            waiting: called every second until the trial is free; None: do not wait.
+        """
+        lock = FileLock(self.checkpoint(trial).with_suffix(".lock"))
+        while True:
+            try:
+                lock.acquire(timeout=0 if waiting is None else 1)
+                break
+            except Timeout:
+                if waiting is None:
+                    yield False
+                    return
+                waiting()
+        try:
+            yield True
+            if self.status(trial) == "finished":
+                # Whoever waited for this very file finds the trial finished, and has no use for it either.
+                Path(lock.lock_file).unlink(missing_ok=True)
+        finally:
+            lock.release()
 
     def models(self, trial: TrialOutline) -> Path | None:
         """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
@@ -129,9 +160,11 @@ class Store:
 
     def write_failure(self, trial: TrialSpec, versions: Mapping[str, str], trace: str) -> None:
         """Stores why a trial failed. It will be run again when the study is."""
-        folder = self._begin(trial, versions)
-        (folder / "traceback.txt").write_text(trace, encoding="utf-8")
-        self._end(trial, folder, "failed")
+        with self.claim(trial) as mine:
+            if mine:  # or else whoever runs it now will see for himself
+                folder = self._begin(trial, versions)
+                (folder / "traceback.txt").write_text(trace, encoding="utf-8")
+                self._end(trial, folder, "failed")
 
     def traceback(self, trial: TrialOutline) -> Path:
         """The file that tells why a trial failed."""

@@ -1,0 +1,125 @@
+"""Several processes that run a study into one folder, and processes that are killed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from studies import runner
+from studies.loading import load
+from studies.store import Store
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+
+KILLS = int(os.environ.get("KILLS", "3"))
+"""How often the study is killed; `KILLS=50 pytest tests/studies/test_together.py` takes some minutes."""
+
+TRAINING = """\
+workload: training
+algorithm: {name: matrpo, hidden: [8]}
+network: {link: {delay: 5ms, loss: 0.2}}
+consensus: {budget: {activations: 6}}
+training: {updates: 10, samples: 200}
+vary: {topology: [ring, path]}
+"""
+
+
+SCRIPT = """\
+import sys
+from pathlib import Path
+from rich.console import Console
+from studies import runner
+from studies.loading import load
+from studies.store import Store
+if __name__ == "__main__":
+    path, folder, jobs = sys.argv[1:]
+    outcome = runner.run(load(path), Store(Path(folder)), jobs=int(jobs), console=Console(quiet=True))
+    print(outcome.run, outcome.kept, outcome.others, len(outcome.failed))
+"""
+
+
+def start(path, folder, jobs=2):
+    """A process of its own, in a group of its own, that runs a study without its figures."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(path), str(folder), str(jobs)],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process, timeout=120):
+    """The four numbers it printed, after it ended well."""
+    out, err = process.communicate(timeout=timeout)
+    assert (process.returncode, err) == (0, "")
+    return tuple(map(int, out.split()))
+
+
+def tables(folder):
+    """Every table and model of the trials, as bytes."""
+    files = sorted([*folder.glob("trials/*/*.parquet"), *folder.glob("trials/*/models.pt")])
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def undisturbed(study, folder):
+    """The tables of a run in this process."""
+    for trial in study.trials:
+        runner.perform(runner.Task(trial, folder, {}), lambda *_: None)
+    return tables(folder)
+
+
+def test_two_processes_share_a_study_and_run_each_trial_once(write, tmp_path):
+    text = "workload: problem\nproblem: {name: mean, agents: 8}\nconsensus: {budget: {activations: 300}}\n"
+    path, folder = write(text + "seeds: 8\n"), tmp_path / "shared"
+    pair = [start(path, folder, jobs=1) for _ in range(2)]
+    ended = [end(process) for process in pair]
+    assert sum(run for run, *_ in ended) == 8
+    assert all(run + kept + others == 8 and not failed for run, kept, others, failed in ended)
+    assert tables(folder) == undisturbed(load(str(path)), tmp_path / "alone")
+    assert not list(folder.glob("checkpoints/*"))
+
+
+def test_a_trial_that_another_process_runs_is_left_until_that_is_done(write, tmp_path):
+    study, said = load(str(write()), quick=True), []
+    store = Store(tmp_path / "out")
+    task = runner.Task(study.trials[0], store.folder, {})
+
+    def report(phase, *_):
+        said.append(phase)
+
+    with store.claim(study.trials[0]) as mine:
+        assert mine
+        runner.perform(task, report)
+        store.write_failure(study.trials[0], {}, "no")
+    assert said == [runner.ELSEWHERE]
+    assert store.status(study.trials[0]) == "missing"
+    runner.perform(task, report)
+    assert store.status(study.trials[0]) == "finished"
+    runner.perform(task, report)
+    assert said[-1] == runner.BY_OTHERS
+
+
+def test_killed_at_any_moment_a_study_ends_as_if_it_had_not_been(write, tmp_path):
+    path, folder = write(TRAINING), tmp_path / "killed"
+    study, draws = load(str(path)), random.Random(7)
+    whole = undisturbed(study, tmp_path / "whole")
+    begun = time.monotonic()
+    end(start(path, tmp_path / "timed"))
+    length = time.monotonic() - begun
+    for kill in range(KILLS):
+        process = start(path, folder)
+        try:
+            end(process, timeout=draws.uniform(0.3, 1.0) * length)
+        except subprocess.TimeoutExpired:
+            # Now the whole group, now the parent alone, whose children find out by themselves.
+            (os.killpg if kill % 2 else os.kill)(process.pid, signal.SIGKILL)
+            process.communicate()
+    end(start(path, folder))
+    assert tables(folder) == whole
+    assert not list(folder.rglob(".*"))
+    assert not list(folder.glob("checkpoints/*"))
