@@ -107,7 +107,8 @@ def list_studies() -> None:
         out.print(f"[bold]{name}[/]  {study.question} ({described(study)})")
 
 
-import studies.looking  # noqa: E402, F401  # registers its commands, after these
+import studies.inspection  # noqa: E402
+import studies.looking  # noqa: E402, F401  # they register their commands, after these
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

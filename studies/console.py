@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from studies.document import StudyError
 
@@ -75,6 +76,11 @@ def described(study: Study) -> str:
     conditions = counted(len(study.trials) // seeds, "condition") + varied
     trials = counted(len(study.trials), "trial")
     return f"{study.workload}, {trials}: {conditions}, {counted(seeds, 'seed')} each"
+
+
+def show(table: Table) -> None:
+    """Prints a table, as wide as it is where there is no terminal to fit it into."""
+    (out if out.is_terminal else Console(width=1000)).print(table)
 
 
 def counted(number: int, thing: str) -> str:

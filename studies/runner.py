@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Generator, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from studies.display import Display
+from studies.display import SHOWN, Display
 from studies.executors import Event, Failed, Finished, LocalPool, Perform, Progressed, Report, Started
 from studies.spec import Study, TrialSpec
 from studies.store import Store
@@ -56,18 +57,41 @@ def perform(task: Task, report: Report) -> None:
     def waiting() -> None:
         report("waiting for another process", 0, 0, {})
 
-    with store.claim(trial, waiting if task.wait else None) as mine:
+    with store.under_way.claim(trial, waiting if task.wait else None) as mine:
         if not mine:
             report(ELSEWHERE, 0, 0, {})
         elif store.status(trial) == "finished":
             report(BY_OTHERS, 0, 0, {})
         else:
-            _perform(task, store, report)
+            _perform(task, store, _noting(task, store, report))
+
+
+NOTE_EVERY = 2.0
+"""Wall seconds between two notes of how far a trial has come, for `testbed status`."""
+
+
+def _noting(task: Task, store: Store, report: Report) -> Report:
+    """Reports, and now and then leaves word in the store, where other processes find it."""
+    last = -math.inf
+
+    def both(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
+        nonlocal last
+        report(phase, done, total, latest)
+        if time.monotonic() - last >= NOTE_EVERY:
+            last = time.monotonic()
+            watched = {name: latest[name] for name in SHOWN if name in latest}
+            store.under_way.note(
+                task.trial, {"phase": phase, "done": done, "total": total, "latest": watched}
+            )
+
+    return both
 
 
 def _perform(task: Task, store: Store, report: Report) -> None:
     trial, begin = task.trial, time.perf_counter()
-    checkpoint = store.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
+    checkpoint = (
+        store.under_way.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
+    )
     result = workloads.run(
         trial.settings,
         seed=trial.seed,

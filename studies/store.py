@@ -10,7 +10,8 @@
                            timings.json   what the machine took: the only file that differs between two runs
                            versions.json  of Python, the libraries and this package, and the commit
                            status.json    finished or failed; a failed trial has traceback.txt and no tables
-      checkpoints/<hash>   of trials under way, and the one before; <hash>.lock: a process runs it now
+      checkpoints/<hash>   of trials under way, and the one before; <hash>.lock: a process runs it now;
+                           <hash>.json: how far it had come when it was last looked at
       batches/<hash>       what updates start from, for the trials that start from the same
       summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
       statistics.csv       of training runs: each condition over its seeds, and how conditions compare
@@ -25,17 +26,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
 from studies.spec import TrialSpec
+from studies.under_way import UnderWay
 from testbed import checkpoints
 
 Row = Mapping[str, float | int | str]
@@ -54,6 +54,7 @@ class Store:
         self.folder = folder
         self.trials = folder / "trials"
         self.batches = folder / "batches"
+        self.under_way = UnderWay(folder / "checkpoints")
 
     def remember(self, study: StudyOutline) -> None:
         """Writes down which study is run here, so that its results can be read without its file."""
@@ -89,47 +90,12 @@ class Store:
         found: dict[str, str] = json.loads((self.trials / trial.hash / "versions.json").read_text())
         return found
 
-    def checkpoint(self, trial: TrialOutline) -> Path:
-        """Where a trial under way may keep its state; its folder is made."""
-        path = self.folder / "checkpoints" / trial.hash
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    @contextmanager
-    def claim(self, trial: TrialOutline, waiting: Callable[[], None] | None = None) -> Iterator[bool]:
-        """Whether this process may run the trial: others that share the folder may not meanwhile.
-
-        The claim ends with the process, however that ends. It is a file lock, which network file systems must
-        support if several machines share the folder.
-
-        Args:
-            trial: what to run.
-            waiting: called every second until the trial is free; None: do not wait.
-        """
-        lock = FileLock(self.checkpoint(trial).with_suffix(".lock"))
-        while True:
-            try:
-                lock.acquire(timeout=0 if waiting is None else 1)
-                break
-            except Timeout:
-                if waiting is None:
-                    yield False
-                    return
-                waiting()
-        try:
-            yield True
-            if self.status(trial) == "finished":
-                # Whoever waited for this very file finds the trial finished, and has no use for it either.
-                Path(lock.lock_file).unlink(missing_ok=True)
-        finally:
-            lock.release()
-
     def models(self, trial: TrialOutline) -> Path | None:
         """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
 
         Either file is one for :func:`testbed.checkpoints.load`, with the learner's state under ``learner``.
         """
-        places = (self.trials / trial.hash / "models.pt", self.folder / "checkpoints" / trial.hash)
+        places = (self.trials / trial.hash / "models.pt", self.under_way.checkpoint(trial))
         return next((place for place in places if place.is_file()), None)
 
     def write(
@@ -160,7 +126,7 @@ class Store:
 
     def write_failure(self, trial: TrialSpec, versions: Mapping[str, str], trace: str) -> None:
         """Stores why a trial failed. It will be run again when the study is."""
-        with self.claim(trial) as mine:
+        with self.under_way.claim(trial) as mine:
             if mine:  # or else whoever runs it now will see for himself
                 folder = self._begin(trial, versions)
                 (folder / "traceback.txt").write_text(trace, encoding="utf-8")
@@ -170,8 +136,8 @@ class Store:
         """The file that tells why a trial failed."""
         return self.trials / trial.hash / "traceback.txt"
 
-    def summarise(self, study: StudyOutline) -> pd.DataFrame:
-        """Joins the finished trials into ``summary.parquet`` and ``summary.csv``, and returns the table.
+    def summary(self, study: StudyOutline) -> pd.DataFrame:
+        """The finished trials, a row each.
 
         Columns: ``trial`` (hash), what is varied under its dotted path or name, ``seed``, then the metrics.
 
@@ -179,11 +145,11 @@ class Store:
             StudyError: something varied has the name of a metric.
         """
         done = [trial for trial in study.trials if self.status(trial) == "finished"]
-        rows = [
-            {**_identity(trial), **self._read(trial, "metrics").iloc[0].to_dict()}  # one row per trial
-            for trial in done
-        ]
-        table = _uniform(pd.DataFrame(rows), study)
+        return _uniform(pd.DataFrame([{**_identity(trial), **self.metrics(trial)} for trial in done]), study)
+
+    def summarise(self, study: StudyOutline) -> pd.DataFrame:
+        """Writes ``summary`` into ``summary.parquet`` and ``summary.csv``, and returns it."""
+        table = self.summary(study)
         self.write_table("summary.parquet", table)
         self.write_table("summary.csv", table)
         return table
@@ -205,6 +171,26 @@ class Store:
             if (self.trials / trial.hash / f"curves_{name}.parquet").is_file()
         ]
         return _uniform(pd.concat(tables, ignore_index=True), study) if tables else pd.DataFrame()
+
+    def settings(self, trial: TrialOutline) -> dict[str, Any]:
+        """All settings of a stored trial, as plain data."""
+        found: dict[str, Any] = json.loads((self.trials / trial.hash / "spec.json").read_text("utf-8"))
+        return found
+
+    def metrics(self, trial: TrialOutline) -> dict[str, Any]:
+        """The final numbers of a finished trial."""
+        return {
+            str(name): value for name, value in self._read(trial, "metrics").iloc[0].items()
+        }  # one row per trial
+
+    def tables(self, trial: TrialOutline) -> list[str]:
+        """The names of the curves and other tables of a finished trial."""
+        found = (self.trials / trial.hash).glob("curves_*.parquet")
+        return sorted(path.stem.removeprefix("curves_") for path in found)
+
+    def table(self, trial: TrialOutline, name: str) -> pd.DataFrame | None:
+        """One of them; None if it has none of that name."""
+        return self._read(trial, f"curves_{name}") if name in self.tables(trial) else None
 
     def _read(self, trial: TrialOutline, table: str) -> pd.DataFrame:
         read = pd.read_parquet(self.trials / trial.hash / f"{table}.parquet")
@@ -229,9 +215,8 @@ class Store:
         if place.exists():  # a failed attempt
             shutil.rmtree(place)
         folder.rename(place)
-        checkpoint = self.folder / "checkpoints" / trial.hash
         if status == "finished":
-            checkpoints.remove(checkpoint)
+            self.under_way.clear(trial)
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:

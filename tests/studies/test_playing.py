@@ -198,8 +198,9 @@ def test_a_trial_under_way_plays_what_it_has_learnt_until_then(call, write, trai
     trial, store = trained
     theta = checkpoints.load(store.models(trial), None)["learner"]["theta"]
     under_way = Store(Path("runs/study"))
+    under_way.under_way.folder.mkdir(parents=True)
     checkpoints.save(
-        under_way.checkpoint(trial),
+        under_way.under_way.checkpoint(trial),
         {"learner": checkpoints.load(store.models(trial), None)["learner"], "rows": {}},
         "any",
     )
@@ -324,7 +325,7 @@ def test_the_models_of_a_trial_that_was_stopped_and_went_on_are_the_same(trained
     with pytest.raises(KeyboardInterrupt):
         runner.perform(runner.Task(trial, stopped.folder, {}), stop)
     until_then = stopped.models(trial)
-    assert until_then == stopped.checkpoint(trial)
+    assert until_then == stopped.under_way.checkpoint(trial)
     runner.perform(runner.Task(trial, stopped.folder, {}), lambda *_: None)
     assert stopped.models(trial).read_bytes() == store.models(trial).read_bytes()
     assert not until_then.exists()

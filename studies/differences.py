@@ -1,0 +1,155 @@
+"""Two folders of results beside each other: are equal trials equal, and what did other settings change?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from studies.outline import StudyOutline, TrialOutline
+from studies.statistics import Estimate, mean
+from studies.store import Store
+
+
+@dataclass(frozen=True)
+class Different:
+    """A trial of the same hash with other results.
+
+    Attributes:
+        trial: which.
+        columns: metrics that differ -> in the first folder, in the second.
+        curves: names of the tables that differ.
+    """
+
+    trial: TrialOutline
+    columns: Mapping[str, tuple[object, object]]
+    curves: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Side:
+    """A condition that both have with other settings: the second's metric minus the first's, by seed."""
+
+    title: str
+    seeds: int
+    first: float
+    second: float
+    difference: Estimate
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two folders have in common.
+
+    Attributes:
+        equal: finished trials of one hash with the same results in both.
+        different: and those with others.
+        changed: settings that differ between trials of the same condition and seed -> the pairs of values.
+        sides: these conditions, where both have finished seeds.
+        only_first, only_second: finished trials that the other has nothing beside.
+    """
+
+    equal: int
+    different: tuple[Different, ...]
+    changed: Mapping[str, tuple[tuple[object, object], ...]]
+    sides: tuple[Side, ...]
+    only_first: int
+    only_second: int
+
+
+def compare(first: Store, second: Store, metric: str) -> Comparison:
+    """Compares finished trials: of one hash for equality, others of equal condition and seed in pairs.
+
+    Args:
+        first, second: folders of results.
+        metric: the column that pairs are compared by.
+    """
+    ones, others = _finished(first), _finished(second)
+    shared = [trial for name, trial in ones.items() if name in others]
+    different = tuple(found for trial in shared if (found := _different(first, second, trial)))
+    apart = {_place(trial): trial for name, trial in others.items() if name not in ones}
+    pairs = [
+        (trial, apart.pop(_place(trial)))
+        for name, trial in ones.items()
+        if name not in others and _place(trial) in apart
+    ]
+    changed: dict[str, tuple[tuple[object, object], ...]] = {}
+    rows = []
+    for ours, theirs in pairs:
+        settings = [_flat(store.settings(trial)) for store, trial in ((first, ours), (second, theirs))]
+        for name in sorted({*settings[0], *settings[1]}):
+            values = (settings[0].get(name), settings[1].get(name))
+            if values[0] != values[1] and values not in changed.get(name, ()):
+                changed[name] = (*changed.get(name, ()), values)
+        numbers = [float(store.metrics(trial)[metric]) for store, trial in ((first, ours), (second, theirs))]
+        rows.append({"condition": ours.title.rpartition(" ")[0], "first": numbers[0], "second": numbers[1]})
+    return Comparison(
+        equal=len(shared) - len(different),
+        different=different,
+        changed=changed,
+        sides=_sides(pd.DataFrame(rows, columns=["condition", "first", "second"])),
+        only_first=len(ones) - len(shared) - len(pairs),
+        only_second=len(apart),
+    )
+
+
+def _finished(store: Store) -> dict[str, TrialOutline]:
+    study: StudyOutline = store.study()
+    return {trial.hash: trial for trial in study.trials if store.status(trial) == "finished"}
+
+
+def _place(trial: TrialOutline) -> tuple[object, ...]:
+    return (*trial.varied.items(), trial.seed)
+
+
+def _different(first: Store, second: Store, trial: TrialOutline) -> Different | None:
+    one, two = first.metrics(trial), second.metrics(trial)
+    columns = {
+        name: (one.get(name), two.get(name))
+        for name in dict.fromkeys([*one, *two])
+        if not _same(one.get(name), two.get(name))
+    }
+    curves = tuple(
+        name
+        for name in sorted({*first.tables(trial), *second.tables(trial)})
+        if not _same_tables(first.table(trial, name), second.table(trial, name))
+    )
+    return Different(trial, columns, curves) if columns or curves else None
+
+
+def _same(one: object, two: object) -> bool:
+    both_undefined = isinstance(one, float) and isinstance(two, float) and np.isnan(one) and np.isnan(two)
+    return both_undefined or one == two
+
+
+def _same_tables(one: pd.DataFrame | None, two: pd.DataFrame | None) -> bool:
+    return one is not None and two is not None and one.equals(two)
+
+
+def _flat(value: Any, keys: str = "") -> dict[str, str]:
+    if isinstance(value, dict) and value:
+        return {
+            path: leaf
+            for key, inner in value.items()
+            for path, leaf in _flat(inner, f"{keys}.{key}" if keys else key).items()
+        }
+    return {keys: json.dumps(value)}
+
+
+def _sides(table: pd.DataFrame) -> tuple[Side, ...]:
+    table = table.astype({"first": float, "second": float})
+    table = table[np.isfinite(table["first"]) & np.isfinite(table["second"])]
+    return tuple(
+        Side(
+            str(title),
+            len(group),
+            float(group["first"].mean()),
+            float(group["second"].mean()),
+            mean(group["second"] - group["first"]),
+        )
+        for title, group in table.groupby("condition", sort=False)
+    )

@@ -1,0 +1,132 @@
+"""The commands that read results: ``testbed status``, ``table`` and ``compare``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from studies.console import app, counted, err, out, show
+from studies.document import StudyError
+
+if TYPE_CHECKING:
+    from studies.differences import Comparison, Different
+
+UNFINISHED = 3
+
+Results = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `testbed run --out` wrote.")]
+
+
+@app.command()
+def status(
+    folder: Results,
+    everything: Annotated[
+        bool, typer.Option("--all", help="A line for every trial, finished and missing ones too.")
+    ] = False,
+) -> None:
+    """Tell how far a study has come: 0 all finished, 1 some failed, 3 not finished yet."""
+    from studies import state
+    from studies.store import Store
+
+    store = Store(folder)
+    study = store.study()
+    found = state.states(study, store)
+    out.print(f"{study.name}: {state.counted(found)}", markup=False)
+    if (lines := state.table(found, everything=everything)) is not None:
+        show(lines)
+    if any(one.status == "failed" for one in found):
+        raise typer.Exit(1)
+    if any(one.status != "finished" for one in found):
+        raise typer.Exit(UNFINISHED)
+
+
+@app.command()
+def table(
+    folder: Results,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="A,B", help="Which numbers; default: those looked at.")
+    ] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Every trial with every number, as CSV, to standard output.")
+    ] = False,
+) -> None:
+    """Print the conditions of a study with their numbers over the seeds, or all trials as CSV."""
+    from studies import conditions
+    from studies.store import Store
+
+    if csv and metrics is not None:
+        raise StudyError("--csv and --metrics exclude each other: the CSV has every number")
+    store = Store(folder)
+    study = store.study()
+    summary = store.summary(study)
+    if summary.empty:
+        raise StudyError(f"{folder}: none of its {counted(len(study.trials), 'trial')} has finished")
+    if csv:
+        summary.to_csv(sys.stdout, index=False, float_format="%.12g")
+        return
+    if study.question:
+        out.print(study.question, markup=False)
+    show(conditions.table(study, summary, metrics.split(",") if metrics else None))
+    done, all_of_them = len(summary), len(study.trials)
+    if done < all_of_them:
+        err.print(f"{done} of {counted(all_of_them, 'trial')} have finished")
+
+
+@app.command()
+def compare(
+    first: Results,
+    second: Results,
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="What pairs are compared by; default: the first one shown.")
+    ] = None,
+) -> None:
+    """Compare two folders of results: are equal trials equal, and what did other settings change?
+
+    Ends with 1 if a trial of the same hash has other results in the second folder.
+    """
+    from studies import conditions, differences
+    from studies.store import Store
+
+    stores = Store(first), Store(second)
+    study = stores[0].study()
+    stores[1].study()
+    summary = stores[0].summary(study)
+    if summary.empty:
+        raise StudyError(f"{first}: none of its {counted(len(study.trials), 'trial')} has finished")
+    by = conditions.chosen(study, summary, [metric] if metric else None)[0]
+    found = differences.compare(*stores, by)
+    _tell(found, by)
+    if found.different:
+        raise typer.Exit(1)
+
+
+def _tell(found: Comparison, metric: str) -> None:
+    shared = found.equal + len(found.different)
+    out.print(f"{counted(shared, 'trial')} in both, by hash: {found.equal} with equal results")
+    for one in found.different:
+        out.print(
+            f"[red]different[/] {escape(one.trial.title)}  {escape(_said(one))}  [dim]{one.trial.hash}[/]"
+        )
+    if found.sides:
+        out.print("the same conditions with other settings:")
+        for name, values in found.changed.items():
+            out.print(
+                f"  {name}: {', '.join(f'{ours} -> {theirs}' for ours, theirs in values)}", markup=False
+            )
+        out.print(f"  {metric}, second minus first, over the seeds that both have:")
+        for side in found.sides:
+            gap = side.difference
+            interval = f" ({gap.low:.4g} to {gap.high:.4g})" if gap.low == gap.low else ""
+            numbers = f"{side.first:.4g} -> {side.second:.4g}: {gap.value:+.4g}{interval}"
+            out.print(f"    {side.title or 'all'}: {numbers}, {counted(side.seeds, 'seed')}", markup=False)
+    if found.only_first or found.only_second:
+        out.print(f"only in the first: {found.only_first}, only in the second: {found.only_second}")
+
+
+def _said(one: Different) -> str:
+    names = [f"{name} {ours} -> {theirs}" for name, (ours, theirs) in list(one.columns.items())[:3]]
+    more = [f"{len(one.columns) - 3} more"] if len(one.columns) > 3 else []
+    return ", ".join([*names, *more, *(f"curve {name}" for name in one.curves)])

@@ -1,0 +1,76 @@
+"""How far the trials of a study have come, as the folder of its results tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.markup import escape
+from rich.table import Table
+
+from studies.display import numbers
+from studies.outline import StudyOutline, TrialOutline
+from studies.store import Store
+
+Status = Literal["finished", "running", "failed", "stopped", "missing"]
+"""`stopped`: begun and given up, with a checkpoint or a note of how far it came; the next run goes on."""
+
+COLOURS: dict[Status, str] = {
+    "finished": "green",
+    "running": "cyan",
+    "failed": "red",
+    "stopped": "yellow",
+    "missing": "dim",
+}
+
+
+@dataclass(frozen=True)
+class TrialState:
+    """A trial, what has become of it, and how far it has come or why it failed, in words."""
+
+    trial: TrialOutline
+    status: Status
+    said: str = ""
+
+
+def states(study: StudyOutline, store: Store) -> list[TrialState]:
+    """The state of every trial, in the order of the study."""
+    return [_state(trial, store) for trial in study.trials]
+
+
+def _state(trial: TrialOutline, store: Store) -> TrialState:
+    status = store.status(trial)
+    if status == "finished":
+        return TrialState(trial, "finished")
+    noted = store.under_way.noted(trial)
+    said = ""
+    if noted is not None:
+        reached = f"{noted['done']}/{noted['total']}" if noted["total"] else f"{noted['done']}"
+        said = f"{noted['phase']} {reached}  {numbers(noted['latest'])}".rstrip()
+    if store.under_way.running(trial):
+        return TrialState(trial, "running", said)
+    if status == "failed":
+        return TrialState(trial, "failed", store.traceback(trial).read_text("utf-8").strip().splitlines()[-1])
+    return TrialState(trial, "stopped" if noted is not None else "missing", said)
+
+
+def counted(found: Sequence[TrialState]) -> str:
+    """``3 finished, 1 running, 20 missing of 24 trials``."""
+    counts = Counter(state.status for state in found)
+    parts = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
+    return f"{parts} of {len(found)} trials"
+
+
+def table(found: Sequence[TrialState], *, everything: bool) -> Table | None:
+    """A line per trial: of all, or of those that are under way or failed; None if there are none."""
+    shown = [state for state in found if everything or state.status in ("running", "failed", "stopped")]
+    if not shown:
+        return None
+    drawn = Table("state", "trial", "", "hash", box=None, pad_edge=False)
+    for state in shown:
+        colour = COLOURS[state.status]
+        title, said = escape(state.trial.title), escape(state.said)
+        drawn.add_row(f"[{colour}]{state.status}[/]", title, said, f"[dim]{state.trial.hash}[/]")
+    return drawn

@@ -1,0 +1,89 @@
+"""Trials under way: who runs them, where they had come to, and what they go on from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from studies.outline import TrialOutline
+from testbed import checkpoints
+
+
+class UnderWay:
+    """What is known of trials that have not finished, in files named by their hashes.
+
+    Args:
+        folder: made when the first trial begins.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def checkpoint(self, trial: TrialOutline) -> Path:
+        """Where a trial under way may keep its state."""
+        return self.folder / trial.hash
+
+    @contextmanager
+    def claim(self, trial: TrialOutline, waiting: Callable[[], None] | None = None) -> Iterator[bool]:
+        """Whether this process may run the trial: others that share the folder may not meanwhile.
+
+        The claim ends with the process, however that ends. It is a file lock, which network file systems must
+        support if several machines share the folder.
+
+        Args:
+            trial: what to run.
+            waiting: called every second until the trial is free; None: do not wait.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._file(trial, "lock"))
+        while True:
+            try:
+                lock.acquire(timeout=0 if waiting is None else 1)
+                break
+            except Timeout:
+                if waiting is None:
+                    yield False
+                    return
+                waiting()
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def running(self, trial: TrialOutline) -> bool:
+        """Whether a process runs it at this moment."""
+        if not self._file(trial, "lock").is_file():
+            return False
+        with self.claim(trial) as free:
+            return not free
+
+    def note(self, trial: TrialOutline, progress: Mapping[str, Any]) -> None:
+        """Leaves word of how far a trial has come; the claim on it must be held."""
+        beside = self._file(trial, "part.json")
+        beside.write_text(json.dumps(progress), encoding="utf-8")
+        beside.replace(self._file(trial, "json"))
+
+    def noted(self, trial: TrialOutline) -> dict[str, Any] | None:
+        """What was noted last, if anything."""
+        try:
+            found: dict[str, Any] = json.loads(self._file(trial, "json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return found
+
+    def clear(self, trial: TrialOutline) -> None:
+        """Removes everything of a trial that is stored; the claim on it must be held, if any is.
+
+        Whoever waits for the claim finds the trial finished, and so may have that on a file that is gone.
+        """
+        checkpoints.remove(self.checkpoint(trial))
+        for ending in ("json", "part.json", "lock"):
+            self._file(trial, ending).unlink(missing_ok=True)
+
+    def _file(self, trial: TrialOutline, ending: str) -> Path:
+        return self.folder / f"{trial.hash}.{ending}"

@@ -1,0 +1,133 @@
+"""The commands that read results."""
+
+import io
+
+import pandas as pd
+import pytest
+
+from studies import runner
+from studies.loading import load
+from studies.store import Store
+
+
+@pytest.fixture
+def ran(write, tmp_path):
+    """Runs trials of a study into a folder, in this process; returns the store."""
+
+    def ran(name, *overrides, trials=None):
+        study = load(str(write()), overrides=overrides)
+        store = Store(tmp_path / name)
+        store.remember(study)
+        for trial in study.trials[:trials]:
+            runner.perform(runner.Task(trial, store.folder, {"commit": "abc"}), lambda *_: None)
+        return store
+
+    return ran
+
+
+def test_status_counts_and_its_exit_code_says_what_is_left(call, ran):
+    store = ran("out", trials=3)
+    failed, stopped, running = store.study().trials[3:6]
+    code, out, _ = call("status", store.folder)
+    assert (code, out) == (3, "study: 3 finished, 5 missing of 8 trials\n")
+    store.write_failure(load_trial(store, failed), {}, "Traceback\nValueError: the bridge is out\n")
+    store.under_way.note(stopped, {"phase": "consensus", "done": 4, "total": 9, "latest": {"error": 0.5}})
+    with store.under_way.claim(running):
+        code, out, _ = call("status", store.folder)
+    assert code == 1
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == "study: 3 finished, 1 running, 1 failed, 1 stopped, 2 missing of 8 trials"
+    assert lines[2:] == [
+        f"failed topology=ring loss=0.3 seed=1 ValueError: the bridge is out {failed.hash}",
+        f"stopped topology=star loss=0 seed=0 consensus 4/9 error 0.5 {stopped.hash}",
+        f"running topology=star loss=0 seed=1 {running.hash}",
+    ]
+    assert len(call("status", store.folder, "--all")[1].splitlines()) == 2 + 8
+    assert not store.under_way.running(running)
+
+
+def load_trial(store, stored):
+    """A trial with what it takes to write it, which only its hash matters for here."""
+
+    class Trial:
+        hash = stored.hash
+        resolved: dict[str, object] = {}  # noqa: RUF012
+
+    return Trial
+
+
+def test_a_finished_study_has_exit_code_0(call, ran):
+    store = ran("out")
+    assert call("status", store.folder) == (0, "study: 8 finished of 8 trials\n", "")
+
+
+def test_the_table_has_a_line_per_condition_and_the_csv_a_line_per_trial(call, ran):
+    store = ran("out", trials=6)
+    code, out, err = call("table", store.folder, "--metrics", "error,bytes_sent")
+    assert (code, err) == (0, "6 of 8 trials have finished\n")
+    summary = store.summary(store.study())
+    first = summary[(summary["topology"] == "ring") & (summary["network.link.loss"] == 0)]
+    cells = out.splitlines()[1].split()  # after the header
+    assert cells[:4] == ["ring", "0", "2", f"{first['error'].mean():.4g}"]
+    assert len(out.splitlines()) == 1 + 3
+    code, out, _ = call("table", store.folder, "--csv")
+    read = pd.read_csv(io.StringIO(out))
+    assert list(read["trial"]) == list(summary["trial"])
+    assert read["error"].to_numpy() == pytest.approx(summary["error"].to_numpy(), rel=1e-11)
+    assert not (store.folder / "summary.csv").exists()
+
+
+def test_equal_trials_are_compared_for_equality(call, ran):
+    first, second = ran("first"), ran("second")
+    code, out, _ = call("compare", first.folder, second.folder)
+    assert (code, out) == (0, "8 trials in both, by hash: 8 with equal results\n")
+    damaged = second.trials / second.study().trials[2].hash / "metrics.parquet"
+    metrics = pd.read_parquet(damaged).assign(error=9.0)
+    metrics.to_parquet(damaged)
+    code, out, _ = call("compare", first.folder, second.folder)
+    assert code == 1
+    assert "8 trials in both, by hash: 7 with equal results\n" in out
+    assert "different topology=ring loss=0.3 seed=0  error 0." in out
+    assert "-> 9.0" in out
+
+
+def test_other_settings_are_named_and_their_effect_is_paired_by_seed(call, ran):
+    first, second = ran("first"), ran("second", "consensus.penalty=2", trials=7)
+    code, out, _ = call("compare", first.folder, second.folder, "--metric", "error")
+    assert code == 0
+    assert "0 trials in both" in out
+    assert "  consensus.penalty: 1.0 -> 2.0\n" in out
+    one, two = (store.summary(store.study()) for store in (first, second))
+    both = one.merge(two, on=["topology", "network.link.loss", "seed"], suffixes=("_one", "_two"))
+    ring = both[(both["topology"] == "ring") & (both["network.link.loss"] == 0)]
+    gap = (ring["error_two"] - ring["error_one"]).mean()
+    assert (
+        f"topology=ring loss=0: {ring['error_one'].mean():.4g} -> {ring['error_two'].mean():.4g}: {gap:+.4g}"
+        in out
+    )
+    assert "topology=star loss=0.3: " in out
+    assert out.endswith("only in the first: 1, only in the second: 0\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["status", "gone"], "gone: no such folder"),
+        (["status", "."], "holds no results of `testbed run`"),
+        (["table", "OUT"], "none of its 8 trials has finished"),
+        (["compare", "OUT", "gone"], "gone: no such folder"),
+        (["table", "OUT", "--csv", "--metrics", "error"], "exclude each other"),
+    ],
+)
+def test_what_is_no_result_is_refused_in_one_line(call, ran, arguments, message):
+    store = ran("out", trials=0)
+    code, out, err = call(*(store.folder if word == "OUT" else word for word in arguments))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_a_metric_that_is_none_is_refused_with_the_nearest(call, ran):
+    store = ran("out", trials=1)
+    code, _, err = call("table", store.folder, "--metrics", "eror")
+    assert code == 2
+    assert "did you mean 'error'?" in err
