@@ -1,7 +1,8 @@
-"""The commands that look at something: ``testbed trace``, ``play`` and ``topologies``."""
+"""The commands that look at something: ``testbed trace``, ``play``, ``schema`` and ``topologies``."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -111,6 +112,14 @@ def play(
     out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""))
     playing.film(player, file, out.print, seed=seed, episodes=episodes, frames_per_second=fps)
     out.print(f"film:    {file}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of study files, from which editors complete and check them."""
+    from studies.schema import study_schema
+
+    print(json.dumps(study_schema(), indent=2))
 
 
 @app.command(name="topologies")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 DURATIONS: Mapping[str, Decimal] = {
     "ns": Decimal("1e-9"),
@@ -82,8 +82,16 @@ def _parse(value: object, units: Mapping[str, Decimal], what: str, plain: str, e
     return amount
 
 
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
+_Written = Annotated[str, Field(pattern=r"^\s*\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*[a-zA-Zµ]*\s*$")]
+"""What is seen of a quantity in a JSON Schema."""
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=Annotated[float, Field(ge=0)] | _Written),
+]
 """A duration in seconds; settings accept text with a unit."""
 
-BytesPerSecond = Annotated[float, BeforeValidator(parse_rate)]
+BytesPerSecond = Annotated[
+    float, BeforeValidator(parse_rate, json_schema_input_type=Annotated[float, Field(gt=0)] | _Written)
+]
 """A rate in bytes per second; settings accept text with a unit."""

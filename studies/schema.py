@@ -1,0 +1,136 @@
+"""The JSON Schema of study files, from which editors complete and check them.
+
+It says what can be said so: names, kinds and bounds. `testbed validate` knows more: whether a graph exists, a
+path of the grid leads somewhere, settings suit each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+import topologies
+from studies.spec import WORKLOADS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _Generator(GenerateJsonSchema):
+    """Without titles that repeat the names of fields; and with tags that may be left out, as files may."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        return {"anyOf": super().tagged_union_schema(schema)["oneOf"]}
+
+
+def study_schema() -> dict[str, Any]:
+    """The JSON Schema of a study file."""
+    _, made = models_json_schema(
+        [(model, "validation") for model in WORKLOADS.values()], schema_generator=_Generator
+    )
+    definitions = made["$defs"]
+    definitions["Topology"] = _topology()
+    branches = []
+    for name, model in WORKLOADS.items():
+        own = definitions.pop(model.__name__)
+        settings = {**own["properties"], "topology": {"$ref": "#/$defs/Topology"}}
+        del settings["workload"]
+        paths = sorted({*_paths(settings, definitions)})
+        properties = {
+            "workload": {"const": name, "description": own.get("description", "")},
+            **settings,
+            "question": {"type": "string", "description": "what the study asks; shown on its figures"},
+            "seeds": _seeds(),
+            "vary": _vary(paths),
+            "quick": {
+                "type": "object",
+                "description": "dotted path -> value, put on top by --quick",
+                "properties": {path: {} for path in paths},
+            },
+        }
+        branches.append(
+            {
+                "title": name,
+                "type": "object",
+                "properties": properties,
+                "required": ["workload"],
+                "additionalProperties": False,
+            }
+        )
+    return {"$schema": DIALECT, "title": "A study", "oneOf": branches, "$defs": definitions}
+
+
+def _seeds() -> dict[str, Any]:
+    seed = {"type": "integer", "minimum": 0}
+    return {
+        "description": "how many, or which; each condition runs once per seed",
+        "anyOf": [
+            {"type": "integer", "minimum": 1},
+            {"type": "array", "items": seed, "minItems": 1, "uniqueItems": True},
+        ],
+    }
+
+
+def _vary(paths: list[str]) -> dict[str, Any]:
+    """Known paths have lists of values; other names have cases, or lists for what is inside of mappings."""
+    values = {"type": "array", "minItems": 1}
+    cases = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "object"}}
+    return {
+        "type": "object",
+        "description": "dotted path -> the values it takes; or a name -> label -> settings that go together",
+        "properties": dict.fromkeys(paths, values),
+        "additionalProperties": {"anyOf": [values, cases]},
+    }
+
+
+def _topology() -> dict[str, Any]:
+    """The families by name, alone or with their parameters; or a file."""
+    own = {
+        "nodes": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+        "seed": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
+        "allow_disconnected": {"type": "boolean"},
+    }
+    families = [
+        {
+            "type": "object",
+            "properties": {"name": {"const": name}, **own, **{key: {} for key in family.parameters}},
+            "required": ["name"],
+            "additionalProperties": False,
+        }
+        for name, family in topologies.FAMILIES.items()
+    ]
+    file = {
+        "type": "object",
+        "properties": {
+            "file": {"type": "string", "description": "GraphML, edge list or adjacency CSV"},
+            **own,
+        },
+        "required": ["file"],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [{"enum": list(topologies.FAMILIES)}, *families, file]}
+
+
+def _paths(properties: Mapping[str, Any], definitions: Mapping[str, Any], depth: int = 4) -> Iterator[str]:
+    """The dotted paths to all settings of the given properties, whatever union they are in."""
+    for name, value in properties.items():
+        yield name
+        if depth > 1:
+            for model in _models(value, definitions):
+                inner = _paths(model.get("properties", {}), definitions, depth - 1)
+                yield from (f"{name}.{path}" for path in inner)
+
+
+def _models(value: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if "$ref" in value:
+        yield from _models(definitions[value["$ref"].rpartition("/")[2]], definitions)
+    elif "properties" in value:
+        yield value
+    for union in ("anyOf", "oneOf", "allOf"):
+        for part in value.get(union, ()):
+            yield from _models(part, definitions)
