@@ -120,7 +120,7 @@ def label(value: Any) -> str | int | float | bool:
     if isinstance(value, list):
         named = [inner for inner in value if isinstance(inner, dict) and "fault" in inner and "name" in inner]
         if named:  # a name may stand for a few faults that belong together
-            return ", ".join(inner["name"] for inner in named)
+            return ", ".join(str(inner["name"]) for inner in named)
         return ", ".join(str(label(inner)) for inner in value) or "none"
     return str(value)
 
@@ -129,7 +129,7 @@ def _fault(fault: dict[str, Any]) -> str:
     """``partition groups=halves down=2s``, or the fault's own name."""
     if "name" in fault:
         return str(fault["name"])
-    kind = fault.get("fault", "link")
+    kind = str(fault.get("fault", "link"))
     rest = [f"{key}={label(inner)}" for key, inner in fault.items() if key not in ("fault", "link")]
     return " ".join([kind, *([str(fault["link"])] if "link" in fault else []), *rest])
 
@@ -141,9 +141,9 @@ def _solver(solver: dict[str, Any]) -> str:
         cold = " from zero" if solver.get("warm_start") is False else ""
         words.append(f"{solver['iterations']} iteration{'s' * (solver['iterations'] != 1)}{cold}")
     if solver.get("tolerance"):
-        words.append(f"to {solver['tolerance']:g}")
-    said = ("preconditioner", "iterations", "warm_start", "tolerance", "audit")
-    words += [f"{key}={inner}" for key, inner in solver.items() if key not in said]
+        words.append(f"to {said('tolerance', solver['tolerance'])}")
+    named = ("preconditioner", "iterations", "warm_start", "tolerance", "audit")
+    words += [f"{key}={inner}" for key, inner in solver.items() if key not in named]
     return ", ".join(words)
 
 

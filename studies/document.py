@@ -133,7 +133,13 @@ def parse(text: str, source: str, folder: Path) -> Document:
     Raises:
         StudyError: the YAML is malformed, has a key twice, or is not a mapping with text keys.
     """
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise StudyError(
+            f"{source}:{line}: not valid YAML: {error.reason}: {chr(error.character)!r}"
+        ) from error
     try:
         node = loader.get_single_node()
         _refuse_twice(node, source)

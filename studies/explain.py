@@ -83,7 +83,8 @@ def explain(
     kind = found[0]["type"]
     if kind == "extra_forbidden":
         names = [*_names(model, keys[:-1], document.data), *(also_allowed if len(keys) == 1 else ())]
-        reason = f"unknown key{nearest(keys[-1], names)} (allowed: {', '.join(sorted(names))})"
+        allowed = f" (allowed: {', '.join(sorted(names))})" if names else ""
+        reason = f"unknown key{nearest(keys[-1], names)}{allowed}"
         return complaint(document, keys, reason, more=more)
     if kind == "missing":
         choices = _choices(model, keys, document.data)

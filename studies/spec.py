@@ -47,11 +47,15 @@ def _workload_models() -> dict[str, type[Settings]]:
 WORKLOADS = _workload_models()
 
 
+MOST_SEEDS = 10_000
+"""That a number of seeds may stand for: more of them are a slip of the keyboard."""
+
+
 def _counted(value: Any) -> Any:
     """``seeds: 3`` is short for ``seeds: [0, 1, 2]``."""
     if isinstance(value, int) and not isinstance(value, bool):
-        if value < 1:
-            raise ValueError("must be a list of seeds, or how many there are: at least 1")
+        if not 1 <= value <= MOST_SEEDS:
+            raise ValueError(f"must be a list of seeds, or how many there are: from 1 to {MOST_SEEDS:,}")
         return tuple(range(value))
     if not isinstance(value, list | tuple) or not value:
         raise ValueError("must be a list of seeds, such as [0, 1, 2], or how many there are")

@@ -43,7 +43,7 @@ class LoopSettings(Settings):
     """How much is collected and learnt."""
 
     updates: Annotated[int, Field(ge=1, description="policy updates")] = 100
-    samples: Annotated[int, Field(ge=1, description="joint samples per update")] = 10_000
+    samples: Annotated[int, Field(ge=1, le=10_000_000, description="joint samples per update")] = 10_000
     batch: Annotated[
         int | None,
         Field(ge=1, description="episodes side by side; null: whole episodes, about samples / length"),
@@ -60,8 +60,8 @@ class LoopSettings(Settings):
             ValueError: the samples do not divide evenly.
         """
         most = max(self.samples // episode_length, 1)
-        whole = [n for n in range(most, most // 2, -1) if self.samples % n == 0]
-        batch = self.batch or next(iter(whole), most)
+        whole = (n for n in range(most, most // 2, -1) if self.samples % n == 0)
+        batch = self.batch or next(whole, most)
         if self.samples % batch:
             raise ValueError(f"samples: {self.samples} is no multiple of the {batch} episodes side by side")
         return self.samples // batch, batch

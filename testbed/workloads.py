@@ -55,7 +55,9 @@ class ProblemWorkload(Settings):
 class UpdateSettings(Settings):
     """From which batch the one policy update is made."""
 
-    samples: Annotated[int, Field(ge=1, description="joint samples collected for the update")] = 10_000
+    samples: Annotated[
+        int, Field(ge=1, le=10_000_000, description="joint samples collected for the update")
+    ] = 10_000
     warmup: Annotated[int, Field(ge=0, description="updates on a perfect network before it")] = 0
     batch: Annotated[Path | None, Field(description="a stored batch (.npz) to use instead")] = None
 

@@ -15,6 +15,9 @@ from topologies.errors import TopologyError, suggestion, whole
 # A family connected once in a few hundred draws is still served; a hopeless one ends within about a second.
 DRAWS = 1000
 
+MOST = 100_000
+"""Nodes of the largest graphs: a slip of the keyboard should not fill the memory."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -83,6 +86,8 @@ def make(
             hint = suggestion(parameter, family.parameters)
             raise TopologyError(f"{parameter}: not a parameter of {name}{hint}, which takes {allowed}")
     count = whole("nodes", nodes, minimum=2)
+    if count > MOST:
+        raise TopologyError(f"nodes: {nodes} are more than the {MOST:,} that a graph can have")
     start = whole("seed", seed, minimum=0)
     chosen = {**family.parameters, **parameters}
     if family.random:

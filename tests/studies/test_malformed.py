@@ -1,0 +1,121 @@
+"""Study files that are broken in every way a machine can think of: one line, exit code 2, nothing written."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from studies import runner
+from studies.loading import builtin_names, find
+
+WANTED = int(os.environ.get("MUTATIONS", "200"))
+SEED = int(os.environ.get("MUTATION_SEED", "0"))
+
+VALUES = [
+    *(
+        None,
+        True,
+        -1,
+        0,
+        1e400,
+        float("nan"),
+        10**30,
+        3.5,
+        "",
+        "x",
+        "ring",
+        "5 parsecs",
+        "-3ms",
+        "\u2028",
+        "\x00",
+    ),
+    *([], {}, [[]], {"a": {}}, [None], ["0-1"], {"name": "ring", "q": 1}, {"gemodel": {}}, [1, "1", 1.0]),
+]
+
+
+def paths(value, keys=()):
+    """Where everything is in nested mappings and lists."""
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, inner in children:
+        yield (*keys, key)
+        yield from paths(inner, (*keys, key))
+
+
+def mutated(text, draws):
+    """The text with one to three changes to its values, its keys or its letters."""
+    data = yaml.safe_load(text)
+    if draws.random() < 0.35:
+        letters = list(text)
+        for _ in range(draws.randint(1, 3)):
+            if not letters:
+                break
+            at = draws.randrange(len(letters))
+            match draws.randrange(4):
+                case 0:
+                    del letters[at:][: draws.randint(1, 30)]
+                    del letters[at : at + draws.randint(1, 30)]
+                case 1:
+                    letters[at] = draws.choice("{}[]:,#&*!|>%@`\t\"'-\x07\ud7ff9")
+                case 2:
+                    letters.insert(
+                        at,
+                        draws.choice(
+                            ["\n", "  ", ": ", "? ", "- ", "\t", "<<: *none", "!!python/object:os.system "]
+                        ),
+                    )
+                case 3:
+                    letters = letters[:at]
+        return "".join(letters)
+    for _ in range(draws.randint(1, 3)):
+        places = list(paths(data))
+        if not places:
+            break
+        *outer, last = draws.choice(places)
+        inner = data
+        for key in outer:
+            inner = inner[key]
+        match draws.randrange(4):
+            case 0 | 1:
+                inner[last] = draws.choice(VALUES)
+            case 2 if isinstance(inner, dict):
+                inner[f"{last}x"] = inner.pop(last)
+            case 2:
+                inner.append(inner[last])
+            case 3 if isinstance(inner, dict):
+                inner[draws.choice(["workload", "seed", "agents", "loss", "a.b", ""])] = inner[last]
+            case 3:
+                inner[last] = [inner[last]]
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_malformed_studies_have_one_clear_line_each(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(runner, "run", lambda *_, **__: runner.Outcome(0, 0, ()))
+    draws, names = random.Random(SEED), builtin_names()
+    refused, lines = 0, set()
+    for attempt in range(20 * WANTED):
+        text = mutated(find(names[attempt % len(names)]).read_text(), draws)
+        file = tmp_path / "broken.yaml"
+        file.write_text(text, encoding="utf-8")
+        code, out, err = call("run", file)
+        if code == 0:  # still a study
+            shutil.rmtree("runs")
+            continue
+        context = f"{text}\n---\n{err}"
+        assert (code, out) == (2, ""), context
+        assert err.count("\n") == 1, context
+        assert "broken.yaml" in err, context
+        assert "Traceback" not in err, context
+        assert len(err) < 1000, context
+        assert list(Path.cwd().iterdir()) == [], context
+        lines.add(err)
+        refused += 1
+        if refused == WANTED:
+            break
+    assert refused == WANTED
+    assert len(lines) > WANTED / 2  # of many kinds
