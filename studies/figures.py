@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from studies import forest
 from studies.bands import aligned, logarithmic, over_seeds
 from studies.columns import said, title
-from studies.forest import drawings
 from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
 from studies.reference_lines import draw_references
@@ -61,38 +62,56 @@ class Results:
 def draw(results: Results, folder: Path) -> list[Path]:
     """Draws all figures as PNG and SVG; returns the PNG files."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = []
-    with mpl.rc_context({**sns.plotting_context("notebook"), **sns.axes_style("whitegrid"), **_FIXED}):
-        for plan in PLANS[results.workload]:
-            source = results.curves.get(plan.table) if isinstance(plan, Curve) else results.summary
-            table = _usable(source, plan)
-            if table is None or not (isinstance(plan, Curve) or _more_than_one(table, results.varied)):
-                continue
-            if isinstance(plan, Curve) and results.workload != "training":
-                table = _longest(table, results.varied)
-            table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
-            middle = results.workload == "training"
-            match plan:
-                case Curve():
-                    grid = _curve(table, plan, roles, middle=middle)
-                case Final():
-                    grid = _final(table, plan, roles, middle=middle)
-                case Against():
-                    grid = against(table, plan, roles)
-            if not isinstance(plan, Against):
-                draw_references(grid, table, plan, roles, results.references)
-            seeds = table["seed"].nunique()
-            _finish(
-                grid, results, POINTS_SHOWN if isinstance(plan, Against) else _interval(seeds, middle=middle)
-            )
-            drawn.append(_save(grid.figure, folder, plan.name))
-        if results.workload == "training":
-            for name, figure, shown in drawings(
-                results.summary, results.varied, results.compared, results.worlds
-            ):
+    return [_save(figure, folder, name) for name, figure in drawings(results)]
+
+
+def drawings(results: Results, wanted: str | None = None) -> Iterator[tuple[str, Figure]]:
+    """The name of each figure that the results allow, and the figure, which whoever takes it must close.
+
+    With ``wanted`` the one of that name alone, if there is such a figure.
+    """
+    middle = results.workload == "training"
+    for plan in PLANS[results.workload]:
+        source = results.curves.get(plan.table) if isinstance(plan, Curve) else results.summary
+        if wanted not in (None, plan.name):
+            continue
+        table = _usable(source, plan)
+        if table is None or not (isinstance(plan, Curve) or _more_than_one(table, results.varied)):
+            continue
+        with _style():
+            yield plan.name, _drawn(results, plan, table, middle=middle)
+    if middle:
+        with _style():
+            compared = forest.drawings(results.summary, results.varied, results.compared, results.worlds)
+            for name, figure, shown in compared:
+                if wanted not in (None, name):
+                    plt.close(figure)
+                    continue
                 _head(figure, results.question, shown)
-                drawn.append(_save(figure, folder, name))
-    return drawn
+                yield name, figure
+
+
+def _style() -> AbstractContextManager[None]:
+    return mpl.rc_context({**sns.plotting_context("notebook"), **sns.axes_style("whitegrid"), **_FIXED})
+
+
+def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -> Figure:
+    if isinstance(plan, Curve) and results.workload != "training":
+        table = _longest(table, results.varied)
+    table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
+    match plan:
+        case Curve():
+            grid = _curve(table, plan, roles, middle=middle)
+        case Final():
+            grid = _final(table, plan, roles, middle=middle)
+        case Against():
+            grid = against(table, plan, roles)
+    if not isinstance(plan, Against):
+        draw_references(grid, table, plan, roles, results.references)
+    seeds = table["seed"].nunique()
+    _finish(grid, results, POINTS_SHOWN if isinstance(plan, Against) else _interval(seeds, middle=middle))
+    figure: Figure = grid.figure
+    return figure
 
 
 def _save(figure: Figure, folder: Path, name: str) -> Path:

@@ -7,6 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from studies import grid
 from studies.document import Document, Keys, StudyError, dotted, parse, parse_assignment, read_text, split
 from studies.explain import nearest
@@ -51,6 +53,30 @@ def load(name: str, *, overrides: Sequence[str] = (), quick: bool = False) -> St
     document = parse(
         read_text(path, what="study"), str(name if path.name != f"{name}.yaml" else path.name), path.parent
     )
+    return _complete(document, path.stem, overrides, quick)
+
+
+def define(
+    settings: Mapping[str, Any], *, name: str, overrides: Sequence[str] = (), quick: bool = False
+) -> Study:
+    """Checks a study given as plain data, as a study file would have it; files are relative to here.
+
+    Args:
+        settings: nested mappings, lists and scalars, with text for keys.
+        name: what to call it.
+        overrides, quick: as for :func:`load`.
+
+    Raises:
+        StudyError: anything is wrong; one line.
+    """
+    text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
+    document = parse(text, name, Path.cwd())
+    document.places.clear()  # nobody has seen the lines of this text
+    return _complete(document, name, overrides, quick)
+
+
+def _complete(document: Document, name: str, overrides: Sequence[str], quick: bool) -> Study:
+    """Puts the quick form and single settings on top, and checks everything."""
     changes: list[tuple[str, Any, dict[Keys, str]]] = []
     if quick:
         block = document.data.get("quick")
@@ -64,7 +90,7 @@ def load(name: str, *, overrides: Sequence[str] = (), quick: bool = False) -> St
         changes.append((key, value, {(): "--set"}))
     for key, value, places in changes:
         _change(document, key, value, places)
-    return resolve(document, path.stem)
+    return resolve(document, name)
 
 
 def _change(document: Document, key: str, value: Any, places: Mapping[Keys, str]) -> None:

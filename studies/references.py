@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from studies.outline import StudyOutline
 from studies.spec import Study
 from studies.store import Store
 from studies.versions import versions
@@ -16,6 +17,20 @@ from testbed.references import Reference
 from testbed.workloads import TrainingWorkload
 
 FILE = "references.json"
+
+
+def kept(study: StudyOutline, store: Store) -> dict[str, Sequence[Reference]]:
+    """Those that ``references.json`` has for the finished trials of a study, by hash; none are measured."""
+    file = store.folder / FILE
+    entries = json.loads(file.read_text(encoding="utf-8")).values() if file.is_file() else ()
+    found: dict[str, Sequence[Reference]] = {}
+    for trial in study.trials:
+        if store.status(trial) == "finished":
+            environment = store.settings(trial).get("environment")
+            for entry in entries:
+                if entry["environment"] == environment:
+                    found[trial.hash] = [Reference(**reference) for reference in entry["references"]]
+    return found
 
 
 def by_trial(study: Study, store: Store) -> dict[str, Sequence[Reference]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from studies import comparisons, figures, references
+from studies.outline import StudyOutline
 from studies.spec import Study
 from studies.store import Store
+from testbed.references import Reference
 
 CURVES = ("consensus", "training")
 
@@ -30,15 +35,30 @@ def draw_figures(study: Study, store: Store) -> list[Path]:
     """Writes the summary tables, draws the figures the study's results allow, and returns the PNG files."""
     summary = store.summarise(study)
     if study.workload == "training":
-        store.write_table("statistics.csv", comparisons.table(summary, study.varied, study.compared))
-    results = figures.Results(
+        store.write_table("statistics.csv", statistics(study, summary))
+    found = gathered(study, store, summary, references.by_trial(study, store))
+    return figures.draw(found, store.folder / "figures")
+
+
+def statistics(study: StudyOutline, summary: pd.DataFrame) -> pd.DataFrame:
+    """Each condition of a training study over its seeds; see :func:`studies.comparisons.table`."""
+    return comparisons.table(summary, study.varied, study.compared)
+
+
+def gathered(
+    study: StudyOutline,
+    store: Store,
+    summary: pd.DataFrame,
+    measured: Mapping[str, Sequence[Reference]],
+) -> figures.Results:
+    """What figures are made from; ``measured`` are the references by trial."""
+    return figures.Results(
         workload=study.workload,
         question=study.question,
         varied=study.varied,
         summary=summary,
         curves={name: store.curve(study, name) for name in CURVES},
-        references=references.by_trial(study, store),
+        references=measured,
         worlds=study.worlds,
         compared=study.compared,
     )
-    return figures.draw(results, store.folder / "figures")

@@ -1,0 +1,170 @@
+"""Studies from Python: defined, run, read and plotted, in a notebook or a script.
+
+Trials run in processes of their own, which import the script that started them: a script that calls ``run``
+must do so under ``if __name__ == "__main__":``. Notebooks need nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from studies.figures import Results as Drawable
+    from studies.outline import StudyOutline
+    from studies.spec import Study
+    from studies.store import Store
+
+
+class Results:
+    """What a study has found so far, as data frames and figures; read anew by each :func:`load`.
+
+    Attributes:
+        study: what was asked: ``name``, ``question``, ``workload``, ``varied``, ``trials`` and ``document``.
+        folder: where it lies.
+    """
+
+    def __init__(self, study: StudyOutline, store: Store) -> None:
+        self.study = study
+        self.folder = store.folder
+        self._store = store
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """A row per finished trial: ``trial`` (hash), what is varied, ``seed``, and every final number."""
+        return self._store.summary(self.study)
+
+    @cached_property
+    def statistics(self) -> pd.DataFrame:
+        """Of training: each condition over its seeds, and how conditions compare; as ``statistics.csv``."""
+        from studies.results import statistics
+
+        return statistics(self.study, self.summary)
+
+    def curve(self, name: str) -> pd.DataFrame:
+        """The rows of all trials of one curve, such as ``training`` or ``consensus``.
+
+        Raises:
+            ValueError: no trial has a curve of this name.
+        """
+        table = self._store.curve(self.study, name)
+        if table.empty:
+            names = sorted({found for trial in self.study.trials for found in self._store.tables(trial)})
+            raise ValueError(
+                f"curve: no trial has one named {name!r}; there are {', '.join(names) or 'none'}"
+            )
+        return table
+
+    def plot(self, name: str) -> Figure:
+        """One figure of the study, by the name of its file under ``figures/`` and without the ending.
+
+        Raises:
+            ValueError: the results allow no such figure.
+        """
+        from studies import figures
+
+        with closing(figures.drawings(self._gathered, name)) as drawn:  # type: ignore[type-var]
+            for _, figure in drawn:
+                return figure
+        names = ", ".join(self.figures)
+        raise ValueError(f"plot: these results have no figure {name!r}; there are {names or 'none'}")
+
+    @property
+    def figures(self) -> list[str]:
+        """The names of the figures that ``plot`` can draw. Draws all of them, which takes seconds."""
+        import matplotlib.pyplot as plt
+
+        from studies import figures
+
+        names = []
+        for name, figure in figures.drawings(self._gathered):
+            plt.close(figure)
+            names.append(name)
+        return names
+
+    @cached_property
+    def _gathered(self) -> Drawable:
+        from studies import references
+        from studies.results import gathered
+
+        return gathered(self.study, self._store, self.summary, references.kept(self.study, self._store))
+
+
+def define(
+    study: str | PathLike[str] | Mapping[str, Any],
+    *,
+    name: str = "study",
+    overrides: Sequence[str] = (),
+    quick: bool = False,
+) -> Study:
+    """Checks a study: a file, the name of a built-in study, or plain data as a file would have it.
+
+    Args:
+        study: what to check.
+        name: of a study given as data; a file has its own.
+        overrides: ``a.b=value`` each, put on top, as ``--set`` does.
+        quick: whether to take its short form.
+
+    Raises:
+        StudyError: anything is wrong; one line. (A ValueError.)
+    """
+    from studies import loading
+
+    if isinstance(study, Mapping):
+        return loading.define(study, name=name, overrides=overrides, quick=quick)
+    return loading.load(str(study), overrides=overrides, quick=quick)
+
+
+def run(
+    study: Study | str | PathLike[str] | Mapping[str, Any],
+    folder: str | PathLike[str] | None = None,
+    *,
+    jobs: int | None = None,
+) -> Results:
+    """Runs the trials of a study that have not been run yet, showing progress, and returns what was found.
+
+    Args:
+        study: from :func:`define`, or what that takes.
+        folder: where results go; None: ``runs/<name>``.
+        jobs: trials at once; None: as many as there are processors.
+
+    Raises:
+        StudyError: the study is wrong, or the folder cannot be made.
+        RuntimeError: trials failed; the others are stored, and ``load`` reads them.
+    """
+    from studies import needs, runner
+    from studies.console import out
+    from studies.spec import Study
+    from studies.store import Store
+
+    checked = study if isinstance(study, Study) else define(study)
+    needs.check(checked)
+    store = Store(Path(folder) if folder is not None else Path("runs") / checked.name)
+    store.remember(checked)
+    outcome = runner.run(checked, store, jobs=jobs or runner.default_jobs(), console=out)
+    if outcome.failed:
+        first = outcome.failed[0]
+        raise RuntimeError(
+            f"{len(outcome.failed)} of {len(checked.trials)} trials failed; of {first.title} see"
+            f" {store.traceback(first)}"
+        )
+    return Results(checked, store)
+
+
+def load(folder: str | PathLike[str]) -> Results:
+    """What ``testbed run --out FOLDER``, or :func:`run`, has left in a folder.
+
+    Raises:
+        StudyError: it holds no results of a study. (A ValueError.)
+    """
+    from studies.store import Store
+
+    store = Store(Path(folder))
+    return Results(store.study(), store)
