@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import topologies
-from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare
+from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
 from studies.document import StudyError
 
 if TYPE_CHECKING:
@@ -38,11 +38,17 @@ def run(
     ] = None,
     overrides: Overrides = None,
     quick: Quick = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the trials with the time and memory they will take.")
+    ] = False,
 ) -> None:
     """Run the trials of a study that have not been run yet, then draw its figures."""
     from studies import runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
+    if dry_run:
+        _foretell(loaded, store, jobs or runner.default_jobs())
+        return
     _begin(loaded, store)
     out.print(f"{loaded.name}: {described(loaded)}")
     outcome = runner.run(loaded, store, jobs=jobs or runner.default_jobs(), console=out)
@@ -140,6 +146,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _foretell(study: Study, store: Store, jobs: int) -> None:
+    from studies import forecast
+
+    with err.status("") as busy:
+        found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {trial.title}"))
+    show(forecast.table(found))
+    out.print(f"{study.name}: {forecast.total(found, jobs)}", markup=False)
 
 
 def _begin(study: Study, store: Store) -> None:

@@ -177,6 +177,11 @@ class Store:
         found: dict[str, Any] = json.loads((self.trials / trial.hash / "spec.json").read_text("utf-8"))
         return found
 
+    def timings(self, trial: TrialOutline) -> dict[str, Any]:
+        """What a finished trial took: ``wall_seconds``, and by table the columns that begin with ``wall_``."""
+        found: dict[str, Any] = json.loads((self.trials / trial.hash / "timings.json").read_text("utf-8"))
+        return found
+
     def metrics(self, trial: TrialOutline) -> dict[str, Any]:
         """The final numbers of a finished trial."""
         return {

@@ -1,0 +1,145 @@
+"""What is left to do of a study: time and memory of each trial, by what was measured."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rich.markup import escape
+from rich.table import Table
+
+from studies.spec import Study, TrialSpec
+from studies.store import Store
+from testbed import memory, workloads
+
+PATIENCE = 60.0
+"""Wall seconds after which no further kind of trial is tried."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Of one trial what it will take.
+
+    Attributes:
+        trial: which.
+        status: ``finished``, ``failed`` or ``missing``.
+        seconds: of one core; None if nothing is known.
+        bytes: of memory at most; None if that is not known before games have been started.
+        basis: what the seconds are from.
+    """
+
+    trial: TrialSpec
+    status: str
+    seconds: float | None
+    bytes: int | None
+    basis: str
+
+
+def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) -> list[Forecast]:
+    """What each trial will take.
+
+    Trials alike but for their network, topology and seed take alike. Where one of a kind has finished, its
+    time counts; of other kinds one update is made, of problems and single updates all of it.
+
+    Args:
+        study, store: what to run, and what has been run of it.
+        trying: told of each trial that is tried.
+    """
+    begun = time.monotonic()
+    measured: dict[str, list[float]] = {}
+    for trial in study.trials:
+        if store.status(trial) == "finished":
+            measured.setdefault(_kind(trial), []).append(_worked(trial, store) / _pieces(trial))
+    found = {kind: (sum(each) / len(each), _trials(len(each))) for kind, each in measured.items()}
+    peaks: dict[str, int | None] = {}
+    forecasts = []
+    for trial in study.trials:
+        status, kind = store.status(trial), _kind(trial)
+        if status != "finished" and kind not in found and time.monotonic() - begun < PATIENCE:
+            trying(trial)
+            found[kind] = _tried(trial), "one try"
+        if kind not in peaks:
+            peaks[kind] = memory.peak(trial.settings, trial.graph().number_of_edges())
+        piece, basis = found.get(kind, (None, "not tried"))
+        seconds = None if piece is None else piece * _pieces(trial)
+        forecasts.append(Forecast(trial, status, seconds, peaks[kind], basis))
+    return forecasts
+
+
+def _trials(number: int) -> str:
+    return "a finished trial" if number == 1 else f"{number} finished trials"
+
+
+def _kind(trial: TrialSpec) -> str:
+    """What decides how long a piece of a trial takes; networks and graphs matter little."""
+    said = {key: value for key, value in trial.resolved.items() if key not in ("seed", "network", "topology")}
+    if isinstance(trial.settings, workloads.TrainingWorkload):
+        said["training"] = {key: value for key, value in said["training"].items() if key != "updates"}
+    return json.dumps(said, sort_keys=True)
+
+
+def _pieces(trial: TrialSpec) -> int:
+    return trial.settings.training.updates if isinstance(trial.settings, workloads.TrainingWorkload) else 1
+
+
+def _worked(trial: TrialSpec, store: Store) -> float:
+    """Wall seconds that a finished trial took, those before it was resumed included."""
+    timings: dict[str, Any] = store.timings(trial)
+    phases = sum(sum(row.values()) for row in timings.get("training", ()))
+    return max(float(timings["wall_seconds"]), phases)
+
+
+def _tried(trial: TrialSpec) -> float:
+    torch.set_num_threads(1)
+    begun = time.perf_counter()
+    if isinstance(trial.settings, workloads.TrainingWorkload):
+        with closing(workloads.make_trainer(trial.settings, seed=trial.seed, graph=trial.graph())) as trainer:
+            trainer.advance()
+    else:
+        workloads.run(trial.settings, seed=trial.seed, graph=trial.graph())
+    return time.perf_counter() - begun
+
+
+def table(forecasts: Sequence[Forecast]) -> Table:
+    """A line per trial."""
+    drawn = Table(box=None, pad_edge=False)
+    for name in ("", "trial", "state"):
+        drawn.add_column(name)
+    for name in ("memory", "time"):
+        drawn.add_column(name, justify="right")
+    drawn.add_column("by")
+    for number, one in enumerate(forecasts, 1):
+        peak = "?" if one.bytes is None else f"{one.bytes / 2**20:,.0f} MiB"
+        took = "?" if one.seconds is None else duration(one.seconds)
+        drawn.add_row(f"{number}", escape(one.trial.title), one.status, peak, took, f"[dim]{one.basis}[/]")
+    return drawn
+
+
+def total(forecasts: Sequence[Forecast], jobs: int) -> str:
+    """What is left, in one sentence."""
+    left = [one for one in forecasts if one.status != "finished"]
+    known = [one.seconds for one in left if one.seconds is not None]
+    text = f"{len(left)} of {len(forecasts)} trials to run"
+    if known:
+        work = sum(known)
+        at_once = min(jobs, len(left))
+        longest = max(work / at_once, *known)
+        text += f": about {duration(longest)} by {at_once} at once, {duration(work)} of work"
+    if len(known) < len(left):
+        text += f"; of {len(left) - len(known)} the time is not known"
+    return text
+
+
+def duration(seconds: float) -> str:
+    """``4.2 s``, ``3 min 20 s``, ``5 h 10 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
