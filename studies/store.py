@@ -178,7 +178,7 @@ class Store:
         return found
 
     def timings(self, trial: TrialOutline) -> dict[str, Any]:
-        """What a finished trial took: ``wall_seconds``, and by table the columns that begin with ``wall_``."""
+        """What a finished trial took: ``wall_seconds``, and by table what begins with ``wall_``."""
         found: dict[str, Any] = json.loads((self.trials / trial.hash / "timings.json").read_text("utf-8"))
         return found
 
