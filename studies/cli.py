@@ -38,6 +38,9 @@ def run(
     ] = None,
     overrides: Overrides = None,
     quick: Quick = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write curves for TensorBoard, too, under DIR/tensorboard.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the trials with the time and memory they will take.")
     ] = False,
@@ -49,9 +52,15 @@ def run(
     if dry_run:
         _foretell(loaded, store, jobs or runner.default_jobs())
         return
+    if tensorboard:
+        from studies.tensorboard import check
+
+        check()
     _begin(loaded, store)
     out.print(f"{loaded.name}: {described(loaded)}")
-    outcome = runner.run(loaded, store, jobs=jobs or runner.default_jobs(), console=out)
+    outcome = runner.run(
+        loaded, store, jobs=jobs or runner.default_jobs(), console=out, tensorboard=tensorboard
+    )
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
     out.print(f"{outcome.run} trials run{kept}{others}")

@@ -17,6 +17,7 @@ from studies.display import SHOWN, Display
 from studies.executors import Event, Failed, Finished, LocalPool, Perform, Progressed, Report, Started
 from studies.spec import Study, TrialSpec
 from studies.store import Store
+from studies.tensorboard import Board
 from studies.versions import versions
 from testbed import workloads
 
@@ -30,6 +31,8 @@ class Task:
     versions: dict[str, str]
     wait: bool = False
     """Whether to wait for another process that runs the trial, or to leave it to that."""
+    tensorboard: bool = False
+    """Whether to write what it reports for TensorBoard, too."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ def perform(task: Task, report: Report) -> None:
             report(ELSEWHERE, 0, 0, {})
         elif store.status(trial) == "finished":
             report(BY_OTHERS, 0, 0, {})
+        elif task.tensorboard:
+            with closing(Board(task.folder, trial, _noting(task, store, report))) as board:
+                _perform(task, store, board)
         else:
             _perform(task, store, _noting(task, store, report))
 
@@ -110,7 +116,13 @@ def default_jobs() -> int:
 
 
 def run(
-    study: Study, store: Store, *, jobs: int, console: Console, perform: Perform[Task] = perform
+    study: Study,
+    store: Store,
+    *,
+    jobs: int,
+    console: Console,
+    tensorboard: bool = False,
+    perform: Perform[Task] = perform,
 ) -> Outcome:
     """Runs what is missing of a study; a trial that fails is recorded and the others go on.
 
@@ -119,6 +131,7 @@ def run(
         store: where results go.
         jobs: processes at once; never more than there are trials to run.
         console: where progress is shown.
+        tensorboard: whether trials write what they report for TensorBoard.
         perform: what runs and stores one trial; an importable function.
     """
     now = versions()
@@ -134,7 +147,7 @@ def run(
             False,
             True,
         ):  # first what nobody runs, then what is left when others are done with theirs
-            tasks = [Task(trial, store.folder, now, wait) for trial in left]
+            tasks = [Task(trial, store.folder, now, wait, tensorboard) for trial in left]
             pool = LocalPool(max(1, min(jobs, len(tasks))), perform)
             left = rounds.follow(pool.run(tasks), left, display)
     run = len(missing) - len(rounds.failed) - rounds.others

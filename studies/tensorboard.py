@@ -1,0 +1,57 @@
+"""What trials report, for TensorBoard: an extra, `pip install 'consensus-testbed[tensorboard]'`."""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studies.document import StudyError
+from studies.executors import Report
+from studies.outline import TrialOutline
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+FOLDER = "tensorboard"
+
+
+def check() -> None:
+    """Raise StudyError if TensorBoard is not installed."""
+    if find_spec("tensorboard") is None:
+        raise StudyError("--tensorboard: needs the extra: pip install 'consensus-testbed[tensorboard]'")
+
+
+class Board:
+    """Writes the numbers that a trial reports for TensorBoard, and passes them on.
+
+    A resumed trial goes on where it was: what had been written of later updates is not shown any more.
+
+    Args:
+        folder: of the results; a run's events go to ``tensorboard/<what tells it from the others>``.
+        trial: whose.
+        report: where to pass things on.
+    """
+
+    def __init__(self, folder: Path, trial: TrialOutline, report: Report) -> None:
+        name = "".join("_" if letter in '/\\:*?"<>|' else letter for letter in trial.title)
+        self.folder = folder / FOLDER / f"{name} {trial.hash}"
+        self.report = report
+        self.writer: SummaryWriter | None = None
+
+    def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
+        """See :data:`studies.executors.Report`."""
+        if self.writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.writer = SummaryWriter(str(self.folder), purge_step=done)
+        for name, value in latest.items():
+            if math.isfinite(value):
+                self.writer.add_scalar(f"{phase}/{name}", value, done)
+        self.report(phase, done, total, latest)
+
+    def close(self) -> None:
+        """Writes what is left."""
+        if self.writer is not None:
+            self.writer.close()
