@@ -115,7 +115,8 @@ def train(
 @app.command(name="studies")
 def list_studies() -> None:
     """List the built-in studies."""
-    from studies.loading import builtin_names, load
+    from studies.builtin import builtin_names
+    from studies.loading import load
 
     for name in builtin_names():
         study = load(name)

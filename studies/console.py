@@ -18,14 +18,30 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="What happens to decentralised multi-agent learning when the network is not perfect.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
+
+def _completions(incomplete: str) -> list[str]:
+    """Of a study: the built-in ones, and the files that shells would complete without us."""
+    from studies.builtin import builtin_names
+
+    folder = Path(incomplete).parent if incomplete else Path()
+    files = [
+        f"{path}/" if path.is_dir() else f"{path}"
+        for path in sorted(folder.glob("*"))
+        if path.is_dir() or path.suffix in (".yaml", ".yml")
+    ]
+    return [name for name in [*builtin_names(), *files] if name.startswith(incomplete)]
+
+
 StudyName = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A study file, or the name of a built-in study.")
+    str,
+    typer.Argument(
+        metavar="STUDY", help="A study file, or the name of a built-in study.", autocompletion=_completions
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,

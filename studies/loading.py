@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from studies import grid
+from studies.builtin import builtin_file, builtin_names
 from studies.document import Document, Keys, StudyError, dotted, parse, parse_assignment, read_text, split
 from studies.explain import nearest
 from studies.spec import Study, resolve
-
-
-def builtin_names() -> list[str]:
-    """The studies that come with the package."""
-    files = resources.files("studies").iterdir()
-    return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
 
 
 def find(name: str) -> Path:
@@ -32,7 +26,7 @@ def find(name: str) -> Path:
         return path
     names = builtin_names()
     if name in names:
-        return Path(str(resources.files("studies") / f"{name}.yaml"))
+        return builtin_file(name)
     if path.is_dir():
         raise StudyError(f"{name}: is a folder, not a study file")
     raise StudyError(f"{name}: no such study file{nearest(name, names)} (built in: {', '.join(names)})")

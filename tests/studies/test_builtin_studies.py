@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from studies.loading import builtin_names, load
+from studies.builtin import builtin_names
+from studies.loading import load
 from testbed import workloads
 
 CONVEX = ("burst-loss", "codecs", "edge-or-relaxed-admm", "latency", "partitions", "stragglers")

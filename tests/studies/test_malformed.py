@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from studies import runner
-from studies.loading import builtin_names, find
+from studies.builtin import builtin_names
+from studies.loading import find
 
 WANTED = int(os.environ.get("MUTATIONS", "200"))
 SEED = int(os.environ.get("MUTATION_SEED", "0"))

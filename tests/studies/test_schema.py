@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
-from studies.loading import builtin_names, find, load
+from studies.builtin import builtin_names
+from studies.loading import find, load
 from studies.schema import study_schema
 
 SCHEMA = study_schema()

@@ -2,8 +2,9 @@
 
 import pytest
 
+from studies.builtin import builtin_names
 from studies.document import StudyError
-from studies.loading import builtin_names, load
+from studies.loading import load
 from studies.spec import Study
 
 BASE = """\
