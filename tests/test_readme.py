@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 from studies.cli import main
@@ -23,9 +24,15 @@ def test_the_study_files_are_valid(shown, tmp_path, capsys):
     assert ended.value.code in (0, None), capsys.readouterr().err
 
 
-def test_the_python_example_runs(capsys):
-    (shown,) = blocks("python")
-    exec(compile(shown, "README.md", "exec"), {})  # noqa: S102 - our own README
+def test_the_python_examples_run(capsys, monkeypatch, tmp_path):
+    studies, parts = blocks("python")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(studies, "README.md", "exec"), names)  # noqa: S102 - our own README
+    assert len(names["results"].summary) == len(names["study"].trials)
+    plt.close("all")
+    capsys.readouterr()
+    exec(compile(parts, "README.md", "exec"), {})  # noqa: S102
     error, events = capsys.readouterr().out.split()
     assert float(error) < 1e-4
     assert int(events) > 2000
