@@ -1,4 +1,6 @@
-"""The command line: ``testbed run``, ``validate``, ``train`` and ``studies``; the others are in ``looking``.
+"""The command line: ``testbed run``, ``validate``, ``train`` and ``studies``.
+
+The others are in ``looking``, ``inspection`` and ``reporting``.
 
 Anything wrong with what was asked is one line on stderr and exit code 2, before anything is written.
 """
@@ -124,7 +126,8 @@ def list_studies() -> None:
 
 
 import studies.inspection  # noqa: E402
-import studies.looking  # noqa: E402, F401  # they register their commands, after these
+import studies.looking  # noqa: E402
+import studies.reporting  # noqa: E402, F401  # they register their commands, after these
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

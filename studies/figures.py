@@ -27,6 +27,7 @@ from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
 from studies.reference_lines import draw_references
 from studies.roles import Roles
+from studies.statistics import described
 from testbed.references import Reference
 
 PANEL = "panel"
@@ -109,7 +110,7 @@ def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -
     if not isinstance(plan, Against):
         draw_references(grid, table, plan, roles, results.references)
     seeds = table["seed"].nunique()
-    _finish(grid, results, POINTS_SHOWN if isinstance(plan, Against) else _interval(seeds, middle=middle))
+    _finish(grid, results, POINTS_SHOWN if isinstance(plan, Against) else described(seeds, middle=middle))
     figure: Figure = grid.figure
     return figure
 
@@ -258,13 +259,6 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, *, middle: bool) -> s
             for tick in axes.get_xticklabels():
                 tick.set_horizontalalignment("right")
     return grid
-
-
-def _interval(seeds: int, *, middle: bool) -> str:
-    """What is drawn; the interquartile mean of fewer than four seeds is their mean."""
-    few = {1: "one seed", 2: "mean and range of 2 seeds"}
-    mean = "interquartile mean" if middle and seeds >= 4 else "mean"
-    return few.get(seeds, f"{mean} of {seeds} seeds, 95 % bootstrap interval")
 
 
 def _finish(grid: sns.FacetGrid, results: Results, shown: str) -> None:

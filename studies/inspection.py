@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from studies.console import app, counted, err, out, show
+from studies.console import Results, app, counted, err, out, show
 from studies.document import StudyError
 
 if TYPE_CHECKING:
     from studies.differences import Comparison, Different
 
 UNFINISHED = 3
-
-Results = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `testbed run --out` wrote.")]
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.arithmetic import require
 from studies.document import StudyError
-from studies.spec import Study
+from studies.spec import Study, TrialSpec
 from testbed import memory, workloads
 
 
@@ -15,11 +15,16 @@ def check(study: Study) -> None:
         StudyError: it has not; one line.
     """
     for trial in study.trials:
-        if isinstance(trial.settings, workloads.LearningWorkload):
-            try:
-                require(trial.settings.algorithm.device)
-            except ValueError as error:
-                raise StudyError(f"algorithm.{error}") from error
+        check_trial(trial)
+
+
+def check_trial(trial: TrialSpec) -> None:
+    """The same for one trial."""
+    if isinstance(trial.settings, workloads.LearningWorkload):
+        try:
+            require(trial.settings.algorithm.device)
+        except ValueError as error:
+            raise StudyError(f"algorithm.{error}") from error
 
 
 def described(study: Study) -> str:

@@ -18,7 +18,11 @@ CURVES = ("consensus", "training")
 
 def warnings(study: Study, store: Store) -> list[str]:
     """What a reader of the results must know, a line each: faults that tested nothing."""
-    table = store.summarise(study)
+    return idle_faults(study, store.summarise(study))
+
+
+def idle_faults(study: StudyOutline, table: pd.DataFrame) -> list[str]:
+    """A line if there are trials in whose ``table`` of results faults touched nothing, otherwise none."""
     if "faults_untouched" not in table:
         return []
     idle = set(table.loc[table["faults_untouched"] > 0, "trial"])

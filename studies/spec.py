@@ -189,7 +189,7 @@ def _trials(
     checked: set[tuple[object, ...]] = set()
     for cell in grid.cells(levels):
         filled = grid.fill(document, cell)
-        files = dict(_files(filled))
+        files = dict(named_files(filled))
         settings = _settings(filled, workload)
         _check_samples(filled, settings)
         topology = _topology(filled)
@@ -203,8 +203,12 @@ def _trials(
             yield TrialSpec(settings, topology, seed, varied, files)
 
 
-def _files(document: Document) -> Iterator[tuple[str, Path]]:
-    """Finds the files a study names, and puts their absolute paths into the document."""
+def named_files(document: Document) -> Iterator[tuple[str, Path]]:
+    """Finds the files a study names, and puts their absolute paths into the document.
+
+    Raises:
+        StudyError: there is no such file.
+    """
     for pattern in FILES:
         for keys, outer in _mappings(document.data, pattern[:-1]):
             last = str(pattern[-1])

@@ -56,6 +56,41 @@ def mean(values: ArrayLike) -> Estimate:
     return Estimate(float(runs.mean()), *_bounds(_counts(len(runs), 0) @ runs / len(runs)))
 
 
+def along(values: Array, *, middle: bool) -> tuple[Array, Array, Array]:
+    """The estimate and its bounds at every place of a curve: what the two functions above say there.
+
+    Args:
+        values: [places, runs], finite.
+        middle: the interquartile mean; otherwise the mean.
+
+    Returns:
+        [places] each: value, low, high.
+    """
+    runs = np.sort(values, axis=1)
+    count = runs.shape[1]
+    cut = count // 4 if middle else 0
+    value = runs[:, cut : count - cut].mean(axis=1)
+    if count < 2:
+        return value, np.full(len(runs), np.nan), np.full(len(runs), np.nan)
+    weights, times = _distinct(count, middle)
+    if len(weights) > _FEW:
+        low, high = np.percentile(_weights(count, middle) @ runs.T, PERCENTILES, axis=0)
+        return value, low, high
+    resampled = weights @ runs.T
+    order = np.argsort(resampled, axis=0)
+    ordered = np.take_along_axis(resampled, order, axis=0)
+    so_far = np.cumsum(times[order], axis=0)  # resamples up to and with each value
+    low, high = (_percentile(ordered, so_far, percent) for percent in PERCENTILES)
+    return value, low, high
+
+
+def described(seeds: int, *, middle: bool) -> str:
+    """What a point with its interval is, in words; the interquartile mean of less than four is the mean."""
+    few = {1: "one seed", 2: "mean and range of 2 seeds"}
+    name = "interquartile mean" if middle and seeds >= 4 else "mean"
+    return few.get(seeds, f"{name} of {seeds} seeds, 95 % bootstrap interval")
+
+
 def probability_of_improvement(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> Estimate:
     """How probably a run of ours is better than a run of theirs; ties count half. Mean over the conditions.
 
@@ -100,6 +135,32 @@ def _trimmed_weights(runs: int) -> Array:
     cut = runs // 4
     middle = np.sort(_draws(runs, 0), axis=1)[:, cut : runs - cut]
     return _tally(middle, runs) / (runs - 2 * cut)
+
+
+_FEW = 1000
+"""Distinct resamples: of more, sorting them with their numbers is slower than sorting them all."""
+
+
+def _weights(runs: int, middle: bool) -> Array:
+    return _trimmed_weights(runs) if middle else _counts(runs, 0) / runs
+
+
+@lru_cache(maxsize=64)
+def _distinct(runs: int, middle: bool) -> tuple[Array, NDArray[np.int64]]:
+    """The different weights [distinct, runs] that resamples of few runs have, and how many have them."""
+    distinct, times = np.unique(_weights(runs, middle), axis=0, return_counts=True)
+    return distinct, times
+
+
+def _percentile(ordered: Array, so_far: NDArray[np.int64], percent: float) -> Array:
+    """NumPy's, of each column of ascending values that occur more than once."""
+    rank = percent / 100 * (RESAMPLES - 1)
+    below = int(rank)
+    first, second = (
+        np.take_along_axis(ordered, (so_far <= place).sum(axis=0)[None], axis=0)[0]
+        for place in (below, min(below + 1, RESAMPLES - 1))
+    )
+    return np.asarray(first + (second - first) * (rank - below))
 
 
 def _tally(indices: NDArray[np.int64], runs: int) -> Array:

@@ -17,6 +17,7 @@
       statistics.csv       of training runs: each condition over its seeds, and how conditions compare
       references.json      what random and scripted policies earn, for the lines in the figures
       figures/
+      report.html          what `testbed report` makes of all this
 
 A folder is written beside its place and renamed when it is whole, so that nothing half-written is ever found.
 """
@@ -30,7 +31,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
@@ -144,8 +148,7 @@ class Store:
         Raises:
             StudyError: something varied has the name of a metric.
         """
-        done = [trial for trial in study.trials if self.status(trial) == "finished"]
-        return _uniform(pd.DataFrame([{**_identity(trial), **self.metrics(trial)} for trial in done]), study)
+        return self._joined(study, "metrics")
 
     def summarise(self, study: StudyOutline) -> pd.DataFrame:
         """Writes ``summary`` into ``summary.parquet`` and ``summary.csv``, and returns it."""
@@ -165,12 +168,7 @@ class Store:
 
     def curve(self, study: StudyOutline, name: str) -> pd.DataFrame:
         """The curves of one name over all finished trials, with the columns that identify the trials."""
-        tables = [
-            self._read(trial, f"curves_{name}").assign(**_identity(trial))
-            for trial in study.trials
-            if (self.trials / trial.hash / f"curves_{name}.parquet").is_file()
-        ]
-        return _uniform(pd.concat(tables, ignore_index=True), study) if tables else pd.DataFrame()
+        return self._joined(study, f"curves_{name}")
 
     def settings(self, trial: TrialOutline) -> dict[str, Any]:
         """All settings of a stored trial, as plain data."""
@@ -197,10 +195,30 @@ class Store:
         """One of them; None if it has none of that name."""
         return self._read(trial, f"curves_{name}") if name in self.tables(trial) else None
 
+    def wall_seconds(self, trial: TrialOutline) -> float:
+        """What a finished trial took."""
+        return float(json.loads((self.trials / trial.hash / "timings.json").read_text())["wall_seconds"])
+
+    def _joined(self, study: StudyOutline, name: str) -> pd.DataFrame:
+        """One table of all trials that have it, one after the other."""
+        having = [t for t in study.trials if (self.trials / t.hash / f"{name}.parquet").is_file()]
+        if not having:
+            return pd.DataFrame()
+        tables = [self._arrow(trial, name) for trial in having]
+        measured = pa.concat_tables(tables, promote_options="default").to_pandas()
+        identities = pd.DataFrame([_identity(trial) for trial in having])
+        rows = np.repeat(np.arange(len(having)), [table.num_rows for table in tables])
+        return _uniform(pd.concat([identities.iloc[rows].reset_index(drop=True), measured], axis=1), study)
+
     def _read(self, trial: TrialOutline, table: str) -> pd.DataFrame:
-        read = pd.read_parquet(self.trials / trial.hash / f"{table}.parquet")
+        read: pd.DataFrame = self._arrow(trial, table).to_pandas()
+        return read
+
+    def _arrow(self, trial: TrialOutline, table: str) -> pa.Table:
+        # Arrow's own reader: pandas' takes several times as long for each of many small files.
+        read = pq.ParquetFile(self.trials / trial.hash / f"{table}.parquet").read(use_threads=False)
         for name in trial.varied:
-            if name in read:
+            if name in read.column_names:
                 raise StudyError(f"vary.{name}: {name!r} is a column of the results; choose another name")
         return read
 

@@ -18,6 +18,7 @@ from policies.algorithms.registry import DEFAULT as DEFAULT_ALGORITHM
 from policies.algorithms.registry import AlgorithmSettings
 from testbed import checkpoints, sources
 from testbed.communication import NetworkCommunication
+from testbed.consensus.agreement import Observer
 from testbed.consensus.algorithms import ALGORITHMS, make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import MeanSettings, ProblemSettings, make_problem
@@ -155,12 +156,14 @@ def run(
     checkpoint: Path | None = None,
     batches: Path | None = None,
     trace: Trace | None = None,
+    observer: Observer | None = None,
 ) -> WorkloadResult:
     """Run a trial; the result depends on nothing but the settings, the seed and the graph (wall times apart).
 
     ``progress(phase, done, total, numbers)`` is called as it goes. A training run saves ``checkpoint`` after
     every update and goes on from it when it exists; an update keeps the batch it starts from, and the models
     that played it, in the folder ``batches``, where trials that start from the same find them.
+    ``observer`` looks on while agents agree, and changes nothing.
 
     Raises:
         ValueError: the graph does not have one node per agent, or does not suit the algorithm; or the
@@ -169,15 +172,20 @@ def run(
     if len(graph) != trial.agents:
         raise ValueError(f"topology: has {len(graph)} nodes for {trial.agents} agents, needs one for each")
     if isinstance(trial, ProblemWorkload):
-        return _problem(trial, seed, graph, progress, trace)
+        return _problem(trial, seed, graph, progress, trace, observer)
     trial.check(graph)
     if isinstance(trial, UpdateWorkload):
-        return _update(trial, seed, graph, progress, trace, batches)
-    return _training(trial, seed, graph, progress, checkpoint, trace)
+        return _update(trial, seed, graph, progress, trace, observer, batches)
+    return _training(trial, seed, graph, progress, checkpoint, trace, observer)
 
 
 def _problem(
-    trial: ProblemWorkload, seed: int, graph: "nx.Graph[int]", progress: Progress | None, trace: Trace | None
+    trial: ProblemWorkload,
+    seed: int,
+    graph: "nx.Graph[int]",
+    progress: Progress | None,
+    trace: Trace | None,
+    observer: Observer | None,
 ) -> WorkloadResult:
     streams = Streams(seed)
     problem = make_problem(trial.problem, streams)
@@ -191,6 +199,7 @@ def _problem(
     network.measure_traffic()
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
+    consensus.observer = observer
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
     metrics = {**result.flat(), **network.metrics()}
     return WorkloadResult(metrics, {"consensus": result.curve, **_tables(network)})
@@ -202,6 +211,7 @@ def _update(
     graph: "nx.Graph[int]",
     progress: Progress | None,
     trace: Trace | None,
+    observer: Observer | None,
     batches: Path | None,
 ) -> WorkloadResult:
     wanted = trial.update
@@ -219,6 +229,7 @@ def _update(
     network = Network(graph, trial.network, streams, trace=trace)
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
+    consensus.observer = observer
     network.measure_traffic()
     communication = NetworkCommunication(consensus, _steps(trial.consensus, progress))
     before = start.learner.theta.clone()
@@ -252,8 +263,10 @@ def _training(
     progress: Progress | None,
     checkpoint: Path | None,
     trace: Trace | None,
+    observer: Observer | None,
 ) -> WorkloadResult:
     trainer = make_trainer(trial, seed=seed, graph=graph, trace=trace)
+    trainer.communication.consensus.observer = observer
     identity = hashlib.sha256(f"{trial.model_dump_json()} {seed} {sorted(graph.edges)}".encode()).hexdigest()
     with closing(trainer):
         if checkpoint is not None and (state := checkpoints.resume(checkpoint, identity)) is not None:

@@ -30,12 +30,11 @@ def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) ->
     if not path.parent.is_dir():
         raise TopologyError(f"{path}: there is no folder {path.parent}")
     places = layout(graph)
+    lines = routes(graph, places)
     # A bare Figure leaves pyplot's windows and global state alone.
     figure = Figure(figsize=(4, 4), layout="constrained", dpi=150)
     axes = figure.add_subplot()
     row = {node: index for index, node in enumerate(sorted(graph))}
-    bowed = _wraps(graph)
-    lines = [_line(places[row[u]], places[row[v]], bow=bowed(u, v)) for u, v in graph.edges]
     axes.add_collection(LineCollection(lines, colors=_LINK_COLOUR, linewidths=1, zorder=1))
     size = float(np.clip(6000 / len(graph), 12, 320))
     axes.scatter(places[:, 0], places[:, 1], s=size, color=_NODE_COLOUR, zorder=2)
@@ -66,6 +65,16 @@ def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) ->
 def layout(graph: nx.Graph[int]) -> NDArray[np.float64]:
     """Return places [nodes, 2] for the nodes in ascending order, by `graph.graph["family"]` if given."""
     return _LAYOUTS.get(graph.graph.get("family", ""), _by_stress)(graph)
+
+
+def routes(graph: nx.Graph[int], places: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return the line [points, 2] of each link of ``graph.edges``, from its first end to its second.
+
+    Lines are straight but for links that go around a torus, which are bowed. ``places``: of `layout`.
+    """
+    row = {node: index for index, node in enumerate(sorted(graph))}
+    bowed = _wraps(graph)
+    return [_line(places[row[u]], places[row[v]], bow=bowed(u, v)) for u, v in graph.edges]
 
 
 def _on_circle(graph: nx.Graph[int]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ What the agents say to each other is the algorithm's; when to stop and what to m
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from testbed.consensus.agent import Link
 from testbed.consensus.measures import disagreement, magnitude
@@ -20,6 +21,7 @@ AXES = ("activations", "exchanges", "seconds", "bytes")
 
 Progress = Callable[[CurveRow], None]
 Measure = Callable[[Sequence[Signal]], dict[str, float]]
+Observer = Callable[["Agreement"], None]
 
 
 class Agreement(ABC):
@@ -46,6 +48,8 @@ class Agreement(ABC):
         self._ages = MessageAges(self.links, self._began)
         self._utilisation = Utilisation(network.traffic, self._began)
         self._bytes_before = network.ledger.sent_bytes
+        self.observer: Observer | None = None
+        """Called before the first event and after each one; it only looks, and changes nothing."""
 
     @abstractmethod
     def begin(self) -> None:
@@ -78,6 +82,11 @@ class Agreement(ABC):
     def run(self) -> AgreementResult:
         """Let simulated time pass until the budget is spent."""
         self._row()
+        checks = self.clock.timeline.checks
+        look = None if self.observer is None else partial(self.observer, self)
+        if look is not None:
+            look()
+            checks.append(look)
         budget, deadline = self.settings.budget, None
         deaf = self.network.on_crash(self.crashed), self.network.on_restart(self._restarted)
         if self.links:
@@ -87,6 +96,8 @@ class Agreement(ABC):
         while self.links and not self.finished:
             if not self.clock.step():
                 raise AssertionError("the simulation ran out of events before the budget was spent")
+        if look is not None:
+            checks.remove(look)
         if deadline is not None:
             deadline.cancel()
         self.cut_off()

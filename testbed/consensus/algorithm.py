@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from testbed.consensus.activation import Activations
 from testbed.consensus.agent import Link
-from testbed.consensus.agreement import Agreement, Measure, Progress
+from testbed.consensus.agreement import Agreement, Measure, Observer, Progress
 from testbed.consensus.codecs import Codecs
 from testbed.consensus.problem import LocalProblem
 from testbed.consensus.result import AgreementResult
@@ -21,6 +21,8 @@ class Consensus(ABC):
         self.links: list[Link] = sorted((min(u, v), max(u, v)) for u, v in network.graph.edges)
         self.activations = Activations(settings, self.links, streams)
         self.codecs = Codecs(settings, streams)
+        self.observer: Observer | None = None
+        """Of every agreement from now on."""
 
     def agree(
         self,
@@ -39,7 +41,9 @@ class Consensus(ABC):
         nodes = len(self.network.graph)
         if len(problems) != nodes:
             raise ValueError(f"problems: {len(problems)} given, the network has {nodes} nodes")
-        return self.agreement(problems, measure, progress).run()
+        agreement = self.agreement(problems, measure, progress)
+        agreement.observer = self.observer
+        return agreement.run()
 
     @abstractmethod
     def agreement(

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from studies import statistics
-from studies.statistics import RESAMPLES, interquartile_mean, mean, probability_of_improvement
+from studies.statistics import RESAMPLES, along, interquartile_mean, mean, probability_of_improvement
 
 RUNS = {n: np.sort(np.random.default_rng(n).normal(size=n)) for n in (2, 3, 4, 5, 8, 10, 11)}
 
@@ -104,3 +104,12 @@ def test_rliable_finds_the_same():
     found = probability_of_improvement(ours, theirs)
     assert found.value == 0.65625
     assert found[1:] == pytest.approx((0.4625, 0.83125), abs=0.02)
+
+
+@pytest.mark.parametrize("middle", [True, False])
+@pytest.mark.parametrize("runs", [1, 2, 3, 5, 6, 9])  # of the last there are too many different resamples
+def test_along_a_curve_every_place_has_the_same_estimate_as_alone(runs, middle):
+    values = np.random.default_rng(runs).normal(size=(7, runs)).round(1)  # with ties
+    found = np.stack(along(values, middle=middle), axis=1)
+    wanted = [(interquartile_mean if middle else mean)(place) for place in values]
+    np.testing.assert_allclose(found, np.array(wanted), rtol=1e-12, atol=1e-12)

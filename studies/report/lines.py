@@ -1,0 +1,230 @@
+"""Curves for the page: a line with its band for each condition, and each trial's own, of few points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from studies.columns import title
+from studies.outline import StudyOutline
+from studies.plans import PLANS, Curve
+from studies.report.arrangement import Arrangement
+from studies.report.plain import rounded
+from studies.statistics import along, described
+
+POINTS = 200
+"""Of a line with its band, at most."""
+
+POINTS_OF_A_TRIAL = 100
+"""Of a single trial's line, at most: rows of its table, evenly apart."""
+
+AXES = {
+    "training": ("steps", "update", "seconds", "bytes"),
+    "consensus": ("activations", "exchanges", "seconds", "bytes"),
+}
+"""What the x axis of each table's curves can be."""
+
+MORE = ("kl_played", "kl", "surrogate_gain", "explained_variance", "exchanges", "half_committed")
+"""Of training, what can be chosen besides what the figures show."""
+
+Array = NDArray[np.float64]
+Runs = Mapping[str, Mapping[str, Array]]
+"""Hash of a trial -> column -> numbers by row."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column of a table of curves that can be chosen; see :class:`studies.plans.Curve`."""
+
+    table: str
+    y: str
+    log: bool
+
+    @property
+    def name(self) -> str:
+        """In the page, and to choose it by."""
+        return f"{self.table}.{self.y}"
+
+
+class Places:
+    """Lists of x values, each kept once."""
+
+    def __init__(self) -> None:
+        self.lists: list[list[float | int | None]] = []
+        self._known: dict[bytes, int] = {}
+
+    def add(self, places: Array) -> int:
+        """Which of the lists it is."""
+        number = self._known.setdefault(places.tobytes(), len(self.lists))
+        if number == len(self.lists):
+            self.lists.append(rounded(places))
+        return number
+
+
+def measures(workload: str) -> list[Measure]:
+    """What the figures of a workload show, then what else can be chosen."""
+    found = {
+        Measure(plan.table, plan.y, plan.log): None for plan in PLANS[workload] if isinstance(plan, Curve)
+    }
+    if workload == "training":
+        known = {measure.y for measure in found if measure.table == "training"}
+        found |= {Measure("training", y, False): None for y in MORE if y not in known}
+    return list(found)
+
+
+def lines(
+    study: StudyOutline, curves: Mapping[str, pd.DataFrame], conditions: Arrangement, first: str | None
+) -> dict[str, Any]:
+    """What the page draws of the curves.
+
+    Args:
+        study: whose curves they are.
+        curves: name -> rows of all trials, in the order of the study.
+        conditions: of the study.
+        first: the column that is shown to begin with.
+
+    Returns:
+        ``xs``: lists of x values that lines share; ``measures``: of each its names, axes, lines of conditions
+        ``[condition, axis, x, y, low, high]`` and of trials ``[trial, y, {axis: x}]``, where x is a place in
+        ``xs``. A measure that no condition has two points of is left out.
+    """
+    xs = Places()
+    middle = study.workload == "training"
+    drawn = []
+    for measure in sorted(measures(study.workload), key=lambda measure: measure.y != first):
+        source = curves.get(measure.table)
+        if source is None or measure.y not in source:
+            continue
+        axes = [axis for axis in AXES[measure.table] if axis in source]
+        runs = _apart(_usable(source, measure, study.workload), [measure.y, *axes])
+        bands = list(_bands(study, conditions, runs, axes, measure, xs, middle=middle))
+        shown = [axis for axis in axes if any(band[1] == axis for band in bands)]
+        if not shown:
+            continue
+        seeds = max(sum(study.trials[i].hash in runs for i in c.trials) for c in conditions.conditions)
+        drawn.append(
+            {
+                "name": measure.name,
+                "title": title(measure.y),
+                "of": _where(measure, study.workload),
+                "log": measure.log,
+                "estimate": estimated(seeds, log=measure.log, middle=middle),
+                "axes": [{"name": axis, "title": title(axis)} for axis in shown],
+                "lines": bands,
+                "runs": list(_runs(study, runs, shown, measure, xs)),
+            }
+        )
+    return {"xs": xs.lists, "measures": drawn}
+
+
+def _usable(table: pd.DataFrame, measure: Measure, workload: str) -> pd.DataFrame:
+    """The rows that can be drawn: finite, and positive ones on a logarithmic axis."""
+    if workload == "training" and measure.table == "consensus":
+        # A training run agrees once per update: the last agreement stands for it.
+        table = table[table["update"] == table.groupby("trial")["update"].transform("max")]
+    y = table[measure.y].to_numpy(dtype=float)
+    found: pd.DataFrame = table.loc[np.isfinite(y) & ((y > 0) | (not measure.log))]
+    return found
+
+
+def _apart(table: pd.DataFrame, columns: Sequence[str]) -> Runs:
+    """The columns of each trial, whose rows stand together."""
+    names = table["trial"].to_numpy()
+    starts = np.flatnonzero(names[1:] != names[:-1]) + 1
+    split = {column: np.split(table[column].to_numpy(dtype=float), starts) for column in columns}
+    firsts = [0, *starts] if len(names) else []
+    return {
+        str(names[first]): {column: split[column][k] for column in columns} for k, first in enumerate(firsts)
+    }
+
+
+def _bands(
+    study: StudyOutline,
+    conditions: Arrangement,
+    runs: Runs,
+    axes: Sequence[str],
+    measure: Measure,
+    xs: Places,
+    *,
+    middle: bool,
+) -> Iterator[list[Any]]:
+    for number, condition in enumerate(conditions.conditions):
+        members = [runs[study.trials[i].hash] for i in condition.trials if study.trials[i].hash in runs]
+        values = [rows[measure.y] for rows in members]
+        for axis in axes if members else ():
+            places, matrix = together([rows[axis] for rows in members], values, measure.log)
+            if len(places) < 2:
+                continue
+            estimates = along(np.log(matrix) if measure.log else matrix, middle=middle)
+            parts = [np.exp(part) if measure.log else part for part in estimates]
+            yield [number, axis, xs.add(places), *(rounded(part) for part in parts)]
+
+
+def together(
+    places: Sequence[Array], values: Sequence[Array], log: bool, points: int = POINTS
+) -> tuple[Array, Array]:
+    """Brings runs to the same places on the x axis.
+
+    Runs that were measured at the same places keep them, or ``points`` of them evenly apart; others are
+    interpolated at ``points`` places of the part of the axis that all of them cover (on a logarithmic axis
+    between logarithms).
+
+    Args:
+        places, values: of each run, by row; positive values if ``log``.
+
+    Returns:
+        [places] and [places, runs]; no places if the runs have no more than a point of the axis in common.
+    """
+    order = [np.argsort(place, kind="stable") for place in places]
+    places = [place[by] for place, by in zip(places, order, strict=True)]
+    values = [value[by] for value, by in zip(values, order, strict=True)]
+    first = places[0]
+    if all(np.array_equal(first, place) for place in places) and first[0] < first[-1]:
+        kept = evenly(len(first), points)
+        return first[kept], np.stack([value[kept] for value in values], axis=1)
+    low, high = max(place[0] for place in places), min(place[-1] for place in places)
+    if not low < high:
+        return np.empty(0), np.empty((0, len(places)))
+    at = np.linspace(low, high, points)
+    there, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+    columns = [back(np.interp(at, place, there(value))) for place, value in zip(places, values, strict=True)]
+    return at, np.stack(columns, axis=1)
+
+
+def evenly(count: int, points: int) -> NDArray[np.int64]:
+    """At most ``points`` of ``count`` rows, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, points)).round().astype(np.int64))
+
+
+def _runs(
+    study: StudyOutline,
+    runs: Runs,
+    axes: Sequence[str],
+    measure: Measure,
+    xs: Places,
+) -> Iterator[list[Any]]:
+    for number, trial in enumerate(study.trials):
+        if trial.hash in runs:
+            rows = runs[trial.hash]
+            kept = evenly(len(rows[measure.y]), POINTS_OF_A_TRIAL)
+            places = {axis: xs.add(rows[axis][kept]) for axis in axes}
+            yield [number, rounded(rows[measure.y][kept]), places]
+
+
+def _where(measure: Measure, workload: str) -> str:
+    if workload != "training":
+        return ""
+    return "along the last agreement" if measure.table == "consensus" else "along the training"
+
+
+def estimated(seeds: int, *, log: bool, middle: bool) -> str:
+    """What is drawn of so many seeds, in words."""
+    words = described(seeds, middle=middle)
+    if not log or seeds < 2:
+        return words
+    return f"geometric {words}" if words.startswith("mean") else f"{words}, of the logarithms"

@@ -1,0 +1,98 @@
+"""What made the results of a study, and what a reader must know of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from studies.outline import StudyOutline
+from studies.results import idle_faults
+from studies.state import TrialState, counted, states
+from studies.store import Store
+
+CODE = ("consensus-testbed", "commit")
+"""Of the versions that are kept, those of this package."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """How far a study is, and what made it.
+
+    Attributes:
+        states: of each trial, in order.
+        seconds: wall seconds of each finished trial, None of others.
+        versions: different sets of versions, with how many finished trials each has made.
+    """
+
+    states: tuple[TrialState, ...]
+    seconds: tuple[float | None, ...]
+    versions: tuple[tuple[dict[str, str], int], ...]
+
+
+def gather(study: StudyOutline, store: Store) -> Made:
+    """Looks at every trial that is stored."""
+    found = tuple(states(study, store))
+    seconds: list[float | None] = []
+    makers: Counter[str] = Counter()
+    for state in found:
+        finished = state.status == "finished"
+        seconds.append(store.wall_seconds(state.trial) if finished else None)
+        if finished:
+            makers[json.dumps(store.versions(state.trial))] += 1
+    versions = tuple((dict(json.loads(text)), count) for text, count in makers.items())
+    return Made(found, tuple(seconds), versions)
+
+
+def warnings(study: StudyOutline, summary: pd.DataFrame, made: Made) -> list[str]:
+    """A line each: faults that tested nothing, and trials that different code has made."""
+    lines = idle_faults(study, summary)
+    codes: dict[tuple[str | None, ...], int] = {}
+    for versions, count in made.versions:
+        code = tuple(versions.get(key) for key in CODE)
+        codes[code] = codes.get(code, 0) + count
+    if len(codes) > 1:
+        told = ", ".join(f"{count} by {_code(*code)}" for code, count in codes.items())
+        lines.append(f"the trials were made by {len(codes)} versions of the code: {told}")
+    dirty = sum(count for (_, commit), count in codes.items() if commit and commit.endswith("-dirty"))
+    if dirty:
+        what = "trial was" if dirty == 1 else "trials were"
+        lines.append(f"{dirty} finished {what} made by a commit with changes that are not in it")
+    return lines
+
+
+def progress(made: Made) -> str:
+    """``All 25 trials have finished``, or how many of them."""
+    total = len(made.states)
+    if all(state.status == "finished" for state in made.states):
+        return "The only trial has finished." if total == 1 else f"All {total} trials have finished."
+    return f"Not finished: {counted(made.states)}. All numbers are of those that have finished."
+
+
+def document(study: StudyOutline) -> str:
+    """The study as a file that ``testbed run`` takes."""
+    text: str = yaml.safe_dump(_plain(study.document), sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def duration(seconds: float) -> str:
+    """``3 h 12 min``, ``41 s``."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _code(version: str | None, commit: str | None) -> str:
+    if commit is None:
+        return f"version {version}"
+    return f"commit {commit[:10]}{'-dirty' * commit.endswith('-dirty')}"
+
+
+def _plain(data: Any) -> Any:
+    """Without the types that YAML would write tags for."""
+    return json.loads(json.dumps(data))

@@ -1,0 +1,77 @@
+"""The page itself: one file with its style, script and numbers inside, that asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Any
+
+from studies.report.plain import embedded
+
+SCRIPTS = (
+    "dom",
+    "scales",
+    "selection",
+    "tables",
+    "chart",
+    "curves",
+    "finals",
+    "recorded",
+    "network",
+    "key",
+    "replay",
+    "main",
+)
+"""In the order in which they stand in the page; the later ones use the earlier ones."""
+
+
+def page(title: str, parts: Mapping[str, str], data: Mapping[str, Any]) -> str:
+    """The whole of the HTML.
+
+    Args:
+        title: of the document.
+        parts: what to put into the template, as HTML.
+        data: the numbers for the script.
+    """
+    style = _asset("page.css")
+    script = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
+    policy = "; ".join(
+        [
+            "default-src 'none'",
+            f"style-src '{_hash(style)}'",
+            f"script-src '{_hash(script)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+    return Template(_asset("page.html")).substitute(
+        parts, title=escape(title), policy=escape(policy), style=style, script=script, data=embedded(data)
+    )
+
+
+def notes(lines: Sequence[str]) -> str:
+    """Warnings as a list; nothing without any."""
+    if not lines:
+        return ""
+    items = "".join(f"<li>{escape(line[0].upper() + line[1:].rstrip('.'))}.</li>" for line in lines)
+    heading = '<h2 id="to-know">To know first</h2>'
+    return f'<section class="warnings" aria-labelledby="to-know">{heading}<ul>{items}</ul></section>'
+
+
+def paragraphs(lines: Sequence[str]) -> str:
+    """A paragraph each."""
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
+def _asset(name: str) -> str:
+    return (resources.files("studies.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a Content-Security-Policy names what may stand in a page."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,69 @@
+"""Numbers as the page carries them: rounded to what a screen can show, and all known to JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+DIGITS = 5
+"""Significant digits of the points of curves: far below a pixel. Tables and final values keep twelve."""
+
+
+def rounded(values: ArrayLike) -> list[float | int | None]:
+    """With ``DIGITS`` significant digits, or whole numbers as they are; None for what is not finite."""
+    numbers = np.asarray(values, dtype=float)
+    finite = np.isfinite(numbers)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        place = DIGITS - 1 - np.floor(np.log10(np.abs(numbers)))
+        place[~np.isfinite(place)] = 0
+        # A whole number over a power of ten that is exact is the number nearest to the decimal one.
+        up, down = 10.0 ** np.clip(place, 0, _EXACT), 10.0 ** np.clip(-place, 0, _EXACT)
+        whole = np.where(numbers == np.round(numbers), numbers, np.round(numbers * up / down) * down / up)
+    for tiny in np.flatnonzero(place > _EXACT):
+        whole[tiny] = float(f"{numbers[tiny]:.{DIGITS}g}")
+    if not finite.all():
+        return [_whole(value) if known else None for value, known in zip(whole.tolist(), finite, strict=True)]
+    if (np.abs(whole) < 2**53).all() and (whole == np.round(whole)).all():
+        found: list[float | int | None] = whole.astype(np.int64).tolist()
+    else:
+        found = whole.tolist()
+    return found
+
+
+def exact(value: Any) -> Any:
+    """A cell of a table as ``statistics.csv`` has it, with twelve digits; None for what is not finite."""
+    if not isinstance(value, float):
+        return value.item() if hasattr(value, "item") else value
+    return float(f"{value:.12g}") if math.isfinite(value) else None
+
+
+def figure(value: float) -> str:
+    """``1,200``, ``0.0312``, ``3.2e+09``, with a true minus."""
+    if not math.isfinite(value):
+        return ""
+    size = abs(value)
+    if size >= 1e7 or 0 < size < 1e-4:
+        text = f"{value:.3g}"
+    elif value == int(value) or size >= 1e4:
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.4g}"
+    return text.replace("-", "−", 1) if value < 0 else text
+
+
+def embedded(data: Any) -> str:
+    """JSON that can stand inside a ``script`` element: nothing in it can end it, or begin another."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+_EXACT = 22
+"""Powers of ten up to this one are exact."""

@@ -1,0 +1,139 @@
+"""A recording as the page plays it: places, events in words, messages from where to where, and outages.
+
+Moments are places in the list of events: at place k the events up to and with k have happened. So a replay
+can also go through events one by one where no simulated time passes between them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from studies.report.plain import rounded
+from studies.report.recording import Recording
+from studies.report.wording import Wording
+from testbed import workloads
+from testbed.network.spacetime import Way, spacetime
+from testbed.network.trace import OtherEvent, PacketEvent
+from topologies import drawing
+
+AGENTS = 200
+"""More of them are not drawn: neither numbers nor links could be told apart."""
+
+
+def replay(recording: Recording) -> dict[str, Any]:
+    """Plain data for the page; columns of equal length where there is one entry per event.
+
+    ``times`` (seconds), ``word`` (place in ``words``), ``a``, ``b`` (agents, or None) of every event;
+    ``flights`` ``[kind, source, destination, first, last, until, fate, reach]`` with ``until`` the time where
+    it ends if that is not that of event ``last``; ``outages`` ``[source, destination, kind, first, last]``;
+    ``spells`` ``[agent, kind, first, last]``; ``half`` ``[link, first, last]``, half-committed from and to;
+    ``agents`` and ``network`` as columns: how far they are apart from which place on.
+    """
+    trace, graph = recording.trace, recording.graph
+    nodes = sorted(graph)
+    places = drawing.layout(graph)
+    links = {(min(u, v), max(u, v)): number for number, (u, v) in enumerate(graph.edges)}
+    times = [event.time for event in trace.events]
+    last = len(times) - 1
+    wording = Wording()
+    worded = [wording.add(event) for event in trace.events]
+    seen = spacetime(trace)
+    return {
+        "nodes": [rounded(place) for place in places],
+        "links": [
+            [u, v, [rounded(point) for point in route]]
+            for (u, v), route in zip(graph.edges, drawing.routes(graph, places), strict=True)
+        ],
+        "names": nodes,
+        "times": [round(time, 9) for time in times],
+        "words": wording.as_data(),
+        "word": [word for word, _, _ in worded],
+        "a": [a for _, a, _ in worded],
+        "b": [b for _, _, b in worded],
+        "flights": _flights(recording),
+        "outages": [
+            [each.source, each.destination, each.kind, *_span(times, each.begin, each.end)]
+            for each in seen.outages
+        ],
+        "spells": [[each.agent, each.kind, *_span(times, each.begin, each.end)] for each in seen.spells],
+        "half": _half(recording, links),
+        "agents": _columns((max(before - 1, 0), agent, value) for before, agent, value in recording.agents),
+        "network": _columns((max(before - 1, 0), value) for before, value in recording.network),
+        "complete": recording.complete,
+        "last": last,
+    }
+
+
+def differences(recording: Recording, stored: dict[str, Any]) -> list[str]:
+    """The numbers that the second run of a trial has other than the stored one, to one part in a million."""
+    found = []
+    for name, number in recording.numbers.items():
+        before = stored.get(name)
+        if isinstance(before, float) and not np.isclose(number, before, rtol=1e-6, atol=0.0, equal_nan=True):
+            found.append(f"{name} {number:.6g} instead of {before:.6g}")
+    return found
+
+
+def _span(times: Sequence[float], begin: float, end: float) -> tuple[int, int]:
+    """The first event of a spell, and the last."""
+    return bisect_left(times, begin), max(bisect_right(times, end) - 1, 0)
+
+
+def _flights(recording: Recording) -> list[list[Any]]:
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for place, event in enumerate(recording.trace.events):
+        if isinstance(event, PacketEvent):
+            if event.event in ("sent", "duplicated"):
+                first[event.serial] = place
+            elif event.event != "undeliverable":
+                last[event.serial] = place
+    end = len(recording.trace.events) - 1
+    rows = []
+    for flight in spacetime(recording.trace).flights:
+        ends = last.get(flight.serial, end)
+        until = None if flight.end == recording.trace.events[ends].time else round(flight.end, 9)
+        fate = "damaged" if flight.fate == "delivered" and flight.reason else flight.fate
+        reach = float(f"{flight.reach:.3g}")
+        rows.append(
+            [flight.kind, flight.source, flight.destination, first[flight.serial], ends, until, fate, reach]
+        )
+    return sorted(rows, key=lambda row: row[3])
+
+
+def _half(recording: Recording, links: dict[Way, int]) -> list[list[int]]:
+    """Links whose ends differ: until their next exchange, where exchanges are of all coordinates."""
+    if getattr(recording.trial.settings.consensus, "subset", 1) != 1:
+        return []
+    open_since: dict[int, int] = {}
+    spans = []
+    for place, event in enumerate(recording.trace.events):
+        if isinstance(event, OtherEvent) and event.event in ("half_committed", "completed"):
+            u, v = (int(end) for end in event.fields["link"].split("-"))
+            link = links[u, v]
+            if event.event == "half_committed":
+                open_since.setdefault(link, place)
+            elif link in open_since:
+                spans.append([link, open_since.pop(link), place])
+    end = len(recording.trace.events) - 1
+    return spans + [[link, since, end] for link, since in open_since.items()]
+
+
+def _columns(rows: Iterable[tuple[float, ...]]) -> list[list[float | int | None]]:
+    return [rounded(column) for column in zip(*rows, strict=True)]
+
+
+def described(recording: Recording) -> str:
+    """What of the trial was run again."""
+    part = {
+        workloads.ProblemWorkload: "its agreement",
+        workloads.UpdateWorkload: "the agreement of its policy update",
+        workloads.TrainingWorkload: "its first policy update",
+    }[type(recording.trial.settings)]
+    if recording.complete:
+        return part
+    return f"the first {len(recording.trace.events):,} events of {part}"

@@ -1,0 +1,185 @@
+"""Tables of the page in HTML. Headers are buttons, which the page's script lets sort."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from studies.columns import said, title
+from studies.outline import StudyOutline
+from studies.report.made import Made, duration
+from studies.report.plain import exact, figure
+
+INTERVAL = "95 % interval"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: what is shown.
+        value: what is sorted by, if it is a number.
+        link: where it leads to within the page, such as ``trial=...``, and
+        said: what tells a screen reader where, after the text.
+        more: shown smaller, behind the text.
+    """
+
+    text: str
+    value: float | None = None
+    link: str = ""
+    said: str = ""
+    more: str = ""
+
+
+def table(name: str, caption: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[Cell]]]) -> str:
+    """HTML of a table.
+
+    Args:
+        name: its id.
+        caption: what it shows.
+        columns: their titles.
+        rows: ``data-key`` by which the script finds a row (may be empty), and a cell per column.
+    """
+    rows = list(rows)
+    right = [
+        i > 0
+        and column != INTERVAL
+        and all(cells[i].value is not None or not cells[i].text for _, cells in rows)
+        for i, column in enumerate(columns)
+    ]
+    head = "".join(
+        f'<th scope="col"{_class(number)}><button type="button">{escape(column)}</button></th>'
+        for column, number in zip(columns, right, strict=True)
+    )
+    body = "\n".join(
+        f'<tr data-key="{escape(key)}">{"".join(map(_cell, cells, right, range(len(cells))))}</tr>'
+        for key, cells in rows
+    )
+    return (
+        f'<p class="caption" id="{name}-caption">{escape(caption)}</p>'
+        f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{name}-caption">'
+        f'<table id="{name}" aria-labelledby="{name}-caption"><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def number(value: Any) -> Cell:
+    """A number with four digits; nothing for what is not finite."""
+    value = exact(float(value))
+    return Cell("" if value is None else figure(value), value)
+
+
+def with_interval(row: Mapping[str, Any], name: str) -> list[Cell]:
+    """A number, and its interval in a cell of its own."""
+    value, low, high = (exact(float(row.get(key, math.nan))) for key in (name, f"{name}_low", f"{name}_high"))
+    if low is None:
+        return [number(value if value is not None else math.nan), Cell("")]
+    return [number(value), Cell(f"{figure(low)} to {figure(high)}", low)]
+
+
+def statistics(
+    data: pd.DataFrame, study: StudyOutline, shown: Sequence[str], places: Sequence[int | None], caption: str
+) -> str:
+    """The statistics of conditions.
+
+    Args:
+        data: of :func:`studies.report.finals.statistics`.
+        study: whose conditions they are.
+        shown: which of what is varied has a column.
+        places: of each row which condition it is about.
+        caption: of the table.
+    """
+    training, compared = "iqm" in data, "probability_of_improvement" in data
+    columns = ["metric", *map(title, shown), "seeds", "mean"]
+    columns += ["interquartile mean"] if training else []
+    columns.append(INTERVAL)
+    if compared:
+        columns += ["beside", "probability of improvement", INTERVAL, "paired difference", INTERVAL]
+    rows = []
+    for row, place in zip(_records(data), places, strict=True):
+        link = "" if place is None else f"condition={place}"
+        values = [_value(name, row[name]) for name in shown]
+        words = ", ".join(cell.text for cell in values)
+        cells = [
+            Cell(title(str(row["metric"])), link=link, said=f": select {words or 'all trials'}"),
+            *values,
+        ]
+        cells.append(number(row.get("seeds", math.nan)))
+        cells += (
+            [number(row.get("mean", math.nan)), *with_interval(row, "iqm")]
+            if training
+            else with_interval(row, "mean")
+        )
+        if compared:
+            beside = row["reference"]
+            missing = beside is None or (isinstance(beside, float) and math.isnan(beside))
+            cells.append(Cell("" if missing else said(str(study.compared), beside)))
+            cells += [
+                *with_interval(row, "probability_of_improvement"),
+                *with_interval(row, "paired_difference"),
+            ]
+        rows.append((link, cells))
+    return table("statistics", caption, columns, rows)
+
+
+def trials(
+    study: StudyOutline, varied: Sequence[str], made: Made, summary: pd.DataFrame, shown: Sequence[str]
+) -> str:
+    """A row per trial, whatever has become of it.
+
+    Args:
+        study: whose trials they are.
+        varied: which of what is varied has a column.
+        made: how far each is.
+        summary: the results of the finished ones.
+        shown: which of their numbers to show.
+    """
+    results = summary.set_index("trial").to_dict("index") if len(summary) else {}
+    columns = ["trial", *map(title, varied), "seed", "status", *map(title, shown), "wall time"]
+    rows = []
+    for place, trial in enumerate(study.trials):
+        result = results.get(trial.hash, {})
+        state = made.states[place]
+        seconds = made.seconds[place]
+        link = f"trial={trial.hash}"
+        cells = [
+            Cell(str(place + 1), float(place + 1), link if result else "", ": select it", trial.hash[:6])
+        ]
+        cells += [_value(name, trial.varied[name]) for name in varied]
+        cells += [number(trial.seed), Cell(state.status, more=state.said)]
+        cells += [number(result.get(name, math.nan)) for name in shown]
+        cells.append(Cell("") if seconds is None else Cell(duration(seconds), exact(seconds)))
+        rows.append((link, cells))
+    return table("trials", f"The trials of {study.name}", columns, rows)
+
+
+def _records(data: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in data.to_dict("records")]
+
+
+def _value(name: str, value: Any) -> Cell:
+    """What is varied."""
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return Cell(said(name, value), float(value) if numeric else None)
+
+
+def _cell(cell: Cell, right: bool, place: int) -> str:
+    value = "" if cell.value is None else f' data-v="{cell.value!r}"'
+    text = escape(cell.text)
+    if cell.link:
+        text = f'<a href="#{escape(cell.link)}">{text}<span class="unseen">{escape(cell.said)}</span></a>'
+    if cell.more:
+        text += f" <small>{escape(cell.more)}</small>"
+    if place == 0:
+        return f'<th scope="row"{value}>{text}</th>'
+    return f"<td{_class(right)}{value}>{text}</td>"
+
+
+def _class(right: bool) -> str:
+    return ' class="number"' if right else ""

@@ -1,0 +1,232 @@
+"""A study's results as one page: ``testbed report``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from studies import references
+from studies.columns import said, title
+from studies.document import StudyError
+from studies.outline import StoredStudy, StudyOutline
+from studies.report import finals, made, page, tables
+from studies.report.again import trial_again
+from studies.report.arrangement import Arrangement, arrange
+from studies.report.lines import lines
+from studies.report.plain import exact
+from studies.report.recording import record
+from studies.report.replay import AGENTS, described, differences, replay
+from studies.results import CURVES
+from studies.store import Store
+
+SHOWN = ("messages_sent", "messages_dropped", "bytes_sent")
+"""Of each trial, besides the final numbers that are drawn."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that has been written: where, what of the network it replays, and what a reader must know."""
+
+    file: Path
+    replayed: str
+    warnings: tuple[str, ...]
+
+
+def write(
+    folder: Path, file: Path | None = None, *, number: int | None = None, replayed: bool = True
+) -> Report:
+    """Writes the report of what ``testbed run`` has left in a folder.
+
+    The same results give the same bytes.
+
+    Args:
+        folder: where the results are.
+        file: where the report goes; ``report.html`` beside the results unless it is said.
+        number: of the trial whose network is replayed, from 1; None: that which has lost the most messages.
+        replayed: whether there is a replay, for which that trial is run again.
+
+    Raises:
+        StudyError: there are no results, no such trial, or the file cannot be written; one line.
+    """
+    store = Store(folder)
+    study = store.study()
+    place = _checked(file or folder / "report.html")
+    made_by = made.gather(study, store)
+    summary = store.summary(study)
+    conditions = arrange(study)
+    shown, note, differing = (
+        _replay(study, store, summary, made_by, conditions, number) if replayed else (None, "", [])
+    )
+    warned = [*made.warnings(study, summary, made_by), *differing]
+    plans, first = finals.plans(study.workload, summary), finals.decisive(study.workload, summary)
+    statistics = finals.statistics(study, summary, conditions)
+    data = {
+        "trials": [trial.hash for trial in study.trials],
+        "titles": [trial.title for trial in study.trials],
+        **conditions.as_data(),
+        "curves": lines(study, {name: store.curve(study, name) for name in CURVES}, conditions, first),
+        "finals": finals.finals(study, summary, conditions),
+        "references": _references(study, store, set(summary["trial"]) if len(summary) else set(), conditions),
+        "replay": shown,
+    }
+    numbers = [plan.y for plan in plans] + [name for name in SHOWN if name in summary]
+    parts = {
+        "heading": escape(study.question or study.name),
+        "facts": escape(_facts(study, conditions)),
+        "progress": escape(made.progress(made_by)),
+        "unfinished": " unfinished" if len(summary) < len(study.trials) else "",
+        "warnings": page.notes(warned),
+        "answer": page.paragraphs(finals.answer(study, summary, conditions)),
+        "statistics": _statistics(statistics, study, summary, conditions),
+        "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
+        "replay": escape(note),
+        "document": escape(made.document(study)),
+        "name": escape(study.name),
+        "versions": _versions(made_by),
+        "took": escape(_took(made_by)),
+    }
+    _write(place, page.page(f"{study.name}: report", parts, data))
+    return Report(place, note, tuple(warned))
+
+
+def _checked(place: Path) -> Path:
+    if place.is_dir():
+        raise StudyError(f"--out {place}: is a folder, not a file")
+    if not place.parent.is_dir():
+        raise StudyError(f"--out {place}: there is no folder {place.parent}")
+    return place
+
+
+def _write(place: Path, text: str) -> None:
+    beside = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(place)
+    except OSError as error:
+        raise StudyError(f"--out {place}: cannot be written: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _replay(
+    study: StoredStudy,
+    store: Store,
+    summary: pd.DataFrame,
+    made_by: made.Made,
+    conditions: Arrangement,
+    number: int | None,
+) -> tuple[dict[str, Any] | None, str, list[str]]:
+    """The replay, what it shows or why there is none, and a warning if the trial came out differently."""
+    place = _chosen(study, summary, made_by, number)
+    if place is None:
+        return None, "There is no replay: no trial that has finished sent a message.", []
+    trial = study.trials[place]
+    again, label = trial_again(store, trial), conditions.conditions[conditions.of[trial.hash]].label
+    label += ", " if label else ""
+    named = f"trial {place + 1} ({label}seed {trial.seed})"
+    if again.settings.agents > AGENTS:
+        return None, f"There is no replay: {named} has more than {AGENTS} agents.", []
+    recording = record(again, batches=store.batches if store.batches.is_dir() else None)
+    if not recording.trace.events:
+        return None, f"There is no replay: nothing happens on the network of {named}.", []
+    other = differences(recording, _stored(study, store, place)) if recording.complete else []
+    lines = [
+        f"run again for its replay, {named} came out differently: {', '.join(other[:3])}"
+        + (f", and {len(other) - 3} other numbers" if len(other) > 3 else "")
+    ]
+    text = f"T{named[1:]}, run again: {described(recording)}."
+    return {**replay(recording), "trial": place}, text, lines if other else []
+
+
+def _chosen(study: StoredStudy, summary: pd.DataFrame, made_by: made.Made, number: int | None) -> int | None:
+    if number is not None:
+        if number > len(study.trials):
+            raise StudyError(f"--trial {number}: the study has {len(study.trials)} trials")
+        state = made_by.states[number - 1]
+        if state.status != "finished":
+            reason = f"is {state.status}; one that has finished can be replayed"
+            raise StudyError(f"--trial {number}: {state.trial.title} {reason}")
+        return number - 1
+    sent = summary[summary["messages_sent"] > 0] if "messages_sent" in summary else summary[:0]
+    if sent.empty:
+        return None
+    worst = str(sent["trial"].iloc[int(sent["messages_dropped"].to_numpy().argmax())])  # the first of several
+    return [trial.hash for trial in study.trials].index(worst)
+
+
+def _stored(study: StoredStudy, store: Store, place: int) -> dict[str, Any]:
+    """What a trial came to, or a training run by its first update."""
+    one = StoredStudy(**{**study.__dict__, "trials": (study.trials[place],)})
+    table = store.curve(one, "training") if study.workload == "training" else store.summary(one)
+    return {str(name): value for name, value in table.iloc[0].items()}
+
+
+def _facts(study: StudyOutline, conditions: Arrangement) -> str:
+    seeds = len({trial.seed for trial in study.trials})
+    varied = " × ".join(title(name) for name in conditions.seen)
+    count = len(conditions.conditions)
+    parts = [f"{count} condition{'s' * (count != 1)}" + (f" of {varied}" if varied else "")]
+    parts.append(f"{seeds} seed{'s' * (seeds != 1)} each")
+    return f"{study.workload} study “{study.name}”: {', '.join(parts)}."
+
+
+def _statistics(
+    data: pd.DataFrame, study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement
+) -> str:
+    if not len(data):
+        return "<p>There are no statistics before a trial has finished.</p>"
+    places = finals.by_values(study, summary, conditions)
+    rows = [places.get(tuple(row[name] for name in study.varied)) for row in data.to_dict("records")]
+    caption = "Each condition over its seeds"
+    if study.workload != "training":
+        geometric = [title(plan.y) for plan in finals.plans(study.workload, summary) if plan.log]
+        caption += f"; means of {' and '.join(geometric)} are geometric" if geometric else ""
+    elif "reference" in data and study.compared is not None:
+        first = data["reference"].dropna()
+        beside = f", and beside {said(study.compared, first.iloc[0])} on the same seeds" if len(first) else ""
+        caption += beside
+    return tables.statistics(data, study, conditions.seen, rows, caption)
+
+
+def _references(
+    study: StudyOutline, store: Store, finished: set[str], conditions: Arrangement
+) -> list[dict[str, Any]]:
+    """What policies without learning earn, for panels whose finished trials all have it in common."""
+    kept = references.kept(study, store)
+    found = []
+    for number in range(len(conditions.panels)):
+        members = [i for c in conditions.conditions if c.panel == number for i in c.trials]
+        of_each = [kept.get(study.trials[i].hash, ()) for i in members if study.trials[i].hash in finished]
+        if of_each and all(list(one) == list(of_each[0]) for one in of_each):
+            for reference in of_each[0]:
+                means = {name: exact(mean) for name, mean in reference.means.items()}
+                found.append({"panel": number, "policy": reference.policy, "means": means})
+    return found
+
+
+def _versions(made_by: made.Made) -> str:
+    every = dict.fromkeys(name for versions, _ in made_by.versions for name in versions)
+    names = [
+        *(name for name in made.CODE if name in every),
+        *(name for name in every if name not in made.CODE),
+    ]
+    rows = [
+        ("", [tables.number(count), *(tables.Cell(versions.get(name, "")) for name in names)])
+        for versions, count in made_by.versions
+    ]
+    return tables.table("versions", "What made the trials", ["trials", *names], rows) if rows else ""
+
+
+def _took(made_by: made.Made) -> str:
+    seconds = [each for each in made_by.seconds if each is not None]
+    if not seconds:
+        return "No trial has finished yet."
+    return (
+        f"The finished trials took {made.duration(sum(seconds))} of one process"
+        f" ({made.duration(sum(seconds) / len(seconds))} each on average)."
+    )

@@ -1,0 +1,38 @@
+"""The command ``testbed report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studies.console import Results, app, err, out
+from studies.document import StudyError
+
+
+@app.command()
+def report(
+    folder: Results,
+    file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The page; default DIR/report.html.")
+    ] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option(
+            "--trial", min=1, help="Whose network is replayed; default: the one that lost the most messages."
+        ),
+    ] = None,
+    no_replay: Annotated[bool, typer.Option("--no-replay", help="Without it; nothing is run again.")] = False,
+) -> None:
+    """Write the results of a study, finished or not, as one page that can be opened and sent as it is."""
+    from studies.report import write
+
+    if no_replay and trial is not None:
+        raise StudyError("--trial and --no-replay contradict each other: the trial is that of the replay")
+    written = write(folder, file, number=trial, replayed=not no_replay)
+    if written.replayed:
+        out.print(f"replay:  {written.replayed}", markup=False)
+    out.print(f"report:  {written.file}", markup=False)
+    for line in written.warnings:
+        err.print(f"warning: {line}")

@@ -1,0 +1,347 @@
+"""Reports in a real browser: a headless Chromium opens them from disk and uses them as people do.
+
+They are skipped on a machine without Chromium or Chrome. Playwright is only the remote control; no browser of
+its own is used, and none is downloaded.
+"""
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from studies import report
+
+from . import reported
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+
+pytestmark = pytest.mark.skipif(
+    not any(map(shutil.which, NAMES)), reason=f"no browser on this machine: none of {', '.join(NAMES)}"
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = next(filter(None, map(shutil.which, NAMES)))
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *root])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """The report of a study of four conditions with losses, an outage and a crash."""
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "lossy.yaml").write_text(reported.LOSSY)
+    _, store = reported.run(folder / "lossy.yaml", folder / "out")
+    return report.write(store.folder).file
+
+
+@pytest.fixture
+def visit(browser, file):
+    """Opens the report; whatever it then says or asks for beyond itself fails the test."""
+    contexts, said, asked = [], [], []
+
+    def visit(fragment="", width=1200, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{file.as_uri()}{fragment}")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert said == []
+    assert {url.partition("#")[0] for url in asked} == {file.as_uri()}
+
+
+def colours(page):
+    return page.evaluate(
+        "[getComputedStyle(document.documentElement)].map(s => [s.backgroundColor, s.color])[0]"
+    )
+
+
+def selected(page):
+    """The numbers of the trials whose rows are marked."""
+    rows = page.locator("#trials tr[aria-current=true] th").all()
+    return sorted(int(row.inner_text().split()[0]) for row in rows)
+
+
+def until(page, holds):
+    """Waits for something that the page does by itself; its own policy forbids Playwright's way to wait."""
+    for _ in range(200):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not happen within ten seconds")
+
+
+def replayed(page):
+    """What the replay is made from."""
+    return page.evaluate("JSON.parse(document.getElementById('data').textContent).replay")
+
+
+def scrub(page, seconds):
+    """Moves the slider to a simulated time."""
+    times = replayed(page)["times"]
+    page.locator("#replay-time").fill(str(1000 * (seconds - times[0]) / (times[-1] - times[0])))
+
+
+def moment(page):
+    """The event that the replay shows."""
+    return int(page.locator(".console output").inner_text().split("event ")[1].split(" of")[0])
+
+
+def test_it_opens_from_disk_and_shows_its_charts(visit):
+    page = visit()
+    assert page.locator("h1").inner_text() == "What do lost messages cost?"
+    labels = [each.get_attribute("aria-label") for each in page.locator(".chart svg").all()]
+    assert labels[0].startswith(
+        "Line chart of relative distance to the optimum against activations; geometric mean"
+    )
+    assert "ring, penalty β 1: " in labels[0]
+    assert labels[1].startswith("Chart of relative distance to the optimum, at the end; ")
+    assert page.locator("#curves .line").count() == 4
+    assert page.locator("#finals .interval").count() == 4
+    assert page.locator("#finals .dot").count() == 8
+
+
+def test_the_measure_and_the_axis_can_be_chosen_and_colours_switched_off(visit):
+    page = visit()
+    measure, axis = page.locator("#curves select").all()
+    measure.select_option(label="relative disagreement")
+    axis.select_option("seconds")
+    label = page.locator("#curves svg").get_attribute("aria-label")
+    assert label.startswith("Line chart of relative disagreement against simulated time (s)")
+    page.get_by_role("button", name="star").click()
+    assert page.locator("#curves .line").count() == 2
+    assert page.locator("#finals .interval").count() == 2
+    page.get_by_role("button", name="star").click()
+    assert page.locator("#curves .line").count() == 4
+
+
+def test_the_numbers_of_a_chart_are_there_as_a_table(visit):
+    page = visit()
+    page.locator("#finals summary").click()
+    rows = [row.inner_text().split("\t") for row in page.locator("#finals tbody tr").all()]
+    assert [row[0] for row in rows] == [f"{t}, penalty β {p}" for t in ("ring", "star") for p in (1, 2)]
+    assert all(float(low) <= float(value) <= float(high) for _, value, low, high, _ in rows)
+
+
+def test_tables_sort_by_their_heads_and_say_so(visit):
+    page = visit()
+    head = page.locator("#trials th", has_text="relative distance to the optimum")
+    place = page.locator("#trials thead th").all_inner_texts().index(head.inner_text()) + 1
+
+    def column():
+        cells = page.locator(f"#trials tbody tr > :nth-child({place})").all()
+        return [float(cell.get_attribute("data-v")) for cell in cells]
+
+    before = column()
+    head.get_by_role("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert column() == sorted(before) != before
+    head.get_by_role("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert column() == sorted(before, reverse=True)
+
+
+def test_a_point_selects_its_trials_and_the_address_says_so(visit):
+    page = visit()
+    first = page.locator("#finals .dot").first
+    first.click()
+    assert len(selected(page)) == 1
+    trial = page.locator("#trials tr[aria-current=true]").get_attribute("data-key")
+    assert page.url.endswith(f"#{trial}")
+    again = visit(f"#{trial}")
+    assert selected(again) == selected(page)
+    assert again.locator("#curves .run").count() == 1
+    page.locator("#finals .marker").last.click()
+    assert selected(page) == [7, 8]
+    assert "condition=3" in page.url
+    page.go_back()
+    assert len(selected(page)) == 1
+
+
+def test_a_row_leads_to_its_curve_and_only_the_selected_can_be_shown(visit):
+    page = visit()
+    page.locator("#trials a").nth(2).click()
+    assert selected(page) == [3]
+    key = page.locator("#trials tr[aria-current=true]").get_attribute("data-key")
+    assert page.locator("#curves .run").get_attribute("data-trial") == key.removeprefix("trial=")
+    page.get_by_role("button", name="Only these").click()
+    assert page.locator("#trials tbody tr:visible").count() == 1
+    page.get_by_role("link", name="Select nothing").click()
+    assert page.locator("#trials tbody tr:visible").count() == 8
+    assert selected(page) == []
+    page.locator("#statistics a").nth(1).click()
+    assert selected(page) == [3, 4]
+
+
+def test_the_keyboard_reaches_all_of_it_and_moves_through_a_chart(visit):
+    page = visit()
+    reached = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(
+                "(e => e.id || e.getAttribute('aria-label') || e.textContent.trim())(document.activeElement)"
+            )
+        )
+        if page.evaluate("document.activeElement.classList.contains('chart')"):
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline == "solid"
+        if "replay-time" in reached:
+            break
+    assert reached[0] == "Skip to the answer"
+    for name in (
+        "scheme",
+        "ring",
+        "Arrow keys go from point to point, Enter selects its trials",
+        "replay-time",
+    ):
+        assert name in reached, name
+    page.locator("#curves .chart").focus()
+    page.keyboard.press("End")
+    tip = page.locator("#curves .tip")
+    assert tip.is_visible()
+    last = tip.inner_text()
+    assert last.startswith("ring, penalty β 1\nactivations: ")
+    page.keyboard.press("ArrowLeft")
+    assert tip.inner_text() != last
+    assert tip.inner_text().startswith("ring, penalty β 1\n")
+    page.keyboard.press("ArrowDown")
+    assert not tip.inner_text().startswith("ring, penalty β 1\n")
+    assert page.locator("#curves .unseen").inner_text() == tip.inner_text().replace("\n", ", ")
+    page.keyboard.press("Enter")
+    assert len(selected(page)) == 2
+
+
+def test_a_pointer_near_a_point_shows_it(visit):
+    page = visit()
+    page.locator("#finals .marker").first.hover()
+    tip = page.locator("#finals .tip")
+    assert tip.is_visible()
+    assert "interval" in tip.inner_text()
+    assert "2 seeds" in tip.inner_text()
+
+
+def test_the_replay_plays_steps_and_scrubs(visit):
+    page = visit()
+    assert moment(page) == 1
+    page.locator("#replay-play").click()
+    until(page, lambda: moment(page) > 3)
+    page.locator("#replay-play").click()
+    played = moment(page)
+    assert played > 1
+    page.get_by_role("button", name="Next event").click()
+    assert moment(page) == played + 1
+    page.get_by_role("button", name="Event before").press("Enter")
+    assert moment(page) == played
+    slider = page.locator("#replay-time")
+    slider.fill("500")
+    middle = moment(page)
+    assert middle > played
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert moment(page) > middle
+    assert slider.get_attribute("aria-valuetext").endswith(page.locator(".console output").inner_text()[-20:])
+    page.keyboard.press("End")
+    total = int(page.locator(".console output").inner_text().split(" of ")[1])
+    assert moment(page) == total
+    counts = dict(
+        zip(
+            page.locator(".counts dt").all_inner_texts(),
+            page.locator(".counts dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+    data = replayed(page)
+    words = [data["words"][word][0] for word in data["word"]]
+    assert int(counts["sent"]) == words.count("sent")
+    assert int(counts["lost or dropped"]) == words.count("lost")
+    assert int(counts["exchanges completed"]) == words.count("completed")
+
+
+def test_the_replay_shows_what_is_down_and_what_was_lost(visit):
+    page = visit()
+    data = replayed(page)
+    slider = page.locator("#replay-time")
+    scrub(page, 0.6)
+    down = page.locator(".network .half.down")
+    assert down.count() == 2  # both directions
+    assert down.first.evaluate("e => getComputedStyle(e).strokeDasharray") != "none"
+    assert page.locator(".network .agent.crashed").count() == 0
+    scrub(page, 1.2)
+    assert down.count() == 0
+    assert page.locator(".network .agent.crashed").count() == 1
+    lost = next(k for k, word in enumerate(data["word"]) if data["words"][word][0] == "lost")
+    page.get_by_label("Pace").select_option("order")
+    slider.fill(str(lost))
+    assert moment(page) == lost + 1
+    assert page.locator(".network .lost").count() >= 1
+    assert "lost" in page.locator(".now").inner_text() or "dropped" in page.locator(".now").inner_text()
+    completed = next(k for k, word in enumerate(data["word"]) if data["words"][word][0] == "completed")
+    slider.fill(str(completed))
+    assert page.locator(".network .edge.done").count() == 1
+    assert page.locator(".now").inner_text() == (
+        f"The exchange that agent {data['a'][completed]} began with agent {data['b'][completed]} is complete"
+    )
+
+
+def test_what_the_replay_says_is_read_aloud_when_it_stands(visit):
+    page = visit()
+    page.get_by_role("button", name="Next event").click()
+    said = page.locator(".console [aria-live=polite]")
+    until(page, lambda: "event 2 of" in said.inner_text())
+    before = said.inner_text()
+    page.locator("#replay-play").click()
+    until(page, lambda: moment(page) > 5)
+    assert said.inner_text() == before  # nothing while it plays
+
+
+def test_light_and_dark_are_as_the_system_has_them_or_as_chosen(visit):
+    light, dark = visit(color_scheme="light"), visit(color_scheme="dark")
+    assert colours(light) == ["rgb(252, 251, 248)", "rgb(28, 32, 36)"]
+    assert colours(dark) == ["rgb(21, 24, 27)", "rgb(233, 231, 226)"]
+    for page, other in ((light, colours(dark)), (dark, colours(light))):
+        page.locator("#scheme").click()
+        assert colours(page) == other
+
+
+@pytest.mark.parametrize("width", [375, 1200])
+def test_nothing_is_wider_than_the_page(visit, width):
+    page = visit(width=width)
+    page.locator("#curves summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator("#curves .line").count() == 4
+
+
+def test_where_less_motion_is_wanted_messages_do_not_move(visit):
+    page = visit(reduced_motion="reduce")
+    data = replayed(page)
+    _, _, _, first, last, *_ = next(flight for flight in data["flights"] if flight[6] == "delivered")
+    begin, end = data["times"][first], data["times"][last]
+    places = set()
+    for share in (0.1, 0.9):
+        scrub(page, begin + share * (end - begin))
+        places.add(page.locator(".network .message").first.get_attribute("transform"))
+    assert len(places) == 1
+
+
+def test_it_prints_without_its_controls(visit):
+    page = visit(color_scheme="dark")
+    page.emulate_media(media="print")
+    assert colours(page)[0] == "rgb(252, 251, 248)"
+    assert not page.locator("#replay-play").is_visible()
+    assert page.locator("#curves svg").is_visible()
+    assert page.locator("#statistics").is_visible()
