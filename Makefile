@@ -10,6 +10,7 @@ export MPLBACKEND := Agg
 
 demo: .venv/.base
 	$(BIN)/testbed run topologies --quick --out demo
+	$(BIN)/testbed report demo
 
 test: lint types layers unit
 
