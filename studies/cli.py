@@ -40,12 +40,17 @@ def run(
     quick: Quick = False,
 ) -> None:
     """Run the trials of a study that have not been run yet, then draw its figures."""
-    from studies import runner
+    from studies import machine, needs, runner
+    from studies.local_pool import LocalPool
 
     loaded, store = prepare(study, out_folder, overrides, quick)
     _begin(store)
     out.print(f"{loaded.name}: {described(loaded)}")
-    outcome = runner.run(loaded, store, jobs=jobs or runner.default_jobs(), console=out)
+    peak = needs.peaks()
+    executor = LocalPool(
+        jobs or machine.processors(), runner.perform, memory=lambda task: peak(task.trial)
+    )
+    outcome = runner.run(loaded, store, executor=executor, console=out)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
     out.print(f"{outcome.run} trials run{kept}")
     if outcome.run + outcome.kept:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,7 +12,7 @@ import torch
 from rich.console import Console
 
 from studies.display import Display
-from studies.executors import Failed, Finished, LocalPool, Perform, Progressed, Report, Started
+from studies.executors import Executor, Failed, Finished, Held, Progressed, Report, Retried, Started
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from studies.versions import versions
@@ -56,22 +55,14 @@ def perform(task: Task, report: Report) -> None:
     store.write(trial, result.metrics, result.curves, task.versions, wall, result.models)
 
 
-def default_jobs() -> int:
-    """As many as there are processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def run(
-    study: Study, store: Store, *, jobs: int, console: Console, perform: Perform[Task] = perform
-) -> Outcome:
+def run(study: Study, store: Store, *, executor: Executor[Task], console: Console) -> Outcome:
     """Runs what is missing of a study; a trial that fails is recorded and the others go on.
 
     Args:
         study: the trials; those the store has finished are not run again.
         store: where results go.
-        jobs: processes at once; never more than there are trials to run.
+        executor: where trials are run, and by what: :func:`perform`.
         console: where progress is shown.
-        perform: what runs and stores one trial; an importable function.
     """
     now = versions()
     missing = [trial for trial in study.trials if store.status(trial) != "finished"]
@@ -80,16 +71,23 @@ def run(
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
     failed: list[TrialSpec] = []
-    pool = LocalPool(max(1, min(jobs, len(missing))), perform)
-    tasks = [Task(trial, store.folder, now) for trial in missing]
-    with Display(console, total=len(study.trials), kept=kept) as display, closing(pool.run(tasks)) as events:
+    tasks = [Task(trial, store.folder.absolute(), now) for trial in missing]
+    with (
+        Display(console, total=len(study.trials), kept=kept) as display,
+        closing(executor.run(tasks)) as events,
+    ):
         for event in events:
+            if isinstance(event, Held):
+                display.held(event.reason)
+                continue
             trial = missing[event.index]
             match event:
                 case Started():
                     display.started(trial)
                 case Progressed():
                     display.progressed(trial, event.phase, event.done, event.total, event.latest)
+                case Retried():
+                    display.retried(trial, event.reason)
                 case Finished():
                     display.finished(trial)
                 case Failed():
