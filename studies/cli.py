@@ -36,20 +36,25 @@ def run(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Trials at once; default: processors.")
     ] = None,
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            metavar="PLACE",
+            help="local; ray: a cluster that runs, or else one of this machine's own; HOST:PORT of a Ray"
+            " cluster's head, or ray://HOST:PORT.",
+        ),
+    ] = "local",
     overrides: Overrides = None,
     quick: Quick = False,
 ) -> None:
     """Run the trials of a study that have not been run yet, then draw its figures."""
-    from studies import machine, needs, runner
-    from studies.local_pool import LocalPool
+    from studies import places, runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
+    executor = places.executor(on, jobs, store.folder)
     _begin(store)
     out.print(f"{loaded.name}: {described(loaded)}")
-    peak = needs.peaks()
-    executor = LocalPool(
-        jobs or machine.processors(), runner.perform, memory=lambda task: peak(task.trial)
-    )
     outcome = runner.run(loaded, store, executor=executor, console=out)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
     out.print(f"{outcome.run} trials run{kept}")
