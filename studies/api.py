@@ -127,6 +127,7 @@ def run(
     folder: str | PathLike[str] | None = None,
     *,
     jobs: int | None = None,
+    on: str = "local",
 ) -> Results:
     """Runs the trials of a study that have not been run yet, showing progress, and returns what was found.
 
@@ -134,12 +135,13 @@ def run(
         study: from :func:`define`, or what that takes.
         folder: where results go; None: ``runs/<name>``.
         jobs: trials at once; None: as many as there are processors.
+        on: ``local``, ``ray``, or the address of a Ray cluster, as for ``testbed run --on``.
 
     Raises:
-        StudyError: the study is wrong, or the folder cannot be made.
+        StudyError: the study is wrong, or there is no such place.
         RuntimeError: trials failed; the others are stored, and ``load`` reads them.
     """
-    from studies import needs, runner
+    from studies import needs, places, runner
     from studies.console import out
     from studies.spec import Study
     from studies.store import Store
@@ -147,8 +149,9 @@ def run(
     checked = study if isinstance(study, Study) else define(study)
     needs.check(checked)
     store = Store(Path(folder) if folder is not None else Path("runs") / checked.name)
+    executor = places.executor(on, jobs, store.folder)
     store.remember(checked)
-    outcome = runner.run(checked, store, jobs=jobs or runner.default_jobs(), console=out)
+    outcome = runner.run(checked, store, executor=executor, console=out)
     if outcome.failed:
         first = outcome.failed[0]
         raise RuntimeError(

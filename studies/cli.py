@@ -38,6 +38,15 @@ def run(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Trials at once; default: processors.")
     ] = None,
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            metavar="PLACE",
+            help="local; ray: a cluster that runs, or else one of this machine's own; HOST:PORT of a Ray"
+            " cluster's head, or ray://HOST:PORT.",
+        ),
+    ] = "local",
     overrides: Overrides = None,
     quick: Quick = False,
     tensorboard: Annotated[
@@ -48,21 +57,20 @@ def run(
     ] = False,
 ) -> None:
     """Run the trials of a study that have not been run yet, then draw its figures."""
-    from studies import runner
+    from studies import machine, places, runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
     if dry_run:
-        _foretell(loaded, store, jobs or runner.default_jobs())
+        _foretell(loaded, store, jobs or machine.processors())
         return
     if tensorboard:
         from studies.tensorboard import check
 
         check()
+    executor = places.executor(on, jobs, store.folder)
     _begin(loaded, store)
     out.print(f"{loaded.name}: {described(loaded)}")
-    outcome = runner.run(
-        loaded, store, jobs=jobs or runner.default_jobs(), console=out, tensorboard=tensorboard
-    )
+    outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
     out.print(f"{outcome.run} trials run{kept}{others}")

@@ -89,6 +89,15 @@ class Display:
             self._said[trial.hash] = now, reached
             self._print(trial, f"running   {escape(trial.title)}  {escape(line)}")
 
+    def retried(self, trial: TrialSpec, reason: str) -> None:
+        """Its row waits, after a line that tells why."""
+        self._progress.update(self._rows[trial.hash], latest="waiting for another node")
+        self._print(trial, f"[yellow]retried[/]   {escape(trial.title)}  {escape(reason)}")
+
+    def held(self, reason: str) -> None:
+        """A line that concerns no trial alone."""
+        self._progress.console.print(escape(reason), highlight=False, soft_wrap=True)
+
     def finished(self, trial: TrialSpec) -> None:
         """Its row becomes a line that stays."""
         latest = self._latest.get(trial.hash, "")

@@ -1,36 +1,32 @@
-"""A pool of local processes, one trial in each at a time.
+"""What carries out the trials of a study, and what it says meanwhile.
 
-Python's own pools give up every task when one worker dies (out of memory, say) and cannot be stopped while
-tasks run; a study needs both. Workers are spawned, not forked, because forking a process that has used torch
-is not safe.
+An executor runs tasks somewhere: :class:`~studies.local_pool.LocalPool` in processes of this machine,
+:class:`~studies.ray_executor.RayExecutor` on a Ray cluster. What a trial computes does not depend on which.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
-from typing import Any, Generic, TypeVar
+from typing import Any, Protocol, TypeVar
 
 TaskT = TypeVar("TaskT")
+TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
 
 Report = Callable[[str, int, int, dict[str, float]], None]
 """What a task calls while it runs: phase, done, total, latest numbers."""
 
 Perform = Callable[[TaskT, Report], None]
 
-REPORT_EVERY = 0.1
-"""Wall seconds between two progress messages of one worker; more would only slow it down."""
+Memory = Callable[[TaskT], int | None]
+"""The estimated peak memory of a task's process in bytes; None if it is not known."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""The environment of every process that runs trials; it must stand before torch is loaded."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,14 @@ class Progressed:
 
 
 @dataclass(frozen=True)
+class Retried:
+    """The task's node was lost; it will be begun anew elsewhere, from its checkpoint if it keeps one."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """The task has returned."""
 
@@ -66,88 +70,70 @@ class Failed:
     trace: str
 
 
-Event = Started | Progressed | Finished | Failed
+@dataclass(frozen=True)
+class Held:
+    """Tasks wait for something other than their turn; said once."""
+
+    reason: str
 
 
-@dataclass
-class _Worker:
-    process: SpawnProcess
-    connection: Connection[Any, Any]
-    index: int
+Event = Started | Progressed | Retried | Finished | Failed | Held
 
 
-class LocalPool(Generic[TaskT]):
-    """Runs tasks in ``jobs`` spawned processes, each with one arithmetic thread.
+class Executor(Protocol[TaskT_contra]):
+    """Runs tasks, as many at once as there is room for."""
+
+    def run(self, tasks: Sequence[TaskT_contra]) -> Generator[Event, None, None]:
+        """Yields what happens until every task has finished or failed; stops all work when it is closed.
+
+        A task has one ``Started``, then any number of ``Progressed`` and ``Retried``, and in the end one
+        ``Finished`` or ``Failed``.
+        """
+        ...
+
+
+def unknown(task: object) -> None:
+    """The estimate of who knows nothing about what tasks need."""
+
+
+class Reporter:
+    """Hands on what a task reports, but not more often than it is of use.
 
     Args:
-        jobs: how many at once.
-        perform: what to do with a task; an importable function.
+        index: of the task.
+        send: what to do with a report.
+        every: wall seconds between two that are sent; one that comes too early is kept in ``unsent``, until
+            a later one takes its place.
     """
 
-    def __init__(self, jobs: int, perform: Perform[TaskT]) -> None:
-        self.jobs = jobs
-        self.perform = perform
+    def __init__(self, index: int, send: Callable[[Progressed], None], every: float) -> None:
+        self.unsent: Progressed | None = None
+        self._index = index
+        self._send = send
+        self._every = every
+        self._last = -every
 
-    def run(self, tasks: Sequence[TaskT]) -> Generator[Event, None, None]:
-        """Yields what happens until every task has finished or failed; stops all work when it is closed."""
-        waiting = deque(enumerate(tasks))
-        workers: list[_Worker] = []
-        try:
-            while waiting and len(workers) < self.jobs:
-                workers.append(self._start(*waiting.popleft()))
-                yield Started(workers[-1].index)
-            while workers:
-                ready = wait([worker.connection for worker in workers])
-                for worker in [worker for worker in workers if worker.connection in ready]:
-                    event = self._receive(worker)
-                    yield event
-                    if isinstance(event, Progressed):
-                        continue
-                    if waiting and worker.process.is_alive():
-                        worker.index, task = waiting.popleft()
-                        worker.connection.send((worker.index, task))
-                        yield Started(worker.index)
-                        continue
-                    workers.remove(worker)
-                    _stop(worker)
-                    if waiting:  # the worker died; the others' tasks go on in a new one
-                        workers.append(self._start(*waiting.popleft()))
-                        yield Started(workers[-1].index)
-        finally:
-            for worker in workers:
-                _stop(worker)
-
-    def _start(self, index: int, task: TaskT) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(there, self.perform), daemon=True)
-        with _environment(ONE_THREAD):
-            process.start()
-        there.close()
-        here.send((index, task))
-        return _Worker(process, here, index)
-
-    @staticmethod
-    def _receive(worker: _Worker) -> Event:
-        try:
-            event: Event = worker.connection.recv()
-        except (EOFError, ConnectionResetError):
-            worker.process.join()
-            code = worker.process.exitcode
-            event = Failed(worker.index, f"the process of this trial ended by itself, exit code {code}\n")
-        return event
+    def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
+        """What the task calls."""
+        self.unsent = Progressed(self._index, phase, done, total, latest)
+        if time.monotonic() - self._last >= self._every:
+            self._last = time.monotonic()
+            self._send(self.unsent)
+            self.unsent = None
 
 
-def _stop(worker: _Worker) -> None:
-    """Ends a worker, whatever it does; idle ones have nothing to lose either."""
-    worker.process.terminate()
-    worker.process.join()
-    worker.connection.close()
+def attempt(perform: Perform[Any], index: int, task: Any, report: Report) -> Finished | Failed:
+    """Performs a task in this process; an exception is how it ended."""
+    try:
+        perform(task, report)
+    except Exception:  # noqa: BLE001 (a trial may fail in any way; it is recorded, and the study goes on)
+        return Failed(index, traceback.format_exc())
+    return Finished(index)
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Sets environment variables for the processes started inside: they must stand before torch is loaded."""
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables for the processes started inside."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -158,40 +144,3 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _serve(connection: Connection[Any, Any], perform: Perform[Any]) -> None:
-    """The life of a worker: perform what arrives until the pool closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool decides
-    while True:
-        try:
-            index, task = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(_perform(connection, perform, index, task))
-        except BrokenPipeError:  # the pool is gone, and with it whoever wanted the result
-            return
-
-
-def _perform(connection: Connection[Any, Any], perform: Perform[Any], index: int, task: Any) -> Event:
-    last = -REPORT_EVERY
-    unsent: Progressed | None = None
-
-    def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
-        nonlocal last, unsent
-        unsent = Progressed(index, phase, done, total, latest)
-        if time.monotonic() - last >= REPORT_EVERY:
-            last = time.monotonic()
-            connection.send(unsent)
-            unsent = None
-
-    try:
-        perform(task, report)
-        if unsent is not None:  # the last numbers are the ones that stay on the screen
-            connection.send(unsent)
-    except BrokenPipeError:
-        raise
-    except Exception:  # noqa: BLE001 (a trial may fail in any way; it is recorded, and the study goes on)
-        return Failed(index, traceback.format_exc())
-    return Finished(index)

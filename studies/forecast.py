@@ -13,9 +13,10 @@ import torch
 from rich.markup import escape
 from rich.table import Table
 
+from studies import needs
 from studies.spec import Study, TrialSpec
 from studies.store import Store
-from testbed import memory, workloads
+from testbed import workloads
 
 PATIENCE = 60.0
 """Wall seconds after which no further kind of trial is tried."""
@@ -56,18 +57,16 @@ def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) ->
         if store.status(trial) == "finished":
             measured.setdefault(_kind(trial), []).append(_worked(trial, store) / _pieces(trial))
     found = {kind: (sum(each) / len(each), _trials(len(each))) for kind, each in measured.items()}
-    peaks: dict[str, int | None] = {}
+    peak = needs.peaks()
     forecasts = []
     for trial in study.trials:
         status, kind = store.status(trial), _kind(trial)
         if status != "finished" and kind not in found and time.monotonic() - begun < PATIENCE:
             trying(trial)
             found[kind] = _tried(trial), "one try"
-        if kind not in peaks:
-            peaks[kind] = memory.peak(trial.settings, trial.graph().number_of_edges())
         piece, basis = found.get(kind, (None, "not tried"))
         seconds = None if piece is None else piece * _pieces(trial)
-        forecasts.append(Forecast(trial, status, seconds, peaks[kind], basis))
+        forecasts.append(Forecast(trial, status, seconds, peak(trial), basis))
     return forecasts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from policies.arithmetic import require
 from studies.document import StudyError
 from studies.spec import Study, TrialSpec
@@ -27,15 +29,29 @@ def check_trial(trial: TrialSpec) -> None:
             raise StudyError(f"algorithm.{error}") from error
 
 
+def peaks() -> Callable[[TrialSpec], int | None]:
+    """An estimator of the peak memory of trials in bytes, which looks at each condition but once.
+
+    It gives None for worlds whose sizes are not known until a game has been started.
+    """
+    known: dict[tuple[str, int], int | None] = {}
+
+    def peak(trial: TrialSpec) -> int | None:
+        links = trial.graph().number_of_edges()
+        condition = trial.settings.model_dump_json(), links
+        if condition not in known:
+            known[condition] = memory.peak(trial.settings, links)
+        return known[condition]
+
+    return peak
+
+
 def described(study: Study) -> str:
     """The estimated memory of the most demanding trial, in one sentence."""
     first = study.trials[0].seed
-    peaks = [
-        memory.peak(trial.settings, trial.graph().number_of_edges())
-        for trial in study.trials
-        if trial.seed == first
-    ]
-    needed = [peak for peak in peaks if peak is not None]
-    if len(needed) < len(peaks):
+    peak = peaks()
+    estimates = [peak(trial) for trial in study.trials if trial.seed == first]
+    needed = [estimate for estimate in estimates if estimate is not None]
+    if len(needed) < len(estimates):
         return "how much memory a trial will need is not known before its games have been started"
     return f"a trial will need about {max(needed) / 2**20:,.0f} MiB of memory, and so will each beside it"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -14,7 +13,7 @@ import torch
 from rich.console import Console
 
 from studies.display import SHOWN, Display
-from studies.executors import Event, Failed, Finished, LocalPool, Perform, Progressed, Report, Started
+from studies.executors import Event, Executor, Failed, Finished, Held, Progressed, Report, Retried, Started
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from studies.tensorboard import Board
@@ -64,6 +63,7 @@ def perform(task: Task, report: Report) -> None:
         if not mine:
             report(ELSEWHERE, 0, 0, {})
         elif store.status(trial) == "finished":
+            store.under_way.clear(trial)  # the file of this claim, made after those of the trial were removed
             report(BY_OTHERS, 0, 0, {})
         elif task.tensorboard:
             with closing(Board(task.folder, trial, _noting(task, store, report))) as board:
@@ -110,29 +110,22 @@ def _perform(task: Task, store: Store, report: Report) -> None:
     store.write(trial, result.metrics, result.curves, task.versions, wall, result.models)
 
 
-def default_jobs() -> int:
-    """As many as there are processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run(
     study: Study,
     store: Store,
     *,
-    jobs: int,
+    executor: Executor[Task],
     console: Console,
     tensorboard: bool = False,
-    perform: Perform[Task] = perform,
 ) -> Outcome:
     """Runs what is missing of a study; a trial that fails is recorded and the others go on.
 
     Args:
         study: the trials; those the store has finished are not run again.
         store: where results go.
-        jobs: processes at once; never more than there are trials to run.
+        executor: where trials are run, and by what: :func:`perform`.
         console: where progress is shown.
         tensorboard: whether trials write what they report for TensorBoard.
-        perform: what runs and stores one trial; an importable function.
     """
     now = versions()
     missing = [trial for trial in study.trials if store.status(trial) != "finished"]
@@ -140,16 +133,12 @@ def run(
     others = _made_elsewhere([trial for trial in study.trials if trial not in missing], store, now)
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
-    rounds = _Rounds(store, now)
+    rounds, folder = _Rounds(store, now), store.folder.absolute()
     with Display(console, total=len(study.trials), kept=kept) as display:
         left = missing
-        for wait in (
-            False,
-            True,
-        ):  # first what nobody runs, then what is left when others are done with theirs
-            tasks = [Task(trial, store.folder, now, wait, tensorboard) for trial in left]
-            pool = LocalPool(max(1, min(jobs, len(tasks))), perform)
-            left = rounds.follow(pool.run(tasks), left, display)
+        for wait in (False, True):  # first what nobody runs, then what others ran and have not finished
+            tasks = [Task(trial, folder, now, wait, tensorboard) for trial in left]
+            left = rounds.follow(executor.run(tasks), left, display) if tasks else []
     run = len(missing) - len(rounds.failed) - rounds.others
     return Outcome(run, kept, tuple(rounds.failed), rounds.others)
 
@@ -166,26 +155,33 @@ class _Rounds:
         self, running: Generator[Event, None, None], trials: Sequence[TrialSpec], display: Display
     ) -> list[TrialSpec]:
         """Shows what happens and records failures; returns the trials that another process runs."""
-        last: dict[int, str] = {}
+        left, by_others = [], set()
         with closing(running) as events:
             for event in events:
+                if isinstance(event, Held):
+                    display.held(event.reason)
+                    continue
                 trial = trials[event.index]
                 match event:
                     case Started():
                         display.started(trial)
                     case Progressed():
-                        last[event.index] = event.phase
+                        if event.phase == BY_OTHERS:
+                            by_others.add(event.index)
                         display.progressed(trial, event.phase, event.done, event.total, event.latest)
-                    case Finished() if last.get(event.index) == ELSEWHERE:
+                    case Retried():
+                        display.retried(trial, event.reason)
+                    case Finished() if self.store.status(trial) != "finished":
+                        left.append(trial)
                         display.left(trial, ELSEWHERE)
                     case Finished():
-                        self.others += last.get(event.index) == BY_OTHERS
+                        self.others += event.index in by_others
                         display.finished(trial)
                     case Failed():
                         self.store.write_failure(trial, self.now, event.trace)
                         self.failed.append(trial)
                         display.failed(trial, event.trace)
-        return [trials[index] for index, phase in sorted(last.items()) if phase == ELSEWHERE]
+        return left
 
 
 def _made_elsewhere(trials: Sequence[TrialSpec], store: Store, now: dict[str, str]) -> int:

@@ -1,7 +1,10 @@
 """Stand-ins for a trial's work, importable by the processes that the pool spawns."""
 
+import os
+import time
+
 from studies.executors import Report
-from studies.runner import Task
+from studies.runner import Task, perform
 from studies.store import Store
 
 
@@ -25,3 +28,20 @@ def numbers_but_fail_at_loss(task: Task, report: Report) -> None:
     if task.trial.varied["network.link.loss"]:
         raise RuntimeError("the bridge is out")
     numbers(task, report)
+
+
+def train_and_wait(task: Task, report: Report) -> None:
+    """Trains, notes which node and process has made an update, and waits after the second to go on."""
+
+    def note(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
+        with (task.folder.parent / "updates.txt").open("a") as file:
+            file.write(f"{task.trial.hash} {done} {ray.get_runtime_context().get_node_id()} {os.getpid()}\n")
+        report(phase, done, total, latest)
+        late = time.monotonic() + 120
+        while done == 2 and not (task.folder.parent / "go").exists() and time.monotonic() < late:
+            time.sleep(0.1)
+            report(phase, done, total, latest)  # the first may have come too soon to be sent
+
+    import ray
+
+    perform(task, note)

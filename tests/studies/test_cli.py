@@ -46,6 +46,8 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(call, writ
         (["run", "gone.yaml"], "gone.yaml: no such study file"),
         (["run"], "Missing argument"),
         (["run", "topologies", "--jobs", "0"], "--jobs"),
+        (["run", "topologies", "--on", "there"], "--on there: choose local, ray, HOST:PORT"),
+        (["run", "topologies", "--on", "http://there:80"], "or ray://HOST:PORT"),
         (["run", "topologies", "--job", "1"], "No such option: --job"),
         (["rnu", "topologies"], "No such command 'rnu'"),
         (["run", "topologies", "--set", "seeds"], "--set seeds: write it as a.b=value"),
@@ -61,6 +63,13 @@ def test_bad_commands_are_one_line_and_exit_code_2(call, arguments, message):
     assert code == 2
     assert err.count("\n") == 1
     assert message in err
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_ray_is_an_extra(call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, err = call("run", "topologies", "--on", "ray")
+    assert (code, err) == (2, "--on ray: needs the extra `ray`: pip install 'consensus-testbed[ray]'\n")
     assert list(Path.cwd().iterdir()) == []
 
 

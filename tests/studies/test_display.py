@@ -55,3 +55,21 @@ def test_work_of_unknown_length_is_heard_of_twice_a_minute(write, at):
     assert [line.rpartition("  ")[0] for line in text.getvalue().splitlines()] == [
         f"running   topology=ring loss=0 seed=0  consensus {seconds}  {seconds}.0 s" for seconds in (30, 60)
     ]
+
+
+def test_a_trial_that_has_lost_its_node_gets_a_line_and_goes_on(write, at):
+    trial = load(str(write()), quick=True).trials[0]
+    text = StringIO()
+    with Display(Console(file=text, width=200), total=1, kept=0) as shown:
+        shown.held("one at once, not 2: [too large]")
+        shown.started(trial)
+        at(3)
+        shown.retried(trial, "node 10.0.0.1 was lost")
+        at(9)
+        shown.finished(trial)
+    title = "topology=ring loss=0 seed=0"
+    assert text.getvalue().splitlines() == [
+        "one at once, not 2: [too large]",
+        f"retried   {title}  node 10.0.0.1 was lost  3.0 s  {trial.hash}",
+        f"finished  {title}    9.0 s  {trial.hash}",
+    ]

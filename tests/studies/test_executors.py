@@ -2,7 +2,11 @@
 
 import pytest
 
-from studies.executors import Failed, Finished, LocalPool, Started
+from studies import machine
+from studies.executors import Failed, Finished, Held, Started
+from studies.local_pool import LocalPool
+
+GIB = 2**30
 
 
 @pytest.fixture
@@ -33,3 +37,98 @@ def test_closing_stops_what_runs(fakes):
     running = LocalPool(1, fakes.sleep).run([60.0, 60.0])
     assert next(running) == Started(0)
     running.close()
+
+
+def most_at_once(events):
+    running, most = 0, 0
+    for event in events:
+        running += isinstance(event, Started) - isinstance(event, Finished)
+        most = max(most, running)
+    assert running == 0
+    return most
+
+
+@pytest.mark.parametrize(
+    ("peaks", "available", "at_once"),
+    [
+        ((6, 6, 6), 10, 1),  # what a task will use yet counts, though its process is small as yet
+        ((6, 6, 6), 13, 2),
+        ((6, 6, 6), 1, 1),  # one always runs
+        ((6, None, 6), 7, 2),  # one that is not known has room beside another, and leaves it room
+        ((6, 6, 6), None, 3),  # a system that does not tell
+    ],
+)
+def test_a_task_begins_while_it_fits_into_memory(fakes, peaks, available, at_once):
+    tasks = [0.3, 0.31, 0.32]
+    known = {task: peak and peak * GIB for task, peak in zip(tasks, peaks, strict=True)}
+    pool = LocalPool(3, fakes.sleep, memory=known.get, available=lambda: available and available * GIB)
+    events = list(pool.run(tasks))
+    assert most_at_once(events) == at_once
+    held = [event.reason for event in events if isinstance(event, Held)]
+    assert len(held) == (at_once < 3)
+    if available == 10:
+        (line,) = held
+        assert line.startswith("1 at once, not 3: a further one would need 2,")  # 6 + 6 - 10, less a process
+        assert line.endswith(" MiB of memory more than are free")
+
+
+def test_a_task_begins_when_others_give_memory_back(fakes):
+    left = iter([1, 1, *[100] * 9])
+    pool = LocalPool(2, fakes.sleep, memory=lambda task: 6 * GIB, available=lambda: next(left) * GIB)
+    events = pool.run([60.0, 0.0])
+    assert next(events) == Started(0)
+    assert isinstance(next(events), Held)
+    assert next(events) == Started(1)  # while the first sleeps
+    assert next(events) == Finished(1)
+    events.close()
+
+
+@pytest.fixture
+def system(tmp_path):
+    """Writes the files of a system that has 4000 kB available and is in a group of the given version."""
+
+    def system(membership, files):
+        proc, groups = tmp_path / "proc", tmp_path / "cgroup"
+        (proc / "self").mkdir(parents=True)
+        (proc / "meminfo").write_text("MemTotal:  9000 kB\nMemAvailable:    4000 kB\nHugePages_Total: 0\n")
+        (proc / "self" / "cgroup").write_text(membership)
+        for name, text in files.items():
+            (groups / name).parent.mkdir(parents=True, exist_ok=True)
+            (groups / name).write_text(f"{text}\n")
+        return machine.available_memory(proc, groups)
+
+    return system
+
+
+KIB = 1024
+
+
+def test_available_memory_is_what_the_kernel_estimates(system):
+    assert system("0::/user\n", {"user/memory.max": "max", "user/memory.current": 99}) == 4000 * KIB
+
+
+def test_a_limit_of_an_outer_group_counts_and_old_files_give_way(system):
+    files = {
+        "job/memory.max": 3000 * KIB,
+        "job/memory.current": 1000 * KIB,
+        "job/memory.stat": f"anon 1\ninactive_file {500 * KIB}",
+        "job/step/memory.max": "max",
+        "job/step/memory.current": 900 * KIB,
+    }
+    assert system("0::/job/step\n", files) == 2500 * KIB
+
+
+def test_the_first_version_of_control_groups_is_read_too(system):
+    files = {
+        "memory/job/memory.limit_in_bytes": 3000 * KIB,
+        "memory/job/memory.usage_in_bytes": 2000 * KIB,
+        "memory/job/memory.stat": f"inactive_file 7\ntotal_inactive_file {250 * KIB}",
+        "memory/memory.limit_in_bytes": 2**63 - 4096,
+        "memory/memory.usage_in_bytes": 8000 * KIB,
+    }
+    assert system("5:cpu:/job\n4:hugetlb,memory:/job\n0::/\n", files) == 1250 * KIB
+
+
+def test_a_system_without_proc_does_not_tell(tmp_path):
+    assert machine.available_memory(tmp_path / "proc") is None
+    assert machine.resident_memory(1, tmp_path / "proc") == 0

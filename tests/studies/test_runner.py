@@ -14,6 +14,7 @@ from rich.console import Console
 from studies import figures, runner
 from studies.cli import main
 from studies.loading import load
+from studies.local_pool import LocalPool
 from studies.store import Store
 
 
@@ -28,7 +29,8 @@ def fakes(monkeypatch):
 
 def run(study, store, perform, jobs=1):
     text = StringIO()
-    outcome = runner.run(study, store, jobs=jobs, console=Console(file=text, width=200), perform=perform)
+    pool = LocalPool(jobs, perform)
+    outcome = runner.run(study, store, executor=pool, console=Console(file=text, width=200))
     return outcome, text.getvalue()
 
 

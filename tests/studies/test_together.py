@@ -32,12 +32,13 @@ SCRIPT = """\
 import sys
 from pathlib import Path
 from rich.console import Console
-from studies import runner
+from studies import places, runner
 from studies.loading import load
 from studies.store import Store
 if __name__ == "__main__":
     path, folder, jobs = sys.argv[1:]
-    outcome = runner.run(load(path), Store(Path(folder)), jobs=int(jobs), console=Console(quiet=True))
+    executor = places.executor("local", int(jobs), Path(folder))
+    outcome = runner.run(load(path), Store(Path(folder)), executor=executor, console=Console(quiet=True))
     print(outcome.run, outcome.kept, outcome.others, len(outcome.failed))
 """
 

@@ -1,0 +1,187 @@
+"""A pool of local processes, one trial in each at a time.
+
+Python's own pools give up every task when one worker dies (out of memory, say) and cannot be stopped while
+tasks run; a study needs both. Workers are spawned, not forked, because forking a process that has used torch
+is not safe.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Generic
+
+from studies import machine
+from studies.executors import (
+    ONE_THREAD,
+    Event,
+    Failed,
+    Held,
+    Memory,
+    Perform,
+    Progressed,
+    Reporter,
+    Started,
+    TaskT,
+    attempt,
+    environment,
+    unknown,
+)
+
+REPORT_EVERY = 0.1
+"""Wall seconds between two progress messages of one worker; more would only slow it down."""
+
+LOOK_AGAIN = 1.0
+"""Wall seconds after which a pool that waits for memory looks again whether others have given some back."""
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    connection: Connection[Any, Any]
+    index: int
+
+
+class LocalPool(Generic[TaskT]):
+    """Runs tasks in up to ``jobs`` spawned processes, each with one arithmetic thread.
+
+    A further task is only begun beside others while the peak it is estimated to reach fits into the memory
+    that is available, less what those that run are estimated to use yet. One always runs. Tasks of which the
+    peak is not known begin, and count, as if they needed none; on systems that do not tell what is available
+    (see :func:`studies.machine.available_memory`) memory holds nothing back.
+
+    Args:
+        jobs: how many at once.
+        perform: what to do with a task; an importable function.
+        memory: the estimated peak of a task's process in bytes, or None.
+        available: bytes that processes can still use, or None.
+    """
+
+    def __init__(
+        self,
+        jobs: int,
+        perform: Perform[TaskT],
+        *,
+        memory: Memory[TaskT] = unknown,
+        available: Callable[[], int | None] = machine.available_memory,
+    ) -> None:
+        self.jobs = jobs
+        self.perform = perform
+        self.memory = memory
+        self.available = available
+
+    def run(self, tasks: Sequence[TaskT]) -> Generator[Event, None, None]:
+        """Yields what happens until every task has finished or failed; stops all work when it is closed."""
+        waiting = deque(enumerate(tasks))
+        peaks = [self.memory(task) for task in tasks]
+        workers: list[_Worker] = []
+        said = False
+        try:
+            while waiting or workers:
+                held = False
+                while waiting and len(workers) < self.jobs:
+                    missing = self._missing(peaks, waiting[0][0], workers)
+                    held = missing > 0
+                    if held:
+                        break
+                    workers.append(self._start(*waiting.popleft()))
+                    yield Started(workers[-1].index)
+                if held and not said:
+                    said = True
+                    yield Held(
+                        f"{len(workers)} at once, not {self.jobs}: a further one would need"
+                        f" {missing / 2**20:,.0f} MiB of memory more than are free"
+                    )
+                ready = wait([worker.connection for worker in workers], LOOK_AGAIN if held else None)
+                for worker in [worker for worker in workers if worker.connection in ready]:
+                    event = self._receive(worker)
+                    yield event
+                    if isinstance(event, Progressed):
+                        continue
+                    if waiting and worker.process.is_alive():
+                        others = [other for other in workers if other is not worker]
+                        if self._missing(peaks, waiting[0][0], others, worker) <= 0:
+                            worker.index, task = waiting.popleft()
+                            worker.connection.send((worker.index, task))
+                            yield Started(worker.index)
+                            continue
+                    workers.remove(worker)
+                    _stop(worker)
+        finally:
+            for worker in workers:
+                _stop(worker)
+
+    def _missing(
+        self, peaks: Sequence[int | None], index: int, others: Sequence[_Worker], own: _Worker | None = None
+    ) -> int:
+        """Bytes that are missing for a task to begin beside others, in a process of its ``own`` or a new one.
+
+        Not more than 0: it may begin.
+        """
+        peak = peaks[index]
+        if peak is None or not others:
+            return 0
+        available = self.available()
+        if available is None:
+            return 0
+        promised = sum(_unused(peaks[other.index], other) for other in others)
+        return (peak if own is None else _unused(peak, own)) + promised - available
+
+    def _start(self, index: int, task: TaskT) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=_serve, args=(there, self.perform), daemon=True)
+        with environment(ONE_THREAD):
+            process.start()
+        there.close()
+        here.send((index, task))
+        return _Worker(process, here, index)
+
+    @staticmethod
+    def _receive(worker: _Worker) -> Event:
+        try:
+            event: Event = worker.connection.recv()
+        except (EOFError, ConnectionResetError):
+            worker.process.join()
+            code = worker.process.exitcode
+            event = Failed(worker.index, f"the process of this trial ended by itself, exit code {code}\n")
+        return event
+
+
+def _unused(peak: int | None, worker: _Worker) -> int:
+    """What a task will use yet, in bytes, beyond what its process occupies already."""
+    return 0 if peak is None else max(0, peak - machine.resident_memory(worker.process.pid))
+
+
+def _stop(worker: _Worker) -> None:
+    """Ends a worker, whatever it does; idle ones have nothing to lose either."""
+    worker.process.terminate()
+    worker.process.join()
+    worker.connection.close()
+
+
+def _serve(connection: Connection[Any, Any], perform: Perform[Any]) -> None:
+    """The life of a worker: perform what arrives until the pool closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool decides
+
+    def send(event: Event) -> None:
+        try:
+            connection.send(event)
+        except BrokenPipeError as error:  # the pool is gone, and with it whoever wanted the result
+            raise SystemExit from error
+
+    while True:
+        try:
+            index, task = connection.recv()
+        except EOFError:
+            return
+        reporter = Reporter(index, send, REPORT_EVERY)
+        ended = attempt(perform, index, task, reporter)
+        if reporter.unsent is not None:  # the last numbers are the ones that stay on the screen
+            send(reporter.unsent)
+        send(ended)

@@ -1,0 +1,85 @@
+"""What this machine has left for further trials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+
+_VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_VERSION_2 = ("memory.max", "memory.current", "inactive_file")
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def available_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
+    """Bytes that processes can still use before memory runs out; None where the system does not tell.
+
+    The kernel's estimate for the machine (``MemAvailable``), or less if a control group that this process is
+    in, such as that of a container or of a batch job, has less left of its limit. Of what a group uses, files
+    that were not read lately do not count: they give way. Systems without ``/proc``, such as macOS and
+    Windows, do not tell.
+    """
+    meminfo = proc / "meminfo"
+    if not meminfo.is_file():
+        return None
+    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+    if "MemAvailable" not in fields:
+        return None
+    left = [int(fields["MemAvailable"].split()[0]) * 1024]
+    for folder, (limit, usage, cache) in _groups(proc, cgroups):
+        most = _number(folder / limit)
+        used = _number(folder / usage)
+        if most is not None and used is not None:
+            left.append(max(0, most - used + _statistics(folder / "memory.stat").get(cache, 0)))
+    return min(left)
+
+
+def resident_memory(pid: int | None, proc: Path = PROC) -> int:
+    """Bytes of memory that a process occupies; 0 if there is no such process or the system does not tell."""
+    try:
+        pages = int((proc / str(pid) / "statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _groups(proc: Path, cgroups: Path) -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    """The control groups of this process that may limit memory, the outer ones too: limits are nested."""
+    membership = proc / "self" / "cgroup"
+    if not membership.is_file():
+        return
+    for line in membership.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            root, names = cgroups, _VERSION_2
+        elif "memory" in controllers.split(","):
+            root, names = cgroups / "memory", _VERSION_1
+        else:
+            continue
+        own = Path(path.lstrip("/"))
+        for folder in (own, *own.parents):
+            yield root / folder, names
+
+
+def _number(file: Path) -> int | None:
+    """What a file says; None if it is not there (the outermost group has none) or says ``max``."""
+    try:
+        text = file.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _statistics(file: Path) -> dict[str, int]:
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return {}
+    return {name: int(value) for name, value in (line.split() for line in lines)}

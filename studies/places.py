@@ -1,0 +1,59 @@
+"""Where the trials of a study run: what ``--on`` says."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from studies import machine, needs, runner
+from studies.document import StudyError
+from studies.executors import Executor
+from studies.local_pool import LocalPool
+
+LOCAL, RAY = "local", "ray"
+
+
+def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
+    """What runs trials there.
+
+    Args:
+        on: ``local``; ``ray``: a cluster that runs already, or else one of this machine's own; ``HOST:PORT``
+            of a cluster's head; or ``ray://HOST:PORT`` of its Ray Client server.
+        jobs: trials at once; None: this machine's processors, or as a cluster that exists has room.
+        folder: of the results.
+
+    Raises:
+        StudyError: it is none of these, nobody answers there, or Ray is not installed; one line.
+    """
+    estimate = needs.peaks()
+
+    def memory(task: runner.Task) -> int | None:
+        return estimate(task.trial)
+
+    if on == LOCAL:
+        return LocalPool(jobs or machine.processors(), runner.perform, memory=memory)
+    if on != RAY:
+        parse(on, f"--on {on}")  # what is wrong with it is wrong without Ray too
+    if importlib.util.find_spec("ray") is None:
+        raise StudyError(f"--on {on}: needs the extra `ray`: pip install 'consensus-testbed[ray]'")
+    from studies import ray_cluster
+    from studies.ray_executor import RayExecutor
+
+    address = ray_cluster.find(None if on == RAY else on)
+    return RayExecutor(address, jobs, runner.perform, folder, memory=memory)
+
+
+def parse(address: str, said: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT`` or ``ray://HOST:PORT``. Raises StudyError if it is neither.
+
+    Args:
+        address: what should be one.
+        said: how the user has said it.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        raise StudyError(
+            f"{said}: choose local, ray, HOST:PORT (a Ray cluster's head)"
+            " or ray://HOST:PORT (its Ray Client server)"
+        )
+    return host.strip("[]"), int(port)

@@ -1,0 +1,195 @@
+"""Joining a Ray cluster, or starting one on this machine for as long as a study runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from studies.document import StudyError
+from studies.executors import ONE_THREAD, environment
+from studies.places import parse
+from studies.ray_worker import Token, look
+from studies.versions import versions
+
+LOOPBACK = "127.0.0.1"
+
+OBJECTS = 80 * 2**20
+"""Bytes a cluster of our own sets aside for Ray's objects, about the least it takes: results go to files."""
+
+ANSWER = 5.0
+"""Wall seconds in which the address of a cluster must accept a connection."""
+
+LOOK = 120.0
+"""Wall seconds in which every node must have started a worker and looked for the folder of the results."""
+
+VARIABLES = {
+    **ONE_THREAD,
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or Ray hides a node's GPUs from trials that ask for one
+}
+"""The environment of all workers."""
+
+
+def find(on: str | None) -> str | None:
+    """The address of a cluster that runs, and answers; None: there is none, and one must be started.
+
+    Args:
+        on: ``HOST:PORT`` or ``ray://HOST:PORT``; None: what ``RAY_ADDRESS`` says, or else the cluster that
+            ``ray start`` has left running on this machine, if there is one.
+
+    Raises:
+        StudyError: this is no address, or nobody answers there; one line.
+    """
+    address, said = on, f"--on {on}"
+    if address is None:
+        address = os.environ.get("RAY_ADDRESS")
+        said = f"RAY_ADDRESS={address}"
+    if not address:
+        return _left_running()
+    place = parse(address, said)
+    try:
+        socket.create_connection(place, ANSWER).close()  # Ray itself would try for minutes
+    except OSError as error:
+        raise StudyError(f"{said}: nobody answers there: {error.strerror or error}") from error
+    return address
+
+
+def _left_running() -> str | None:
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    file = Path(folder) / "ray" / "ray_current_cluster"
+    if not file.is_file():
+        return None
+    address = file.read_text().strip()
+    try:
+        socket.create_connection(parse(address, str(file)), ANSWER).close()
+    except OSError:  # it has ended without saying so
+        return None
+    return address
+
+
+@contextmanager
+def connected(address: str | None, processors: int) -> Iterator[None]:
+    """Makes this process a driver of a cluster.
+
+    Args:
+        address: of one that stays up; None: of one that is started, hears this machine alone, has the same
+            Python path as this process, and ends with the connection.
+        processors: how many one that is started has.
+
+    Raises:
+        StudyError: it cannot be started or joined, because it has another version of Ray, say, or because
+            this process is a driver already; one line.
+    """
+    if ray.is_initialized():
+        raise StudyError(f"--on {address or 'ray'}: this process is connected to a Ray cluster already")
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        try:
+            if address is None:
+                _start(processors)
+            else:
+                _init(address, runtime_env={"env_vars": VARIABLES})
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise StudyError(f"--on {address or 'ray'}: no connection: {reason}") from error
+        finally:
+            if before is not None and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, before)  # Ray has put its own in the command line's place
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _start(processors: int) -> None:
+    # Ray listens on all interfaces where it thinks it may be one node of many, whatever address it is told.
+    variables = {
+        **VARIABLES,  # what the first process has, its workers have too: those that Ray starts ahead as well
+        "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    possible = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        with environment(variables):
+            _init("local", num_cpus=processors, object_store_memory=OBJECTS, include_dashboard=False)
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = possible
+    if (here := ray.util.get_node_ip_address()) != LOOPBACK:
+        raise RuntimeError(
+            f"Ray {ray.__version__} listens to the network, at {here}; start it by `ray start`"
+        )
+
+
+def _init(address: str, **more: Any) -> None:
+    ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
+
+
+@contextmanager
+def shared(folder: Path, on: str) -> Iterator[tuple[Token, int | None]]:
+    """Asks all nodes whether they see the folder and have the same code, before anything runs on them.
+
+    Gives a token that is in the folder until the end, for nodes that join later, and the bytes of memory of
+    the node that has the most; None if there are no nodes yet.
+
+    Raises:
+        StudyError: a node does not; it is named.
+    """
+    token = Token(folder.absolute() / f".shared.{secrets.token_hex(8)}", secrets.token_hex(16))
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+    token.path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        token.path.write_text(token.text)
+        _look(nodes, token, on)
+        yield token, max((int(node["Resources"].get("memory", 0)) for node in nodes), default=None)
+    finally:
+        token.path.unlink(missing_ok=True)
+
+
+def _look(nodes: list[dict[str, Any]], token: Token, on: str) -> None:
+    asked = {
+        ray.remote(look)
+        .options(
+            num_cpus=0,
+            max_retries=0,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+        )
+        .remote(token): node["NodeManagerAddress"]
+        for node in nodes
+    }
+    answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=LOOK) if asked else ([], [])
+    ours = versions()
+    for answer, node in asked.items():
+        if answer not in answered:
+            raise StudyError(f"--on {on}: node {node} has started no worker in {LOOK:g} s")
+        try:
+            here, theirs = ray.get(answer)
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise StudyError(f"--on {on}: node {node} cannot run this package: {reason}") from error
+        if not here:
+            raise StudyError(
+                f"--on {on}: node {node} does not see --out {token.path.parent}: it must be on a file system"
+                " that all nodes share, under the same path"
+            )
+        if other := differing(ours, theirs):
+            raise StudyError(f"--on {on}: node {node} has {other}: results would not be the same")
+
+
+def differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    """What a node has of another version than this process; nothing, if results will be the same."""
+    names = [name for name in ours if name != "platform" and theirs.get(name) != ours[name]]
+    return ", ".join(f"{name} {theirs.get(name, 'unknown')} (here {ours[name]})" for name in names)

@@ -1,0 +1,258 @@
+"""Runs trials as tasks of a Ray cluster.
+
+What Ray tells about how a task ended, and what is made of it:
+
+- *the node is dead or cannot be reached*: the trial is begun anew on another, and goes on from its
+  checkpoint, which lies with the results. After ``LOSSES`` lost nodes, the next is a failure.
+- *the worker process ended*, by itself or by Ray, because its node had run out of memory: the trial has
+  failed, and the others go on, as in the local pool. When a machine goes down it may happen that its workers
+  do so more than a moment before Ray's own process; then their trials have failed too, and run again when the
+  study does.
+- *the trial raised*: it has failed, with its traceback.
+
+The loss of the cluster's head ends the study: Ray Client tells so after half a minute; without it, Ray ends
+this process after a minute. The same command goes on where the study was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Generic
+
+import ray
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from studies import machine, ray_cluster
+from studies.document import StudyError
+from studies.executors import (
+    Event,
+    Failed,
+    Held,
+    Memory,
+    Perform,
+    Progressed,
+    Retried,
+    Started,
+    TaskT,
+    unknown,
+)
+from studies.ray_worker import Mailbox, News, Token, carry_out
+
+LOSSES = 3
+"""Lost nodes after which a trial is begun anew; when it loses one more, it has failed."""
+
+SETTLE = 2.0
+"""Wall seconds before it is: workers notice a second late that their node is gone, and write until then."""
+
+LOOK_AGAIN = 0.25
+"""Wall seconds between two looks for what running trials have reported."""
+
+PATIENCE = 30.0
+"""Wall seconds in which no trial runs, after which a line says so."""
+
+STOPPING = 10.0
+"""Wall seconds that running trials have to end when the study is stopped."""
+
+UNREAD = 100
+"""Reports of one worker that may be under way to a mailbox that does not answer; more are thrown away."""
+
+
+class RayExecutor(Generic[TaskT]):
+    """Runs each task with one processor and its estimated memory, wherever the cluster has room for it.
+
+    The nodes need the same version of this package and what it depends on, the same user's files that the
+    study names, and ``folder``, under the same paths. GPUs are not distributed: trials use those of the node
+    they happen to be on. Workers have one arithmetic thread; what they print is in Ray's logs.
+
+    Args:
+        address: of a cluster, which is left up; None: one is started on this machine, and ended.
+        jobs: how many at once; None: as the cluster has room, or, if it is started here, processors.
+        perform: what to do with a task; an importable function.
+        folder: where tasks keep their results; all nodes must share it, which is looked into first.
+        memory: the estimated peak of a task's process in bytes, or None. More than the largest node has
+            counts as all of that node.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        jobs: int | None,
+        perform: Perform[TaskT],
+        folder: Path,
+        *,
+        memory: Memory[TaskT] = unknown,
+    ) -> None:
+        self.address = address
+        self.jobs = jobs
+        self.perform = perform
+        self.folder = folder
+        self.memory = memory
+
+    def run(self, tasks: Sequence[TaskT]) -> Generator[Event, None, None]:
+        """Yields what happens until every task has finished or failed; stops all work when it is closed.
+
+        Raises:
+            StudyError: the cluster cannot be joined, is lost, or has nodes that cannot run tasks; one line.
+        """
+        if not tasks:
+            return
+        on = self.address or "ray"
+        with (
+            ray_cluster.connected(self.address, self.jobs or machine.processors()),
+            ray_cluster.shared(self.folder, on) as (token, largest),
+        ):
+            needs = [self.memory(task) for task in tasks]
+            if largest is not None:
+                needs = [need if need is None else min(need, largest) for need in needs]
+            try:
+                yield from _Run(self.perform, tasks, needs, self.jobs, token).events()
+            except (RayError, ConnectionError) as error:
+                reason = str(error).strip().splitlines()[0]
+                raise StudyError(f"--on {on}: Ray has given up: {reason}") from error
+
+
+def lost(index: int, node: str, times: int) -> Retried | Failed:
+    """What becomes of a task that has lost its node for this many times."""
+    if times > LOSSES:
+        return Failed(index, f"the trial has lost its node {times} times, at last {node}\n")
+    return Retried(index, f"node {node} was lost")
+
+
+class _Run:
+    """The tasks of one study on a cluster that this process is connected to."""
+
+    def __init__(
+        self,
+        perform: Perform[Any],
+        tasks: Sequence[Any],
+        needs: Sequence[int | None],
+        jobs: int | None,
+        token: Token,
+    ) -> None:
+        self.perform = perform
+        self.tasks = tasks
+        self.needs = needs
+        self.jobs = jobs or len(tasks)
+        self.token = token
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        self.mailbox: Any = (
+            ray.remote(Mailbox)
+            .options(num_cpus=0, max_restarts=-1, max_pending_calls=UNREAD, scheduling_strategy=here)
+            .remote()
+        )
+        self.asked = self.mailbox.take.remote()
+        self.waiting = deque(range(len(tasks)))
+        self.resting: list[tuple[float, int]] = []
+        """When to begin anew a task whose node was lost."""
+        self.running: dict[Any, int] = {}
+        """What Ray calls it, of each task that was given to Ray."""
+        self.begun: set[int] = set()
+        self.losses: Counter[int] = Counter()
+        self.nodes: dict[int, str] = {}
+
+    def events(self) -> Generator[Event, None, None]:
+        last, said = time.monotonic(), False
+        try:
+            while self.waiting or self.resting or self.running:
+                if not ray.is_initialized():  # Ray would start another cluster with whatever is asked next
+                    raise ConnectionError("its head does not answer any more")
+                now = time.monotonic()
+                self.waiting += [index for due, index in self.resting if due <= now]
+                self.resting = [(due, index) for due, index in self.resting if due > now]
+                while self.waiting and len(self.running) < self.jobs:
+                    self._submit(self.waiting.popleft())
+                if self.running:
+                    ended, _ = ray.wait(list(self.running), timeout=LOOK_AGAIN)
+                else:
+                    ended = []
+                    time.sleep(LOOK_AGAIN)
+                for event in (*self._news(), *(event for ref in ended for event in self._ended(ref))):
+                    last = time.monotonic()
+                    yield event
+                if not said and not self.nodes and time.monotonic() - last > PATIENCE:
+                    said = True
+                    yield Held(f"no trial has run for {PATIENCE:g} s: has the cluster room for one?")
+        finally:
+            self._stop()
+
+    def _submit(self, index: int) -> None:
+        options: dict[str, Any] = {"num_cpus": 1, "max_retries": 0}
+        if (need := self.needs[index]) is not None:
+            options["memory"] = need
+        ref = (
+            ray.remote(carry_out)
+            .options(**options)
+            .remote(self.perform, index, self.losses[index], self.tasks[index], self.token, self.mailbox)
+        )
+        self.running[ref] = index
+
+    def _news(self) -> Iterator[Event]:
+        """What running tasks have said since the last time."""
+        answered, _ = ray.wait([self.asked], timeout=0)
+        if not answered:
+            return
+        try:
+            news: list[News] = ray.get(self.asked)
+        except RayError:  # its node is lost with what was in it; Ray starts another
+            news = []
+        self.asked = self.mailbox.take.remote()
+        running = set(self.running.values())
+        for index, number, node, event in news:
+            if index not in running or number != self.losses[index]:  # news of an attempt that is over
+                continue
+            self.nodes[index] = node
+            yield from self._begin(index)
+            if isinstance(event, Progressed):
+                yield event
+
+    def _begin(self, index: int) -> Iterator[Event]:
+        if index not in self.begun:
+            self.begun.add(index)
+            yield Started(index)
+
+    def _ended(self, ref: Any) -> Iterator[Event]:
+        index = self.running.pop(ref)
+        yield from self._begin(index)
+        node = self.nodes.pop(index, "of the trial")
+        try:
+            unsent, ended = ray.get(ref)
+        except (NodeDiedError, LocalRayletDiedError):
+            self.losses[index] += 1
+            event = lost(index, node, self.losses[index])
+            if isinstance(event, Retried):
+                self.resting.append((time.monotonic() + SETTLE, index))
+            yield event
+        except WorkerCrashedError:
+            yield Failed(index, f"the process of this trial, on node {node}, ended by itself\n")
+        except OutOfMemoryError as error:
+            yield Failed(index, f"{error}\nRay ended this trial: node {node} ran out of memory\n")
+        except RayTaskError as error:  # it never came to the trial: its settings could not be read there
+            yield Failed(index, f"{error}\n")
+        else:
+            if unsent is not None:
+                yield unsent
+            yield ended
+
+    def _stop(self) -> None:
+        """Ends what still runs, and waits for it: nothing may be written after the study has been stopped."""
+        if not ray.is_initialized():  # the cluster is lost, and what ran there with it
+            return
+        running = list(self.running)
+        with suppress(ConnectionError):  # or is being lost
+            for ref in running:
+                ray.cancel(ref, force=True)
+            if running:
+                ray.wait(running, num_returns=len(running), timeout=STOPPING)
+            ray.kill(self.mailbox)

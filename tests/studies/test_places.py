@@ -1,0 +1,31 @@
+"""Where trials run."""
+
+from studies import machine, needs, places
+from studies.loading import load
+from studies.runner import Task
+from testbed import memory
+
+STUDY = """\
+workload: training
+environment: {name: navigation, agents: 4}
+vary: {training.samples: [1000, 4000], topology: [ring, complete]}
+seeds: 2
+"""
+
+
+def test_a_local_pool_knows_the_memory_of_each_trial(write, tmp_path):
+    trials = load(str(write(STUDY))).trials
+    pool = places.executor("local", None, tmp_path)
+    assert pool.jobs == machine.processors()
+    links = {"ring": 4, "complete": 6}
+    peaks = [memory.peak(trial.settings, links[trial.varied["topology"]]) for trial in trials]
+    assert [pool.memory(Task(trial, tmp_path, {})) for trial in trials] == peaks
+    assert len(set(peaks)) == 4
+
+
+def test_each_condition_is_estimated_once(write, monkeypatch):
+    asked = []
+    monkeypatch.setattr(memory, "peak", lambda settings, links: asked.append(links))
+    peak = needs.peaks()
+    assert [peak(trial) for trial in load(str(write(STUDY))).trials] == [None] * 8
+    assert len(asked) == 4
