@@ -27,6 +27,46 @@ def numbers(latest: dict[str, float]) -> str:
     return "  ".join(f"{name.replace('_', ' ')} {latest[name]:.4g}" for name in SHOWN if name in latest)
 
 
+class Pace:
+    """How long the rest of a study will take if it goes on as fast as it went since this began.
+
+    Args:
+        trials: to be run.
+    """
+
+    def __init__(self, trials: int) -> None:
+        self._trials = trials
+        self._begun = time.monotonic()
+        self._shares: dict[str, tuple[float, float]] = {}
+        """Of a trial the share of its work that was done when it was first heard of, and that is done now."""
+
+    def progressed(self, name: str, done: int, total: int) -> None:
+        """So much of a trial is done."""
+        if total:
+            first, _ = self._shares.get(name, ((done - 1) / total, 0.0))
+            self._shares[name] = first, done / total
+
+    def ended(self, name: str) -> None:
+        """All of a trial is done, or will not be."""
+        self._shares[name] = self._shares.get(name, (0.0, 0.0))[0], 1.0
+
+    def left(self) -> float | None:
+        """Wall seconds; None if nothing has been heard of yet."""
+        done = sum(now - first for first, now in self._shares.values())
+        missing = self._trials - sum(now for _, now in self._shares.values())
+        return (time.monotonic() - self._begun) * missing / done if done > 0 else None
+
+
+def duration(seconds: float) -> str:
+    """``4.2 s``, ``3 min 20 s``, ``5 h 10 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 class Display:
     """Shows a study's progress: bars on a terminal; elsewhere, such as in a log file, a line now and then.
 
@@ -47,6 +87,7 @@ class Display:
             transient=True,
             disable=not console.is_terminal,
         )
+        self._pace = Pace(total - kept)
         self._whole = self._progress.add_task("trials", total=total, completed=kept, latest="")
         self._rows: dict[str, TaskID] = {}
         self._latest: dict[str, str] = {}
@@ -75,6 +116,8 @@ class Display:
         self, trial: TrialSpec, phase: str, done: int, total: int, latest: dict[str, float]
     ) -> None:
         """Its bar and its latest numbers."""
+        self._pace.progressed(trial.hash, done, total)
+        self._progress.update(self._whole, latest=self._left())
         self._latest[trial.hash] = numbers(latest)
         text = f"{phase}  {numbers(latest)}"
         self._progress.update(self._rows[trial.hash], completed=done, total=total, latest=text)
@@ -115,11 +158,15 @@ class Display:
 
     def _end(self, trial: TrialSpec, line: str) -> None:
         self._progress.remove_task(self._rows.pop(trial.hash))
-        self._progress.advance(self._whole)
+        self._pace.ended(trial.hash)
+        self._progress.update(self._whole, advance=1, latest=self._left())
         self._print(trial, line)
+
+    def _left(self) -> str:
+        left = self._pace.left()
+        return f"about {duration(left)} left" if left else ""
 
     def _print(self, trial: TrialSpec, line: str) -> None:
         seconds = time.monotonic() - self._begun[trial.hash]
-        self._progress.console.print(
-            f"{line}  [dim]{seconds:.1f} s  {trial.hash}[/]", highlight=False, soft_wrap=True
-        )
+        words = [line, f"[dim]{seconds:.1f} s", trial.hash, *([left] if (left := self._left()) else [])]
+        self._progress.console.print("  ".join(words), highlight=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from studies import needs
+from studies.display import duration
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from testbed import workloads
@@ -132,13 +133,3 @@ def total(forecasts: Sequence[Forecast], jobs: int) -> str:
     if len(known) < len(left):
         text += f"; of {len(left) - len(known)} the time is not known"
     return text
-
-
-def duration(seconds: float) -> str:
-    """``4.2 s``, ``3 min 20 s``, ``5 h 10 min``."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

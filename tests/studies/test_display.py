@@ -73,3 +73,34 @@ def test_a_trial_that_has_lost_its_node_gets_a_line_and_goes_on(write, at):
         f"retried   {title}  node 10.0.0.1 was lost  3.0 s  {trial.hash}",
         f"finished  {title}    9.0 s  {trial.hash}",
     ]
+
+
+def test_the_time_that_is_left_goes_by_what_was_done_here_and_not_before(at):
+    pace = display.Pace(trials=3)
+    assert pace.left() is None
+    at(10)
+    pace.progressed("resumed", 51, 100)  # the first report after it went on from 50
+    pace.progressed("resumed", 60, 100)
+    at(100)
+    pace.progressed("resumed", 100, 100)
+    pace.ended("resumed")
+    assert pace.left() == pytest.approx(100 * 2 / 0.5)  # half a trial in 100 s, and two are missing
+    at(200)
+    pace.progressed("begun", 1, 2)
+    assert pace.left() == pytest.approx(200 * 1.5 / 1.0)
+    pace.ended("failed at once")
+    assert pace.left() == pytest.approx(200 * 0.5 / 2.0)
+
+
+def test_lines_tell_the_time_that_is_left(write, at):
+    trial = load(str(write()), quick=True).trials[0]
+    text = StringIO()
+    with Display(Console(file=text, width=200), total=5, kept=3) as shown:
+        shown.started(trial)
+        at(60)
+        shown.progressed(trial, "training", 1, 2, {})
+        at(120)
+        shown.finished(trial)
+    lines = text.getvalue().splitlines()
+    assert lines[0].endswith(f"{trial.hash}  about 3 min 0 s left")
+    assert lines[1].endswith(f"{trial.hash}  about 2 min 0 s left")

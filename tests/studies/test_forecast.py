@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from studies import forecast
+from studies.display import duration
 from studies.loading import load
 from studies.store import Store
 
@@ -61,4 +62,4 @@ def test_what_is_not_tried_is_said(write, tmp_path, monkeypatch):
     [(0.04, "0.0 s"), (59.9, "59.9 s"), (59.99, "1 min 0 s"), (200, "3 min 20 s"), (3599.7, "1 h 0 min")],
 )
 def test_durations_are_written_for_people(seconds, text):
-    assert forecast.duration(seconds) == text
+    assert duration(seconds) == text
