@@ -6,7 +6,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint types layers unit bench clean
+.PHONY: demo test lint types layers unit bench reference clean
 
 demo: .venv/.base
 	$(BIN)/testbed run topologies --quick --out demo
@@ -30,6 +30,9 @@ unit: .venv/.dev
 bench: .venv/.bench
 	$(BIN)/pytest tests/benchmarks --override-ini addopts=--import-mode=importlib \
 		--override-ini pythonpath=tests/benchmarks -s
+
+reference: .venv/.base
+	$(BIN)/python -m studies.documentation
 
 clean:
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

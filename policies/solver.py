@@ -15,7 +15,9 @@ from policies.settings import Settings
 class SolverSettings(Settings):
     """How H^-1 V is solved; the paper's way is ten plain iterations, from zero, to no tolerance."""
 
-    preconditioner: Literal["kfac", "none"] = "kfac"
+    preconditioner: Annotated[
+        Literal["kfac", "none"], Field(description="Kronecker factors of the Fisher matrix, or nothing")
+    ] = "kfac"
     iterations: Annotated[int, Field(ge=1, description="most Fisher products per solve")] = 10
     tolerance: Annotated[
         float, Field(ge=0, lt=1, description="relative residual of the preconditioned system to stop at")

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
-from pydantic_core import core_schema
+from pydantic_core import core_schema, to_jsonable_python
 
 import topologies
-from studies.spec import WORKLOADS
+from studies.spec import DEFAULT_TOPOLOGY, WORKLOADS, Header
+from studies.topology import TopologySettings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -35,24 +36,28 @@ def study_schema() -> dict[str, Any]:
     )
     definitions = made["$defs"]
     definitions["Topology"] = _topology()
+    topology = {
+        "$ref": "#/$defs/Topology",
+        "description": TopologySettings.__doc__,
+        "default": DEFAULT_TOPOLOGY,
+    }
     branches = []
     for name, model in WORKLOADS.items():
         own = definitions.pop(model.__name__)
-        settings = {**own["properties"], "topology": {"$ref": "#/$defs/Topology"}}
+        settings = {**own["properties"], "topology": topology}
         del settings["workload"]
         paths = sorted({*_paths(settings, definitions)})
         properties = {
             "workload": {"const": name, "description": own.get("description", "")},
             **settings,
-            "question": {"type": "string", "description": "what the study asks; shown on its figures"},
+            "question": {"type": "string"},
             "seeds": _seeds(),
             "vary": _vary(paths),
-            "quick": {
-                "type": "object",
-                "description": "dotted path -> value, put on top by --quick",
-                "properties": {path: {} for path in paths},
-            },
+            "quick": {"type": "object", "properties": {path: {} for path in paths}},
         }
+        for key, field in Header.model_fields.items():
+            default = to_jsonable_python(field.get_default(call_default_factory=True))
+            properties[key] |= {"description": field.description, "default": default}
         branches.append(
             {
                 "title": name,
@@ -68,7 +73,6 @@ def study_schema() -> dict[str, Any]:
 def _seeds() -> dict[str, Any]:
     seed = {"type": "integer", "minimum": 0}
     return {
-        "description": "how many, or which; each condition runs once per seed",
         "anyOf": [
             {"type": "integer", "minimum": 1},
             {"type": "array", "items": seed, "minItems": 1, "uniqueItems": True},
@@ -82,7 +86,6 @@ def _vary(paths: list[str]) -> dict[str, Any]:
     cases = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "object"}}
     return {
         "type": "object",
-        "description": "dotted path -> the values it takes; or a name -> label -> settings that go together",
         "properties": dict.fromkeys(paths, values),
         "additionalProperties": {"anyOf": [values, cases]},
     }
@@ -90,11 +93,8 @@ def _vary(paths: list[str]) -> dict[str, Any]:
 
 def _topology() -> dict[str, Any]:
     """The families by name, alone or with their parameters; or a file."""
-    own = {
-        "nodes": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
-        "seed": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
-        "allow_disconnected": {"type": "boolean"},
-    }
+    fields = TopologySettings.model_json_schema(schema_generator=_Generator)["properties"]
+    own = {key: fields[key] for key in ("nodes", "seed", "allow_disconnected")}
     families = [
         {
             "type": "object",
@@ -107,7 +107,7 @@ def _topology() -> dict[str, Any]:
     file = {
         "type": "object",
         "properties": {
-            "file": {"type": "string", "description": "GraphML, edge list or adjacency CSV"},
+            "file": {"type": "string", "description": fields["file"]["description"]},
             **own,
         },
         "required": ["file"],

@@ -65,20 +65,19 @@ def _counted(value: Any) -> Any:
 
 
 class Header(Settings):
-    """The keys that belong to the study rather than to each of its trials.
-
-    Attributes:
-        question: what the study asks, in one sentence; shown on its figures.
-        seeds: each combination of ``vary`` runs once per seed.
-        vary: dotted path -> the values it takes, or a name -> label -> settings; see :mod:`studies.grid`.
-        quick: dotted path -> value, put on top of everything by ``--quick``.
-    """
+    """The keys that belong to the study rather than to each of its trials."""
 
     question: str = ""
+    """What the study asks, in one sentence; shown on its figures."""
     seeds: typing.Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_counted)] = (0,)
+    """How many, or which: each combination of `vary` runs once per seed."""
     vary: dict[str, Any] = Field(default_factory=dict)
+    """Dotted path -> the values it takes; or a name -> label -> settings that go together."""
     quick: dict[str, Any] = Field(default_factory=dict)
+    """Dotted path -> value, put on top of everything by `--quick`."""
 
+
+DEFAULT_TOPOLOGY = "ring"
 
 HEADER_KEYS = tuple(Header.model_fields)
 TOP_KEYS = {*HEADER_KEYS, "topology", *(key for model in WORKLOADS.values() for key in model.model_fields)}
@@ -257,7 +256,7 @@ def _check_samples(document: Document, settings: workloads.Workload) -> None:
 
 
 def _topology(document: Document) -> TopologySettings:
-    data = document.data.get("topology", "ring")
+    data = document.data.get("topology", DEFAULT_TOPOLOGY)
     if isinstance(data, dict):
         _check_parameters(document, data)
     try:

@@ -15,23 +15,20 @@ OWN_KEYS = ("name", "file", "nodes", "seed", "allow_disconnected")
 
 
 class TopologySettings(Settings):
-    """Which graph the agents talk over.
-
-    Attributes:
-        name: a family of ``topologies.FAMILIES``; or else
-        file: GraphML, edge list or adjacency CSV.
-        nodes: null: as many as there are agents. Anything else must say the same number.
-        seed: of random families; null: the trial's own, so that the bands of a figure cover the drawn graphs.
-        allow_disconnected: a graph in several parts is refused unless this is true.
-        parameters: of the family. In a study file they stand beside ``name``: ``{name: torus, rows: 4}``.
-    """
+    """Which graph the agents talk over."""
 
     name: str | None = None
+    """A family of graphs; or else a `file`."""
     file: str | None = None
+    """GraphML, edge list or adjacency CSV."""
     nodes: PositiveInt | None = None
+    """Null: as many as there are agents. Anything else must say the same number."""
     seed: NonNegativeInt | None = None
+    """Of random families; null: the trial's own, so that the bands of a figure cover the drawn graphs."""
     allow_disconnected: bool = False
+    """A graph in several parts is refused unless this is true."""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    """Of the family. In a study file they stand beside `name`: {name: torus, rows: 4}."""
 
     @model_validator(mode="before")
     @classmethod

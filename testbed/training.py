@@ -36,7 +36,7 @@ class EvaluationSettings(Settings):
     """
 
     every: Annotated[int, Field(ge=1, description="updates between evaluations")] = 10
-    episodes: Annotated[int, Field(ge=1)] = 32
+    episodes: Annotated[int, Field(ge=1, description="episodes each time")] = 32
 
 
 class LoopSettings(Settings):
@@ -48,7 +48,9 @@ class LoopSettings(Settings):
         int | None,
         Field(ge=1, description="episodes side by side; null: whole episodes, about samples / length"),
     ] = None
-    evaluation: EvaluationSettings | None = None
+    evaluation: Annotated[
+        EvaluationSettings | None, Field(description="episodes apart from learning; null: none")
+    ] = None
 
     def shape(self, episode_length: int) -> tuple[int, int]:
         """(steps, episodes side by side) of one batch.

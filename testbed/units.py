@@ -82,16 +82,19 @@ def _parse(value: object, units: Mapping[str, Decimal], what: str, plain: str, e
     return amount
 
 
-_Written = Annotated[str, Field(pattern=r"^\s*\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*[a-zA-Zµ]*\s*$")]
+_PATTERN = r"^\s*\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*[a-zA-Zµ]*\s*$"
 """What is seen of a quantity in a JSON Schema."""
+
+_Duration = Annotated[str, Field(pattern=_PATTERN, examples=["5ms", "1.5s"])]
+_Rate = Annotated[str, Field(pattern=_PATTERN, examples=["10mbit", "1mbps"])]
 
 Seconds = Annotated[
     float,
-    BeforeValidator(parse_duration, json_schema_input_type=Annotated[float, Field(ge=0)] | _Written),
+    BeforeValidator(parse_duration, json_schema_input_type=Annotated[float, Field(ge=0)] | _Duration),
 ]
 """A duration in seconds; settings accept text with a unit."""
 
 BytesPerSecond = Annotated[
-    float, BeforeValidator(parse_rate, json_schema_input_type=Annotated[float, Field(gt=0)] | _Written)
+    float, BeforeValidator(parse_rate, json_schema_input_type=Annotated[float, Field(gt=0)] | _Rate)
 ]
 """A rate in bytes per second; settings accept text with a unit."""

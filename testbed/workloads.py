@@ -38,8 +38,11 @@ class ProblemWorkload(Settings):
 
     workload: Literal["problem"] = "problem"
     problem: ProblemSettings = MeanSettings()
+    """What is agreed on."""
     network: NetworkSettings = NetworkSettings()
+    """Links, and what goes wrong on them."""
     consensus: ConsensusSettings = ConsensusSettings()
+    """How the agents agree."""
 
     @model_validator(mode="after")
     def _algorithm_solves_it(self) -> Self:
@@ -67,9 +70,14 @@ class LearningWorkload(Settings):
     """What the workloads that learn policies share."""
 
     environment: EnvironmentSettings = DEFAULT
+    """Where the agents act; without a `name` navigation, or what `pettingzoo` names."""
     algorithm: AlgorithmSettings = DEFAULT_ALGORITHM
+    """How they learn; without a `name` MATRPO."""
     network: NetworkSettings = NetworkSettings()
+    """Links, and what goes wrong on them."""
     consensus: ConsensusSettings = ConsensusSettings()
+    """How the agents agree on an update; averaging, where the algorithm averages, unless something is
+    said."""
 
     @field_validator("consensus", mode="before")
     @classmethod
@@ -114,7 +122,9 @@ class UpdateWorkload(LearningWorkload):
 
     workload: Literal["update"] = "update"
     algorithm: MatrpoSettings = MatrpoSettings()
+    """MATRPO's settings."""
     update: UpdateSettings = UpdateSettings()
+    """Where the update starts from."""
 
 
 class TrainingWorkload(LearningWorkload):
@@ -122,6 +132,7 @@ class TrainingWorkload(LearningWorkload):
 
     workload: Literal["training"] = "training"
     training: LoopSettings = LoopSettings()
+    """How long, from how much, and how it is evaluated."""
 
 
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:

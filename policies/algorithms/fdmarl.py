@@ -80,7 +80,7 @@ class FdmarlSettings(Settings):
 
     communication: ClassVar[Kind] = "average"
     name: Literal["fdmarl"] = "fdmarl"
-    form: Form = "minibatch"
+    form: Annotated[Form, Field(description="a batch at a time, or Algorithm 1 itself")] = "minibatch"
     optimiser: Annotated[
         Optimiser, Field(description="of critics and policies; not given: adam, or sgd in the form online")
     ] = "adam"
@@ -92,10 +92,13 @@ class FdmarlSettings(Settings):
     average_rate: Annotated[
         float, Field(gt=0, le=1, description="step size of the average reward; beta in the paper")
     ] = 0.1
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128, 128)
-    activation: Activation = "tanh"
-    device: Device = "cpu"
-    precision: Literal["float64", "float32"] = "float32"
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...],
+        Field(description="units of each hidden layer, of policies and critics"),
+    ] = (128, 128)
+    activation: Annotated[Activation, Field(description="of hidden units")] = "tanh"
+    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
+    precision: Annotated[Literal["float64", "float32"], Field(description="of networks")] = "float32"
 
     @model_validator(mode="before")
     @classmethod

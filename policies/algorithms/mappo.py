@@ -41,28 +41,33 @@ class MappoSettings(Settings):
     share_policy: Annotated[
         bool, Field(description="one network for all agents, told which one it acts for; or one each")
     ] = True
-    gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
+    gamma: Annotated[float, Field(ge=0, le=1, description="discount")] = 0.99
     lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
-    epochs: Annotated[int, Field(ge=1)] = 10
+    epochs: Annotated[int, Field(ge=1, description="passes over the batch")] = 10
     minibatches: Annotated[int, Field(ge=1, description="parts of the batch, a gradient step each")] = 1
     clip: Annotated[float, Field(gt=0, description="how far ratios, and values, may gainfully move")] = 0.2
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
-    value_learning_rate: Annotated[float, Field(gt=0)] = 5e-4
-    adam_epsilon: Annotated[float, Field(gt=0)] = 1e-5
-    max_gradient_norm: Annotated[float, Field(gt=0)] = 10.0
-    entropy_coefficient: Annotated[float, Field(ge=0)] = 0.01
-    normalise_values: bool = True
+    learning_rate: Annotated[float, Field(gt=0, description="Adam's step size of the policies")] = 5e-4
+    value_learning_rate: Annotated[float, Field(gt=0, description="and of the values")] = 5e-4
+    adam_epsilon: Annotated[float, Field(gt=0, description="Adam's epsilon")] = 1e-5
+    max_gradient_norm: Annotated[float, Field(gt=0, description="longer gradients are cut to it")] = 10.0
+    entropy_coefficient: Annotated[float, Field(ge=0, description="weight of the policies' entropy")] = 0.01
+    normalise_values: Annotated[
+        bool, Field(description="whether values are learnt by their running mean and deviation")
+    ] = True
     normaliser_beta: Annotated[
         float, Field(ge=0, lt=1, description="share of the running moments that an update of them keeps")
     ] = 0.99999
-    clip_values: bool = True
+    clip_values: Annotated[bool, Field(description="whether values are clipped, too")] = True
     huber_delta: Annotated[
         float, Field(gt=0, description="errors of values count by their squares up to here, linearly beyond")
     ] = 10.0
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (128, 128)
-    activation: Activation = "selu"
-    device: Device = "cpu"
-    precision: Literal["float64", "float32"] = "float32"
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...],
+        Field(min_length=1, description="units of each hidden layer, of policies and values"),
+    ] = (128, 128)
+    activation: Annotated[Activation, Field(description="of hidden units")] = "selu"
+    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
+    precision: Annotated[Literal["float64", "float32"], Field(description="of networks")] = "float32"
 
 
 class Mappo:

@@ -5,10 +5,11 @@ network's: this module never sees one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces
@@ -22,7 +23,13 @@ class MatrpoSettings(TrustRegionSettings):
 
     communication: ClassVar[Kind] = "agree"
     name: Literal["matrpo"] = "matrpo"
-    step: Step = "optimal"
+    step: Annotated[
+        Step,
+        Field(
+            description="what a solve under a penalty answers: the optimum of the local problem, or the"
+            " paper's Eq. 22, which always goes to the boundary of the trust region"
+        ),
+    ] = "optimal"
 
 
 class Matrpo(TrustRegion):

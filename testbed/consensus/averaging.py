@@ -166,7 +166,7 @@ class Averaging(OneWay):
 
 
 class Metropolis(Averaging):
-    """Averaging with Metropolis weights on one network."""
+    """Averaging with Metropolis weights: Xiao, Boyd & Lall 2005. Lost messages bias what is agreed on."""
 
     def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent that holds the vector ``start``."""
@@ -176,7 +176,7 @@ class Metropolis(Averaging):
 
 
 class PushSum(Averaging):
-    """Push-sum on one network."""
+    """Push-sum: Kempe, Dobra & Gehrke 2003. Lost messages bias what is agreed on."""
 
     def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent that holds the vector ``start``."""
@@ -184,7 +184,7 @@ class PushSum(Averaging):
 
 
 class RobustPushSum(Averaging):
-    """Push-sum with running sums on one network."""
+    """Push-sum with running sums: Vaidya, Hadjicostis & Dominguez-Garcia 2012. Right at any loss below 1."""
 
     def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent that holds the vector ``start``."""

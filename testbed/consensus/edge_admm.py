@@ -29,7 +29,10 @@ TIMEOUT_ROUND_TRIPS = 4.0
 
 
 class EdgeADMM(Consensus):
-    """Edge-ADMM: Li & He 2020 (arXiv 2010.07916), Algorithm 1."""
+    """Edge-ADMM: Li & He 2020 (arXiv 2010.07916), Algorithm 1.
+
+    Two neighbours exchange, by a request and an answer; a lost answer leaves one committed, the other not.
+    """
 
     def agreement(
         self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None

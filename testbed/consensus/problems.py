@@ -113,20 +113,24 @@ def logistic_problem(rows: np.ndarray, labels: np.ndarray, ridge: float) -> Cons
     return ConsensusProblem(local, everything.solve(everything.zeros(), 0.0))
 
 
+Agents = Annotated[int, Field(ge=1, description="as many as nodes of the graph")]
+Dimension = Annotated[int, Field(ge=1, description="m, the length of the signal agreed on")]
+
+
 class MeanSettings(Settings):
     """Agents agree on the mean of vectors drawn from the standard normal distribution."""
 
     name: Literal["mean"] = "mean"
-    agents: Annotated[int, Field(ge=1)] = 8
-    dimension: Annotated[int, Field(ge=1)] = 10
+    agents: Agents = 8
+    dimension: Dimension = 10
 
 
 class LeastSquaresSettings(Settings):
     """Agents agree on the solution of a noisy linear regression whose rows they share out among them."""
 
     name: Literal["least_squares"] = "least_squares"
-    agents: Annotated[int, Field(ge=1)] = 8
-    dimension: Annotated[int, Field(ge=1)] = 10
+    agents: Agents = 8
+    dimension: Dimension = 10
     rows: Annotated[int, Field(ge=1, description="rows per agent")] = 15
     noise: Annotated[float, Field(ge=0, description="standard deviation of the regression noise")] = 0.5
 
@@ -135,8 +139,8 @@ class LassoSettings(Settings):
     """Agents agree on a lasso whose rows they share out among them; most of the true weights are zero."""
 
     name: Literal["lasso"] = "lasso"
-    agents: Annotated[int, Field(ge=1)] = 8
-    dimension: Annotated[int, Field(ge=1)] = 10
+    agents: Agents = 8
+    dimension: Dimension = 10
     rows: Annotated[int, Field(ge=1, description="rows per agent")] = 15
     noise: Annotated[float, Field(ge=0, description="standard deviation of the regression noise")] = 0.5
     nonzero: Annotated[float, Field(gt=0, le=1, description="share of the true weights not zero")] = 0.3
@@ -149,8 +153,8 @@ class LogisticSettings(Settings):
     """Agents agree on a logistic regression whose samples they share out among them."""
 
     name: Literal["logistic"] = "logistic"
-    agents: Annotated[int, Field(ge=1)] = 8
-    dimension: Annotated[int, Field(ge=1)] = 10
+    agents: Agents = 8
+    dimension: Dimension = 10
     rows: Annotated[int, Field(ge=1, description="samples per agent")] = 15
     ridge: Annotated[float, Field(gt=0, description="weight of half the squared norm")] = 1.0
 

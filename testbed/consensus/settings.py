@@ -88,7 +88,7 @@ class ConsensusSettings(Settings):
         Seconds | None,
         Field(gt=0, description="wait for an answer; null: four times the nominal round trip"),
     ] = None
-    budget: Budget = Budget(activations=100)
+    budget: Annotated[Budget, Field(description="when it ends")] = Budget(activations=100)
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1
 
     @model_validator(mode="before")

@@ -6,7 +6,15 @@ are an `EnvironmentSettings`, with `DEFAULT` for those who do not name one.
 """
 
 from testbed.environments.batched import BatchedEnvironment
-from testbed.environments.registry import DEFAULT, NAMES, EnvironmentSettings, make, parallel, settings
+from testbed.environments.registry import (
+    DEFAULT,
+    NAMES,
+    EnvironmentSettings,
+    make,
+    parallel,
+    settings,
+    settings_of,
+)
 
 __all__ = [
     "DEFAULT",
@@ -16,4 +24,5 @@ __all__ = [
     "make",
     "parallel",
     "settings",
+    "settings_of",
 ]

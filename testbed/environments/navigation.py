@@ -34,22 +34,18 @@ Array = NDArray[np.float64]
 
 
 class NavigationSettings(Settings):
-    """Options of cooperative navigation.
-
-    Attributes:
-        agents: number of agents, and of landmarks.
-        reward: `code`, what the authors of MATRPO ran: agent 0 pays the sum over landmarks of the distance to
-            the nearest agent, and every agent pays 1 for each agent it touches. `paper`, Table I of MATRPO
-            read
-            literally: agent 0 pays the one smallest distance between any agent and any landmark, and every
-            agent pays 1 while it touches any other.
-        episode_length: steps until truncation.
-    """
+    """Options of cooperative navigation."""
 
     name: Literal["navigation"] = "navigation"
     agents: Annotated[int, Field(ge=1, strict=True)] = 3
+    """Number of agents, and of landmarks."""
     reward: Literal["code", "paper"] = "code"
+    """`code`, what the authors of MATRPO ran: agent 0 pays the sum over landmarks of the distance to the
+    nearest agent, and every agent pays 1 for each agent it touches. `paper`, Table I of MATRPO read
+    literally: agent 0 pays the one smallest distance between any agent and any landmark, and every agent
+    pays 1 while it touches any other."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = 100
+    """Steps until truncation."""
 
     def make(self, batch: int) -> "Navigation":
         """The environment, `batch` episodes side by side."""

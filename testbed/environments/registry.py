@@ -50,6 +50,11 @@ _MODELS = _by_name()
 NAMES: tuple[str, ...] = tuple(_MODELS)
 
 
+def settings_of(name: str) -> type[EnvironmentSettings]:
+    """The settings of an environment of `NAMES`, not filled in."""
+    return _MODELS[name]
+
+
 def settings(name: str, **options: Any) -> EnvironmentSettings:
     """The options of an environment, checked and completed with their defaults; no batch is built.
 

@@ -40,23 +40,20 @@ Integers = NDArray[np.int64]
 
 
 class TreasureSettings(Settings):
-    """Options of cooperative treasure collection.
-
-    Attributes:
-        hunters: number of hunters, and of treasures.
-        banks: number of banks, and of types of treasure.
-        reward: who is paid for what; see `treasure_rewards`. `paper`, Table II and equation 23 of MATRPO read
-            literally: every bank is paid for the team's pickups and deposits. `code_role` and `code_head`,
-            what the authors ran, in which a pickup weighs 5 times the number of hunters; in the latter all of
-            it goes to hunter 0. Returns are not comparable across them.
-        episode_length: steps until truncation.
-    """
+    """Options of cooperative treasure collection."""
 
     name: Literal["treasure"] = "treasure"
     hunters: Annotated[int, Field(ge=1, strict=True)] = 6
+    """Number of hunters, and of treasures."""
     banks: Annotated[int, Field(ge=1, strict=True)] = 2
+    """Number of banks, and of types of treasure."""
     reward: Literal["paper", "code_role", "code_head"] = "paper"
+    """Who is paid for what; see `treasure_rewards`. `paper`, Table II and equation 23 of MATRPO read
+    literally: every bank is paid for the team's pickups and deposits. `code_role` and `code_head`, what the
+    authors ran, in which a pickup weighs 5 times the number of hunters; in the latter all of it goes to
+    hunter 0. Returns are not comparable across them."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = 100
+    """Steps until truncation."""
 
     @property
     def agents(self) -> int:

@@ -34,6 +34,7 @@ class AfterMessages(Settings):
     kind: str
     """Such as request or response; see the algorithms."""
     count: Annotated[int, Field(ge=1)] = 1
+    """How many of them."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.count}"
@@ -43,6 +44,7 @@ class Lasting(Settings):
     """Some time after the fault has begun."""
 
     lasting: Annotated[Seconds, Field(gt=0)]
+    """How long."""
 
 
 def _tag(moment: Any) -> str:

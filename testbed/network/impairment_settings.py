@@ -22,7 +22,9 @@ class Chance(Settings):
     """Something that happens to a packet with a probability."""
 
     random: Probability
+    """Its probability."""
     correlation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Probability that a packet has the fate of the one before it, rather than one of its own."""
 
 
 class RandomLoss(Chance):
@@ -47,6 +49,7 @@ class GilbertElliott(Settings):
     loss_good: Probability = Field(default=0.0, alias="1-k")
     """Probability that a packet is lost in the good state (netem's `1-k`)."""
     per: Literal["packet", "second"] = "packet"
+    """What `p` and `r` are counted by."""
 
     @model_validator(mode="after")
     def _is_a_chain(self) -> Self:
@@ -71,6 +74,7 @@ class BurstLoss(Settings):
     """Loss in bursts."""
 
     gemodel: GilbertElliott
+    """The chain of good and bad states."""
 
 
 class Duplicate(Chance):

@@ -35,9 +35,9 @@ class NetworkSettings(Settings):
     acknowledgement_size: int = Field(default=40, ge=0)
     """Reliable only: bytes of an acknowledgement on the wire (40: the IPv4 and TCP headers)."""
     faults: tuple[AnyFault, ...] = ()
-    """What goes wrong, see `testbed.network.fault_settings`."""
+    """What goes wrong, and when; one without `fault` is a link that goes down."""
     schedule: AnySchedule | None = None
-    """When which links exist, see `testbed.network.schedule_settings`; null: all of them, always."""
+    """When which links exist; null: all of them, always."""
     audit: bool = False
     """Whether every event is checked against what must always hold, see `testbed.network.audit`. Slow."""
 

@@ -25,24 +25,21 @@ Answer = TypeVar("Answer")
 
 
 class PettingZooSettings(Settings):
-    """Options of a PettingZoo world. Checking them builds the world once, to look at its spaces.
-
-    Attributes:
-        pettingzoo: a dotted module whose `parallel_env` makes the world, or `module:callable`; a module that
-            is not installed can be put on PYTHONPATH.
-        kwargs: what it is called with. `render_mode` is not among them: pictures are made apart.
-        episode_length: steps until truncation from outside; a world that ends its episode before that ends
-            it. Null: the world's own limit, its attribute `max_cycles` (PettingZoo's usual name); a world
-            without one needs a number here.
-        workers: processes that share the episodes of a batch; 0: all in this process, which is best when
-            trials already run side by side. Results do not depend on it.
-    """
+    """Options of a PettingZoo world. Checking them builds the world once, to look at its spaces."""
 
     name: Literal["pettingzoo"] = "pettingzoo"
     pettingzoo: str
+    """A dotted module whose `parallel_env` makes the world, or `module:callable`; a module that is not
+    installed can be put on PYTHONPATH."""
     kwargs: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """What it is called with. `render_mode` is not among them: pictures are made apart."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = cast(int, None)  # filled in below
+    """Steps until truncation from outside; a world that ends its episode before that ends it. Null: the
+    world's own limit, its attribute `max_cycles` (PettingZoo's usual name); a world without one needs a
+    number here."""
     workers: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Processes that share the episodes of a batch; 0: all in this process, which is best when trials
+    already run side by side. Results do not depend on it."""
 
     @field_validator("pettingzoo")
     @classmethod

@@ -47,26 +47,24 @@ MAPS: dict[str, tuple[int, int]] = {
 
 
 class StarCraftSettings(Settings):
-    """Options of SMAC's battles in the real game.
-
-    Attributes:
-        map: a map of SMAC; agents and step limit of its own 22 are known.
-        map_agents, map_limit: agents and step limit of a map that is not among them; null otherwise.
-        reward: `paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the
-            others nothing. `shared`, as in SMAC: everybody receives it.
-        unavailable: what an unavailable action is. `mask`: an error, as in SMAC, and there are action masks.
-            `random`: it is replaced by a uniformly random available one and there are no masks, as in the
-            published training script of MATRPO.
-        python: path of an interpreter that has smac; null: this one.
-    """
+    """Options of SMAC's battles in the real game."""
 
     name: Literal["starcraft"] = "starcraft"
     map_agents: Annotated[int | None, Field(ge=1, strict=True)] = None
+    """Agents of a map that is not among SMAC's own 22; null otherwise."""
     map_limit: Annotated[int | None, Field(ge=1, strict=True)] = None
+    """Step limit of such a map; null otherwise."""
     map: str = "2s3z"  # after the numbers it is checked against
+    """A map of SMAC; agents and step limit of its own 22 are known."""
     reward: Literal["paper", "shared"] = "paper"
+    """`paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the others
+    nothing. `shared`, as in SMAC: everybody receives it."""
     unavailable: Literal["mask", "random"] = "mask"
+    """What an unavailable action is. `mask`: an error, as in SMAC, and there are action masks. `random`: it
+    is replaced by a uniformly random available one and there are no masks, as in the published training
+    script of MATRPO."""
     python: str | None = None
+    """Path of an interpreter that has smac; null: this one."""
 
     @field_validator("map")
     @classmethod

@@ -32,35 +32,31 @@ UNIT_ARRAYS = ("hp", "shield", "cooldown", "shield_wait", "energy", "stock")
 
 
 class SkirmishSettings(Settings):
-    """Options of a skirmish.
-
-    Attributes:
-        map: a built-in map (2s3z, 3s5z, 10m_vs_11m, MMM2) or the path of a map file ending in .yaml.
-        reward: `paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the
-            others nothing. `shared`, as in SMAC: everybody receives it.
-        unavailable: what an unavailable action is. `mask`: an error, as in SMAC, and there are action masks.
-            `random`: it is replaced by a uniformly random available one and there are no masks, as in the
-            published training script of MATRPO.
-        spawn_jitter: every unit starts up to this far from its place in the spawn grid, uniformly in x and
-            in y. With 0 a battle has no randomness of its own, and playing one policy without randomness for
-            many episodes plays the same episode many times. Gaps in the grid are 0.05, so units may overlap a
-            little at first; they part as they move.
-        rules: `smac`: the reward is the absolute change of the enemy's hp and shields in a step, healing and
-            regrowth included, and a side left with healers only has lost. `smaclite`, for comparisons with
-            that simulator: damage dealt is paid whatever is healed, a side has lost when all are dead,
-            killing the last enemy wins even when the last ally dies with it, and the units of a tick act in a
-            random order instead of all at once, drawn from the environment's generator when somebody dies
-            (slower).
-        episode_length: steps until truncation; by default (null) the map's own limit.
-    """
+    """Options of a skirmish."""
 
     name: Literal["skirmish"] = "skirmish"
     map: str = "2s3z"
+    """A built-in map (2s3z, 3s5z, 10m_vs_11m, MMM2) or the path of a map file ending in .yaml."""
     reward: Literal["paper", "shared"] = "paper"
+    """`paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the others
+    nothing. `shared`, as in SMAC: everybody receives it."""
     unavailable: Literal["mask", "random"] = "mask"
+    """What an unavailable action is. `mask`: an error, as in SMAC, and there are action masks. `random`: it
+    is replaced by a uniformly random available one and there are no masks, as in the published training
+    script of MATRPO."""
     spawn_jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Every unit starts up to this far from its place in the spawn grid, uniformly in x and in y. With 0 a
+    battle has no randomness of its own, and playing one policy without randomness for many episodes plays
+    the same episode many times. Gaps in the grid are 0.05, so units may overlap a little at first; they
+    part as they move."""
     rules: Literal["smac", "smaclite"] = "smac"
+    """`smac`: the reward is the absolute change of the enemy's hp and shields in a step, healing and
+    regrowth included, and a side left with healers only has lost. `smaclite`, for comparisons with that
+    simulator: damage dealt is paid whatever is healed, a side has lost when all are dead, killing the last
+    enemy wins even when the last ally dies with it, and the units of a tick act in a random order instead
+    of all at once, drawn from the environment's generator when somebody dies (slower)."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = cast(int, None)  # the map knows
+    """Steps until truncation; by default (null) the map's own limit."""
 
     @field_validator("map")
     @classmethod

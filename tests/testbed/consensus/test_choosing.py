@@ -5,16 +5,16 @@ import pytest
 
 import topologies
 from testbed import checkpoints, workloads
+from testbed.consensus.algorithms import ALGORITHMS
 from testbed.consensus.settings import AVERAGING
 from testbed.training import Trainer
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
-ALL = ["edge_admm", "relaxed_admm", *AVERAGING]
 LOSSY = {"link": {"delay": "5ms", "loss": 0.2}}
 SMALL = {"hidden": [16]}
 
 
-@pytest.mark.parametrize("algorithm", ALL)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_problem_can_be_solved_by_each(algorithm):
     trial = ProblemWorkload.model_validate(
         {"network": LOSSY, "consensus": {"algorithm": algorithm, "budget": {"activations": 160}}}

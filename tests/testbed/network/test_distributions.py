@@ -1,5 +1,6 @@
 from math import sqrt
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from scipy import stats
 
 from testbed.network import LinkSettings, Streams
 from testbed.network.distributions import minimum_delay, sampler
+from testbed.network.link_settings import Distribution
 from testbed.network.streams import values
 
 COUNT = 100_000
@@ -29,6 +31,10 @@ def _sample(link: LinkSettings, count: int = COUNT) -> np.ndarray:
     draw = sampler(link)
     assert draw is not None
     return draw(Streams(0).generator(link.distribution), count)
+
+
+def test_there_is_a_reference_for_each_law() -> None:
+    assert {"constant", *LAWS, "empirical"} == set(get_args(Distribution))
 
 
 @pytest.mark.parametrize("name", LAWS)

@@ -9,7 +9,7 @@ HYPOTHESIS_PROFILE=nightly tries 5,000 plans.
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import networkx as nx
 import numpy as np
@@ -27,6 +27,7 @@ from testbed.network import Trace, first_difference, links, rules
 from testbed.network.agent_faults import Crash
 from testbed.network.clock import Timeline
 from testbed.network.faults import LinkDown
+from testbed.network.link_settings import Distribution
 
 Plan = dict[str, Any]
 
@@ -35,7 +36,8 @@ EVENTS = 20_000
 """No agreement here has nearly as many: one that has never ends."""
 
 MOMENTS = st.integers(0, 30).map(lambda tick: tick / 20)
-LAWS = ["constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto"]
+LAWS = [law for law in get_args(Distribution) if law != "empirical"]
+"""Laws of the delay, but for the one that needs a file."""
 SPANS = st.integers(1, 20).map(lambda tick: tick / 20)
 
 
@@ -90,9 +92,7 @@ def _rarely(draw: st.DrawFn, into: Plan, name: str, values: st.SearchStrategy[An
 def _links(draw: st.DrawFn) -> Plan:
     link: Plan = {}
     _rarely(draw, link, "delay", st.sampled_from([0.001, 0.02, 0.3]))
-    law = draw(
-        st.sampled_from(["constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto"])
-    )
+    law = draw(st.sampled_from(LAWS))
     if law != "constant" and "delay" in link:
         link |= {"distribution": law, "jitter": draw(st.sampled_from([0.0005, 0.02]))}
         _rarely(draw, link, "jitter_correlation", st.just(0.5))

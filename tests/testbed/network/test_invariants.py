@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import networkx as nx
 from hypothesis import given, settings
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from testbed.network import Network, NetworkSettings, Streams, Trace, first_difference
 from testbed.network.distributions import minimum_delay
+from testbed.network.link_settings import Distribution
 from testbed.network.trace import PacketEvent
 
 TIMES = st.integers(0, 40).map(lambda tick: tick / 16)
@@ -46,7 +47,7 @@ class Plan:
 
 @st.composite
 def links(draw: st.DrawFn, *, worst_loss: float = 1.0) -> dict[str, Any]:
-    laws = ["constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto"]
+    laws = [law for law in get_args(Distribution) if law != "empirical"]  # which needs a file
     law = draw(st.sampled_from(laws))
     delay = draw(st.sampled_from([0.0, 1 / 64, 1 / 4, 1.0]))
     without_jitter = law == "constant" or (law in ("lognormal", "gamma") and delay == 0)

@@ -1,0 +1,198 @@
+"""Writes the reference, ``docs/reference``, from the code: ``python -m studies.documentation``."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import typer
+
+import studies.cli  # noqa: F401  # registers the commands
+import topologies
+from policies.algorithms.registry import AlgorithmSettings
+from studies.columns import TITLES
+from studies.console import app
+from studies.documented_settings import COLUMNS, Documented, Section, prose, table, written
+from studies.meanings import MEANINGS
+from studies.spec import Header
+from studies.topology import TopologySettings
+from testbed import environments, units
+from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
+from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
+from testbed.network import distributions
+
+FOLDER = Path("docs/reference")
+NOTE = "<!-- Written by `make reference` from the code: change that, not this. -->"
+PAGES = {"environment": "environments.md", "algorithm": "algorithms.md"}
+"""Keys of a study file whose settings have a page of their own."""
+
+
+def pages() -> dict[str, str]:
+    """All pages of the reference: file name -> Markdown."""
+    made = {
+        "study-file.md": _study_file(),
+        "environments.md": _environments(),
+        "algorithms.md": _algorithms(),
+        "topologies.md": _topologies(),
+        "command-line.md": _command_line(),
+        "columns.md": _columns(),
+    }
+    return {name: "\n\n".join([NOTE, *parts]) + "\n" for name, parts in made.items()}
+
+
+def write(folder: Path) -> None:
+    """Writes them, and removes pages that are no more."""
+    made = pages()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in made.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for path in folder.glob("*.md"):
+        if path.name not in made:
+            path.unlink()
+
+
+def _study_file() -> Iterator[str]:
+    documented = Documented(PAGES)
+    yield "# Study files"
+    yield (
+        "Every key of a study file. Paths such as `network.link.delay` name what `vary`, `quick` and `--set`"
+        " can change; keys left out have their defaults, and unknown ones are refused. `testbed schema`"
+        " prints the same as JSON Schema, for editors."
+    )
+    yield "## The whole study"
+    yield prose(inspect.getdoc(Header) or "")
+    yield table(COLUMNS, documented.rows(documented.header))
+    for name, schema in documented.workloads.items():
+        yield f"## `workload: {name}`"
+        yield prose(schema["properties"]["workload"]["description"])
+        yield table(COLUMNS, documented.rows(documented.own(name)))
+    roots = dict.fromkeys(section.root for section in documented.sections.values())
+    yield "## Settings"
+    yield from _sections(documented, documented.below(*(root for root in roots if root not in PAGES)))
+    yield "## Laws of the delay"
+    yield "\n\n".join(paragraphs(distributions)[1:])
+    yield "## Durations and rates"
+    yield "\n\n".join(paragraphs(units))
+
+
+def _environments() -> Iterator[str]:
+    documented = Documented({**PAGES, "environment": ""})
+    yield "# Environments"
+    yield "What `environment` can be in a study file, and `testbed.environments.make(name, ...)` can make."
+    for name in environments.NAMES:
+        model = environments.settings_of(name)
+        yield f"- [{name}](#{documented.sections[model.__name__].anchor}): {_first(model)}"
+    for name in environments.NAMES:
+        model = environments.settings_of(name)
+        yield from _section(documented, documented.sections[model.__name__], "##")
+        world = get_type_hints(model.make)["return"]
+        yield from paragraphs(world)
+        listed = ", ".join(f"`return_{component}`" for component in world.components)
+        yield f"Columns of its own: {listed or 'none'}."
+
+
+def _algorithms() -> Iterator[str]:
+    documented = Documented({**PAGES, "algorithm": ""})
+    yield "# Algorithms"
+    yield "## Who learns"
+    yield "What `algorithm` can be in a study file."
+    for model in get_args(get_args(AlgorithmSettings)[0]):
+        yield f"- [{model().name}](#{documented.sections[model.__name__].anchor}): {_first(model)}"
+    yield from _sections(documented, documented.below("algorithm"))
+    yield "## How agents agree"
+    yield "What `consensus.algorithm` can be."
+    rows = []
+    for name, algorithm in CONSENSUS.items():
+        activations = BY_LINK if name == "edge_admm" else BY_AGENT
+        solves = "means" if name in AVERAGING else "all problems, and policies"
+        about = " ".join(prose(part) for part in paragraphs(algorithm))
+        rows.append([f"`{name}`", about, solves, ", ".join(f"`{one}`" for one in activations)])
+    yield table(("name", "what it is", "agrees on", "`consensus.activation`"), rows)
+
+
+def _topologies() -> Iterator[str]:
+    yield "# Topologies"
+    yield (
+        "What `topology` can be in a study file: a name, or a mapping with `name` and the parameters of that"
+        " family, or with a `file`. `testbed topologies --nodes 16` prints how fast agents can agree on each."
+    )
+    rows = []
+    for name, family in topologies.FAMILIES.items():
+        parameters = [f"`{key}: {written(value)}`" for key, value in family.parameters.items()]
+        about = prose(inspect.getdoc(family.build) or "")
+        rows.append([f"`{name}`", ", ".join(parameters) or "none", about])
+    yield table(("name", "parameters and their defaults", "graph"), rows)
+    yield "A default of `null` is chosen from the number of nodes. Beside `name` or `file` there may be"
+    fields = TopologySettings.model_json_schema()["properties"]
+    own = {key: fields[key] for key in fields if key not in ("name", "parameters")}
+    yield table(COLUMNS, Documented(PAGES).rows(own))
+
+
+def _command_line() -> Iterator[str]:
+    yield "# Command line"
+    group: Any = typer.main.get_command(app)
+    yield f"`testbed COMMAND`: {prose(group.help)} `testbed COMMAND --help` says what is here."
+    for name, command in group.commands.items():
+        arguments = [one for one in command.params if one.param_type_name == "argument"]
+        options = [one for one in command.params if one.param_type_name == "option" and one.name != "help"]
+        yield f"## `testbed {' '.join([name, *(str(one.metavar) for one in arguments)])}`"
+        yield prose(command.help)
+        rows = [[f"`{one.metavar}`", "needed", prose(one.help or "")] for one in arguments]
+        hints = get_type_hints(inspect.unwrap(command.callback))
+        for one in options:
+            kinds = {hints[one.name], *get_args(hints[one.name])}
+            value = "" if one.is_flag else f" {one.metavar or _word(kinds)}"
+            default = "" if one.is_flag or one.default is None else f"`{one.default}`"
+            rows.append([f"`{', '.join(one.opts)}{value}`", default, prose(one.help or "")])
+        if rows:
+            yield table(("argument or option", "default", "meaning"), rows)
+    yield "Exit codes are in the [README](../../README.md#a-week-of-computing)."
+
+
+def _columns() -> Iterator[str]:
+    yield "# Columns of the tables"
+    yield (
+        "Of `summary.csv`, which has a row per trial, of the curves of each trial (`consensus.parquet`,"
+        " `training.parquet`), and of the other tables. A table has the columns that its study measures; what"
+        " is varied stands in columns of its own. `*` stands for any ending."
+    )
+    for heading, columns in MEANINGS.items():
+        yield f"## {prose(heading)}"
+        rows = [[f"`{name}`", prose(words), prose(TITLES.get(name, ""))] for name, words in columns.items()]
+        yield table(("column", "meaning", "on figures"), rows)
+
+
+def _sections(documented: Documented, sections: list[Section]) -> Iterator[str]:
+    for section in sections:
+        yield from _section(documented, section)
+
+
+def _section(documented: Documented, section: Section, level: str = "###") -> Iterator[str]:
+    yield f"{level} {section.heading}"
+    if section.schema.get("description"):
+        yield section.schema["description"]
+    if len(section.places) > 1:
+        yield "Also at " + ", ".join(f"`{place}`" for place in section.places[1:]) + "."
+    yield table(COLUMNS, documented.rows(section.schema["properties"], section.schema.get("required", [])))
+
+
+def _first(model: type) -> str:
+    """The first sentence of the module that a class is in, without a full stop."""
+    return prose(paragraphs(inspect.getmodule(model))[0]).rstrip(".")
+
+
+def paragraphs(thing: object) -> list[str]:
+    """The paragraphs of a docstring, without what it says of arguments and exceptions."""
+    found = (inspect.getdoc(thing) or "").split("\n\n")
+    return [part for part in found if not part.startswith(("Args:", "Raises:", "Attributes:"))]
+
+
+def _word(kinds: set[Any]) -> str:
+    return "NUMBER" if int in kinds else "PATH" if Path in kinds else "TEXT"
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -1,0 +1,33 @@
+"""Reads the pages under docs/: what they show, in which language, and the file that the text before names."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stands between two fences; ``file`` is the last path in backticks in the prose before it."""
+
+    language: str
+    text: str
+    file: str | None
+
+
+@pytest.fixture
+def shown():
+    """The blocks of a page, in order."""
+
+    def shown(page: Path) -> list[Block]:
+        parts = re.split(r"^```(\w*)\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        found, file = [], None
+        for prose, language, text in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
+            file = (re.findall(r"`([\w./-]+\.(?:yaml|py))`", prose) or [file])[-1]
+            found.append(Block(language, text, file))
+        return found
+
+    return shown
