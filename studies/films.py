@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from studies.document import StudyError
+from testbed.files import beside
 
 FASTEST = 50
 """Frames per second: a GIF counts in hundredths of a second, and viewers slow down what is faster."""
@@ -71,18 +72,15 @@ def write(file: Path, frames: Iterable[Image.Image], *, frames_per_second: int) 
     Raises:
         StudyError: it cannot be written, or ffmpeg fails.
     """
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     following = iter(frames)
     first = next(following)  # what goes wrong at once leaves no folder behind
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_format = _write_gif if file.suffix == ".gif" else _write_mp4
-        write_format(beside, first, following, frames_per_second)
-        beside.replace(file)
+        with beside(file) as part:
+            write_format(part, first, following, frames_per_second)
     except OSError as error:
         raise StudyError(f"--out {file}: cannot be written: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _write_gif(

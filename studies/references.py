@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +12,7 @@ from studies.spec import Study
 from studies.store import Store
 from studies.versions import versions
 from testbed import references
+from testbed.files import beside
 from testbed.references import Reference
 from testbed.workloads import TrainingWorkload
 
@@ -56,7 +56,6 @@ def by_trial(study: Study, store: Store) -> dict[str, Sequence[Reference]]:
             }
         found[trial.hash] = [Reference(**reference) for reference in kept[name]["references"]]
     if len(kept) > before:
-        beside = file.with_name(f".{FILE}.{os.getpid()}")
-        beside.write_text(json.dumps(kept, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(file)
+        with beside(file) as part:
+            part.write_text(json.dumps(kept, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return found

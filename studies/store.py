@@ -41,6 +41,7 @@ from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, 
 from studies.spec import TrialSpec
 from studies.under_way import UnderWay
 from testbed import checkpoints
+from testbed.files import beside
 
 Row = Mapping[str, float | int | str]
 
@@ -63,9 +64,8 @@ class Store:
     def remember(self, study: StudyOutline) -> None:
         """Writes down which study is run here, so that its results can be read without its file."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        beside = self.folder / f".{STUDY}.{os.getpid()}"
-        _write_json(beside, to_json(study))
-        beside.replace(self.folder / STUDY)
+        with beside(self.folder / STUDY) as file:
+            _write_json(file, to_json(study))
 
     def study(self) -> StoredStudy:
         """The study that was run here last.
@@ -159,12 +159,13 @@ class Store:
 
     def write_table(self, name: str, table: pd.DataFrame) -> Path:
         """Writes a table about the whole study, as CSV or Parquet by its name's ending; returns the file."""
-        beside, place = self.folder / f".{name}.{os.getpid()}", self.folder / name
-        if name.endswith(".csv"):
-            table.to_csv(beside, index=False, float_format="%.12g")
-        else:
-            table.to_parquet(beside, index=False)
-        return beside.replace(place)
+        place = self.folder / name
+        with beside(place) as file:
+            if name.endswith(".csv"):
+                table.to_csv(file, index=False, float_format="%.12g")
+            else:
+                table.to_parquet(file, index=False)
+        return place
 
     def curve(self, study: StudyOutline, name: str) -> pd.DataFrame:
         """The curves of one name over all finished trials, with the columns that identify the trials."""

@@ -1,7 +1,6 @@
 """What the one policy update of an ``update`` workload starts from: models, and the batch they played."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from policies.batch import Batch
 from testbed import checkpoints
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
+from testbed.files import beside
 from testbed.network import NetworkSettings, Streams
 from testbed.training import LoopSettings, Row, Trainer, spaces
 
@@ -92,9 +92,8 @@ def prepare(
             }
             kept.parent.mkdir(parents=True, exist_ok=True)
             # Two trials may be here at once: each writes a file of its own, and the last one stays.
-            beside = kept.with_name(f"{kept.name}.{os.getpid()}")
-            checkpoints.save(beside, state, identity)
-            beside.replace(kept)
+            with beside(kept) as part:
+                checkpoints.save(part, state, identity)
     source.close()
     learner = Matrpo(algorithm, spaces(source.collector.environment), Streams(seed).generator("initial"))
     learner.load_state_dict(source.learner.state_dict())

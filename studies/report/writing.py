@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -23,6 +22,7 @@ from studies.report.recording import record
 from studies.report.replay import AGENTS, described, differences, replay
 from studies.results import CURVES
 from studies.store import Store
+from testbed.files import beside
 
 SHOWN = ("messages_sent", "messages_dropped", "bytes_sent")
 """Of each trial, besides the final numbers that are drawn."""
@@ -103,14 +103,11 @@ def _checked(place: Path) -> Path:
 
 
 def _write(place: Path, text: str) -> None:
-    beside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(place)
+        with beside(place) as file:
+            file.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise StudyError(f"--out {place}: cannot be written: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _replay(

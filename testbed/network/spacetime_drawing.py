@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from testbed.files import beside
 from testbed.network.spacetime import Flight, SpaceTime
 
 # Okabe & Ito's colours, which the colour-blind can tell apart.
@@ -64,15 +64,9 @@ def draw(
     with mpl.rc_context(_FIXED):
         figure = _Drawing(diagram, upright=agents == "vertical").figure(title)
         for path in wanted:
-            beside = path.with_name(f".{path.name}.{os.getpid()}")
             form = path.suffix.removeprefix(".")
-            try:
-                figure.savefig(
-                    beside, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None
-                )
-                beside.replace(path)
-            finally:
-                beside.unlink(missing_ok=True)
+            with beside(path) as part:
+                figure.savefig(part, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None)
     return wanted
 
 
