@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from rich.markup import escape
@@ -56,7 +55,7 @@ def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) ->
     measured: dict[str, list[float]] = {}
     for trial in study.trials:
         if store.status(trial) == "finished":
-            measured.setdefault(_kind(trial), []).append(_worked(trial, store) / _pieces(trial))
+            measured.setdefault(_kind(trial), []).append(store.wall_seconds(trial) / _pieces(trial))
     found = {kind: (sum(each) / len(each), _trials(len(each))) for kind, each in measured.items()}
     peak = needs.peaks()
     forecasts = []
@@ -85,13 +84,6 @@ def _kind(trial: TrialSpec) -> str:
 
 def _pieces(trial: TrialSpec) -> int:
     return trial.settings.training.updates if isinstance(trial.settings, workloads.TrainingWorkload) else 1
-
-
-def _worked(trial: TrialSpec, store: Store) -> float:
-    """Wall seconds that a finished trial took, those before it was resumed included."""
-    timings: dict[str, Any] = store.timings(trial)
-    phases = sum(sum(row.values()) for row in timings.get("training", ()))
-    return max(float(timings["wall_seconds"]), phases)
 
 
 def _tried(trial: TrialSpec) -> float:

@@ -183,9 +183,8 @@ class Store:
 
     def metrics(self, trial: TrialOutline) -> dict[str, Any]:
         """The final numbers of a finished trial."""
-        return {
-            str(name): value for name, value in self._read(trial, "metrics").iloc[0].items()
-        }  # one row per trial
+        (row,) = self._read(trial, "metrics").to_dict("records")
+        return {str(name): value for name, value in row.items()}
 
     def tables(self, trial: TrialOutline) -> list[str]:
         """The names of the curves and other tables of a finished trial."""
@@ -197,8 +196,10 @@ class Store:
         return self._read(trial, f"curves_{name}") if name in self.tables(trial) else None
 
     def wall_seconds(self, trial: TrialOutline) -> float:
-        """What a finished trial took."""
-        return float(json.loads((self.trials / trial.hash / "timings.json").read_text())["wall_seconds"])
+        """What a finished trial took, before it was resumed as well, as far as its updates tell."""
+        timings = self.timings(trial)
+        phases = sum(sum(row.values()) for row in timings.get("training", ()))
+        return max(float(timings["wall_seconds"]), phases)
 
     def _joined(self, study: StudyOutline, name: str) -> pd.DataFrame:
         """One table of all trials that have it, one after the other."""
