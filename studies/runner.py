@@ -17,7 +17,7 @@ from studies.executors import Event, Executor, Failed, Finished, Held, Progresse
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from studies.tensorboard import Board
-from studies.versions import versions
+from studies.versions import OWN, versions
 from testbed import workloads
 
 
@@ -185,5 +185,4 @@ class _Rounds:
 
 
 def _made_elsewhere(trials: Sequence[TrialSpec], store: Store, now: dict[str, str]) -> int:
-    keys = ("consensus-testbed", "commit")
-    return sum(any(store.versions(trial).get(key) != now.get(key) for key in keys) for trial in trials)
+    return sum(any(store.versions(trial).get(key) != now.get(key) for key in OWN) for trial in trials)

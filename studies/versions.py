@@ -9,6 +9,9 @@ from pathlib import Path
 
 PACKAGES = ("consensus-testbed", "torch", "numpy", "networkx", "simpy", "pandas", "pyarrow")
 
+OWN = ("consensus-testbed", "commit")
+"""Of these versions, those of this package."""
+
 
 def versions() -> dict[str, str]:
     """Versions of Python, of what the results depend on, and the commit (``-dirty`` if files had changed).

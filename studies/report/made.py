@@ -14,9 +14,7 @@ from studies.outline import StudyOutline
 from studies.results import idle_faults
 from studies.state import TrialState, counted, states
 from studies.store import Store
-
-CODE = ("consensus-testbed", "commit")
-"""Of the versions that are kept, those of this package."""
+from studies.versions import OWN
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def warnings(study: StudyOutline, summary: pd.DataFrame, made: Made) -> list[str
     lines = idle_faults(study, summary)
     codes: dict[tuple[str | None, ...], int] = {}
     for versions, count in made.versions:
-        code = tuple(versions.get(key) for key in CODE)
+        code = tuple(versions.get(key) for key in OWN)
         codes[code] = codes.get(code, 0) + count
     if len(codes) > 1:
         told = ", ".join(f"{count} by {_code(*code)}" for code, count in codes.items())

@@ -22,6 +22,7 @@ from studies.report.recording import record
 from studies.report.replay import AGENTS, described, differences, replay
 from studies.results import CURVES
 from studies.store import Store
+from studies.versions import OWN
 from testbed.files import beside
 
 SHOWN = ("messages_sent", "messages_dropped", "bytes_sent")
@@ -209,8 +210,8 @@ def _references(
 def _versions(made_by: made.Made) -> str:
     every = dict.fromkeys(name for versions, _ in made_by.versions for name in versions)
     names = [
-        *(name for name in made.CODE if name in every),
-        *(name for name in every if name not in made.CODE),
+        *(name for name in OWN if name in every),
+        *(name for name in every if name not in OWN),
     ]
     rows = [
         ("", [tables.number(count), *(tables.Cell(versions.get(name, "")) for name in names)])
