@@ -68,7 +68,7 @@ def run(
 
         check()
     executor = places.executor(on, jobs, store.folder)
-    _begin(loaded, store)
+    store.remember(loaded)
     out.print(f"{loaded.name}: {described(loaded)}")
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
@@ -109,7 +109,7 @@ def train(
             f"{study}: has {len(loaded.trials)} trials and `testbed train` runs one:"
             " use `testbed run`, or add --set vary={} --set seeds=1"
         )
-    _begin(loaded, store)
+    store.remember(loaded)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
         out.print(f"{trial.title} was finished before")
@@ -176,14 +176,6 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
         found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {trial.title}"))
     show(forecast.table(found))
     out.print(f"{study.name}: {forecast.total(found, jobs)}", markup=False)
-
-
-def _begin(study: Study, store: Store) -> None:
-    """Makes the folder of the results, after everything has been checked."""
-    try:
-        store.remember(study)
-    except OSError as error:
-        raise StudyError(f"--out {store.folder}: cannot be made: {error.strerror}") from error
 
 
 def _conclude(study: Study, store: Store) -> None:

@@ -62,10 +62,17 @@ class Store:
         self.under_way = UnderWay(folder / "checkpoints")
 
     def remember(self, study: StudyOutline) -> None:
-        """Writes down which study is run here, so that its results can be read without its file."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with beside(self.folder / STUDY) as file:
-            _write_json(file, to_json(study))
+        """Writes down which study is run here, so that its results can be read without its file.
+
+        Raises:
+            StudyError: the folder cannot be made, or not written into.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with beside(self.folder / STUDY) as file:
+                _write_json(file, to_json(study))
+        except OSError as error:
+            raise StudyError(f"--out {self.folder}: cannot be made: {error.strerror}") from error
 
     def study(self) -> StoredStudy:
         """The study that was run here last.
