@@ -70,7 +70,7 @@ class Results:
         """
         from studies import figures
 
-        with closing(figures.drawings(self._gathered, name)) as drawn:  # type: ignore[type-var]
+        with closing(figures.drawings(self._gathered, name)) as drawn:
             for _, figure in drawn:
                 return figure
         names = ", ".join(self.figures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +66,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
     return [_save(figure, folder, name) for name, figure in drawings(results)]
 
 
-def drawings(results: Results, wanted: str | None = None) -> Iterator[tuple[str, Figure]]:
+def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str, Figure], None, None]:
     """The name of each figure that the results allow, and the figure, which whoever takes it must close.
 
     With ``wanted`` the one of that name alone, if there is such a figure.
