@@ -118,7 +118,7 @@ def train(
         def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
             out.print(f"{phase} {done}/{total}  {display.numbers(latest)}")
 
-        runner.perform(runner.Task(trial, store.folder, versions()), report)
+        runner.perform(runner.Task(trial, store.folder, versions(), wait=True), report)
     _conclude(loaded, store)
 
 

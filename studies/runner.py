@@ -139,7 +139,7 @@ def run(
         for wait in (False, True):  # first what nobody runs, then what others ran and have not finished
             tasks = [Task(trial, folder, now, wait, tensorboard) for trial in left]
             left = rounds.follow(executor.run(tasks), left, display) if tasks else []
-    run = len(missing) - len(rounds.failed) - rounds.others
+    run = len(missing) - len(left) - len(rounds.failed) - rounds.others
     return Outcome(run, kept, tuple(rounds.failed), rounds.others)
 
 
