@@ -166,7 +166,7 @@ class _Rounds:
                     case Started():
                         display.started(trial)
                     case Progressed():
-                        if event.phase == BY_OTHERS:
+                        if event.phase in (ELSEWHERE, BY_OTHERS):
                             by_others.add(event.index)
                         display.progressed(trial, event.phase, event.done, event.total, event.latest)
                     case Retried():
