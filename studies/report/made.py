@@ -77,14 +77,6 @@ def document(study: StudyOutline) -> str:
     return text
 
 
-def duration(seconds: float) -> str:
-    """``3 h 12 min``, ``41 s``."""
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _code(version: str | None, commit: str | None) -> str:
     if commit is None:
         return f"version {version}"

@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from studies.columns import said, title
+from studies.display import duration
 from studies.outline import StudyOutline
-from studies.report.made import Made, duration
+from studies.report.made import Made
 from studies.report.plain import exact, figure
 
 INTERVAL = "95 % interval"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from studies import references
 from studies.columns import said, title
+from studies.display import duration
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline
 from studies.report import finals, made, page, tables
@@ -225,6 +226,6 @@ def _took(made_by: made.Made) -> str:
     if not seconds:
         return "No trial has finished yet."
     return (
-        f"The finished trials took {made.duration(sum(seconds))} of one process"
-        f" ({made.duration(sum(seconds) / len(seconds))} each on average)."
+        f"The finished trials took {duration(sum(seconds))} of one process"
+        f" ({duration(sum(seconds) / len(seconds))} each on average)."
     )
