@@ -9,10 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from studies.alignment import together
 from studies.statistics import interquartile_mean, mean
-
-POINTS = 200
-"""Points of a curve whose seeds were not recorded at the same places, or at too many."""
 
 
 def over_seeds(table: pd.DataFrame, *, log: bool, middle: bool) -> dict[str, Any]:
@@ -38,19 +36,13 @@ def aligned(table: pd.DataFrame, x: str, y: str, groups: list[str], *, log: bool
     """Brings the seeds of each line to the same places on the x axis, so that a band can be drawn."""
     parts = []
     for _, line in table.groupby(groups, sort=False) if groups else [((), table)]:
-        seeds = [one.sort_values(x) for _, one in line.groupby("seed")]
-        places = [one[x].to_numpy() for one in seeds]
-        same = all(len(place) == len(places[0]) and np.array_equal(place, places[0]) for place in places)
-        if same and len(places[0]) <= 2 * POINTS:
-            parts.append(line)
-            continue
-        low, high = max(place[0] for place in places), min(place[-1] for place in places)
-        at = np.linspace(low, max(low, high), POINTS)
-        for one, place in zip(seeds, places, strict=True):
-            values = one[y].to_numpy()
-            drawn = np.exp(np.interp(at, place, np.log(values))) if log else np.interp(at, place, values)
+        seeds = [one for _, one in line.groupby("seed")]
+        places, matrix = together(
+            [one[x].to_numpy() for one in seeds], [one[y].to_numpy() for one in seeds], log=log
+        )
+        for one, values in zip(seeds, matrix.T, strict=True):
             constants = {column: one[column].iloc[0] for column in [*groups, "seed"]}
-            parts.append(pd.DataFrame({x: at, y: drawn, **constants}))
+            parts.append(pd.DataFrame({x: places, y: values, **constants}))
     return pd.concat(parts, ignore_index=True)
 
 

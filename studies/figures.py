@@ -80,7 +80,9 @@ def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str
         if table is None or not (isinstance(plan, Curve) or _more_than_one(table, results.varied)):
             continue
         with _style():
-            yield plan.name, _drawn(results, plan, table, middle=middle)
+            figure = _drawn(results, plan, table, middle=middle)
+            if figure is not None:
+                yield plan.name, figure
     if middle:
         with _style():
             compared = forest.drawings(results.summary, results.varied, results.compared, results.worlds)
@@ -96,7 +98,7 @@ def _style() -> AbstractContextManager[None]:
     return mpl.rc_context({**sns.plotting_context("notebook"), **sns.axes_style("whitegrid"), **_FIXED})
 
 
-def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -> Figure:
+def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -> Figure | None:
     if isinstance(plan, Curve) and results.workload != "training":
         table = _longest(table, results.varied)
     table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
@@ -107,6 +109,8 @@ def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -
             grid = _final(table, plan, roles, middle=middle)
         case Against():
             grid = against(table, plan, roles)
+    if grid is None:
+        return None
     if not isinstance(plan, Against):
         draw_references(grid, table, plan, roles, results.references)
     seeds = table["seed"].nunique()
@@ -201,9 +205,12 @@ def _roles(
     return table, Roles(hue, style, col, order, numeric)
 
 
-def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, *, middle: bool) -> sns.FacetGrid:
+def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, *, middle: bool) -> sns.FacetGrid | None:
+    """None where the seeds of no condition have any part of the x axis in common."""
     groups = [column for column in (roles.hue, roles.style, roles.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
+    if table.empty:
+        return None
     few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
     grid = roles.relplot(
         table,

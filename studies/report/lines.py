@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from studies.alignment import Array, evenly, together
 from studies.columns import title
 from studies.outline import StudyOutline
 from studies.plans import PLANS, Curve
 from studies.report.arrangement import Arrangement
 from studies.report.plain import rounded
 from studies.statistics import along, described
-
-POINTS = 200
-"""Of a line with its band, at most."""
 
 POINTS_OF_A_TRIAL = 100
 """Of a single trial's line, at most: rows of its table, evenly apart."""
@@ -32,7 +29,6 @@ AXES = {
 MORE = ("kl_played", "kl", "surrogate_gain", "explained_variance", "exchanges", "half_committed")
 """Of training, what can be chosen besides what the figures show."""
 
-Array = NDArray[np.float64]
 Runs = Mapping[str, Mapping[str, Array]]
 """Hash of a trial -> column -> numbers by row."""
 
@@ -157,48 +153,12 @@ def _bands(
         members = [runs[study.trials[i].hash] for i in condition.trials if study.trials[i].hash in runs]
         values = [rows[measure.y] for rows in members]
         for axis in axes if members else ():
-            places, matrix = together([rows[axis] for rows in members], values, measure.log)
-            if len(places) < 2:
+            places, matrix = together([rows[axis] for rows in members], values, log=measure.log)
+            if len(places) < 2:  # nothing that a line could be drawn through
                 continue
             estimates = along(np.log(matrix) if measure.log else matrix, middle=middle)
             parts = [np.exp(part) if measure.log else part for part in estimates]
             yield [number, axis, xs.add(places), *(rounded(part) for part in parts)]
-
-
-def together(
-    places: Sequence[Array], values: Sequence[Array], log: bool, points: int = POINTS
-) -> tuple[Array, Array]:
-    """Brings runs to the same places on the x axis.
-
-    Runs that were measured at the same places keep them, or ``points`` of them evenly apart; others are
-    interpolated at ``points`` places of the part of the axis that all of them cover (on a logarithmic axis
-    between logarithms).
-
-    Args:
-        places, values: of each run, by row; positive values if ``log``.
-
-    Returns:
-        [places] and [places, runs]; no places if the runs have no more than a point of the axis in common.
-    """
-    order = [np.argsort(place, kind="stable") for place in places]
-    places = [place[by] for place, by in zip(places, order, strict=True)]
-    values = [value[by] for value, by in zip(values, order, strict=True)]
-    first = places[0]
-    if all(np.array_equal(first, place) for place in places) and first[0] < first[-1]:
-        kept = evenly(len(first), points)
-        return first[kept], np.stack([value[kept] for value in values], axis=1)
-    low, high = max(place[0] for place in places), min(place[-1] for place in places)
-    if not low < high:
-        return np.empty(0), np.empty((0, len(places)))
-    at = np.linspace(low, high, points)
-    there, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
-    columns = [back(np.interp(at, place, there(value))) for place, value in zip(places, values, strict=True)]
-    return at, np.stack(columns, axis=1)
-
-
-def evenly(count: int, points: int) -> NDArray[np.int64]:
-    """At most ``points`` of ``count`` rows, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, points)).round().astype(np.int64))
 
 
 def _runs(

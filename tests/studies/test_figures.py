@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from studies import figures
-from studies.bands import POINTS, aligned, over_seeds
+from studies.alignment import POINTS
+from studies.bands import aligned, over_seeds
 from studies.columns import label, title
 from studies.figures import Results
 
@@ -172,6 +173,17 @@ def test_seeds_recorded_at_different_times_meet_on_common_ones():
     assert places[0][-1] == 4.0  # where the shorter one ends
     one = table[table["seed"] == 0]
     np.testing.assert_allclose(one["d"], np.exp(-one["seconds"]))  # exact, because straight on a log axis
+
+
+def test_seeds_with_no_time_in_common_leave_a_figure_by_time_out(tmp_path, monkeypatch):
+    apart = results("problem", 1, 2)
+    curve = apart.curves["consensus"]
+    curve["seconds"] += 1e6 * curve["seed"]
+    plans = [plan for plan in figures.PLANS["problem"] if plan.name.startswith("disagreement_by")]
+    monkeypatch.setitem(figures.PLANS, "problem", plans)
+    drawn = [path.stem for path in figures.draw(apart, tmp_path)]
+    assert "disagreement_by_activations" in drawn
+    assert "disagreement_by_seconds" not in drawn
 
 
 @pytest.mark.parametrize("middle", [False, True])

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from studies import comparisons, report
-from studies.bands import POINTS, aligned, over_seeds
+from studies.alignment import POINTS, together
+from studies.bands import aligned, over_seeds
 from studies.document import parse
 from studies.loading import load
-from studies.report import lines
 from studies.report.plain import rounded
 from studies.spec import resolve
 from studies.store import Store
@@ -113,16 +113,16 @@ def test_bands_are_those_of_the_figures(write, tmp_path, axis):
 def test_curves_are_thinned_to_rows_of_their_own_and_interpolated_only_where_seeds_differ():
     x = [np.arange(1000.0), np.arange(1000.0)]
     y = [np.sin(x[0]), np.cos(x[0])]
-    places, matrix = lines.together(x, y, log=False)
+    places, matrix = together(x, y, log=False)
     assert len(places) == POINTS
     assert (places[0], places[-1]) == (0, 999)
     np.testing.assert_array_equal(matrix, np.stack([np.sin(places), np.cos(places)], axis=1))
-    places, matrix = lines.together([x[0], x[0] + 500], [np.exp(x[0] / 99)] * 2, log=True)
+    places, matrix = together([x[0], x[0] + 500], [np.exp(x[0] / 99)] * 2, log=True)
     assert (places[0], places[-1], len(places)) == (500, 999, POINTS)
     np.testing.assert_allclose(matrix[:, 0], np.exp(places / 99), rtol=1e-12)  # exact between logarithms
     np.testing.assert_allclose(matrix[:, 1], np.exp((places - 500) / 99), rtol=1e-12)
-    for apart in (2000, 999):  # nothing in common, or only a point
-        assert len(lines.together([x[0], x[0] + apart], y, log=False)[0]) == 0
+    for apart, common in ((2000, 0), (999, 1)):
+        assert len(together([x[0], x[0] + apart], y, log=False)[0]) == common
 
 
 def test_numbers_are_rounded_to_the_nearest_decimal():

@@ -1,0 +1,49 @@
+"""Bringing the runs of a condition to the same places on an x axis, so that a band can be drawn over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+POINTS = 200
+"""Of a line with its band, at most."""
+
+
+def together(
+    places: Sequence[Array], values: Sequence[Array], *, log: bool, points: int = POINTS
+) -> tuple[Array, Array]:
+    """Brings runs to the same places on the x axis.
+
+    Runs that were measured at the same places keep them, or ``points`` of them evenly apart; others are
+    interpolated at ``points`` places of the part of the axis that all of them cover (on a logarithmic axis
+    between logarithms).
+
+    Args:
+        places, values: of each run, by row; positive values if ``log``.
+
+    Returns:
+        [places] and [places, runs]; no places if the runs have no part of the axis in common.
+    """
+    order = [np.argsort(place, kind="stable") for place in places]
+    places = [place[by] for place, by in zip(places, order, strict=True)]
+    values = [value[by] for value, by in zip(values, order, strict=True)]
+    first = places[0]
+    if all(np.array_equal(first, place) for place in places):
+        kept = evenly(len(first), points)
+        return first[kept], np.stack([value[kept] for value in values], axis=1)
+    low, high = max(place[0] for place in places), min(place[-1] for place in places)
+    if low > high:
+        return np.empty(0), np.empty((0, len(places)))
+    at = np.linspace(low, high, points if low < high else 1)
+    there, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+    columns = [back(np.interp(at, place, there(value))) for place, value in zip(places, values, strict=True)]
+    return at, np.stack(columns, axis=1)
+
+
+def evenly(count: int, points: int) -> NDArray[np.int64]:
+    """At most ``points`` of ``count`` rows, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, points)).round().astype(np.int64))
