@@ -1,0 +1,24 @@
+"""The three workloads a trial can run: a convex problem, one policy update, a training run."""
+
+from testbed.workloads.running import Progress, WorkloadResult, make_trainer, run
+from testbed.workloads.settings import (
+    LearningWorkload,
+    ProblemWorkload,
+    TrainingWorkload,
+    UpdateSettings,
+    UpdateWorkload,
+    Workload,
+)
+
+__all__ = [
+    "LearningWorkload",
+    "ProblemWorkload",
+    "Progress",
+    "TrainingWorkload",
+    "UpdateSettings",
+    "UpdateWorkload",
+    "Workload",
+    "WorkloadResult",
+    "make_trainer",
+    "run",
+]

@@ -1,0 +1,131 @@
+"""What the three workloads are told: their settings, and what must fit together in them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import networkx as nx
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from policies.algorithms.matrpo import MatrpoSettings
+from policies.algorithms.registry import DEFAULT as DEFAULT_ALGORITHM
+from policies.algorithms.registry import AlgorithmSettings
+from testbed.consensus.algorithms import ALGORITHMS
+from testbed.consensus.problems import MeanSettings, ProblemSettings
+from testbed.consensus.settings import AVERAGING, ConsensusSettings
+from testbed.environments import DEFAULT, EnvironmentSettings
+from testbed.network import NetworkSettings
+from testbed.settings import Settings
+from testbed.training import LoopSettings
+
+
+class ProblemWorkload(Settings):
+    """Consensus on a convex problem with a known optimum: seconds."""
+
+    workload: Literal["problem"] = "problem"
+    problem: ProblemSettings = MeanSettings()
+    """What is agreed on."""
+    network: NetworkSettings = NetworkSettings()
+    """Links, and what goes wrong on them."""
+    consensus: ConsensusSettings = ConsensusSettings()
+    """How the agents agree."""
+
+    @model_validator(mode="after")
+    def _algorithm_solves_it(self) -> Self:
+        if self.problem.name != "mean":
+            _no_averaging(self.consensus, f"not problem {self.problem.name}")
+        return self
+
+    @property
+    def agents(self) -> int:
+        """Number of agents."""
+        return self.problem.agents
+
+
+class UpdateSettings(Settings):
+    """From which batch the one policy update is made."""
+
+    samples: Annotated[
+        int, Field(ge=1, le=10_000_000, description="joint samples collected for the update")
+    ] = 10_000
+    warmup: Annotated[int, Field(ge=0, description="updates on a perfect network before it")] = 0
+    batch: Annotated[Path | None, Field(description="a stored batch (.npz) to use instead")] = None
+
+
+class LearningWorkload(Settings):
+    """What the workloads that learn policies share."""
+
+    environment: EnvironmentSettings = DEFAULT
+    """Where the agents act; without a `name` navigation, or what `pettingzoo` names."""
+    algorithm: AlgorithmSettings = DEFAULT_ALGORITHM
+    """How they learn; without a `name` MATRPO."""
+    network: NetworkSettings = NetworkSettings()
+    """Links, and what goes wrong on them."""
+    consensus: ConsensusSettings = ConsensusSettings()
+    """How the agents agree on an update; averaging, where the algorithm averages, unless something is
+    said."""
+
+    @field_validator("consensus", mode="before")
+    @classmethod
+    def _averaging_by_default(cls, given: Any, info: ValidationInfo) -> Any:
+        """One round of Metropolis averaging, as far as nothing else was said, where vectors are averaged."""
+        algorithm, environment = info.data.get("algorithm"), info.data.get("environment")
+        if algorithm is None or environment is None or algorithm.communication != "average":
+            return given
+        if isinstance(given, ConsensusSettings):
+            given = given.model_dump(include=given.model_fields_set)
+        if isinstance(given, dict):
+            return {"algorithm": AVERAGING[0], "budget": {"activations": environment.agents}} | given
+        return given
+
+    @model_validator(mode="after")
+    def _consensus_serves_the_algorithm(self) -> Self:
+        if self.algorithm.communication == "agree":
+            _no_averaging(self.consensus, "not policies")
+        if self.algorithm.communication == "average" and self.consensus.algorithm not in AVERAGING:
+            raise ValueError(
+                f"consensus.algorithm {self.consensus.algorithm!r} averages no vectors, as"
+                f" {self.algorithm.name} needs: choose {' or '.join(AVERAGING)}"
+            )
+        return self
+
+    @property
+    def agents(self) -> int:
+        """Number of agents."""
+        return self.environment.agents
+
+    def check(self, graph: "nx.Graph[int]") -> None:
+        """Raise ValueError if the algorithm needs a centre that not all agents of the graph can reach."""
+        if self.algorithm.communication == "centralise" and not nx.is_connected(graph):
+            name = self.algorithm.name
+            raise ValueError(
+                f"topology: is not connected, so {name} can have no centre that all agents reach"
+            )
+
+
+class UpdateWorkload(LearningWorkload):
+    """One policy update: iteration budgets, penalties and losses in isolation; a minute."""
+
+    workload: Literal["update"] = "update"
+    algorithm: MatrpoSettings = MatrpoSettings()
+    """MATRPO's settings."""
+    update: UpdateSettings = UpdateSettings()
+    """Where the update starts from."""
+
+
+class TrainingWorkload(LearningWorkload):
+    """Training from start to finish: the effect of communication on returns; minutes to hours."""
+
+    workload: Literal["training"] = "training"
+    training: LoopSettings = LoopSettings()
+    """How long, from how much, and how it is evaluated."""
+
+
+def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
+    if consensus.algorithm in AVERAGING:
+        raise ValueError(
+            f"consensus.algorithm {consensus.algorithm!r} solves the mean problem only, {what}: choose "
+            + " or ".join(name for name in ALGORITHMS if name not in AVERAGING)
+        )
+
+
+Workload = Annotated[ProblemWorkload | UpdateWorkload | TrainingWorkload, Field(discriminator="workload")]
