@@ -7,8 +7,7 @@ import topologies
 from testbed import checkpoints, workloads
 from testbed.consensus.algorithms import ALGORITHMS
 from testbed.consensus.settings import AVERAGING
-from testbed.training import Trainer
-from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
+from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload, make_trainer
 
 LOSSY = {"link": {"delay": "5ms", "loss": 0.2}}
 SMALL = {"hidden": [16]}
@@ -37,15 +36,7 @@ def test_policies_learn_by_relaxed_admm_and_go_on_exactly_from_a_checkpoint(acti
     )
 
     def trainer():
-        return Trainer(
-            environment=trial.environment,
-            algorithm=trial.algorithm,
-            network=trial.network,
-            consensus=trial.consensus,
-            loop=trial.training,
-            graph=topologies.make("ring", 3),
-            seed=0,
-        )
+        return make_trainer(trial, seed=0, graph=topologies.make("ring", 3))
 
     def without_wall(row):
         return {name: value for name, value in row.items() if not name.startswith("wall_")}
