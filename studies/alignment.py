@@ -13,32 +13,31 @@ POINTS = 200
 """Of a line with its band, at most."""
 
 
-def together(
-    places: Sequence[Array], values: Sequence[Array], *, log: bool, points: int = POINTS
-) -> tuple[Array, Array]:
+def together(places: Sequence[Array], values: Sequence[Array], *, log: bool) -> tuple[Array, Array]:
     """Brings runs to the same places on the x axis.
 
-    Runs that were measured at the same places keep them, or ``points`` of them evenly apart; others are
-    interpolated at ``points`` places of the part of the axis that all of them cover (on a logarithmic axis
+    Runs that were measured at the same places keep them, or ``POINTS`` of them evenly apart; others are
+    interpolated at ``POINTS`` places of the part of the axis that all of them cover (on a logarithmic axis
     between logarithms).
 
     Args:
         places, values: of each run, by row; positive values if ``log``.
 
     Returns:
-        [places] and [places, runs]; no places if the runs have no part of the axis in common.
+        [places] and [places, runs]; no places if the runs differ and have no more than a point of the axis
+        in common.
     """
     order = [np.argsort(place, kind="stable") for place in places]
     places = [place[by] for place, by in zip(places, order, strict=True)]
     values = [value[by] for value, by in zip(values, order, strict=True)]
     first = places[0]
     if all(np.array_equal(first, place) for place in places):
-        kept = evenly(len(first), points)
+        kept = evenly(len(first), POINTS)
         return first[kept], np.stack([value[kept] for value in values], axis=1)
     low, high = max(place[0] for place in places), min(place[-1] for place in places)
-    if low > high:
+    if not low < high:
         return np.empty(0), np.empty((0, len(places)))
-    at = np.linspace(low, high, points if low < high else 1)
+    at = np.linspace(low, high, POINTS)
     there, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
     columns = [back(np.interp(at, place, there(value))) for place, value in zip(places, values, strict=True)]
     return at, np.stack(columns, axis=1)

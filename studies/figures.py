@@ -206,7 +206,7 @@ def _roles(
 
 
 def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, *, middle: bool) -> sns.FacetGrid | None:
-    """None where the seeds of no condition have any part of the x axis in common."""
+    """None where the seeds of no condition have a part of the x axis in common."""
     groups = [column for column in (roles.hue, roles.style, roles.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     if table.empty:
