@@ -34,8 +34,8 @@ class Parcel(NamedTuple):
     """Bytes of the numbers and of what is needed to read them."""
     exact: bool
     """Whether the values are those that were given, all of them and bit for bit."""
-    written: NDArray[Any]
-    """The numbers [k] as they are on the wire, in the format."""
+    written: NDArray[Any] | None
+    """The numbers [k] as they are on the wire, in the format; None: the values as they are."""
     step: float = 1.0
     """What one of the numbers on the wire stands for."""
 
@@ -70,10 +70,10 @@ class Codecs:
     ) -> Parcel:
         """Write a signal [m], or its coordinates ``where``, and read it again as the receiver will."""
         size = self._size(len(signal) if where is None else len(where), signal)
-        numbers = as_numpy(signal)
         if self.codec is None:
             values = signal if where is None else signal[where]
-            return Parcel(values, where, size, where is None, as_numpy(values))
+            return Parcel(values, where, size, where is None, None)
+        numbers = as_numpy(signal)
         chosen = numbers if where is None else numbers[where]
         written: NDArray[Any]
         step = 1.0
@@ -90,10 +90,11 @@ class Codecs:
         """The parcel as its receiver reads it, damaged on the way or not; None if not all of it is finite."""
         if damage is None:
             return parcel
+        written = as_numpy(parcel.values) if parcel.written is None else parcel.written
         if damage.noise is None:
-            decoded = decode(damage.apply(parcel.written), parcel.step)
+            decoded = decode(damage.apply(written), parcel.step)
         else:
-            decoded = damage.apply(decode(parcel.written, parcel.step))
+            decoded = damage.apply(decode(written, parcel.step))
         if not np.isfinite(decoded).all():
             return None
         return parcel._replace(values=like(parcel.values, decoded), exact=False)
@@ -134,8 +135,8 @@ def decode(written: NDArray[Any], step: float) -> NDArray[np.floating]:
 
 
 def as_numpy(signal: Signal) -> NDArray[np.floating]:
-    """The numbers of a signal, not copied."""
-    numbers: NDArray[np.floating] = signal if isinstance(signal, np.ndarray) else signal.numpy()
+    """The numbers of a signal, copied only where they are on another device."""
+    numbers: NDArray[np.floating] = signal if isinstance(signal, np.ndarray) else signal.cpu().numpy()
     return numbers
 
 
