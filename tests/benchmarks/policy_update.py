@@ -27,6 +27,7 @@ from autograd_problem import AutogradProblem
 import topologies
 from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
+from policies.arithmetic import Device
 from testbed import environments
 from testbed.collection import Collector
 from testbed.communication import NetworkCommunication
@@ -79,13 +80,14 @@ WAYS = {
 AUTOGRAD, BFLOAT16 = next(iter(WAYS)), list(WAYS)[-1]
 
 
-def measure(agents: int, way: str, activations: int, audit: bool) -> dict[str, float]:
+def measure(agents: int, way: str, activations: int, audit: bool, device: Device = "cpu") -> dict[str, float]:
     """One update by fresh networks in this process."""
     torch.set_num_threads(1)
     task = TASKS[agents]
     settings = MatrpoSettings(
         delta_per_agent=task.delta_per_agent,
         precision="bfloat16-matmul" if way == BFLOAT16 else "float32",
+        device=device,
         solver={**WAYS[way], "audit": audit},
     )
     world = environments.make(batch=SAMPLES // 100, **task.environment)
@@ -98,6 +100,8 @@ def measure(agents: int, way: str, activations: int, audit: bool) -> dict[str, f
     laps = {}
 
     def lap(name: str) -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()  # work on a GPU has only been asked for when a call returns
         laps[name] = time.perf_counter()
 
     began = time.perf_counter()
@@ -133,6 +137,7 @@ def measure(agents: int, way: str, activations: int, audit: bool) -> dict[str, f
         "seconds_per_solve": per_solve,
         "consensus_seconds": laps["pose"] - laps["values"] + solves * per_solve,
         "update_seconds": other + solves * per_solve,
+        "rollout_seconds": laps["rollout"] - began,
         "products_per_solve": result["fisher_products"] / result["solves"],
         "solve_error": result.get("solve_error", float("nan")),
         "relative_disagreement": result["relative_disagreement"],
