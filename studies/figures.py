@@ -101,6 +101,8 @@ def _style() -> AbstractContextManager[None]:
 def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -> Figure | None:
     if isinstance(plan, Curve) and results.workload != "training":
         table = _longest(table, results.varied)
+    groups = table.groupby(list(results.varied), dropna=False) if results.varied else [((), table)]
+    seeds = [group["seed"].nunique() for _, group in groups]
     table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
     match plan:
         case Curve():
@@ -113,7 +115,6 @@ def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -
         return None
     if not isinstance(plan, Against):
         draw_references(grid, table, plan, roles, results.references)
-    seeds = table["seed"].nunique()
     _finish(grid, results, POINTS_SHOWN if isinstance(plan, Against) else described(seeds, middle=middle))
     figure: Figure = grid.figure
     return figure

@@ -7,7 +7,7 @@ draws are fixed, so that the same numbers, in any order, always have the same in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -84,11 +84,16 @@ def along(values: Array, *, middle: bool) -> tuple[Array, Array, Array]:
     return value, low, high
 
 
-def described(seeds: int, *, middle: bool) -> str:
-    """What a point with its interval is, in words; the interquartile mean of less than four is the mean."""
-    few = {1: "one seed", 2: "mean and range of 2 seeds"}
-    name = "interquartile mean" if middle and seeds >= 4 else "mean"
-    return few.get(seeds, f"{name} of {seeds} seeds, 95 % bootstrap interval")
+def described(seeds: Collection[int], *, middle: bool) -> str:
+    """What a point with its interval is, in words; the interquartile mean of less than four is the mean.
+
+    ``seeds`` are how many each condition has.
+    """
+    fewest, most = min(seeds), max(seeds)
+    of = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
+    few = {1: "one seed", 2: f"mean and range of {of}"}
+    name = "interquartile mean" if middle and most >= 4 else "mean"
+    return few.get(most, f"{name} of {of}, 95 % bootstrap interval")
 
 
 def probability_of_improvement(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> Estimate:

@@ -83,7 +83,6 @@ def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
     drawn: list[dict[str, Any]] = []
     for plan in plans(study.workload, summary):
         rows = estimates(plan, summary, conditions, middle=middle)
-        seeds = max((row.seeds for row in rows), default=1)
         finite = summary[np.isfinite(summary[plan.y])]
         runs = zip(finite["trial"], finite[plan.y], strict=True)
         drawn.append(
@@ -92,7 +91,7 @@ def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
                 "title": title(plan.y),
                 "of": plan.when,
                 "log": plan.log and bool((finite[plan.y] > 0).all()),
-                "estimate": estimated(seeds, log=plan.log, middle=middle),
+                "estimate": estimated([row.seeds for row in rows] or [1], log=plan.log, middle=middle),
                 "rows": [[row.condition, *map(exact, row.estimate), row.seeds] for row in rows],
                 "runs": [[number[trial], exact(float(value))] for trial, value in runs],
             }

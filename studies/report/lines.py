@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,8 @@ def lines(
         shown = [axis for axis in axes if any(band[1] == axis for band in bands)]
         if not shown:
             continue
-        seeds = max(sum(study.trials[i].hash in runs for i in c.trials) for c in conditions.conditions)
+        each = (sum(study.trials[i].hash in runs for i in c.trials) for c in conditions.conditions)
+        seeds = [number for number in each if number]
         drawn.append(
             {
                 "name": measure.name,
@@ -182,9 +183,9 @@ def _where(measure: Measure, workload: str) -> str:
     return "along the last agreement" if measure.table == "consensus" else "along the training"
 
 
-def estimated(seeds: int, *, log: bool, middle: bool) -> str:
-    """What is drawn of so many seeds, in words."""
+def estimated(seeds: Collection[int], *, log: bool, middle: bool) -> str:
+    """What is drawn, in words; ``seeds`` are how many each condition has."""
     words = described(seeds, middle=middle)
-    if not log or seeds < 2:
+    if not log or max(seeds) < 2:
         return words
     return f"geometric {words}" if words.startswith("mean") else f"{words}, of the logarithms"

@@ -196,6 +196,14 @@ def test_the_mean_on_a_logarithmic_axis_is_geometric_and_lies_in_its_interval(mi
     assert over_seeds(pd.DataFrame({"seed": [0, 0]}), log=False, middle=middle)["errorbar"] is None
 
 
+def test_conditions_that_have_fewer_seeds_than_others_are_owned_up_to(tmp_path):
+    some = results("problem", 1, 3)
+    rings = some.curves["consensus"][PATHS[0]] == VALUES[0][0]
+    some.curves["consensus"] = some.curves["consensus"][~rings | (some.curves["consensus"]["seed"] == 0)]
+    svg = _first(some, tmp_path).with_suffix(".svg").read_text()
+    assert "mean of 1 to 3 seeds, 95 % bootstrap interval" in svg
+
+
 def test_returns_are_shown_by_their_interquartile_mean_and_convex_problems_by_their_mean(
     tmp_path, monkeypatch
 ):
