@@ -12,7 +12,8 @@ from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces
 from policies.algorithms.local_problem import PolicyProblem
-from policies.algorithms.trust_region import TrustRegion, TrustRegionSettings, alone
+from policies.algorithms.trust_region import TrustRegion, alone
+from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
 
 

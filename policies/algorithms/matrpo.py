@@ -14,7 +14,8 @@ from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces
 from policies.algorithms.local_problem import PolicyProblem, Step
-from policies.algorithms.trust_region import TrustRegion, TrustRegionSettings
+from policies.algorithms.trust_region import TrustRegion
+from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
 
 

@@ -11,63 +11,23 @@ observes, in whose actions its heads are, and in what is agreed before a step is
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from policies.advantages import explained_variance, gae
 from policies.algorithms.learner import Communication, Spaces, Stopwatch
 from policies.algorithms.local_problem import PolicyProblem, Step, totals
-from policies.arithmetic import Arithmetic, Device, Precision
+from policies.algorithms.trust_region_settings import TrustRegionSettings
+from policies.arithmetic import Arithmetic
 from policies.batch import Batch
 from policies.critics import Critics
 from policies.distributions import choose, chosen, entropy, kl
 from policies.kfac import Kfac
 from policies.linearisation import JointPolicy, Linearisation
-from policies.networks import Activation, stack_initial
-from policies.settings import Settings
-from policies.solver import Audit, SolverSettings
-
-
-class ValueSettings(Settings):
-    """The private value networks; defaults are those of MATRPO's authors."""
-
-    epochs: Annotated[int, Field(ge=1, description="passes over the batch")] = 3
-    batch_size: Annotated[int, Field(ge=1, description="samples per gradient step")] = 64
-    learning_rate: Annotated[float, Field(gt=0, description="Adam's step size")] = 3e-4
-
-
-class TrustRegionSettings(Settings):
-    """What the trust-region algorithms have in common; defaults are MATRPO's for navigation, three agents."""
-
-    delta_per_agent: Annotated[float, Field(gt=0, description="KL radius of one agent, delta/N")] = 0.003
-    gamma: Annotated[float, Field(ge=0, le=1, description="discount")] = 0.995
-    lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
-    hidden: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
-        Field(min_length=1, description="units of each hidden layer, of policies and critics"),
-    ] = (128, 128)
-    activation: Annotated[Activation, Field(description="of hidden units")] = "selu"
-    advantage_mean: Annotated[
-        Literal["per_agent", "none"], Field(description="whether each agent centres its advantages")
-    ] = "per_agent"
-    advantage_scale: Annotated[
-        Literal["shared", "per_agent"],
-        Field(
-            description="one standard deviation for all (the authors'; it must be communicated) or one each"
-        ),
-    ] = "shared"
-    kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
-    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
-    precision: Annotated[
-        Precision,
-        Field(description="bfloat16-matmul: float32, but activations are kept and multiplied in bfloat16"),
-    ] = "float32"
-    solver: Annotated[SolverSettings, Field(description="of natural gradients")] = SolverSettings()
-    values: Annotated[ValueSettings, Field(description="how critics learn")] = ValueSettings()
+from policies.networks import stack_initial
+from policies.solver import Audit
 
 
 class TrustRegion(ABC):

@@ -1,0 +1,48 @@
+"""The settings that MATRPO, I-TRPO and C-TRPO have in common."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from policies.arithmetic import Device, Precision
+from policies.networks import Activation
+from policies.settings import Settings
+from policies.solver import SolverSettings
+
+
+class ValueSettings(Settings):
+    """The private value networks; defaults are those of MATRPO's authors."""
+
+    epochs: Annotated[int, Field(ge=1, description="passes over the batch")] = 3
+    batch_size: Annotated[int, Field(ge=1, description="samples per gradient step")] = 64
+    learning_rate: Annotated[float, Field(gt=0, description="Adam's step size")] = 3e-4
+
+
+class TrustRegionSettings(Settings):
+    """What the trust-region algorithms have in common; defaults are MATRPO's for navigation, three agents."""
+
+    delta_per_agent: Annotated[float, Field(gt=0, description="KL radius of one agent, delta/N")] = 0.003
+    gamma: Annotated[float, Field(ge=0, le=1, description="discount")] = 0.995
+    lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...],
+        Field(min_length=1, description="units of each hidden layer, of policies and critics"),
+    ] = (128, 128)
+    activation: Annotated[Activation, Field(description="of hidden units")] = "selu"
+    advantage_mean: Annotated[
+        Literal["per_agent", "none"], Field(description="whether each agent centres its advantages")
+    ] = "per_agent"
+    advantage_scale: Annotated[
+        Literal["shared", "per_agent"],
+        Field(
+            description="one standard deviation for all (the authors'; it must be communicated) or one each"
+        ),
+    ] = "shared"
+    kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
+    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
+    precision: Annotated[
+        Precision,
+        Field(description="bfloat16-matmul: float32, but activations are kept and multiplied in bfloat16"),
+    ] = "float32"
+    solver: Annotated[SolverSettings, Field(description="of natural gradients")] = SolverSettings()
+    values: Annotated[ValueSettings, Field(description="how critics learn")] = ValueSettings()
