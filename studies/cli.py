@@ -31,6 +31,30 @@ _USAGE_ERRORS: type[typer.BadParameter] = next(
 )
 
 
+def _tell_versions(wanted: bool) -> None:
+    if wanted:
+        from studies.versions import versions
+
+        for name, version in versions().items():
+            out.print(f"{name} {version}", markup=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_tell_versions,
+            help="Tell the versions of this and of what its results depend on, as trials keep them.",
+        ),
+    ] = False,
+) -> None:
+    """What happens to decentralised multi-agent learning when the network is not perfect."""
+
+
 @app.command()
 def run(
     study: StudyName,

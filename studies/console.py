@@ -15,11 +15,7 @@ if TYPE_CHECKING:
     from studies.spec import Study, TrialSpec
     from studies.store import Store
 
-app = typer.Typer(
-    help="What happens to decentralised multi-agent learning when the network is not perfect.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from studies import figures
+from studies.versions import versions
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
 
@@ -25,6 +26,12 @@ BAD = {
     "a missing graph file": (BASE + "topology: {file: gone.csv}\n", "no such file"),
     "YAML that is none": ("a: [\n", "not valid YAML"),
 }
+
+
+def test_versions_are_those_that_trials_keep(call):
+    code, out, err = call("--version")
+    assert (code, err) == (0, "")
+    assert dict(line.split(" ", 1) for line in out.splitlines()) == versions()
 
 
 @pytest.mark.parametrize("command", ["run", "validate", "train"])
