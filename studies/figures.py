@@ -26,7 +26,7 @@ from studies.columns import said, title
 from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
 from studies.reference_lines import draw_references
-from studies.roles import Roles
+from studies.roles import MARKERS, Roles
 from studies.statistics import described
 from testbed.references import Reference
 
@@ -239,6 +239,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, *, middle: bool) -> s
     shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
     if hue:
         shared |= {"hue": hue, "hue_order": roles.levels(hue), "palette": roles.palette()}
+        shared |= {"markers": roles.again(MARKERS)}
     else:
         shared |= {"color": sns.color_palette("colorblind")[0]}
     dodge = 0.12 * (len(roles.levels(hue)) - 1) if hue else False

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import seaborn as sns
+
+COLOURS = 10
+"""Of seaborn's palette for the colour-blind."""
+
+DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
+MARKERS = ("o", "s", "^", "D")
 
 
 @dataclass(frozen=True)
@@ -39,26 +45,44 @@ class Roles:
         return None if count <= 3 else 2 if count == 4 else 3
 
     def palette(self) -> Any:
-        """Colours that the colour-blind can tell apart; numbers get a scale from dark to light."""
+        """Colours that the colour-blind can tell apart; numbers get a scale from dark to light.
+
+        There are ten such colours; after them they come again, and ``again`` tells them apart.
+        """
         count = len(self.levels(self.hue))
-        if self.hue in self.numeric or count > 10:
+        if self.hue in self.numeric:
             return sns.color_palette("viridis", count + 1)[:count]  # its last yellow is too light on white
         return sns.color_palette("colorblind", count)
 
-    def relplot(self, table: pd.DataFrame, **more: Any) -> sns.FacetGrid:
+    @property
+    def exhausted(self) -> bool:
+        """Whether there are more names than colours."""
+        return self.hue not in self.numeric and len(self.levels(self.hue)) > COLOURS
+
+    def again(self, looks: Sequence[Any]) -> list[Any]:
+        """Of each colour in the palette how it looks: the first the first time, the next the next."""
+        return [looks[i // COLOURS % len(looks)] for i in range(len(self.levels(self.hue)))]
+
+    def relplot(self, table: pd.DataFrame, *, kind: Literal["line", "scatter"], **more: Any) -> sns.FacetGrid:
         """Seaborn's ``relplot``, telling the varied columns apart as the roles say."""
+        style, told = self.style, {}
+        if not style and self.exhausted:
+            name, looks = {"line": ("dashes", DASHES), "scatter": ("markers", MARKERS)}[kind]
+            style, told = self.hue, {name: self.again(looks)}
         return sns.relplot(
             data=table,
+            kind=kind,
             hue=self.hue,
             hue_order=self.levels(self.hue) or None,
             palette=self.palette() if self.hue else None,
-            style=self.style,
-            style_order=self.levels(self.style) or None,
+            style=style,
+            style_order=self.levels(style) or None,
             col=self.col,
             col_order=self.levels(self.col) or None,
             col_wrap=self.columns(),
             height=4.2,
             aspect=1.45,
             facet_kws={"legend_out": True},
+            **told,
             **more,
         )

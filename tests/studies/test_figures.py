@@ -24,10 +24,10 @@ def _closed():
     plt.close("all")
 
 
-def results(workload, varied, seeds, question="Why?", points=4):
+def results(workload, varied, seeds, question="Why?", points=4, levels=VALUES):
     """What a study with ``varied`` of the above parameters would leave."""
     names, generator = PATHS[:varied], np.random.default_rng(0)
-    cells = [dict(zip(names, cell, strict=True)) for cell in _product(VALUES[:varied])]
+    cells = [dict(zip(names, cell, strict=True)) for cell in _product(levels[:varied])]
     summary, consensus, training = [], [], []
     for index, cell in enumerate(cells):
         for seed in range(seeds):
@@ -202,6 +202,18 @@ def test_conditions_that_have_fewer_seeds_than_others_are_owned_up_to(tmp_path):
     some.curves["consensus"] = some.curves["consensus"][~rings | (some.curves["consensus"]["seed"] == 0)]
     svg = _first(some, tmp_path).with_suffix(".svg").read_text()
     assert "mean of 1 to 3 seeds, 95 % bootstrap interval" in svg
+
+
+@pytest.mark.parametrize("figure", ["return_by_steps", "final_return_by_bytes"])
+def test_more_names_than_colours_are_told_apart_by_dashes_and_markers(figure):
+    some = results("training", 1, 2, levels=([f"network {i}" for i in range(13)],))
+    some.summary["bytes_sent"] = 1000.0 * (1 + some.summary.index)
+    ((_, drawn),) = figures.drawings(some, figure)
+    looks = {
+        (line.get_color(), str(line.get_linestyle()), line.get_marker())
+        for line in drawn.legends[0].legend_handles
+    }
+    assert len(looks) == 13
 
 
 def test_returns_are_shown_by_their_interquartile_mean_and_convex_problems_by_their_mean(
