@@ -239,7 +239,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, *, middle: bool) -> s
     shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
     if hue:
         shared |= {"hue": hue, "hue_order": roles.levels(hue), "palette": roles.palette()}
-        shared |= {"markers": roles.again(MARKERS)}
+        shared |= {"markers": roles.again(MARKERS)} if roles.exhausted else {}
     else:
         shared |= {"color": sns.color_palette("colorblind")[0]}
     dodge = 0.12 * (len(roles.levels(hue)) - 1) if hue else False

@@ -47,12 +47,13 @@ class Roles:
     def palette(self) -> Any:
         """Colours that the colour-blind can tell apart; numbers get a scale from dark to light.
 
-        There are ten such colours; after them they come again, and ``again`` tells them apart.
+        There are ten such colours. For more names they come again, and ``again`` tells them apart; where
+        dashes and markers say something else, there are as many hues instead.
         """
         count = len(self.levels(self.hue))
         if self.hue in self.numeric:
             return sns.color_palette("viridis", count + 1)[:count]  # its last yellow is too light on white
-        return sns.color_palette("colorblind", count)
+        return sns.color_palette("husl" if self.exhausted and self.style else "colorblind", count)
 
     @property
     def exhausted(self) -> bool:

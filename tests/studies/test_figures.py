@@ -216,6 +216,14 @@ def test_more_names_than_colours_are_told_apart_by_dashes_and_markers(figure):
     assert len(looks) == 13
 
 
+def test_more_names_than_colours_have_as_many_where_dashes_say_something_else():
+    some = results("training", 2, 2, levels=([f"network {i}" for i in range(13)], [0.0, 0.3]))
+    ((_, drawn),) = figures.drawings(some, "return_by_steps")
+    lines = [line for line in drawn.axes[0].lines if len(line.get_xdata())]
+    assert len(lines) == 26
+    assert len({line.get_color() for line in lines}) == 13
+
+
 def test_returns_are_shown_by_their_interquartile_mean_and_convex_problems_by_their_mean(
     tmp_path, monkeypatch
 ):
