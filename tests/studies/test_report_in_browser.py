@@ -132,6 +132,7 @@ def test_the_measure_and_the_axis_can_be_chosen_and_colours_switched_off(visit):
 def test_the_numbers_of_a_chart_are_there_as_a_table(visit):
     page = visit()
     page.locator("#finals summary").click()
+    until(page, lambda: page.locator("#finals tbody tr").count() == 4)
     rows = [row.inner_text().split("\t") for row in page.locator("#finals tbody tr").all()]
     assert [row[0] for row in rows] == [f"{t}, penalty β {p}" for t in ("ring", "star") for p in (1, 2)]
     assert all(float(low) <= float(value) <= float(high) for _, value, low, high, _ in rows)
@@ -175,16 +176,16 @@ def test_a_point_selects_its_trials_and_the_address_says_so(visit):
 def test_a_row_leads_to_its_curve_and_only_the_selected_can_be_shown(visit):
     page = visit()
     page.locator("#trials a").nth(2).click()
-    assert selected(page) == [3]
+    until(page, lambda: selected(page) == [3])
     key = page.locator("#trials tr[aria-current=true]").get_attribute("data-key")
     assert page.locator("#curves .run").get_attribute("data-trial") == key.removeprefix("trial=")
     page.get_by_role("button", name="Only these").click()
-    assert page.locator("#trials tbody tr:visible").count() == 1
+    until(page, lambda: page.locator("#trials tbody tr:visible").count() == 1)
     page.get_by_role("link", name="Select nothing").click()
-    assert page.locator("#trials tbody tr:visible").count() == 8
-    assert selected(page) == []
+    until(page, lambda: page.locator("#trials tbody tr:visible").count() == 8)
+    until(page, lambda: selected(page) == [])
     page.locator("#statistics a").nth(1).click()
-    assert selected(page) == [3, 4]
+    until(page, lambda: selected(page) == [3, 4])
 
 
 def test_the_keyboard_reaches_all_of_it_and_moves_through_a_chart(visit):
