@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from studies.alignment import together
+from studies.grouping import grouped
 from studies.statistics import interquartile_mean, mean
 
 
@@ -35,7 +36,7 @@ def over_seeds(table: pd.DataFrame, *, log: bool, middle: bool) -> dict[str, Any
 def aligned(table: pd.DataFrame, x: str, y: str, groups: list[str], *, log: bool) -> pd.DataFrame:
     """Brings the seeds of each line to the same places on the x axis, so that a band can be drawn."""
     parts = []
-    for _, line in table.groupby(groups, sort=False) if groups else [((), table)]:
+    for _, line in grouped(table, groups):
         seeds = [one for _, one in line.groupby("seed")]
         places, matrix = together(
             [one[x].to_numpy() for one in seeds], [one[y].to_numpy() for one in seeds], log=log

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from studies.grouping import grouped
 from studies.statistics import Array, Estimate, interquartile_mean, mean, probability_of_improvement
 
 METRICS = ("return", "return_battle_won", "evaluation_return", "evaluation_return_battle_won")
@@ -70,9 +71,8 @@ def pairs(summary: pd.DataFrame, varied: Sequence[str], compared: str, metric: s
         return
     rest = [name for name in varied if name != compared]
     reference, *levels = list(dict.fromkeys(summary[compared]))
-    groups = table.groupby(rest, sort=False, dropna=False) if rest else [((), table)]
     for level in levels:
-        for values, group in groups:
+        for values, group in grouped(table, rest):
             sides = [group[group[compared] == side].set_index("seed")[metric] for side in (level, reference)]
             if all(len(side) for side in sides):
                 differences = (sides[0] - sides[1]).dropna().to_numpy(dtype=float)
@@ -108,8 +108,7 @@ def table(summary: pd.DataFrame, varied: Sequence[str], compared: str | None) ->
         found = list(pairs(summary, varied, compared, metric)) if compared else []
         beside = {tuple(pair.condition[name] for name in varied): pair for pair in found}
         names = list(varied)
-        groups = finite.groupby(names, sort=False, dropna=False) if names else [((), finite)]
-        for values, group in groups:
+        for values, group in grouped(finite, names):
             row = {"metric": metric, **dict(zip(names, values, strict=True)), "seeds": len(group)}
             row |= {"mean": group[metric].mean(), **_named("iqm", interquartile_mean(group[metric]))}
             rows.append(row | (_comparison(beside[values]) if values in beside else {}))

@@ -12,6 +12,7 @@ from rich.table import Table
 from studies.columns import said, title
 from studies.document import StudyError
 from studies.explain import nearest
+from studies.grouping import grouped
 from studies.outline import StudyOutline
 from studies.statistics import Estimate, interquartile_mean, mean
 
@@ -46,10 +47,9 @@ def estimates(
     Training has interquartile means, as its figures do; None where no seed has a finite number.
     """
     names = list(study.varied)
-    groups = summary.groupby(names, sort=False, dropna=False) if names else [((), summary)]
     over = interquartile_mean if study.workload == "training" else mean
     rows = []
-    for values, group in groups:
+    for values, group in grouped(summary, names):
         found: list[Estimate | None] = []
         for name in metrics:
             finite = group[name][np.isfinite(group[name])]

@@ -23,6 +23,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from studies import forest
 from studies.bands import aligned, logarithmic, over_seeds
 from studies.columns import said, title
+from studies.grouping import grouped
 from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
 from studies.reference_lines import draw_references
@@ -101,8 +102,7 @@ def _style() -> AbstractContextManager[None]:
 def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -> Figure | None:
     if isinstance(plan, Curve) and results.workload != "training":
         table = _longest(table, results.varied)
-    groups = table.groupby(list(results.varied), dropna=False) if results.varied else [((), table)]
-    seeds = [group["seed"].nunique() for _, group in groups]
+    seeds = [group["seed"].nunique() for _, group in grouped(table, results.varied)]
     table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
     match plan:
         case Curve():
