@@ -7,17 +7,14 @@ update, because the first one also loads the libraries of the GPU.
 """
 
 import argparse
-import csv
+import itertools
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import torch
-from policy_update import BFLOAT16, TASKS, measure
+from policy_update import BFLOAT16, DEFAULT, TASKS, elsewhere, measure, write
 
-DEFAULT = "cached + K-FAC, directions kept"
 CASES = [("cpu", DEFAULT), ("cuda", DEFAULT), ("cuda", BFLOAT16)]
 
 
@@ -40,24 +37,13 @@ def main() -> None:
         agents, way, device = given.case
         print(json.dumps(one(int(agents), way, device)))
     elif given.out:
-        rows = [elsewhere(agents, way, device) for agents in TASKS for device, way in CASES]
-        given.out.mkdir(parents=True, exist_ok=True)
-        with (given.out / "table.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        rows = []
+        for agents, (device, way) in itertools.product(TASKS, CASES):
+            rows.append(elsewhere(__file__, agents, way, device))
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+        write(rows, given.out)
     else:
         parser.error("--out or --case")
-
-
-def elsewhere(*arguments: object) -> dict[str, object]:
-    """``one`` in a process of its own."""
-    command = [sys.executable, __file__, "--case", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    row: dict[str, object] = json.loads(done.stdout)
-    print(done.stdout, end="", file=sys.stderr, flush=True)
-    return row
 
 
 if __name__ == "__main__":

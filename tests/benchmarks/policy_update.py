@@ -19,6 +19,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +78,7 @@ WAYS = {
     "cached + K-FAC, directions kept": {},
     "the same, bfloat16-matmul": {},
 }
-AUTOGRAD, BFLOAT16 = next(iter(WAYS)), list(WAYS)[-1]
+AUTOGRAD, _, DEFAULT, BFLOAT16 = WAYS
 
 
 def measure(agents: int, way: str, activations: int, audit: bool, device: Device = "cpu") -> dict[str, float]:
@@ -145,13 +146,22 @@ def measure(agents: int, way: str, activations: int, audit: bool, device: Device
     }
 
 
-def elsewhere(*arguments: object) -> dict[str, float]:
-    """``measure`` in a process of its own."""
-    command = [sys.executable, __file__, "--case", *map(str, arguments)]
+def elsewhere(script: str, *arguments: object) -> dict[str, Any]:
+    """The row that ``script --case`` measures and prints, in a process of its own."""
+    command = [sys.executable, script, "--case", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    row: dict[str, float] = json.loads(done.stdout)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    row: dict[str, Any] = json.loads(done.stdout)
     return row
+
+
+def write(rows: list[dict[str, Any]], out: Path) -> None:
+    """The rows as ``table.csv``."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def table(out: Path, at_most: int, audited: int) -> None:
@@ -161,15 +171,13 @@ def table(out: Path, at_most: int, audited: int) -> None:
         for way, options in WAYS.items():
             slow = options is PLAIN
             timed = min(task.activations, at_most) if slow and agents > 3 else task.activations
-            row = elsewhere(agents, way, timed, 0)
-            row["solve_error"] = elsewhere(agents, way, min(task.activations, audited), 1)["solve_error"]
+            row = elsewhere(__file__, agents, way, timed, 0)
+            row["solve_error"] = elsewhere(__file__, agents, way, min(task.activations, audited), 1)[
+                "solve_error"
+            ]
             rows.append(row)
             print(json.dumps(row), file=sys.stderr, flush=True)
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "table.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write(rows, out)
     (out / "README.md").write_text(markdown(rows, at_most, audited), encoding="utf-8")
 
 
