@@ -1,8 +1,8 @@
 """The training loop: books, determinism, resuming."""
 
-import json
 import math
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import pytest
@@ -30,10 +30,6 @@ def workload(network=LOSSY, updates=3, **loop) -> TrainingWorkload:
         consensus=CONSENSUS,
         training=LoopSettings(updates=updates, samples=300, **loop),
     )
-
-
-def without_wall(rows):
-    return json.dumps([{k: v for k, v in row.items() if not k.startswith("wall_")} for row in rows])
 
 
 def run(trial, seed=0, **options):
@@ -98,7 +94,7 @@ def test_episodes_longer_than_a_batch_go_on_in_the_next():
     np.testing.assert_array_equal(np.concatenate([first.rewards, second.rewards]), together.rewards)
 
 
-def test_the_same_seed_gives_identical_results_and_traces_and_another_does_not():
+def test_the_same_seed_gives_identical_results_and_traces_and_another_does_not(without_wall):
     runs = []
     for seed in (3, 3, 4):
         trace = Trace()
@@ -120,19 +116,11 @@ def test_loss_and_latency_count_half_commits_and_change_what_is_learnt():
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_resuming_equals_never_having_stopped(tmp_path, damaged):
+def test_resuming_equals_never_having_stopped(without_wall, killed, tmp_path, damaged):
     straight = run(workload(updates=4))
     path = tmp_path / "checkpoint.pt"
 
-    class Killed(Exception):
-        pass
-
-    def kill(phase, done, total, row):
-        if done == 2:
-            raise Killed
-
-    with pytest.raises(Killed):
-        run(workload(updates=4), checkpoint=path, progress=kill)
+    killed(partial(run, workload(updates=4)), after=2, checkpoint=path)
     if damaged:
         path.write_bytes(path.read_bytes()[:-500])
     with pytest.warns(UserWarning, match="going on from the one before") if damaged else nullcontext():
@@ -148,7 +136,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         run(workload(updates=1), seed=1, checkpoint=path)
 
 
-def test_evaluating_changes_nothing_that_is_learnt():
+def test_evaluating_changes_nothing_that_is_learnt(without_wall):
     plain = run(workload())
     evaluated = run(workload(evaluation=EvaluationSettings(every=2, episodes=3)))
     rows = evaluated.curves["training"]
