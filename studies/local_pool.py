@@ -8,9 +8,13 @@ is not safe.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -32,12 +36,16 @@ from studies.executors import (
     environment,
     unknown,
 )
+from testbed.parent_death import end_with_parent
 
 REPORT_EVERY = 0.1
 """Wall seconds between two progress messages of one worker; more would only slow it down."""
 
 LOOK_AGAIN = 1.0
 """Wall seconds after which a pool that waits for memory looks again whether others have given some back."""
+
+GRACE = 5.0
+"""Wall seconds that workers have to end by themselves before they are killed."""
 
 
 @dataclass
@@ -111,10 +119,9 @@ class LocalPool(Generic[TaskT]):
                             yield Started(worker.index)
                             continue
                     workers.remove(worker)
-                    _stop(worker)
+                    _stop([worker])
         finally:
-            for worker in workers:
-                _stop(worker)
+            _stop(workers)
 
     def _missing(
         self, peaks: Sequence[int | None], index: int, others: Sequence[_Worker], own: _Worker | None = None
@@ -135,8 +142,10 @@ class LocalPool(Generic[TaskT]):
     def _start(self, index: int, task: TaskT) -> _Worker:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(there, self.perform), daemon=True)
-        with environment(ONE_THREAD):
+        in_main = threading.current_thread() is threading.main_thread()
+        arguments = there, self.perform, os.getpid(), in_main
+        process = context.Process(target=_serve, args=arguments, daemon=True)
+        with environment(ONE_THREAD), _interrupts_put_off():
             process.start()
         there.close()
         here.send((index, task))
@@ -147,7 +156,7 @@ class LocalPool(Generic[TaskT]):
         try:
             event: Event = worker.connection.recv()
         except (EOFError, ConnectionResetError):
-            worker.process.join()
+            _end([worker.process], GRACE)  # it has closed its pipe, and so is about to end
             code = worker.process.exitcode
             event = Failed(worker.index, f"the process of this trial ended by itself, exit code {code}\n")
         return event
@@ -158,16 +167,53 @@ def _unused(peak: int | None, worker: _Worker) -> int:
     return 0 if peak is None else max(0, peak - machine.resident_memory(worker.process.pid))
 
 
-def _stop(worker: _Worker) -> None:
-    """Ends a worker, whatever it does; idle ones have nothing to lose either."""
-    worker.process.terminate()
-    worker.process.join()
-    worker.connection.close()
+def _stop(workers: Sequence[_Worker]) -> None:
+    """Ends workers, whatever they do; idle ones have nothing to lose either."""
+    for worker in workers:
+        worker.process.terminate()
+    _end([worker.process for worker in workers], GRACE)
+    for worker in workers:
+        worker.connection.close()
 
 
-def _serve(connection: Connection[Any, Any], perform: Perform[Any]) -> None:
-    """The life of a worker: perform what arrives until the pool closes the pipe."""
+def _end(processes: Iterable[SpawnProcess], grace: float) -> None:
+    """Waits for processes, and kills those that are still there after so many seconds together.
+
+    One that is stopped (SIGSTOP) does not hear that it should terminate, and one whose cleaning up never ends
+    has heard in vain.
+    """
+    deadline = time.monotonic() + grace
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Ctrl-C is heard after this; processes started inside do not hear it before they say so.
+
+    It reaches a whole group of processes, and one that is still importing would end with a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(
+    connection: Connection[Any, Any], perform: Perform[Any], parent: int, started_by_main_thread: bool
+) -> None:
+    """The life of a worker: perform what arrives until the pool closes the pipe, or has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool decides
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    end_with_parent(parent, started_by_main_thread=started_by_main_thread)
 
     def send(event: Event) -> None:
         try:

@@ -1,6 +1,8 @@
 """Tasks for the pool, importable by the processes it spawns, and quickly: nothing here needs torch."""
 
+import ctypes
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -39,3 +41,27 @@ def raise_die_or_sleep(task: str | Path, report: Report) -> None:
     Path(task).write_text(str(os.getpid()))
     report("sleeping", 1, 2, {})
     time.sleep(60.0)
+
+
+def note_then_stop_or_spin(task: Path, report: Report) -> None:
+    """Notes its number; then it is deaf to SIGTERM and never comes back, or stops as by SIGSTOP."""
+    if task.name == "stopped":
+        note(task)
+        os.kill(os.getpid(), signal.SIGSTOP)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    note(task)
+    while True:
+        pass
+
+
+def note_then_never_return_from_c(task: Path, report: Report) -> None:
+    """Notes its number, then keeps the interpreter to itself: no thread of the process runs again."""
+    note(task)
+    ctypes.PyDLL(None).pause()
+
+
+def note(task: Path) -> None:
+    """Leaves this process's number in a file, whole or not at all."""
+    part = task.with_suffix(".part")
+    part.write_text(str(os.getpid()))
+    part.replace(task)

@@ -1,8 +1,15 @@
 """The pool of processes."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
-from studies import machine
+from studies import local_pool, machine
 from studies.executors import Failed, Finished, Held, Started
 from studies.local_pool import LocalPool
 
@@ -37,6 +44,65 @@ def test_closing_stops_what_runs(fakes):
     running = LocalPool(1, fakes.sleep).run([60.0, 60.0])
     assert next(running) == Started(0)
     running.close()
+
+
+def number_in(file):
+    """What a process has written into a file, as soon as it is there."""
+    deadline = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return int(file.read_text())
+
+
+def is_there(process):
+    """Whether a process runs or is stopped; one that has ended may wait to be collected by its parent."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@linux
+@pytest.mark.parametrize("name", ["stopped", "deaf"])
+def test_closing_ends_a_worker_that_cannot_hear_it(fakes, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(local_pool, "GRACE", 0.2)
+    running = LocalPool(1, fakes.note_then_stop_or_spin).run([tmp_path / name])
+    assert next(running) == Started(0)
+    process = number_in(tmp_path / name)
+    running.close()
+    assert not is_there(process)
+
+
+PARENT = """\
+import sys
+from pathlib import Path
+import fake_tasks
+from studies.local_pool import LocalPool
+if __name__ == "__main__":
+    list(LocalPool(2, getattr(fake_tasks, sys.argv[1])).run([Path(path) for path in sys.argv[2:]]))
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [("note_then_stop_or_spin", ["stopped", "deaf"]), ("note_then_never_return_from_c", ["in C"])],
+)
+def test_workers_end_with_a_parent_that_is_killed_whatever_they_do(fakes, tmp_path, task, names):
+    files = [tmp_path / name for name in names]
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, script, task, *files], env=environment) as parent:
+        workers = [number_in(file) for file in files]
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while any(map(is_there, workers)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not [worker for worker in workers if is_there(worker)]
 
 
 def most_at_once(events):

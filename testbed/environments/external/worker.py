@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from testbed.environments.external.episodes import Episodes
 from testbed.environments.external.starcraft_child import own_pipes, receive, send
 from testbed.environments.external.worlds import describe
+from testbed.parent_death import end_with_parent
 
 
 def _answer(episodes: Episodes, fields: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +34,8 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
             answer: dict[str, Any] = {}
             try:
                 if episodes is None:
+                    # The end of the requests is not seen by one that is inside a world's step for ever.
+                    end_with_parent(fields["parent"], started_by_main_thread=fields["main_thread"])
                     world = fields["path"], fields["kwargs"]
                     episodes = Episodes(*world, describe(*world), fields["rows"])
                 else:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,17 @@ class Workers:
         try:
             self._all(
                 [
-                    ({"do": "open", "path": path, "kwargs": dict(kwargs), "rows": share}, {})
+                    (
+                        {
+                            "do": "open",
+                            "path": path,
+                            "kwargs": dict(kwargs),
+                            "rows": share,
+                            "parent": os.getpid(),
+                            "main_thread": threading.current_thread() is threading.main_thread(),
+                        },
+                        {},
+                    )
                     for share in self.shares
                 ]
             )
