@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from studies import machine, needs, runner
+from studies import machine, main_guard, needs, runner
 from studies.document import StudyError
 from studies.executors import Executor
 from studies.local_pool import LocalPool
@@ -23,7 +23,8 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
         folder: of the results.
 
     Raises:
-        StudyError: it is none of these, nobody answers there, or Ray is not installed; one line.
+        StudyError: it is none of these, nobody answers there, or Ray is not installed; or processes of this
+            machine would run the calling script once more (:mod:`studies.main_guard`); one line.
     """
     estimate = needs.peaks()
 
@@ -31,6 +32,7 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
         return estimate(task.trial)
 
     if on == LOCAL:
+        main_guard.check()
         return LocalPool(jobs or machine.processors(), runner.perform, memory=memory)
     if on != RAY:
         parse(on, f"--on {on}")  # what is wrong with it is wrong without Ray too

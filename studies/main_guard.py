@@ -1,0 +1,55 @@
+"""Finds scripts that would start themselves again in each process they start.
+
+A spawned process imports the script that started it. A script that runs a study outside
+``if __name__ == "__main__":`` would run the study once more there, before any trial.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import multiprocessing
+import sys
+from types import FrameType
+
+from studies.document import StudyError
+
+REASON = 'runs a study outside `if __name__ == "__main__":`; put the call there, because trials are processes'
+
+
+def check() -> None:
+    """Raises StudyError if starting a process now would run the script of this one again; one line.
+
+    Notebooks and interactive sessions are never imported, so nothing is asked of them. In a process that is
+    just importing the script (which a guard somewhere else had kept from being found out) it ends that.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(f"{getattr(sys.modules['__main__'], '__file__', 'this script')}: {REASON}")
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is None and getattr(main, "__file__", None) is None:
+        return
+    frame = _of_script(sys._getframe())
+    if frame is not None and not _guarded(frame):
+        raise StudyError(f"{frame.f_code.co_filename}:{frame.f_lineno}: {REASON}")
+
+
+def _of_script(frame: FrameType | None) -> FrameType | None:
+    """The frame in which the statements of the script itself are run."""
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__main__":
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _guarded(frame: FrameType) -> bool:
+    """Whether the line being run is inside an ``if`` that asks for ``__name__``; True if nobody can tell."""
+    source = "".join(linecache.getlines(frame.f_code.co_filename))
+    if not source:
+        return True
+    return any(
+        isinstance(node, ast.If)
+        and node.lineno <= frame.f_lineno <= (node.end_lineno or node.lineno)
+        and any(isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test))
+        for node in ast.walk(ast.parse(source))
+    )
