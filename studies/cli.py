@@ -7,10 +7,8 @@ Anything wrong with what was asked is one line on stderr and exit code 2, before
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,12 +16,11 @@ import typer
 import topologies
 from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
 from studies.document import StudyError
+from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
 
 if TYPE_CHECKING:
     from studies.spec import Study
     from studies.store import Store
-
-INTERRUPTED = 130
 
 # Click's class for bad a command line; newer versions of typer carry their own copy of Click.
 _USAGE_ERRORS: type[typer.BadParameter] = next(
@@ -168,9 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: instead of the command line's.
     """
-    before = signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's stop is as clean as Ctrl-C
     try:
-        code = app(args=arguments, standalone_mode=False)
+        with interrupted_once(then_exits=arguments is None):
+            code = app(args=arguments, standalone_mode=False)
     except (
         KeyboardInterrupt,
         typer.Abort,
@@ -182,15 +179,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except _USAGE_ERRORS as error:
         err.print(" ".join(error.format_message().split()) or "nothing to do; see testbed --help")
         sys.exit(2)
-    finally:
-        signal.signal(signal.SIGTERM, before)
     if code == INTERRUPTED:
-        err.print("stopped; finished trials are kept: the same command goes on where this one was")
+        err.print(STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _foretell(study: Study, store: Store, jobs: int) -> None:

@@ -103,7 +103,7 @@ def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path
     command = [
         sys.executable,
         "-c",
-        "from studies.cli import main; main()",
+        "from studies.console_script import main; main()",
         "run",
         path,
         "--jobs",
@@ -111,12 +111,18 @@ def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path
         "--out",
     ]
     with subprocess.Popen(
-        [*command, str(stopped)], stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
+        [*command, str(stopped)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_interrupts,
+        start_new_session=True,
     ) as process:
         deadline = time.monotonic() + 60
         while len(list(stopped.glob("trials/[!.]*/status.json"))) < 1 and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        for _ in range(6):  # somebody in a hurry
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.02)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said.count("\n") == 1
