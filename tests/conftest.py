@@ -1,4 +1,5 @@
-"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday` repeats its examples, `nightly` tries thousands.
+"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday` repeats its examples, `nightly` tries thousands. Neither has a
+deadline for an example: on a busy machine any may be slow.
 
 One arithmetic thread, as trials have: small matrices on many threads are far slower on a busy machine.
 """
@@ -13,5 +14,5 @@ torch.set_num_threads(1)
 settings.register_profile(
     "nightly", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("everyday", derandomize=True)
+settings.register_profile("everyday", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
