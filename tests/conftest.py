@@ -1,5 +1,6 @@
-"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday` repeats its examples, `nightly` tries thousands. Neither has a
-deadline for an example: on a busy machine any may be slow.
+"""Hypothesis by `HYPOTHESIS_PROFILE`: `everyday` repeats its examples, `nightly` tries thousands.
+
+No example has a deadline: on a busy machine any of them may be slow.
 
 One arithmetic thread, as trials have: small matrices on many threads are far slower on a busy machine.
 """
