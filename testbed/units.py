@@ -1,7 +1,8 @@
 """Durations and rates as people write them: "5ms", "10mbit"; in code always seconds and bytes per second.
 
 Rates read as in tc(8): "bit" counts bits and "bps" counts *bytes* per second, prefixes are powers of 1000
-("kibit" and its kin powers of 1024). A plain number is seconds, or bytes per second.
+("kibit" and its kin powers of 1024). A plain number is seconds, or bytes per second: unlike in tc, where it
+is microseconds, or bits per second.
 """
 
 import math

@@ -136,7 +136,9 @@ def decode(written: NDArray[Any], step: float) -> NDArray[np.floating]:
 
 def as_numpy(signal: Signal) -> NDArray[np.floating]:
     """The numbers of a signal, copied only where they are on another device."""
-    numbers: NDArray[np.floating] = signal if isinstance(signal, np.ndarray) else signal.cpu().numpy()
+    numbers: NDArray[np.floating] = (
+        signal if isinstance(signal, np.ndarray) else signal.detach().cpu().numpy()
+    )
     return numbers
 
 

@@ -66,10 +66,9 @@ class _EdgeAgreement(Agreement):
         self.half: dict[Link, Coordinates] = {}
         # The number of the last request that an end of a link has seen from the other.
         self.newest: dict[tuple[Link, int], int] = {}
-        # A subset of the coordinates restores only these.
         self.audited = (
             LinkAudit(self.network, self.agents, self.links, self.half, self._answered)
-            if self.network.settings.audit and self.settings.subset == 1
+            if self.network.settings.audit
             else None
         )
         for agent in self.agents:
@@ -120,8 +119,8 @@ class _EdgeAgreement(Agreement):
         if self.audited is not None:
             self.audited.forgotten(node)
 
-    def _answered(self) -> list[Link]:
-        return [exchange.link for exchange in self.under_way if exchange.responded]
+    def _answered(self) -> list[tuple[Link, Coordinates]]:
+        return [(each.link, self._about(each)) for each in self.under_way if each.responded]
 
     def _new(self, q: int) -> EdgeAgent:
         agent = EdgeAgent(q, self.problems[q], self.at[q], self.settings.penalty)

@@ -9,7 +9,7 @@ from testbed.network.agenda import Agenda
 from testbed.network.clock import Timeline
 from testbed.network.fault_settings import AfterMessages, AtUpdate, Lasting, ScheduledFault
 from testbed.network.faults import Fault, FaultReport
-from testbed.network.links import Direction, Hop
+from testbed.network.links import Direction, GateKind, Hop
 
 Stage = Literal["waiting", "lasting", "over"]
 
@@ -86,7 +86,7 @@ class FaultSchedule:
             self._draw(number)
         if any(isinstance(m, AfterMessages) for plan, _ in plans for m in (plan.down, plan.up)):
             for direction in directions:
-                direction.guard(self._count)
+                direction.guard(GateKind.COUNT, "", self._count)
 
     def announce_update(self, number: int) -> None:
         """A policy update begins: so do the faults planned for it, and those that end with it are lifted."""
@@ -126,6 +126,11 @@ class FaultSchedule:
         wait = item.wait()
         if wait is not None:
             self._agenda.put(self._timeline.now + wait, number, item.act)
+
+    @property
+    def lasting(self) -> list[Fault]:
+        """The faults that have begun and are not lifted yet."""
+        return [item.fault for item in self._items if item.fault.active]
 
     def report(self) -> list[FaultReport]:
         """What each plan did so far, in the order of the settings."""

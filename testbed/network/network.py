@@ -108,7 +108,10 @@ class Network:
         return self._links.direction(source, destination).settings.nominal_latency(size)
 
     def link_is_up(self, u: int, v: int) -> bool:
-        """Whether the direction from `u` to `v` takes packets now. Raises ValueError if there is no link."""
+        """Whether the link is up from `u` to `v`: no fault and no schedule has taken it down.
+
+        Whether its agents run is `agent_is_up`. Raises ValueError if there is no such link.
+        """
         return self._links.direction(u, v).is_up
 
     def flush(self) -> int:
@@ -284,7 +287,11 @@ class Network:
             for name, rule in direction.rules.items():
                 rule.load_state_dict(rules.get(name))
         self._transport.load_state_dict(state["transport"])
-        if self._audit is not None:
-            down = [(each.source, each.destination) for each in self._links if not each.is_up]
-            crashed = [node for node in self.graph.nodes if not self.agents.is_up(node)]
-            self._audit.synchronise(down, crashed, self._links.serial)
+        if self.trace is not None:
+            lasting = [*self._planned.lasting, *(fault for fault in self._by_hand if fault.active)]
+            self.trace.record(
+                self.clock.now,
+                "restored",
+                down=[[each.source, each.destination] for each in self._links if not each.is_up],
+                faults=[fault.described() for fault in lasting],
+            )

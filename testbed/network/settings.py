@@ -1,4 +1,7 @@
-"""What a study file can say about the network. The words are those of netem (tc-netem(8))."""
+"""What a study file can say about the network. The words are those of netem (tc-netem(8)).
+
+Where a word means something else than in netem, the setting says "unlike netem".
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
