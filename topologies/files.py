@@ -28,7 +28,9 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
 
     Nodes are numbered in the order of the file, except that names which are exactly 0..n-1 stay what they
     are; the node attribute `label` keeps the file's name (or the `label` a GraphML file gives). Attributes of
-    nodes, links and graph are kept, but for the graph's `family`, "file", and `name`, the file's stem.
+    nodes, links and graph are kept, but for the graph's `family`, "file", and `name`, the file's stem. They
+    are not interpreted here: which of a link's attributes set its delay and rate, and in which unit, is in
+    `testbed.network.graph_attributes`. A `weight` sets nothing.
 
     Raises TopologyError, naming the file and the line or link, for a missing or malformed file, fewer than
     two nodes, self-loops, repeated links, links that differ by direction, and (unless `allow_disconnected`)
