@@ -1,5 +1,9 @@
 """One batch of joint experience: what every algorithm learns from."""
 
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -49,19 +53,62 @@ class Batch:
         """Read what ``save`` wrote.
 
         Raises:
-            ValueError: the file is missing, is no batch, or its arrays disagree in shape.
+            ValueError: the file is missing, is no batch, or its arrays are not those of the class; one line.
         """
         if not path.is_file():
             raise ValueError(f"batch: {path} is no file")
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             batch = cls(**arrays)
-        except (TypeError, ValueError, OSError) as error:
-            raise ValueError(f"batch: {path} holds no stored batch ({error})") from error
-        lead = batch.rewards.shape
-        for field in fields(batch):
-            array = getattr(batch, field.name)
-            if array is not None and array.shape[:3] != lead:
-                raise ValueError(f"batch: {path}: {field.name} leads with {array.shape[:3]}, rewards {lead}")
+        except OSError as error:
+            raise ValueError(f"batch: {path} cannot be read ({error.strerror or error})") from error
+        # NumPy hands on whatever the formats below it raise: .npy without names, damaged archives, a shape
+        # of more numbers than there is memory.
+        except (
+            *(TypeError, ValueError, AttributeError, LookupError, SyntaxError, ArithmeticError, MemoryError),
+            *(EOFError, NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error),
+        ) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"batch: {path} holds no stored batch ({reason})") from error
+        batch._check(path)
         return batch
+
+    def _check(self, path: Path) -> None:
+        """Raise ValueError unless the arrays are those of a batch."""
+        lead = self.rewards.shape
+        if self.rewards.ndim != 3 or 0 in lead:
+            raise ValueError(
+                f"batch: {path}: rewards are of shape {lead}, must be of [steps, episodes, agents]"
+            )
+        for field in fields(self):
+            array, kinds, further = getattr(self, field.name), *_KINDS[field.name]
+            if array is None:
+                continue
+            if array.dtype.kind not in kinds:
+                raise ValueError(f"batch: {path}: {field.name} are {array.dtype}, must be {_WORDS[kinds]}")
+            if array.shape[:3] != lead:
+                raise ValueError(f"batch: {path}: {field.name} leads with {array.shape[:3]}, rewards {lead}")
+            if array.ndim != 3 + further:
+                raise ValueError(
+                    f"batch: {path}: {field.name} has {array.ndim} axes, must have {3 + further}"
+                )
+            if kinds == "f" and not np.isfinite(array).all():
+                raise ValueError(f"batch: {path}: {field.name} are not all finite")
+        if self.observations.shape != self.next_observations.shape:
+            shapes = f"{self.observations.shape} and {self.next_observations.shape}"
+            raise ValueError(f"batch: {path}: observations and next_observations differ in shape: {shapes}")
+
+
+_KINDS: Mapping[str, tuple[str, int]] = {
+    "observations": ("f", 1),
+    "next_observations": ("f", 1),
+    "actions": ("iu", 0),
+    "rewards": ("f", 0),
+    "terminations": ("b", 0),
+    "boundaries": ("b", 0),
+    "masks": ("b", 1),
+}
+"""NumPy's letters of what each array may hold, and how many axes come after [T, B, N]."""
+
+_WORDS = {"f": "floating-point numbers", "iu": "integers", "b": "true or false"}

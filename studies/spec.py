@@ -13,13 +13,16 @@ import networkx as nx
 from pydantic import BeforeValidator, Field, NonNegativeInt, ValidationError
 
 import topologies
+from policies.batch import Batch
 from studies import grid
 from studies.document import Document, Keys
 from studies.explain import complaint, explain, nearest
 from studies.hashing import digest
 from studies.outline import titled
 from studies.topology import OWN_KEYS, TopologySettings
-from testbed import workloads
+from testbed import sources, workloads
+from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish.maps import names_a_file
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
@@ -191,6 +194,7 @@ def _trials(
         files = dict(named_files(filled))
         settings = _settings(filled, workload)
         _check_samples(filled, settings)
+        _check_batch(filled, settings, checked)
         topology = _topology(filled)
         varied = {name: level.label for name, level in cell.items()}
         for seed in header.seeds:
@@ -253,6 +257,24 @@ def _check_samples(document: Document, settings: workloads.Workload) -> None:
         loop.shape(settings.environment.episode_length)
     except ValueError as error:
         raise complaint(document, (settings.workload, "samples"), str(error)) from error
+
+
+def _check_batch(document: Document, settings: workloads.Workload, checked: set[tuple[object, ...]]) -> None:
+    """A stored batch must be whole and, as far as can be told without other people's code, of this world."""
+    if not isinstance(settings, workloads.UpdateWorkload) or settings.update.batch is None:
+        return
+    path, environment = settings.update.batch, settings.environment
+    if (path, environment) in checked:
+        return
+    try:
+        batch = Batch.load(path)
+        if not isinstance(environment, PettingZooSettings | StarCraftSettings):
+            with environment.make(1) as world:
+                sources.check_batch(batch, path, world)
+    except ValueError as error:
+        reason = str(error).removeprefix("update.batch: ").removeprefix("batch: ")
+        raise complaint(document, ("update", "batch"), reason) from error
+    checked.add((path, environment))
 
 
 def _topology(document: Document) -> TopologySettings:

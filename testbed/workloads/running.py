@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 
 import networkx as nx
@@ -58,17 +59,42 @@ def run(
     ``observer`` looks on while agents agree, and changes nothing.
 
     Raises:
-        ValueError: the graph does not have one node per agent, or does not suit the algorithm; or the
-            checkpoint belongs to another trial.
+        ValueError: the trial is none, the graph is not an undirected one with the agents 0..n-1 for nodes, or
+            does not suit the algorithm; or the checkpoint belongs to another trial.
     """
-    if len(graph) != trial.agents:
-        raise ValueError(f"topology: has {len(graph)} nodes for {trial.agents} agents, needs one for each")
+    _check(trial, seed, graph)
     if isinstance(trial, ProblemWorkload):
         return _problem(trial, seed, graph, progress, trace, observer)
     trial.check(graph)
     if isinstance(trial, UpdateWorkload):
         return _update(trial, seed, graph, progress, trace, observer, batches)
     return _training(trial, seed, graph, progress, checkpoint, trace, observer)
+
+
+def _check(trial: object, seed: object, graph: object) -> None:
+    """Raise ValueError, one line, unless these are a trial, a seed, and a graph of the trial's agents."""
+    if not isinstance(trial, ProblemWorkload | UpdateWorkload | TrainingWorkload):
+        raise ValueError(
+            f"trial: got {type(trial).__name__}, must be a ProblemWorkload, UpdateWorkload or"
+            " TrainingWorkload"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or int(seed) < 0:
+        raise ValueError(f"seed: {seed!r} is not a whole number of at least 0")
+    if not isinstance(graph, nx.Graph) or graph.is_directed() or graph.is_multigraph():
+        raise ValueError(
+            f"topology: got {type(graph).__name__}, must be an undirected networkx.Graph without"
+            " parallel links"
+        )
+    if len(graph) != trial.agents:
+        raise ValueError(f"topology: has {len(graph)} nodes for {trial.agents} agents, needs one for each")
+    for node in graph:
+        if isinstance(node, bool) or not isinstance(node, Integral) or int(node) not in range(trial.agents):
+            raise ValueError(
+                f"topology: has the node {node!r}, must have the agents 0 to {trial.agents - 1}, such as"
+                " networkx.convert_node_labels_to_integers makes them"
+            )
+    for loop in nx.selfloop_edges(graph):
+        raise ValueError(f"topology: has a link from {loop[0]} to itself")
 
 
 def _problem(
@@ -135,7 +161,8 @@ def _update(
 def make_trainer(
     trial: TrainingWorkload, *, seed: int, graph: "nx.Graph[int]", trace: Trace | None = None
 ) -> Trainer:
-    """The training run that a trial describes, before its first update."""
+    """The training run that a trial describes, before its first update; raises ValueError as `run` does."""
+    _check(trial, seed, graph)
     return Trainer(
         environment=trial.environment,
         algorithm=trial.algorithm,
