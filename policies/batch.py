@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from policies.settings import AverageOver
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -22,8 +24,9 @@ class Batch:
     actions: np.ndarray  # [T, B, N] int64
     rewards: np.ndarray  # [T, B, N] float64
     terminations: np.ndarray  # [T, B, N] bool: the task ended
-    boundaries: np.ndarray  # [T, B, N] bool: the episode ended, by the task or by its time limit
+    boundaries: np.ndarray  # [T, B, N] bool: it ended for this agent, by the task or by a time limit
     masks: np.ndarray | None = None  # [T, B, N, A] bool: available actions; None when all always are
+    active: np.ndarray | None = None  # [T, B, N] bool: who was in the game; None when all always are
 
     @property
     def samples(self) -> int:
@@ -39,6 +42,30 @@ class Batch:
     def flat_masks(self) -> np.ndarray | None:
         """Available actions by joint sample, [M, N, A]; None when all always are."""
         return None if self.masks is None else self.masks.reshape(-1, *self.masks.shape[2:])
+
+    @property
+    def acting(self) -> np.ndarray | None:
+        """Which agents could act, by joint sample, bool [M, N]; None when all always could.
+
+        An agent that is out of the game (dead, or over before the others) cannot, and neither can one with a
+        single available action: whatever its policy is, it chooses nothing there.
+        """
+        acting = np.ones((self.samples, self.agents), dtype=bool)
+        if self.active is not None:
+            acting &= self.active.reshape(acting.shape)
+        if self.masks is not None:
+            acting &= self.masks.sum(-1).reshape(acting.shape) > 1
+        return None if acting.all() else acting
+
+    def averaged(self, over: AverageOver) -> np.ndarray | None:
+        """The samples of each agent that its means are over, bool [M, N]; None for all."""
+        return self.acting if over == "acting" else None
+
+    @property
+    def acting_share(self) -> float:
+        """Share of all agents' steps at which they could act."""
+        acting = self.acting
+        return 1.0 if acting is None else float(acting.mean())
 
     def save(self, path: Path) -> None:
         """Write the batch as a compressed .npz of plain arrays."""

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from policies.algorithms.learner import Listener, Spaces
+from policies.algorithms.learner import Listener, Spaces, check_finite
 from policies.algorithms.registry import AlgorithmSettings, make_learner
 from policies.batch import Batch
 from testbed import checkpoints
@@ -84,7 +85,7 @@ class Trainer:
         seed: int,
         trace: Trace | None = None,
     ) -> None:
-        self.loop = loop
+        self.loop, self.algorithm = loop, algorithm.name
         self.streams = Streams(seed)
         self.steps, batch = loop.shape(environment.episode_length)
         self.collector = Collector(environment.make(batch), self._seed("environment"))
@@ -118,11 +119,14 @@ class Trainer:
         """One update: collect, learn, agree, measure."""
         self.network.announce_update(self.update + 1)
         watch = Stopwatch()
-        batch, returns = self.collector.collect(
-            self.learner, self.steps, self.streams.generator("actions"), self._listener()
-        )
-        watch.lap("rollout")
-        learnt = self.learner.learn(batch, self.communication, self.streams.generator("learning"), watch.lap)
+        with named_errors(self.algorithm, self.update + 1):
+            batch, returns = self.collector.collect(
+                self.learner, self.steps, self.streams.generator("actions"), self._listener()
+            )
+            watch.lap("rollout")
+            learning = self.streams.generator("learning")
+            learnt = self.learner.learn(batch, self.communication, learning, watch.lap)
+            check_finite(self.learner.state_dict(), learnt, batch.agents)
         self.consensus_rows += [
             {"update": float(self.update + 1), **row} for row in self.communication.take_curve()
         ]
@@ -193,6 +197,15 @@ class Trainer:
 def spaces(world: BatchedEnvironment) -> Spaces:
     """What a learner must know of an environment."""
     return Spaces(world.agents, world.observation_size, world.action_size, world.observation_sizes)
+
+
+@contextmanager
+def named_errors(algorithm: str, update: int) -> Iterator[None]:
+    """Say of an update that came to numbers that are not finite whose and which it was."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{algorithm}, update {update}: {error}") from error
 
 
 class Stopwatch:

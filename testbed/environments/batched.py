@@ -124,6 +124,14 @@ class BatchedEnvironment(ABC):
         """`action_masks` of the current state, bool `[batch, agent, action]`, where some can be forbidden."""
         return {}
 
+    def active(self) -> Info:
+        """`active` of the current state, bool `[batch, agent]`, where agents can be out while others play on.
+
+        An agent is active if what is played for it is its own doing: one that is dead, or over before the
+        others, is not. Without an answer everybody always is.
+        """
+        return {}
+
     def _truncated(self) -> NDArray[np.bool_]:
         """`[batch, agent]`: whose episode something else than `episode_length` has cut short."""
         return np.zeros((self.batch, self.agents), dtype=np.bool_)
@@ -144,7 +152,7 @@ class BatchedEnvironment(ABC):
         self.close()
 
     def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
-        """Start episodes; returns `observations` of all rows, and `info` (action masks, where there are any).
+        """Start episodes; returns `observations` of all rows, and `info` (`masks` and `active`).
 
         Args:
             seed: an integer >= 0 reseeds the environment's one generator first. Without it the generator
@@ -175,7 +183,7 @@ class BatchedEnvironment(ABC):
         self._t[rows] = 0
         self._finished[rows] = False
         self._started = True
-        return self.observations(), self.masks()
+        return self.observations(), self.masks() | self.active()
 
     def step(self, actions: ArrayLike) -> Step:
         """Advance every episode by one step.
@@ -187,7 +195,7 @@ class BatchedEnvironment(ABC):
             observations `[batch, agent, observation_size]` float32; rewards `[batch, agent]` float64;
             terminations and truncations `[batch, agent]` bool (truncation: the episode ran out of time, and
             its future still has value); info: the arrays named in `components`, `[batch]`, for this step,
-            and action masks where there are any.
+            and action masks and active agents where there are any.
 
         Raises:
             ValueError: for actions of the wrong shape or type, or an action the agent does not have.
@@ -206,7 +214,7 @@ class BatchedEnvironment(ABC):
         rewards, terminations, info = self._advance(checked)
         truncations = (self._truncated() | (self._t >= self.episode_length)[:, None]) & ~terminations
         self._finished = np.logical_and.reduce(terminations | truncations, axis=1)
-        info.update(self.masks())
+        info.update(self.masks() | self.active())
         return self.observations(), rewards, terminations, truncations, info
 
     @property

@@ -12,6 +12,7 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 
+from policies.algorithms.learner import check_finite
 from testbed import checkpoints, sources
 from testbed.communication import NetworkCommunication
 from testbed.consensus.agreement import Observer
@@ -20,7 +21,7 @@ from testbed.consensus.problem import Signal
 from testbed.consensus.problems import make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, Streams, Trace
-from testbed.training import Row, Trainer
+from testbed.training import Row, Trainer, named_errors
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 Table = Sequence[Mapping[str, float | str]]
@@ -151,9 +152,11 @@ def _update(
     network.measure_traffic()
     communication = NetworkCommunication(consensus, _steps(trial.consensus, progress))
     before = start.learner.theta.clone()
-    learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
-    if start.holdout is not None:
-        learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
+    with named_errors(trial.algorithm.name, 1):
+        learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
+        if start.holdout is not None:
+            learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
+        check_finite(start.learner.state_dict(), learnt, trial.agents)
     curves = {"consensus": communication.take_curve(), **_tables(network)}
     return WorkloadResult({**learnt, **communication.metrics()}, curves)
 

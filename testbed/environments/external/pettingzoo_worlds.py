@@ -157,6 +157,10 @@ class PettingZooWorlds(BatchedEnvironment):
     def masks(self) -> Info:
         return {"action_masks": self._now.masks.copy()} if self._world.masked else {}
 
+    def active(self) -> Info:
+        """Agents that are not over."""
+        return {"active": ~(self._now.terminations | self._now.truncations)}
+
     def _begin(self, rows: NDArray[np.intp]) -> None:
         if rows.size == 0:
             return
