@@ -25,7 +25,7 @@ HEADER_BYTES = 16
 """Every message names its exchange (8 bytes), its link (4) and its kind (4)."""
 
 TIMEOUT_ROUND_TRIPS = 4.0
-"""The default timeout, in nominal round trips: long enough for jitter and a short queue."""
+"""The least default timeout, in nominal round trips: long enough for jitter and a short queue."""
 
 
 class EdgeADMM(Consensus):
@@ -167,13 +167,13 @@ class _EdgeAgreement(Agreement):
         self._compute(initiator, exchange, lambda: self._request(exchange))
 
     def _pass_over(self, link: Link, initiator: int) -> None:
-        """Nothing comes of an activation; where links have turns, it takes as long as giving up does."""
+        """Nothing comes of an activation; where links have turns, it takes as long as giving up mostly does."""
         if self.activations.overlapping:
             self._ended()
             return
         size = HEADER_BYTES + self.codecs.size(self.agents[initiator].s, self.problems[initiator].width)
         self.clock.schedule(
-            self._timeout(initiator, link[0] + link[1] - initiator, size),
+            self._turn(initiator, link[0] + link[1] - initiator, size),
             lambda: None if self.finished else self._ended(),
         )
 
@@ -187,6 +187,15 @@ class _EdgeAgreement(Agreement):
         self.clock.schedule(self.compute(node), done)
 
     def _timeout(self, source: int, destination: int, size: int) -> float:
+        """Seconds to wait for an answer to a request that has just been sent."""
+        if self.settings.timeout is not None:
+            return self.settings.timeout
+        there = self.network.patience(source, destination, size)
+        back = self.network.patience(destination, source, size)
+        return max(self._turn(source, destination, size), there + self.compute(destination) + back)
+
+    def _turn(self, source: int, destination: int, size: int) -> float:
+        """Seconds after which the next link has its turn although nothing was sent."""
         if self.settings.timeout is not None:
             return self.settings.timeout
         there = self.network.nominal_latency(source, destination, size)
@@ -212,7 +221,7 @@ class _EdgeAgreement(Agreement):
         where = self.codecs.coordinates(problem.dimension, i, j, problem.width)
         exchange.offer = parcel = self.codecs.parcel(offer, i, j, where)
         size = self._send(exchange, i, "request", parcel)
-        exchange.timer = self.clock.schedule(self._timeout(i, j, size), lambda: self._give_up(exchange))
+        exchange.timer = self.clock.schedule_last(self._timeout(i, j, size), lambda: self._give_up(exchange))
 
     def _receive(self, message: Message) -> None:
         exchange, parcel = message.payload

@@ -170,8 +170,12 @@ class _OneWayAgreement(Agreement):
         agent = self.agents[0]
         size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + self.codecs.size(agent.s, self.problems[0].width)
         ways = [way for i, j in self.links for way in ((i, j), (j, i))]
-        slowest = max(self.network.nominal_latency(*way, size) for way in ways)
-        return self.settings.compute + 2 * slowest
+        return self.settings.compute + max(self._slow_arrival(*way, size) for way in ways)
+
+    def _slow_arrival(self, source: int, destination: int, size: int) -> float:
+        """Seconds in which most messages arrive: twice the nominal latency, or it and a greater jitter."""
+        nominal = self.network.nominal_latency(source, destination, size)
+        return nominal + max(nominal, self.network.spread(source, destination))
 
     def _wind(self, clock: tuple[int, ...]) -> None:
         """Set an agent's own clock to ring once more."""

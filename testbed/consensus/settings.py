@@ -75,7 +75,11 @@ class ConsensusSettings(Settings):
     ] = 5.0
     period: Annotated[
         Seconds | None,
-        Field(gt=0, description="of synchronous rounds; null: compute and twice the slowest nominal latency"),
+        Field(
+            gt=0,
+            description="of synchronous rounds; null: compute and twice the slowest nominal latency (that"
+            " latency and its jitter, if the jitter is the larger)",
+        ),
     ] = None
     codec: Annotated[
         Codec | None, Field(description="how numbers are written in messages; null: as they are")
@@ -86,7 +90,11 @@ class ConsensusSettings(Settings):
     compute: Annotated[Seconds, Field(ge=0, description="simulated time of one local solve")] = 0.01
     timeout: Annotated[
         Seconds | None,
-        Field(gt=0, description="wait for an answer; null: four times the nominal round trip"),
+        Field(
+            gt=0,
+            description="wait for an answer; null: four times the nominal round trip, or longer if jitter, a"
+            " queue, a straggler or (transport: reliable) all retransmissions can take longer",
+        ),
     ] = None
     budget: Annotated[Budget, Field(description="when it ends")] = Budget(activations=100)
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1

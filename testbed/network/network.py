@@ -107,6 +107,18 @@ class Network:
         """Seconds for `size` bytes: mean delay plus transmission, without queueing, loss or faults."""
         return self._links.direction(source, destination).settings.nominal_latency(size)
 
+    def spread(self, source: int, destination: int) -> float:
+        """Seconds of jitter from one node to a neighbour; 0 if the delay is always the same."""
+        return self._links.direction(source, destination).settings.spread
+
+    def patience(self, source: int, destination: int, size: int) -> float:
+        """Seconds within which `size` bytes sent now arrive, unless they never do (faults apart).
+
+        By datagrams: what waits before them, the nominal latency and three times the jitter. Reliably: until
+        all retransmissions have been made and the last of them has had its time.
+        """
+        return self._transport.patience(source, destination, size)
+
     def link_is_up(self, u: int, v: int) -> bool:
         """Whether the direction from `u` to `v` takes packets now. Raises ValueError if there is no link."""
         return self._links.direction(u, v).is_up
