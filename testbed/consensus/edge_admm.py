@@ -167,7 +167,7 @@ class _EdgeAgreement(Agreement):
         self._compute(initiator, exchange, lambda: self._request(exchange))
 
     def _pass_over(self, link: Link, initiator: int) -> None:
-        """Nothing comes of an activation; where links have turns, it takes as long as giving up mostly does."""
+        """Nothing comes of an activation; where links have turns, it takes as long as giving up may."""
         if self.activations.overlapping:
             self._ended()
             return

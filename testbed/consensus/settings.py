@@ -119,4 +119,9 @@ class ConsensusSettings(Settings):
             raise ValueError(
                 f"subset {self.subset} with {self.algorithm}: must be 1, a message's weight is that of all"
             )
+        if self.algorithm == "robust_push_sum" and self.codec not in (None, "float64"):
+            raise ValueError(
+                f"codec {self.codec!r} with robust_push_sum: must be null or float64, its running sums grow"
+                " without end and so would the error of fewer bits (push_sum takes every codec)"
+            )
         return self
