@@ -21,6 +21,7 @@ AVERAGED = (
     "down",
     "garbled",
     "late",
+    "stalled",
     "consensus_seconds",
     "consensus_bytes",
 )

@@ -7,7 +7,7 @@ disagree until its next exchange. A REQUEST that comes again gets the answer it 
 after a later one of the same agent is ignored: nothing is solved or committed twice, or in the wrong order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -93,6 +93,16 @@ class _EdgeAgreement(Agreement):
         """C_qe s_q against z_qe."""
         return primal_residual(self.agents)
 
+    def beginners(self) -> Iterable[int]:
+        """Both ends of each link; in ``round_robin`` the first ends."""
+        if self.settings.activation == "round_robin":
+            return {link[0] for link in self.links}
+        return {end for link in self.links for end in link}
+
+    def under_way_now(self) -> bool:
+        """Whether an exchange is, at one end at least."""
+        return bool(self.under_way) or any(self.busy_with)
+
     def cut_off(self) -> None:
         """Exchanges under way are unfinished, and half-committed where the answering end has committed."""
         if self.audited is not None and self.audited.check in self.clock.timeline.checks:
@@ -143,9 +153,13 @@ class _EdgeAgreement(Agreement):
         """Set a link's or an agent's own clock to ring once more."""
 
         def ring() -> None:
-            if not self.finished and not self.spent():
+            if self.finished:
+                return
+            if not self.spent():
                 self._wind(clock)
                 self._activate(*self.activations.exchange(clock))
+            elif not self.under_way:  # what was sent since the last exchange ended has spent the budget
+                self.finish()
 
         self.clock.schedule(self.activations.wait(clock), ring)
 

@@ -15,6 +15,9 @@ class Budget(Settings):
     under way finish. The others end the agreement at once, and what is in flight then counts as late.
     The tolerance is looked at with every row of the curve.
 
+    An agreement that only bytes could end is over, too, once all agents who begin exchanges have crashed for
+    good: nothing can happen any more (`stalled`).
+
     With one-way messages an activation is one agent's solve and the messages that follow (a synchronous round
     of n agents is n activations), and an exchange is a message received.
     """
@@ -71,7 +74,7 @@ class ConsensusSettings(Settings):
         Activation, Field(description="who acts when; not given: sequential, or synchronous")
     ] = "sequential"
     activation_rate: Annotated[
-        float, Field(gt=0, description="of own clocks: activations per second and link or agent")
+        float, Field(ge=1e-6, le=1e9, description="of own clocks: activations per second and link or agent")
     ] = 5.0
     period: Annotated[
         Seconds | None,

@@ -6,13 +6,13 @@ from math import inf, ulp
 from typing import Any
 
 from simpy.core import Environment
-from simpy.events import NORMAL, URGENT, Event, EventCallbacks
+from simpy.events import NORMAL, URGENT, Event, EventCallbacks, EventPriority
 
 _CANCELLED: EventCallbacks = []
 """The callbacks of every cancelled event, recognised by identity."""
 
-_LAST = NORMAL + 1
-"""SimPy's priorities are numbers: at equal times the lower comes first."""
+_LAST: EventPriority = EventPriority(NORMAL + 1)
+"""At equal times the events of the lower priority come first; SimPy's own go up to NORMAL."""
 
 _ROUNDING = 8
 """Times that are so many units in the last place apart, or fewer, are equal but for rounding."""

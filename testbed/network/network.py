@@ -123,6 +123,15 @@ class Network:
         """Whether the direction from `u` to `v` takes packets now. Raises ValueError if there is no link."""
         return self._links.direction(u, v).is_up
 
+    def is_quiet(self) -> bool:
+        """Whether nothing is in flight and no transport will send anything again by itself."""
+        return not self.ledger.in_flight and not self._transport.outstanding()
+
+    def awaits_restart(self) -> bool:
+        """Whether a crashed agent may run again before the next update, if no more messages are delivered."""
+        by_hand = any(fault.active for fault in self._by_hand if isinstance(fault, Crash))
+        return by_hand or self._planned.awaits_restart()
+
     def flush(self) -> int:
         """End an agreement. Returns the number of packets that were in flight: they are counted late.
 

@@ -63,9 +63,9 @@ def run(
     """
     if len(graph) != trial.agents:
         raise ValueError(f"topology: has {len(graph)} nodes for {trial.agents} agents, needs one for each")
+    trial.check(graph)
     if isinstance(trial, ProblemWorkload):
         return _problem(trial, seed, graph, progress, trace, observer)
-    trial.check(graph)
     if isinstance(trial, UpdateWorkload):
         return _update(trial, seed, graph, progress, trace, observer, batches)
     return _training(trial, seed, graph, progress, checkpoint, trace, observer)
