@@ -42,6 +42,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "down": "activations of an agent that had crashed",
         "garbled": "messages ignored because damage had left numbers in them that are not finite",
         "late": "messages still in flight when the agreement ended: never delivered",
+        "stalled": "1 if the agreement ended early, because all who begin exchanges had crashed for good"
+        " and nothing could spend its budget of bytes any more; of several agreements, how many did",
         "consensus_seconds": "simulated time of the agreement, or of all those of an update",
         "consensus_bytes": "bytes sent in that time, whatever became of them",
         "consensus_rounds": "agreements of the update, where there are several",

@@ -199,7 +199,9 @@ def _trials(
         varied = {name: level.label for name, level in cell.items()}
         for seed in header.seeds:
             said = [part.model_dump_json() for part in (topology, settings.network)]
-            key = (*said, getattr(settings, "algorithm", None), settings.agents, seed)
+            # Time can only run out, or not, where the number of activations does not.
+            timed = settings.consensus if settings.consensus.budget.activations is None else None
+            key = (*said, getattr(settings, "algorithm", None), settings.agents, seed, timed)
             if key not in checked:
                 _check_graph(filled, settings, topology, seed)
                 checked.add(key)
@@ -316,11 +318,6 @@ def _check_graph(
                 has_field = "agents" in type(settings.environment).model_fields
                 keys = ("environment", "agents") if has_field else ("environment",)
         raise complaint(document, keys, rest if named else str(error)) from error
-    if isinstance(settings, workloads.LearningWorkload):
-        try:
-            settings.check(graph)
-        except ValueError as error:
-            raise complaint(document, ("topology",), str(error)) from error
     network = settings.network
     try:
         network.check(graph)
@@ -328,3 +325,9 @@ def _check_graph(
         if not error.keys:  # then it is about attributes that the graph's file gives to links
             raise complaint(document, ("topology",), str(error)) from error
         raise complaint(document, ("network", *error.keys), str(error).partition(": ")[2]) from error
+    try:
+        settings.check(graph)
+    except SettingError as error:
+        raise complaint(document, error.keys, str(error)) from error
+    except ValueError as error:
+        raise complaint(document, ("topology",), str(error)) from error

@@ -147,6 +147,11 @@ def like(signal: Signal, numbers: NDArray[np.floating]) -> Signal:
     return numbers.astype(signal.dtype) if isinstance(signal, np.ndarray) else signal.new_tensor(numbers)
 
 
+def doubled(signal: Signal) -> Signal:
+    """The signal in float64, itself if it is that already."""
+    return signal.astype(np.float64, copy=False) if isinstance(signal, np.ndarray) else signal.double()
+
+
 def updated(signal: Signal, where: Coordinates | None, values: Signal) -> Signal:
     """``signal`` with the values [k] at the coordinates ``where``, as a new array."""
     if where is None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from testbed.network.agenda import Agenda
+from testbed.network.agent_faults import Crash
 from testbed.network.clock import Timeline
 from testbed.network.fault_settings import AfterMessages, AtUpdate, Lasting, ScheduledFault
 from testbed.network.faults import Fault, FaultReport
@@ -94,6 +95,15 @@ class FaultSchedule:
             moment = item.moment
             if isinstance(moment, AtUpdate) and moment.update <= number:
                 self._act(index, item.act)
+
+    def awaits_restart(self) -> bool:
+        """Whether time alone will lift a crash that lasts now."""
+        return any(
+            item.stage == "lasting"
+            and isinstance(item.fault, Crash)
+            and (item.plan.mtbf is not None or isinstance(item.plan.up, float | Lasting))
+            for item in self._items
+        )
 
     def _count(self, direction: Direction, hop: Hop) -> bool:
         """See a message that is about to be delivered. What waits for it happens just after that."""

@@ -64,9 +64,9 @@ def run(
             does not suit the algorithm; or the checkpoint belongs to another trial.
     """
     _check(trial, seed, graph)
+    trial.check(graph)
     if isinstance(trial, ProblemWorkload):
         return _problem(trial, seed, graph, progress, trace, observer)
-    trial.check(graph)
     if isinstance(trial, UpdateWorkload):
         return _update(trial, seed, graph, progress, trace, observer, batches)
     return _training(trial, seed, graph, progress, checkpoint, trace, observer)
