@@ -148,6 +148,8 @@ def run(
 
     checked = study if isinstance(study, Study) else define(study)
     needs.check(checked)
+    if on == "local":
+        needs.check_games(checked)
     store = Store(Path(folder) if folder is not None else Path("runs") / checked.name)
     executor = places.executor(on, jobs, store.folder)
     store.remember(checked)
@@ -155,8 +157,8 @@ def run(
     if outcome.failed:
         first = outcome.failed[0]
         raise RuntimeError(
-            f"{len(outcome.failed)} of {len(checked.trials)} trials failed; of {first.title} see"
-            f" {store.traceback(first)}"
+            f"{len(outcome.failed)} of {len(checked.trials)} trials failed, {first.title} with"
+            f" {outcome.reasons[0]} (traceback: {store.traceback(first)})"
         )
     return Results(checked, store)
 

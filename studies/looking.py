@@ -43,11 +43,12 @@ def trace(
     ] = False,
 ) -> None:
     """Run one trial and write all that happened on its network, with a space-time diagram."""
-    from studies import tracing
+    from studies import needs, tracing
 
     window = tracing.Window(time_of("--from", begin), time_of("--to", end))
     loaded, store = prepare(study, out_folder, overrides, quick)
     chosen = chosen_trial(loaded, trial)
+    needs.check_game(chosen)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
     recorded = tracing.record(chosen)
     folder = out_folder or store.folder / "traces" / chosen.hash

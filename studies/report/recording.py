@@ -20,7 +20,7 @@ from testbed.consensus.agent import Link
 from testbed.consensus.agreement import Agreement
 from testbed.consensus.measures import mean_square
 from testbed.consensus.problem import Signal
-from testbed.environments.external.episodes import WorldError
+from testbed.errors import WorldError
 from testbed.network import Message, Trace
 from testbed.network.trace import LinkChange, PacketFate
 

@@ -116,10 +116,14 @@ def test_validate_says_what_would_run(call, write):
 def test_a_failed_trial_ends_in_exit_code_1_with_its_name(call, write, monkeypatch):
     from studies import runner
 
-    monkeypatch.setattr(runner, "run", lambda study, *_, **__: runner.Outcome(0, 0, study.trials[:1]))
+    def failing(study, *_, **__):
+        return runner.Outcome(0, 0, study.trials[:1], reasons=("WorldError: it fell over",))
+
+    monkeypatch.setattr(runner, "run", failing)
     code, _, err = call("run", write())
     assert code == 1
-    assert err.startswith("failed: topology=ring loss=0 seed=0: see runs/study/trials/")
+    why = "WorldError: it fell over (traceback: runs/study/trials/"
+    assert err.startswith(f"failed: topology=ring loss=0 seed=0: {why}")
 
 
 def test_the_topologies_are_listed_with_the_reason_for_those_that_cannot_be(call):

@@ -169,9 +169,9 @@ class Leaky(World):
 parallel_env = World
 
 
-def broken(**kwargs: Any) -> World:
+def broken_env(**kwargs: Any) -> World:
     raise RuntimeError("no display")
 
 
-def other() -> int:
+def other_env() -> int:
     return 3
