@@ -19,6 +19,7 @@ from testbed.communication import NetworkCommunication
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
+from testbed.finite import check_models
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
 
@@ -123,6 +124,7 @@ class Trainer:
         )
         watch.lap("rollout")
         learnt = self.learner.learn(batch, self.communication, self.streams.generator("learning"), watch.lap)
+        check_models(self.learner, batch, self.collector.environment.name)
         self.consensus_rows += [
             {"update": float(self.update + 1), **row} for row in self.communication.take_curve()
         ]

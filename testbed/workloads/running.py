@@ -18,6 +18,7 @@ from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import make_problem
 from testbed.consensus.settings import ConsensusSettings
+from testbed.finite import check_models
 from testbed.network import Network, Streams, Trace
 from testbed.training import Row, Trainer
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
@@ -126,6 +127,7 @@ def _update(
     communication = NetworkCommunication(consensus, _steps(trial.consensus, progress))
     before = start.learner.theta.clone()
     learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
+    check_models(start.learner, start.batch, trial.environment.name)
     if start.holdout is not None:
         learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
     curves = {"consensus": communication.take_curve(), **_tables(network)}
