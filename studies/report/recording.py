@@ -124,6 +124,7 @@ def record(trial: TrialSpec, *, batches: Path | None = None, limit: int = EVENTS
         StudyError: this machine lacks what the trial needs, or its environment came to grief; one line.
     """
     needs.check_trial(trial)
+    needs.check_game(trial)
     torch.set_num_threads(1)
     trace = Recorder(limit)
     onlooker, graph = Onlooker(trace), trial.graph()
