@@ -144,13 +144,13 @@ def run(
     from studies import needs, places, runner
     from studies.console import out
     from studies.spec import Study
-    from studies.store import Store
+    from studies.store import Store, default_folder
 
     checked = study if isinstance(study, Study) else define(study)
     needs.check(checked)
     if on == "local":
         needs.check_games(checked)
-    store = Store(Path(folder) if folder is not None else Path("runs") / checked.name)
+    store = Store(Path(folder) if folder is not None else default_folder(checked.name))
     executor = places.executor(on, jobs, store.folder)
     store.remember(checked)
     outcome = runner.run(checked, store, executor=executor, console=out)

@@ -101,10 +101,10 @@ def play(
     """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
     from studies import films, playing
     from studies.loading import load
-    from studies.store import Store
+    from studies.store import Store, default_folder
 
     loaded = load(study, overrides=overrides or (), quick=quick)
-    store = Store(Path("runs") / loaded.name)
+    store = Store(default_folder(loaded.name))
     chosen = chosen_trial(loaded, trial)
     player = playing.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
     file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"
