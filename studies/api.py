@@ -154,19 +154,21 @@ def run(
     from studies import needs, places, runner
     from studies.console import out
     from studies.spec import Study
-    from studies.store import Store
+    from studies.store import Store, default_folder
 
     checked = study if isinstance(study, Study) else define(study)
     needs.check(checked)
-    store = Store(_path("folder", folder) if folder is not None else Path("runs") / checked.name)
+    if on == "local":
+        needs.check_games(checked)
+    store = Store(_path("folder", folder) if folder is not None else default_folder(checked.name))
     executor = places.executor(on, jobs, store.folder)
     store.remember(checked)
     outcome = runner.run(checked, store, executor=executor, console=out)
     if outcome.failed:
         first = outcome.failed[0]
         raise RuntimeError(
-            f"{len(outcome.failed)} of {len(checked.trials)} trials failed; of {first.title} see"
-            f" {store.traceback(first)}"
+            f"{len(outcome.failed)} of {len(checked.trials)} trials failed, {first.title} with"
+            f" {outcome.reasons[0]} (traceback: {store.traceback(first)})"
         )
     return Results(checked, store)
 

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +19,7 @@ from testbed.communication import NetworkCommunication
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
+from testbed.finite import learning_from, named_errors
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
 
@@ -125,8 +125,9 @@ class Trainer:
             )
             watch.lap("rollout")
             learning = self.streams.generator("learning")
-            learnt = self.learner.learn(batch, self.communication, learning, watch.lap)
-            check_finite(self.learner.state_dict(), learnt, batch.agents)
+            with learning_from(batch, self.collector.environment.name):
+                learnt = self.learner.learn(batch, self.communication, learning, watch.lap)
+                check_finite(self.learner.state_dict(), learnt, batch.agents)
         self.consensus_rows += [
             {"update": float(self.update + 1), **row} for row in self.communication.take_curve()
         ]
@@ -197,15 +198,6 @@ class Trainer:
 def spaces(world: BatchedEnvironment) -> Spaces:
     """What a learner must know of an environment."""
     return Spaces(world.agents, world.observation_size, world.action_size, world.observation_sizes)
-
-
-@contextmanager
-def named_errors(algorithm: str, update: int) -> Iterator[None]:
-    """Say of an update that came to numbers that are not finite whose and which it was."""
-    try:
-        yield
-    except FloatingPointError as error:
-        raise FloatingPointError(f"{algorithm}, update {update}: {error}") from error
 
 
 class Stopwatch:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from policies.acting import mean_over_acting
@@ -125,11 +124,11 @@ def check_finite(state: Mapping[str, object], measured: Mapping[str, float], age
         FloatingPointError: one line that names the agent, and what of it.
     """
     for name, part in state.items():
-        for tensor in _tensors(part):
-            if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
+        for numbers in _numbers(part):
+            if np.isfinite(numbers).all():
                 continue
-            row = int((~torch.isfinite(tensor)).nonzero()[0, 0]) if tensor.ndim else 0
-            whose = f"agent {row}: its" if tensor.ndim and len(tensor) == agents else "the common"
+            row = int(np.argwhere(~np.isfinite(numbers))[0, 0]) if numbers.ndim else 0
+            whose = f"agent {row}: its" if numbers.ndim and len(numbers) == agents else "the common"
             raise FloatingPointError(
                 f"{whose} {PARTS.get(name, name)} came to hold numbers that are not finite"
             )
@@ -139,12 +138,19 @@ def check_finite(state: Mapping[str, object], measured: Mapping[str, float], age
             raise FloatingPointError(f"{name} came to be {value}")
 
 
-def _tensors(part: object) -> Iterator[Tensor]:
+def _numbers(part: object) -> Iterator[np.ndarray]:
+    """The floating-point numbers in nested plain data."""
     if isinstance(part, Tensor):
-        yield part
-    elif isinstance(part, Mapping):
-        for each in part.values():
-            yield from _tensors(each)
+        part = part.detach().cpu().numpy()
+    if isinstance(part, Mapping):
+        part = tuple(part.values())
+    if isinstance(part, list | tuple):
+        for each in part:
+            yield from _numbers(each)
+    elif isinstance(part, float | np.floating | np.ndarray):
+        array = np.asarray(part)
+        if array.dtype.kind == "f":
+            yield array
 
 
 PARTS = {

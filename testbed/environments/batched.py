@@ -10,15 +10,17 @@ The words are Gymnasium's and PettingZoo's (termination, truncation, seed, info)
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from testbed.environments.checks import as_array, nearest
+from testbed.environments.checks import USABLE, as_array, nearest, unusable
+from testbed.errors import WorldError
 
 Observations = NDArray[np.float32]
 Info = dict[str, NDArray[Any]]
+FloatsT = TypeVar("FloatsT", bound=NDArray[np.floating])
 Step = tuple[Observations, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]
 
 
@@ -136,6 +138,14 @@ class BatchedEnvironment(ABC):
         """`[batch, agent]`: whose episode something else than `episode_length` has cut short."""
         return np.zeros((self.batch, self.agents), dtype=np.bool_)
 
+    def _called(self, row: int) -> str:
+        """What errors call the episode in this row."""
+        return f"{self.name}: row {row}"
+
+    def _agent_called(self, agent: int) -> str:
+        """What errors call an agent."""
+        return f"agent {agent}"
+
     def _over(self) -> NDArray[np.bool_]:
         """`[batch]`: episodes that ended before `episode_length`, when a state has just been set."""
         return np.zeros(self.batch, dtype=np.bool_)
@@ -163,6 +173,7 @@ class BatchedEnvironment(ABC):
         Raises:
             ValueError: for a bad seed or mask.
             RuntimeError: if the very first reset leaves some rows out.
+            WorldError: an observation is not finite, or too large to be learnt from.
         """
         if where is None:
             mask = np.ones(self.batch, dtype=np.bool_)
@@ -183,7 +194,7 @@ class BatchedEnvironment(ABC):
         self._t[rows] = 0
         self._finished[rows] = False
         self._started = True
-        return self.observations(), self.masks() | self.active()
+        return self._numbers(self.observations(), "observed"), self.masks() | self.active()
 
     def step(self, actions: ArrayLike) -> Step:
         """Advance every episode by one step.
@@ -200,6 +211,7 @@ class BatchedEnvironment(ABC):
         Raises:
             ValueError: for actions of the wrong shape or type, or an action the agent does not have.
             RuntimeError: before the first reset, or when some episode is already over.
+            WorldError: an observation or a reward is not finite, or too large to be learnt from.
         """
         checked = self._checked_actions(actions)
         if not self._started:
@@ -212,10 +224,12 @@ class BatchedEnvironment(ABC):
             )
         self._t += 1
         rewards, terminations, info = self._advance(checked)
+        self._numbers(rewards, "was paid")
         truncations = (self._truncated() | (self._t >= self.episode_length)[:, None]) & ~terminations
         self._finished = np.logical_and.reduce(terminations | truncations, axis=1)
         info.update(self.masks() | self.active())
-        return self.observations(), rewards, terminations, truncations, info
+        observations = self._numbers(self.observations(), "observed")
+        return observations, rewards, terminations, truncations, info
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -276,6 +290,17 @@ class BatchedEnvironment(ABC):
         self._generator = np.random.Generator(bits)
 
     # Checks
+
+    def _numbers(self, array: FloatsT, what: str) -> FloatsT:
+        """The same array `[batch, agent, ...]`, if nothing can be learnt wrongly from any of its numbers."""
+        if (wrong := unusable(array)) is not None:
+            self._started = False  # whoever goes on must start all episodes again
+            row, agent, *_ = wrong
+            raise WorldError(
+                f"{self._called(row)}, step {self._t[row]}: {self._agent_called(agent)} {what} "
+                f"{array[wrong]:g}, {USABLE}"
+            )
+        return array
 
     def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
         array = as_array("actions", actions)

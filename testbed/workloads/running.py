@@ -20,8 +20,9 @@ from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import make_problem
 from testbed.consensus.settings import ConsensusSettings
+from testbed.finite import learning_from, named_errors
 from testbed.network import Network, Streams, Trace
-from testbed.training import Row, Trainer, named_errors
+from testbed.training import Row, Trainer
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 Table = Sequence[Mapping[str, float | str]]
@@ -152,7 +153,7 @@ def _update(
     network.measure_traffic()
     communication = NetworkCommunication(consensus, _steps(trial.consensus, progress))
     before = start.learner.theta.clone()
-    with named_errors(trial.algorithm.name, 1):
+    with named_errors(trial.algorithm.name, 1), learning_from(start.batch, trial.environment.name):
         learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
         if start.holdout is not None:
             learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
