@@ -32,7 +32,7 @@ def learning_from(batch: Batch, environment: str) -> Iterator[None]:
         at, row, agent, _ = np.unravel_index(seen.argmax(), seen.shape)
         paid_at, paid_row, paid_agent = np.unravel_index(paid.argmax(), paid.shape)
         raise FloatingPointError(
-            f"{error} ({environment}: the largest observation of the batch is {seen.max():g}, of agent {agent}"
-            f" in row {row} at step {at}; the largest reward {paid.max():g}, of agent {paid_agent} in row"
-            f" {paid_row} at step {paid_at})"
+            f"{error} ({environment}: the largest observation of the batch is {seen.max():g}, of agent"
+            f" {agent} in row {row} at step {at}; the largest reward {paid.max():g}, of agent {paid_agent} in"
+            f" row {paid_row} at step {paid_at})"
         ) from error
