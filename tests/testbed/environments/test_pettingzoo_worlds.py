@@ -179,7 +179,7 @@ def test_without_masks_and_with_equal_actions_there_are_none() -> None:
     env = small(equal=True, deaths=True)
     env.reset(0)
     for _ in range(4):
-        assert env.step([[2, 2, 2]])[4] == {}
+        assert list(env.step([[2, 2, 2]])[4]) == ["active"]
 
 
 MASKED = {**SMALL, "kwargs": {"deaths": True, "masks": "info"}}
