@@ -132,6 +132,7 @@ def test_a_policy_that_diverges_is_an_error_that_names_algorithm_update_and_agen
         one.train()
 
 
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")  # on its way there
 def test_online_learners_that_diverge_while_playing_are_named_too():
     one = trainer(
         {"name": "fdmarl", "form": "online", "critic_rate": 1e30},

@@ -79,7 +79,8 @@ def test_every_number_is_that_of_the_original_world(world: dict[str, Any], worke
         observations, info = env.reset(5)
         seeds = np.random.default_rng(5).integers(2**31, size=4)
         assert env.state["seeds"].tolist() == seeds.tolist()
-        assert info == {}
+        assert list(info) == ["active"]
+        assert info["active"].all()
         originals = [original(**world["kwargs"]) for _ in range(4)]
         seen = [w.reset(seed=int(s))[0] for w, s in zip(originals, seeds, strict=True)]
         for step in range(6):
@@ -180,7 +181,7 @@ def test_without_masks_and_with_equal_actions_there_are_none() -> None:
     env = small(equal=True, deaths=True)
     env.reset(0)
     for _ in range(4):
-        assert env.step([[2, 2, 2]])[4] == {}
+        assert list(env.step([[2, 2, 2]])[4]) == ["active"]
 
 
 MASKED = {**SMALL, "kwargs": {"deaths": True, "masks": "info"}}
