@@ -280,7 +280,7 @@ MISDEEDS = {
     "mute": "step raised Mute: its message cannot be read",
     "four values": "step gave 4 values, needed are 5 mappings from agents: observations, rewards, termin",
     "nothing": "step gave one NoneType, needed are 5 mappings",
-    "list of rewards": r"step gave \[2.0, .*\] as rewards, needed are 5 mappings",
+    "list of rewards": r"step gave \[3.0, .*\] as rewards, needed are 5 mappings",
     "no info": "agent 'b' got None as info, needed is a mapping",
     "half over": "agent 'b' got 0.5 as termination, needed is True or False",
     "no agents": r"what step gave cannot be read \(TypeError: ",
