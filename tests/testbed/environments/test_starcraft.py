@@ -181,7 +181,7 @@ def test_or_it_is_replaced_by_an_available_one_all_equally_likely(python: str) -
         assert np.flatnonzero(counts).tolist() == allowed.tolist()
         expected = 2000 / allowed.size
         assert (np.square(counts[allowed] - expected) / expected).sum() < 25  # chi-square, far in the tail
-        assert env.step([[0, 0]])[4].keys() == set(env.components)
+        assert env.step([[0, 0]])[4].keys() == {*env.components, "active"}
 
 
 def test_a_new_seed_launches_the_games_anew_and_a_reset_without_one_does_not(python: str, log: Path) -> None:
