@@ -1,7 +1,7 @@
 """What must hold on every network at every event, checked from the record of what happens."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ class Audit(Trace):
         self._settings = settings
         self._kept = kept
         if kept is not None:
-            self.events = kept.events
+            self.events, self.restorations = kept.events, kept.restorations
         self._flights: dict[int, _Flight] = {}
         self._down: set[Way] = set()
         # How many faults of each kind last.
@@ -123,15 +123,18 @@ class Audit(Trace):
             self._doom(fields)
         elif event == "fault_lifted":
             self._changed(fields, -1)
-        elif event == "restored":
-            self._flights.clear()
-            self._order.clear()
-            self._down = {(u, v) for u, v in fields["down"]}
-            for counts in (self._cut, self._crashed, self._held):
-                counts.clear()
-            for fault in fields["faults"]:
-                self._changed(fault, 1)
-            self._next = 0
+
+    def restored(self, time: float, down: Sequence[Way], faults: Sequence[dict[str, Any]]) -> None:
+        if self._kept is not None:
+            self._kept.restored(time, down, faults)
+        self._flights.clear()
+        self._order.clear()
+        self._down = set(down)
+        for counts in (self._cut, self._crashed, self._held):
+            counts.clear()
+        for fault in faults:
+            self._changed(fault, 1)
+        self._next = 0
 
     def _changed(self, fault: Mapping[str, Any], change: int) -> None:
         """One fault more or less of the kind that its fields tell."""

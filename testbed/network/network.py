@@ -310,9 +310,5 @@ class Network:
         self._transport.load_state_dict(state["transport"])
         if self.trace is not None:
             lasting = [*self._planned.lasting, *(fault for fault in self._by_hand if fault.active)]
-            self.trace.record(
-                self.clock.now,
-                "restored",
-                down=[[each.source, each.destination] for each in self._links if not each.is_up],
-                faults=[fault.described() for fault in lasting],
-            )
+            down = [(each.source, each.destination) for each in self._links if not each.is_up]
+            self.trace.restored(self.clock.now, down, [fault.described() for fault in lasting])

@@ -3,13 +3,13 @@
 Lamport 1978 ("Time, clocks, and the ordering of events in a distributed system"), Figure 1.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal, cast
 
-from testbed.network.trace import LinkEvent, OtherEvent, PacketEvent, Trace
+from testbed.network.trace import LinkEvent, OtherEvent, PacketEvent, Restored, Trace
 
 Way = tuple[int, int]
 _Key = tuple[Literal["down", "held"], int, int] | tuple[Literal["crashed", "slow"], int]
@@ -56,7 +56,7 @@ class Outage:
     end: float
     kind: Literal["down", "held"] = "down"
     first: int = field(default=0, compare=False)
-    """The place in the trace of the event that began it."""
+    """The place in the trace of the event that began it, or before which a state with it was restored."""
     last: int = field(default=0, compare=False)
     """The place of the event that ended it, or the last one of the trace."""
 
@@ -123,7 +123,7 @@ class SpaceTime:
 def spacetime(trace: Trace) -> SpaceTime:
     """Put the events of a whole trace together."""
     packets = [event for event in trace.events if isinstance(event, PacketEvent)]
-    times = [event.time for event in trace.events] or [0.0]
+    times = [each.time for each in (*trace.events, *trace.restorations)] or [0.0]
     begin, end = min(times), max(times)
     marks = tuple(
         Mark(event.time, event.event, event.fields["agent"])
@@ -189,19 +189,16 @@ def _reach(start: PacketEvent, stop: PacketEvent, whole: float) -> float:
 def _lasting(trace: Trace) -> tuple[tuple[Outage, ...], tuple[Spell, ...]]:
     """What lasted for a time: first directions that were down, then those held; agents crashed or slow."""
     spans = _Spans()
+    restorations = deque(trace.restorations)
     for place, event in enumerate(trace.events):
+        while restorations and restorations[0].place <= place:
+            spans.restore(restorations.popleft())
         if isinstance(event, LinkEvent):
             key: _Key = ("down", event.source, event.destination)
             spans.change([key], begins=event.event == "link_down", moment=(event.time, place))
         elif isinstance(event, OtherEvent) and event.event in ("fault_begun", "fault_lifted"):
             begins = event.event == "fault_begun"
             spans.change(_befallen(event.fields), begins=begins, moment=(event.time, place))
-        elif isinstance(event, OtherEvent) and event.event == "restored":
-            spans.close((event.time, place))
-            down: list[_Key] = [("down", u, v) for u, v in event.fields["down"]]
-            faults = (_befallen(fault) for fault in event.fields["faults"])
-            for keys in (down, *faults):
-                spans.change(keys, begins=True, moment=(event.time, place))
     if trace.events:
         spans.close((max(event.time for event in trace.events), len(trace.events) - 1))
     outages: list[Outage] = []
@@ -233,11 +230,19 @@ class _Spans:
                 if not self._reasons[key]:
                     self.closed.append((key, self._since.pop(key), moment))
 
+    def restore(self, state: Restored) -> None:
+        """What lasts is what a restored state says."""
+        moment = state.time, state.place
+        keys: list[_Key] = [("down", u, v) for u, v in state.down]
+        keys += [key for fault in state.faults for key in _befallen(fault)]
+        for key in [key for key in self._since if key not in keys]:
+            self.closed.append((key, self._since.pop(key), moment))
+        self._reasons.clear()
+        self.change(keys, begins=True, moment=moment)
+
     def close(self, moment: _Moment) -> None:
         """End all that lasts."""
         self.closed += [(key, since, moment) for key, since in self._since.items()]
-        self._since.clear()
-        self._reasons.clear()
 
 
 def _befallen(fault: Mapping[str, Any]) -> list[_Key]:

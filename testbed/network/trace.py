@@ -1,7 +1,7 @@
 """The record of everything that happened, replayable and comparable byte for byte."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -79,11 +79,26 @@ class OtherEvent:
 TraceEvent = PacketEvent | LinkEvent | OtherEvent
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A saved state was restored: what was wrong then. It is no event, because nothing happened."""
+
+    place: int
+    """Events recorded before."""
+    time: float
+    down: tuple[tuple[int, int], ...]
+    """Directions that were down, as (source, destination)."""
+    faults: tuple[dict[str, Any], ...]
+    """Faults that lasted, with the fields of their `fault_begun`."""
+
+
 class Trace:
     """Events in the order in which they happened."""
 
     def __init__(self) -> None:
         self.events: list[TraceEvent] = []
+        self.restorations: list[Restored] = []
+        """Where a network went on from a saved state; not among `lines`."""
 
     def packet(self, time: float, event: PacketFate, message: Message, reason: str | None = None) -> None:
         """Record what happened to a packet."""
@@ -112,6 +127,12 @@ class Trace:
         if event in _RESERVED:
             raise ValueError(f"event {event!r} is recorded by the network itself: choose another name")
         self.events.append(OtherEvent(time, event, fields))
+
+    def restored(
+        self, time: float, down: Sequence[tuple[int, int]], faults: Sequence[dict[str, Any]]
+    ) -> None:
+        """Note what is wrong in a state that has been restored; no packet is in flight."""
+        self.restorations.append(Restored(len(self.events), time, tuple(down), tuple(faults)))
 
     def lines(self) -> Iterator[str]:
         """One JSON object per event, without line ends. The same run gives the same bytes."""
