@@ -81,9 +81,11 @@ def run(
     ] = False,
 ) -> None:
     """Run the trials of a study that have not been run yet, then draw its figures."""
-    from studies import machine, places, runner
+    from studies import machine, needs, places, runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
+    if on == places.LOCAL:
+        needs.check_memory(loaded)
     if dry_run:
         _foretell(loaded, store, jobs or machine.processors())
         return
@@ -113,6 +115,7 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
     from studies.loading import load
 
     loaded = load(study, overrides=overrides or (), quick=quick)
+    needs.check_memory(loaded)
     out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it")
     out.print(needs.described(loaded))
 
@@ -122,10 +125,11 @@ def train(
     study: StudyName, out_folder: Out = None, overrides: Overrides = None, quick: Quick = False
 ) -> None:
     """Run a training study of one trial in this process, with a line per update."""
-    from studies import display, runner
+    from studies import display, needs, runner
     from studies.versions import versions
 
     loaded, store = prepare(study, out_folder, overrides, quick)
+    needs.check_memory(loaded)
     if loaded.workload != "training":
         raise StudyError(f"{study}: workload = {loaded.workload!r}: `testbed train` needs a training study")
     if len(loaded.trials) != 1:
