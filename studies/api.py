@@ -148,7 +148,7 @@ def run(
         on: ``local``, ``ray``, or the address of a Ray cluster, as for ``testbed run --on``.
 
     Raises:
-        StudyError: the study is wrong, or there is no such place.
+        StudyError: the study is wrong, needs more memory than this machine has, or there is no such place.
         RuntimeError: trials failed; the others are stored, and ``load`` reads them.
     """
     from studies import needs, places, runner
@@ -158,8 +158,9 @@ def run(
 
     checked = study if isinstance(study, Study) else define(study)
     needs.check(checked)
-    if on == "local":
+    if on == places.LOCAL:
         needs.check_games(checked)
+        needs.check_memory(checked)
     store = Store(_path("folder", folder) if folder is not None else default_folder(checked.name))
     executor = places.executor(on, jobs, store.folder)
     store.remember(checked)

@@ -82,6 +82,8 @@ def run(
     from studies import machine, needs, places, runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
+    if on == places.LOCAL:
+        needs.check_memory(loaded)
     if dry_run:
         needs.check_games(loaded)
         _foretell(loaded, store, jobs or machine.processors())
@@ -114,6 +116,7 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
     from studies.loading import load
 
     loaded = load(study, overrides=overrides or (), quick=quick)
+    needs.check_memory(loaded)
     out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it")
     out.print(needs.described(loaded))
 
@@ -127,6 +130,7 @@ def train(
     from studies.versions import versions
 
     loaded, store = prepare(study, out_folder, overrides, quick)
+    needs.check_memory(loaded)
     if loaded.workload != "training":
         raise StudyError(f"{study}: workload = {loaded.workload!r}: `testbed train` needs a training study")
     if len(loaded.trials) != 1:

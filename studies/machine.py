@@ -26,19 +26,38 @@ def available_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
     that were not read lately do not count: they give way. Systems without ``/proc``, such as macOS and
     Windows, do not tell.
     """
-    meminfo = proc / "meminfo"
-    if not meminfo.is_file():
+    available = _of_the_machine("MemAvailable", proc)
+    if available is None:
         return None
-    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-    if "MemAvailable" not in fields:
-        return None
-    left = [int(fields["MemAvailable"].split()[0]) * 1024]
+    left = [available]
     for folder, (limit, usage, cache) in _groups(proc, cgroups):
         most = _number(folder / limit)
         used = _number(folder / usage)
         if most is not None and used is not None:
             left.append(max(0, most - used + _statistics(folder / "memory.stat").get(cache, 0)))
     return min(left)
+
+
+def total_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
+    """Bytes that processes could use if nothing else ran, swapping included; None where nobody tells.
+
+    As for :func:`available_memory`, the limits of control groups count.
+    """
+    total = _of_the_machine("MemTotal", proc)
+    if total is None:
+        return None
+    limits = [_number(folder / names[0]) for folder, names in _groups(proc, cgroups)]
+    swap = _of_the_machine("SwapTotal", proc) or 0
+    return min([total + swap, *(most for most in limits if most is not None)])
+
+
+def _of_the_machine(name: str, proc: Path) -> int | None:
+    """A line of ``/proc/meminfo`` in bytes."""
+    meminfo = proc / "meminfo"
+    if not meminfo.is_file():
+        return None
+    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+    return int(fields[name].split()[0]) * 1024 if name in fields else None
 
 
 def resident_memory(pid: int | None, proc: Path = PROC) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from policies.arithmetic import require
+from studies import machine
 from studies.document import StudyError
 from studies.spec import Study, TrialSpec
 from testbed import memory, workloads
 from testbed.environments.external.games import Games
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.errors import WorldError
+
+SURE = 1.25
+"""How many times a machine's memory an estimate must be to say that the trial cannot fit."""
 
 
 def check(study: Study) -> None:
@@ -57,6 +61,37 @@ def _game(trial: TrialSpec) -> tuple[str | None, str] | None:
     return (environment.python, environment.map) if isinstance(environment, StarCraftSettings) else None
 
 
+def check_memory(study: Study) -> None:
+    """Look whether each trial fits into this machine's memory, if nothing else ran on it.
+
+    Raises:
+        StudyError: one surely does not; one line.
+    """
+    total = machine.total_memory()
+    peak = peaks()
+    for trial in study.trials:
+        needed = peak(trial) if trial.seed == study.trials[0].seed else None
+        if total is not None and needed is not None and needed > SURE * total:
+            sizes = {
+                "problem": "problem.dimension, problem.agents, problem.rows",
+                "update": "update.samples, algorithm.hidden",
+                "training": "training.samples, algorithm.hidden",
+            }[study.workload]
+            raise StudyError(
+                f"{study.name}: {trial.title}: would need about {bytes_in_words(needed)} of memory, and this"
+                f" machine has {bytes_in_words(total)}: choose less of {sizes}, the number of links or"
+                " consensus.budget"
+            )
+
+
+def bytes_in_words(number: int) -> str:
+    """Such as ``330 MiB`` or ``1,200 GiB``."""
+    if number > 2**70:
+        return f"more than {2**40:,} GiB"
+    mebibytes = round(number / 2**20)
+    return f"{mebibytes:,} MiB" if mebibytes < 10_000 else f"{mebibytes // 1024:,} GiB"
+
+
 def peaks() -> Callable[[TrialSpec], int | None]:
     """An estimator of the peak memory of trials in bytes, which looks at each condition but once.
 
@@ -82,4 +117,4 @@ def described(study: Study) -> str:
     needed = [estimate for estimate in estimates if estimate is not None]
     if len(needed) < len(estimates):
         return "how much memory a trial will need is not known before its games have been started"
-    return f"a trial will need about {max(needed) / 2**20:,.0f} MiB of memory, and so will each beside it"
+    return f"a trial will need about {bytes_in_words(max(needed))} of memory, and so will each beside it"

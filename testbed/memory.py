@@ -6,6 +6,15 @@ from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.arithmetic import Arithmetic
 from policies.networks import MLP
+from testbed.consensus.edge_admm import HEADER_BYTES
+from testbed.consensus.problems import (
+    LassoSettings,
+    LeastSquaresSettings,
+    LogisticSettings,
+    MeanSettings,
+    ProblemSettings,
+)
+from testbed.consensus.settings import ConsensusSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.training import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
@@ -20,17 +29,74 @@ OVERHEAD = 1.35
 def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int | None:
     """Estimated peak memory in bytes of a trial whose topology has ``links`` links.
 
-    Curves and traces, which grow with the number of events, are not counted. None for worlds whose sizes are
-    not known until a game has been started.
+    Counted are the data, every agent's and link's state, the messages under way, and the rows of curves that
+    are kept until the end; not a trace, which only those who ask for one have. None for worlds whose sizes
+    are not known until a game has been started.
     """
+    recorded = _recorded(trial, links)
     if isinstance(trial, ProblemWorkload):
-        # Two variables at each end of a link, and about as much again in messages; float64.
-        signals = 8 * links + 4 * trial.agents
-        return PROCESS + 8 * trial.problem.dimension * signals
+        return PROCESS + recorded + _problem(trial.problem, trial.consensus, links)
     if isinstance(trial.environment, StarCraftSettings):
         return None
     collected = trial.training.samples if isinstance(trial, TrainingWorkload) else trial.update.samples
-    return PROCESS + _learning(trial, collected, links)
+    return PROCESS + recorded + _learning(trial, collected, links)
+
+
+def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int) -> int:
+    """The arrays of a convex problem; N agents, signals of M numbers, R rows each; float64."""
+    n, m = problem.agents, problem.dimension
+    # Two variables at each end of a link, and about as much again in messages; or what each end holds of the
+    # other, and a message each way.
+    signals = 8 * links + 4 * n if consensus.algorithm == "edge_admm" else 6 * links + 5 * n
+    numbers = signals * m
+    match problem:
+        case MeanSettings():
+            numbers += n * m
+        case LeastSquaresSettings():
+            # The rows, and two copies to find rank and optimum; a basis each, and three to find one.
+            numbers += 3 * n * problem.rows * m + (n + 3) * m * m
+        case LassoSettings():
+            numbers += 2 * n * problem.rows * m + (n + 5) * m * m
+        case LogisticSettings():
+            # The rows, those of all and of each with their labels' signs, and all of them weighted.
+            numbers += 4 * n * problem.rows * m + 4 * m * m
+    return 8 * numbers
+
+
+COUNTLESS = 10**18
+"""Where numbers end that somebody may have written for "for ever"."""
+
+ROW = 1200
+"""Bytes of a row of a curve, some fifteen numbers by name (measured)."""
+
+
+def _recorded(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int:
+    """The rows of the curves, as far as the budget tells how many there will be, and the exchanges' order."""
+    consensus, agents = trial.consensus, min(trial.agents, COUNTLESS)
+    if not isinstance(trial, ProblemWorkload) and trial.algorithm.communication not in ("agree", "average"):
+        return 0
+    budget, own_clocks = consensus.budget, consensus.activation in ("poisson", "gossip", "asynchronous")
+    # A tolerance may be reached at any time, and where nothing takes time nobody can tell how much happens.
+    untimed = budget.seconds is not None and not own_clocks and consensus.compute == 0
+    unsized = budget.bytes is not None and not isinstance(trial, ProblemWorkload)
+    if budget.tolerance is not None or untimed or unsized:
+        return 0
+    most = []
+    if budget.exchanges is not None:
+        most.append(float(min(budget.exchanges, COUNTLESS)))
+    if budget.activations is not None:
+        most.append(float(min(budget.activations, COUNTLESS)))
+    if budget.bytes is not None and isinstance(trial, ProblemWorkload):
+        message = HEADER_BYTES + 8 * min(trial.problem.dimension, COUNTLESS)
+        most.append(min(budget.bytes, COUNTLESS) / (2 * message))
+    if budget.seconds is not None:
+        clocks = links if consensus.activation == "poisson" else agents
+        if own_clocks:
+            most.append(budget.seconds * consensus.activation_rate * clocks)
+        else:
+            most.append(budget.seconds / consensus.compute * max(1, agents // 2))
+    updates = trial.training.updates if isinstance(trial, TrainingWorkload) else 1
+    return round(min(min(most) * min(updates, COUNTLESS) * (ROW / consensus.curve_every + 8), COUNTLESS))
 
 
 def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> int:

@@ -1,6 +1,7 @@
 """The command line."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import figures
+from studies import figures, machine
 from studies.versions import versions
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
@@ -287,3 +288,23 @@ def test_a_world_that_fails_is_one_line_for_commands_that_only_try(call, write, 
     assert code == 2
     assert NAN.removeprefix("WorldError: ") in err
     assert err.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize(
+    "change",
+    ["problem.dimension=10000000000", "problem.agents=4000", "consensus.budget.activations=1000000000"],
+)
+def test_a_trial_that_cannot_fit_into_memory_is_refused_before_anything_is_written(
+    call, write, command, change, monkeypatch
+):
+    monkeypatch.setattr(machine, "total_memory", lambda: 8 * 2**30)
+    file = write("workload: problem\nproblem: {name: mean, agents: 4, dimension: 1000000}\ntopology: ring\n")
+    code, out, err = call(command, file, "--set", change)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        r"study: seed=0: would need about [\d,]+ GiB of memory, and this machine has 8,192 MiB: choose less"
+        r" of problem\.dimension, problem\.agents, problem\.rows, the number of links or consensus\.budget\n",
+        err,
+    )
+    assert list(Path.cwd().iterdir()) == []

@@ -195,7 +195,21 @@ def test_the_first_version_of_control_groups_is_read_too(system):
     assert system("5:cpu:/job\n4:hugetlb,memory:/job\n0::/\n", files) == 1250 * KIB
 
 
+def test_all_of_the_memory_is_the_machine_s_with_its_swap_or_the_lowest_limit(tmp_path):
+    proc, groups = tmp_path / "proc", tmp_path / "groups"
+    (proc / "self").mkdir(parents=True)
+    (proc / "meminfo").write_text("MemTotal:  9000 kB\nMemAvailable: 10 kB\nSwapTotal: 1000 kB\n")
+    (proc / "self" / "cgroup").write_text("0::/job\n")
+    assert machine.total_memory(proc, groups) == 10_000 * KIB
+    (groups / "job").mkdir(parents=True)
+    (groups / "job" / "memory.max").write_text("max\n")
+    assert machine.total_memory(proc, groups) == 10_000 * KIB
+    (groups / "job" / "memory.max").write_text(f"{3000 * KIB}\n")
+    assert machine.total_memory(proc, groups) == 3000 * KIB
+
+
 def test_a_system_without_proc_does_not_tell(tmp_path):
+    assert machine.total_memory(tmp_path / "proc") is None
     assert machine.available_memory(tmp_path / "proc") is None
     assert machine.resident_memory(1, tmp_path / "proc") == 0
 

@@ -65,7 +65,13 @@ else:
                 "consensus": {"budget": {"activations": 12}},
             },
         ),
-        (ProblemWorkload, {"problem": {"name": "mean", "agents": 8, "dimension": 1000}}),
+        (
+            ProblemWorkload,
+            {
+                "problem": {"name": "least_squares", "agents": 8, "dimension": 1000, "rows": 200},
+                "consensus": {"budget": {"activations": 5}},
+            },
+        ),
     ],
     ids=["training", "mappo", "fdmarl", "update", "problem"],
 )
@@ -93,6 +99,39 @@ def test_more_of_anything_takes_more():
     ):
         assert said(**more) > usual
     assert said(algorithm={"precision": "bfloat16-matmul"}) < usual
+
+
+@pytest.mark.parametrize("name", ["mean", "least_squares", "lasso", "logistic"])
+def test_more_of_anything_takes_more_in_a_problem(name):
+    def said(links=8, consensus=None, **problem):
+        rows = {} if name == "mean" else {"rows": max(200, problem.get("dimension", 0))}
+        given = {"problem": {"name": name, "dimension": 100, **rows, **problem}, "consensus": consensus or {}}
+        return memory.peak(ProblemWorkload.model_validate(given), links)
+
+    usual = said()
+    for more in (
+        {"dimension": 1000},
+        {"agents": 80},
+        *([] if name == "mean" else [{"rows": 1000}]),
+        {"links": 80},
+        {"consensus": {"budget": {"activations": 10_000}}},
+        {"consensus": {"budget": {"bytes": 10**9}}},
+        {"consensus": {"budget": {"seconds": 10_000}}},
+        {"consensus": {"activation": "poisson", "budget": {"seconds": 10_000}}},
+    ):
+        assert said(**more) > usual
+    assert said(dimension=10**10) > 8 * 8 * 10**10
+    assert said(agents=10**400, dimension=10**400) > 10**800
+    # What ends first counts, and a budget that may end at any time is not held against a trial.
+    for budget in (
+        {"activations": 10**400, "exchanges": 10},
+        {"activations": 10**400, "seconds": 1},
+        {"activations": 10**400, "bytes": 1000},
+        {"activations": 10**400, "tolerance": 0.1},
+    ):
+        assert said(consensus={"budget": budget}) <= usual + 2 * 10**6
+    rare = {"budget": {"activations": 10_000}, "curve_every": 100}
+    assert said(consensus=rare) < said(consensus={"budget": {"activations": 10_000}})
 
 
 def test_more_of_anything_takes_more_by_mappo():
