@@ -31,9 +31,48 @@ def gae(
     return advantages
 
 
-def explained_variance(targets: np.ndarray, predictions: np.ndarray, axis: int = 0) -> np.ndarray:
-    """1 - Var(targets - predictions) / Var(targets) along ``axis``; nan where the targets are constant."""
-    spread = targets.var(axis=axis)
-    unexplained = (targets - predictions).var(axis=axis)
+def normalised(advantages: np.ndarray, where: np.ndarray | None, *, centre: bool, shared: bool) -> np.ndarray:
+    """Advantages [M, G] of unit variance, of all G together if ``shared``, else of each; centred, of each.
+
+    Moments are over the entries ``where`` says so, all by default.
+    """
+    if centre:
+        advantages = advantages - moments(advantages, 0, where)[0]
+    spread = np.sqrt(moments(advantages, None if shared else 0, where)[1])
+    scaled: np.ndarray = advantages / np.where(spread > 1e-8, spread, 1.0)
+    return scaled
+
+
+def explained_variance(
+    targets: np.ndarray, predictions: np.ndarray, where: np.ndarray | None = None
+) -> np.ndarray:
+    """1 - Var(targets - predictions) / Var(targets) over the first axis; nan where the targets are constant.
+
+    Only over the entries ``where`` says so; nan without any.
+    """
+    spread = moments(targets, 0, where)[1]
+    unexplained = moments(targets - predictions, 0, where)[1]
     share: np.ndarray = np.where(spread > 0, 1 - unexplained / np.where(spread > 0, spread, 1), np.nan)
     return share
+
+
+def returns_vary(rewards: np.ndarray, terminations: np.ndarray) -> np.ndarray:
+    """Whether the returns behind rewards [T, B, ...] can differ, [...]: what a critic has to explain, if any.
+
+    Not where all rewards are the same, unless they are not 0 and some task ended: then how long it lasts
+    counts. Targets cannot tell: the errors of a critic are in them, so that they always vary.
+    """
+    first = rewards[:1, :1]
+    constant = np.all(rewards == first, axis=(0, 1))
+    lasting = np.any(terminations, axis=(0, 1)) & (first[0, 0] != 0)
+    varied: np.ndarray = ~constant | lasting
+    return varied
+
+
+def moments(values: np.ndarray, axis: int | None, where: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance over the entries ``where`` says so, all by default; 0 without any."""
+    if where is None:
+        return values.mean(axis=axis), values.var(axis=axis)
+    count = np.maximum(where.sum(axis=axis), 1)
+    mean = np.sum(values, axis=axis, where=where) / count
+    return mean, np.sum((values - mean) ** 2, axis=axis, where=where) / count

@@ -1,9 +1,15 @@
 """One batch of joint experience: what every algorithm learns from."""
 
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+
+from policies.settings import AverageOver
 
 
 @dataclass(frozen=True)
@@ -18,8 +24,9 @@ class Batch:
     actions: np.ndarray  # [T, B, N] int64
     rewards: np.ndarray  # [T, B, N] float64
     terminations: np.ndarray  # [T, B, N] bool: the task ended
-    boundaries: np.ndarray  # [T, B, N] bool: the episode ended, by the task or by its time limit
+    boundaries: np.ndarray  # [T, B, N] bool: it ended for this agent, by the task or by a time limit
     masks: np.ndarray | None = None  # [T, B, N, A] bool: available actions; None when all always are
+    active: np.ndarray | None = None  # [T, B, N] bool: who was in the game; None when all always are
 
     @property
     def samples(self) -> int:
@@ -36,6 +43,30 @@ class Batch:
         """Available actions by joint sample, [M, N, A]; None when all always are."""
         return None if self.masks is None else self.masks.reshape(-1, *self.masks.shape[2:])
 
+    @property
+    def acting(self) -> np.ndarray | None:
+        """Which agents could act, by joint sample, bool [M, N]; None when all always could.
+
+        An agent that is out of the game (dead, or over before the others) cannot, and neither can one with a
+        single available action: whatever its policy is, it chooses nothing there.
+        """
+        acting = np.ones((self.samples, self.agents), dtype=bool)
+        if self.active is not None:
+            acting &= self.active.reshape(acting.shape)
+        if self.masks is not None:
+            acting &= self.masks.sum(-1).reshape(acting.shape) > 1
+        return None if acting.all() else acting
+
+    def averaged(self, over: AverageOver) -> np.ndarray | None:
+        """The samples of each agent that its means are over, bool [M, N]; None for all."""
+        return self.acting if over == "acting" else None
+
+    @property
+    def acting_share(self) -> float:
+        """Share of all agents' steps at which they could act."""
+        acting = self.acting
+        return 1.0 if acting is None else float(acting.mean())
+
     def save(self, path: Path) -> None:
         """Write the batch as a compressed .npz of plain arrays."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
@@ -49,19 +80,62 @@ class Batch:
         """Read what ``save`` wrote.
 
         Raises:
-            ValueError: the file is missing, is no batch, or its arrays disagree in shape.
+            ValueError: the file is missing, is no batch, or its arrays are not those of the class; one line.
         """
         if not path.is_file():
             raise ValueError(f"batch: {path} is no file")
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             batch = cls(**arrays)
-        except (TypeError, ValueError, OSError) as error:
-            raise ValueError(f"batch: {path} holds no stored batch ({error})") from error
-        lead = batch.rewards.shape
-        for field in fields(batch):
-            array = getattr(batch, field.name)
-            if array is not None and array.shape[:3] != lead:
-                raise ValueError(f"batch: {path}: {field.name} leads with {array.shape[:3]}, rewards {lead}")
+        except OSError as error:
+            raise ValueError(f"batch: {path} cannot be read ({error.strerror or error})") from error
+        # NumPy hands on whatever the formats below it raise: .npy without names, damaged archives, a shape
+        # of more numbers than there is memory.
+        except (
+            *(TypeError, ValueError, AttributeError, LookupError, SyntaxError, ArithmeticError, MemoryError),
+            *(EOFError, NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error),
+        ) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"batch: {path} holds no stored batch ({reason})") from error
+        batch._check(path)
         return batch
+
+    def _check(self, path: Path) -> None:
+        """Raise ValueError unless the arrays are those of a batch."""
+        lead = self.rewards.shape
+        if self.rewards.ndim != 3 or 0 in lead:
+            raise ValueError(
+                f"batch: {path}: rewards are of shape {lead}, must be of [steps, episodes, agents]"
+            )
+        for field in fields(self):
+            array, kinds, further = getattr(self, field.name), *_KINDS[field.name]
+            if array is None:
+                continue
+            if array.dtype.kind not in kinds:
+                raise ValueError(f"batch: {path}: {field.name} are {array.dtype}, must be {_WORDS[kinds]}")
+            if array.shape[:3] != lead:
+                raise ValueError(f"batch: {path}: {field.name} leads with {array.shape[:3]}, rewards {lead}")
+            if array.ndim != 3 + further:
+                raise ValueError(
+                    f"batch: {path}: {field.name} has {array.ndim} axes, must have {3 + further}"
+                )
+            if kinds == "f" and not np.isfinite(array).all():
+                raise ValueError(f"batch: {path}: {field.name} are not all finite")
+        if self.observations.shape != self.next_observations.shape:
+            shapes = f"{self.observations.shape} and {self.next_observations.shape}"
+            raise ValueError(f"batch: {path}: observations and next_observations differ in shape: {shapes}")
+
+
+_KINDS: Mapping[str, tuple[str, int]] = {
+    "observations": ("f", 1),
+    "next_observations": ("f", 1),
+    "actions": ("iu", 0),
+    "rewards": ("f", 0),
+    "terminations": ("b", 0),
+    "boundaries": ("b", 0),
+    "masks": ("b", 1),
+}
+"""NumPy's letters of what each array may hold, and how many axes come after [T, B, N]."""
+
+_WORDS = {"f": "floating-point numbers", "iu": "integers", "b": "true or false"}

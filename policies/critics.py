@@ -1,6 +1,7 @@
 """Private value networks, one per agent, fitted together because they stack."""
 
 import copy
+import math
 
 import numpy as np
 import torch
@@ -51,16 +52,19 @@ class Critics:
         *,
         epochs: int = 3,
         batch_size: int = 64,
+        measured: np.ndarray | None = None,
     ) -> float:
         """Fit to targets [N, M] at observations [N, M, d]; returns the last epoch's mean squared error.
 
         Each agent's gradient touches its own parameters only, so that fitting them stacked equals fitting
-        them apart with the same order of samples. The error is in normalised units.
+        them apart with the same order of samples. The error is in normalised units, the mean over the agents
+        that are ``measured`` [N], all by default; nan if none is.
         """
         self._normalise(targets)
         wanted = (targets - self.mean) / self.scale
         total = 0.0
-        samples = observations.shape[1]
+        samples, agents = observations.shape[:2][::-1]
+        some = None if measured is None or measured.all() else torch.from_numpy(measured).to(targets.device)
         for _ in range(epochs):
             order = torch.from_numpy(generator.permutation(samples)).to(observations.device)
             shuffled, aims = observations[:, order], wanted[:, order]
@@ -71,8 +75,9 @@ class Critics:
                 self.optimiser.zero_grad()
                 errors.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
                 self.optimiser.step()
-                total += float(errors.detach().sum())
-        return total / (samples * observations.shape[0])
+                total += float((errors.detach() if some is None else errors.detach()[some]).sum())
+        agents = agents if some is None else int(some.sum())
+        return total / (samples * agents) if agents else math.nan
 
     @torch.no_grad()
     def _normalise(self, targets: Tensor) -> None:

@@ -25,7 +25,16 @@ def sample(log_p: Tensor, uniforms: Tensor) -> Tensor:
 
 
 def choose(log_p: Tensor, generator: np.random.Generator | None) -> np.ndarray:
-    """Actions [B, N] by every agent's own log probabilities [N, B, A]: the likeliest without a generator."""
+    """Actions [B, N] by every agent's own log probabilities [N, B, A]: the likeliest without a generator.
+
+    Raises:
+        FloatingPointError: a probability is no number.
+    """
+    wrong = log_p.isnan().flatten(1).any(1)
+    if bool(wrong.any()):
+        raise FloatingPointError(
+            f"agent {int(wrong.int().argmax())}: its policy's probabilities are no numbers"
+        )
     if generator is None:
         return log_p.argmax(-1).mT.cpu().numpy()
     uniforms = torch.from_numpy(generator.random((log_p.shape[1], log_p.shape[0])).T.copy())

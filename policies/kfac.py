@@ -14,7 +14,8 @@ class Kfac:
     For each layer the Fisher block is approximated by A (x) G, the second moments of the layer's input
     (with a one for the bias) and of its output gradient (Martens & Grosse 2015, arXiv 1503.05671), and
     (A (x) G + damping I) is inverted exactly in the eigenbases of A and G. Output gradients are drawn
-    from the policy itself, one draw per sample, which is unbiased.
+    from the policy itself, one draw per sample, which is unbiased. Where heads act at some samples only, both
+    are weighted as the Fisher matrix is; inputs, which heads share, by the mean of their weights.
     """
 
     def __init__(self, at: Linearisation, uniforms: Tensor) -> None:
@@ -24,12 +25,20 @@ class Kfac:
         level = uniforms.reshape(-1, *uniforms.shape[-2:]).mT.unsqueeze(-2)
         drawn = (cumulative <= level * cumulative[..., -1:, :]).sum(-2, keepdim=True)
         drawn = drawn.clamp(max=at.policy.actions - 1)
-        back = (-at.p).scatter_add(-2, drawn, torch.ones_like(at.p[..., :1, :])).flatten(1, 2)
+        back = (-at.p).scatter_add(-2, drawn, torch.ones_like(at.p[..., :1, :]))
+        share: Tensor | None = None
+        if at.root is not None:
+            root = at.root.reshape(-1, *at.root.shape[-2:]).mT
+            back *= root.unsqueeze(-2)
+            share = root.square().mean(-2, keepdim=True).sqrt()
+        back = back.flatten(1, 2)
         back = back.to(at.weights[-1].dtype)
         self.blocks: list[tuple[Tensor, Tensor, Tensor]] = []
         for index in reversed(range(len(at.weights))):
             entering = at.entering[index]
             with_one = torch.cat([entering, torch.ones_like(entering[..., :1, :])], dim=-2)
+            if share is not None:
+                with_one = with_one * share.to(with_one.dtype)
             a_values, a_basis = _eigenbasis(with_one, at.theta.dtype)
             g_values, g_basis = _eigenbasis(back, at.theta.dtype)
             spectrum = g_values.unsqueeze(-1) * a_values.unsqueeze(-2)
@@ -62,6 +71,9 @@ class Kfac:
 def _eigenbasis(columns: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Eigenvalues [L, k] and eigenvectors [L, k, k] of the second moments of columns [L, k, M]."""
     moments = torch.bmm(columns, columns.mT).to(dtype) / columns.shape[-1]
+    finite = torch.isfinite(moments).flatten(1).all(1)
+    if not bool(finite.all()):
+        raise FloatingPointError(f"agent {int(finite.int().argmin())}: its Fisher matrix is not finite")
     values, basis = torch.linalg.eigh(moments)
     # Rounding can leave an eigenvalue of a positive semi-definite matrix slightly negative.
     return values.clamp(min=0), basis

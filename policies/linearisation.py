@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from policies.acting import root_weights
 from policies.distributions import log_probabilities
 from policies.networks import MLP, Activation, activate, derivative
 
@@ -52,6 +53,11 @@ class Linearisation:
     H = (1/M) sum_m K_m^T F_m K_m + damping I, where K_m is the Jacobian of the logits and
     F_m = diag(p) - p p^T for each head: the Hessian of the sample-average KL summed over heads.
 
+    Where heads can ``act`` at some samples only, J and F_m are multiplied by ``root``, sqrt(M / M_n) at the
+    M_n samples of head n and 0 elsewhere, and by its square: then H is the Hessian of the sum over heads of
+    the KL averaged over each head's own samples, and still E[J^T J] = M H. The weights are the same for all
+    agents that model the same heads, so that their J x, the signals of consensus, stay comparable.
+
     ``products`` is the type in which activations are kept and multiplied (None: that of theta). Sums, and
     vectors of parameters, keep theta's type; with bfloat16 every product carries some 0.4 % of noise.
     """
@@ -65,7 +71,9 @@ class Linearisation:
         masks: Tensor | None = None,
         damping: float = 0.01,
         products: torch.dtype | None = None,
+        acting: Tensor | None = None,
     ) -> None:
+        """Linearise at ``theta``; ``acting`` [..., M, N] says who could act, None: everybody, always."""
         network = policy.network
         self.policy, self.theta, self.damping = policy, theta, damping
         self.observations, self.mask = observations, masks
@@ -86,6 +94,12 @@ class Linearisation:
         self.weights = [weight.to(kind) for weight, _ in layers]
         self.p = self._samples_last(self.log_p.exp())
         self.taken = self._samples_last(actions.expand(*self.lead, -1, -1).unsqueeze(-1))
+        self.acting = acting if acting is None else acting.expand(*self.lead, -1, -1)
+        self.root = None if self.acting is None else root_weights(self.acting, theta.dtype)
+        """[..., M, N]; None where everybody always acts."""
+        self._fisher_p = self.p
+        if self.root is not None:
+            self._fisher_p = self.p * self._samples_last(self.root.square().unsqueeze(-1))
         self._buffers = [torch.empty_like(each) for each in self.entering[1:]] + [
             torch.empty_like(h, dtype=kind)
         ]
@@ -106,17 +120,21 @@ class Linearisation:
         part.entering = [each[row] for each in self.entering]
         part.slopes = [each[row] for each in self.slopes]
         part.weights = [each[row] for each in self.weights]
-        part.p, part.taken = self.p[row], self.taken[row]
+        part.p, part.taken, part._fisher_p = self.p[row], self.taken[row], self._fisher_p[row]
+        if self.acting is not None and self.root is not None:
+            part.acting, part.root = self.acting[q], self.root[q]
         part._buffers = [each[:1] for each in self._buffers]
         return part
 
     def jvp(self, x: Tensor) -> Tensor:
-        """J x, [..., M, N]: the linearised log policy ratio at every sample and for every head."""
+        """J x, [..., M, N]: the linearised log policy ratio at every sample and head, times ``root``."""
         tangent = self._tangent(x)
         return self._ratio(tangent, self._mean(tangent))
 
     def vjp(self, w: Tensor) -> Tensor:
         """J^T w, [..., D], for weights w [..., M, N]."""
+        if self.root is not None:
+            w = w * self.root
         w = w.expand(*self.lead, -1, -1).reshape(-1, *w.shape[-2:]).mT.unsqueeze(-2)
         g = self._buffers[-1].view(self.p.shape)
         if g.dtype == w.dtype:
@@ -131,7 +149,7 @@ class Linearisation:
         mean = self._mean(tangent)
         ratio = self._ratio(tangent, mean)
         # Each head's own Fisher matrix applied to the change of its logits, F (K x).
-        product = self._cotangent(tangent.sub_(mean).mul_(self.p)) / self.samples
+        product = self._cotangent(tangent.sub_(mean).mul_(self._fisher_p)) / self.samples
         return product.add_(x, alpha=self.damping), ratio
 
     # --- inside: samples last ---------------------------------------------------------------------------
@@ -172,7 +190,8 @@ class Linearisation:
 
     def _ratio(self, tangent: Tensor, mean: Tensor) -> Tensor:
         """Log-ratio change [..., M, N] of the actions taken."""
-        return self._heads_last(tangent.gather(-2, self.taken) - mean).squeeze(-1)
+        ratio = self._heads_last(tangent.gather(-2, self.taken) - mean).squeeze(-1)
+        return ratio if self.root is None else ratio * self.root
 
     def _samples_last(self, heads: Tensor) -> Tensor:
         """[..., M, N, A] as [L, N, A, M]."""

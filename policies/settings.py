@@ -1,6 +1,15 @@
 """The common base of the algorithms' settings."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
+
+AverageOver = Literal["acting", "all"]
+AVERAGE_OVER = (
+    "samples of which KL, Fisher matrix, entropy and moments of advantages are means: those at which an agent"
+    " can act, or all, as MATRPO's authors have it"
+)
+"""A setting that all algorithms have: see `policies.acting`."""
 
 
 class Settings(BaseModel):

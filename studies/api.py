@@ -119,7 +119,17 @@ def define(
 
     if isinstance(study, Mapping):
         return loading.define(study, name=name, overrides=overrides, quick=quick)
-    return loading.load(str(study), overrides=overrides, quick=quick)
+    return loading.load(str(_path("study", study)), overrides=overrides, quick=quick)
+
+
+def _path(what: str, given: object) -> Path:
+    """A path that somebody gave, or one line about what else it is."""
+    if not isinstance(given, str | PathLike):
+        from studies.document import StudyError
+
+        allowed = "a path, the name of a built-in study, or a mapping" if what == "study" else "a path"
+        raise StudyError(f"{what}: got {type(given).__name__}, must be {allowed}")
+    return Path(given)
 
 
 def run(
@@ -144,19 +154,21 @@ def run(
     from studies import needs, places, runner
     from studies.console import out
     from studies.spec import Study
-    from studies.store import Store
+    from studies.store import Store, default_folder
 
     checked = study if isinstance(study, Study) else define(study)
     needs.check(checked)
-    store = Store(Path(folder) if folder is not None else Path("runs") / checked.name)
+    if on == "local":
+        needs.check_games(checked)
+    store = Store(_path("folder", folder) if folder is not None else default_folder(checked.name))
     executor = places.executor(on, jobs, store.folder)
     store.remember(checked)
     outcome = runner.run(checked, store, executor=executor, console=out)
     if outcome.failed:
         first = outcome.failed[0]
         raise RuntimeError(
-            f"{len(outcome.failed)} of {len(checked.trials)} trials failed; of {first.title} see"
-            f" {store.traceback(first)}"
+            f"{len(outcome.failed)} of {len(checked.trials)} trials failed, {first.title} with"
+            f" {outcome.reasons[0]} (traceback: {store.traceback(first)})"
         )
     return Results(checked, store)
 
@@ -169,5 +181,5 @@ def load(folder: str | PathLike[str]) -> Results:
     """
     from studies.store import Store
 
-    store = Store(Path(folder))
+    store = Store(_path("folder", folder))
     return Results(store.study(), store)

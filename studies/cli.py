@@ -17,9 +17,10 @@ import topologies
 from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
 from studies.document import StudyError
 from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
+from testbed.errors import WorldError
 
 if TYPE_CHECKING:
-    from studies.spec import Study
+    from studies.spec import Study, TrialSpec
     from studies.store import Store
 
 # Click's class for bad a command line; newer versions of typer carry their own copy of Click.
@@ -78,10 +79,11 @@ def run(
     ] = False,
 ) -> None:
     """Run the trials of a study that have not been run yet, then draw its figures."""
-    from studies import machine, places, runner
+    from studies import machine, needs, places, runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
     if dry_run:
+        needs.check_games(loaded)
         _foretell(loaded, store, jobs or machine.processors())
         return
     if tensorboard:
@@ -89,6 +91,8 @@ def run(
 
         check()
     executor = places.executor(on, jobs, store.folder)
+    if on == "local":  # on a cluster they are on its nodes
+        needs.check_games(loaded)
     store.remember(loaded)
     out.print(f"{loaded.name}: {described(loaded)}")
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
@@ -97,8 +101,8 @@ def run(
     out.print(f"{outcome.run} trials run{kept}{others}")
     if outcome.run + outcome.kept + outcome.others:
         _conclude(loaded, store)
-    for trial in outcome.failed:
-        err.print(f"failed: {trial.title}: see {store.traceback(trial)}")
+    for trial, reason in zip(outcome.failed, outcome.reasons, strict=True):
+        _tell_failure(trial, reason, store)
     if outcome.failed:
         raise typer.Exit(1)
 
@@ -119,7 +123,7 @@ def train(
     study: StudyName, out_folder: Out = None, overrides: Overrides = None, quick: Quick = False
 ) -> None:
     """Run a training study of one trial in this process, with a line per update."""
-    from studies import display, runner
+    from studies import display, executors, needs, runner
     from studies.versions import versions
 
     loaded, store = prepare(study, out_folder, overrides, quick)
@@ -130,6 +134,7 @@ def train(
             f"{study}: has {len(loaded.trials)} trials and `testbed train` runs one:"
             " use `testbed run`, or add --set vary={} --set seeds=1"
         )
+    needs.check_games(loaded)
     store.remember(loaded)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
@@ -139,7 +144,12 @@ def train(
         def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
             out.print(f"{phase} {done}/{total}  {display.numbers(latest)}")
 
-        runner.perform(runner.Task(trial, store.folder, versions(), wait=True), report)
+        task = runner.Task(trial, store.folder, versions(), wait=True)
+        ended = executors.attempt(runner.perform, 0, task, report)
+        if isinstance(ended, executors.Failed):
+            store.write_failure(trial, task.versions, ended.trace)
+            _tell_failure(trial, executors.reason(ended.trace), store)
+            raise typer.Exit(1)
     _conclude(loaded, store)
 
 
@@ -173,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.Abort,
     ):  # typer itself turns it into the exit code, older ones into Abort
         code = INTERRUPTED
-    except (StudyError, topologies.TopologyError) as error:
+    except (StudyError, topologies.TopologyError, WorldError) as error:
         err.print(" ".join(str(error).split()))
         sys.exit(2)
     except _USAGE_ERRORS as error:
@@ -182,6 +192,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == INTERRUPTED:
         err.print(STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell_failure(trial: TrialSpec, reason: str, store: Store) -> None:
+    err.print(f"failed: {trial.title}: {reason} (traceback: {store.traceback(trial)})")
 
 
 def _foretell(study: Study, store: Store, jobs: int) -> None:
@@ -196,7 +210,7 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
 def _conclude(study: Study, store: Store) -> None:
     from studies.results import draw_figures, warnings
 
-    figures = draw_figures(study, store)
+    figures = draw_figures(study, store, lambda line: err.print(f"warning: {line}"))
     out.print(f"tables:  {store.folder / 'summary.csv'}")
     for figure in figures:
         out.print(f"figure:  {figure}")

@@ -23,6 +23,7 @@ TITLES = {
     "utilisation_max": "link utilisation (share of time, busiest direction)",
     "given_up": "exchanges given up",
     "half_committed": "half-committed exchanges",
+    "stalled": "agreements that nothing could go on with",
     "messages_sent": "messages sent",
     "bytes_sent": "bytes sent",
     "charged_bytes": "bytes charged for what a centre is sent",

@@ -55,11 +55,11 @@ def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: 
     """Reads and checks a study; returns it with the store of its results, of which nothing is made yet."""
     from studies import needs
     from studies.loading import load
-    from studies.store import Store
+    from studies.store import Store, default_folder
 
     study = load(name, overrides=overrides or (), quick=quick)
     needs.check(study)
-    place = folder or Path("runs") / study.name
+    place = folder or default_folder(study.name)
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")
     return study, Store(place)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from studies.executors import reason
 from studies.spec import TrialSpec
 
 SHOWN = ("return", "disagreement", "relative_disagreement", "error")
@@ -153,8 +154,7 @@ class Display:
 
     def failed(self, trial: TrialSpec, trace: str) -> None:
         """Its row becomes a line that stays, with the last line of the traceback."""
-        reason = trace.strip().splitlines()[-1]
-        self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(reason)}")
+        self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(reason(trace))}")
 
     def _end(self, trial: TrialSpec, line: str) -> None:
         self._progress.remove_task(self._rows.pop(trial.hash))

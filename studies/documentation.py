@@ -22,7 +22,7 @@ from studies.topology import TopologySettings
 from testbed import environments, units
 from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
-from testbed.network import distributions
+from testbed.network import distributions, graph_attributes
 
 FOLDER = Path("docs/reference")
 NOTE = "<!-- Written by `make reference` from the code: change that, not this. -->"
@@ -129,6 +129,10 @@ def _topologies() -> Iterator[str]:
     fields = TopologySettings.model_json_schema()["properties"]
     own = {key: fields[key] for key in fields if key not in ("name", "parameters")}
     yield table(COLUMNS, Documented(PAGES).rows(own))
+    yield "## Files"
+    yield from paragraphs(topologies.read)
+    yield "## Links of a file"
+    yield from paragraphs(graph_attributes)
 
 
 def _command_line() -> Iterator[str]:

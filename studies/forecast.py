@@ -14,9 +14,11 @@ from rich.table import Table
 
 from studies import needs
 from studies.display import duration
+from studies.document import StudyError
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from testbed import workloads
+from testbed.errors import first_line
 
 PATIENCE = 60.0
 """Wall seconds after which no further kind of trial is tried."""
@@ -50,6 +52,9 @@ def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) ->
     Args:
         study, store: what to run, and what has been run of it.
         trying: told of each trial that is tried.
+
+    Raises:
+        StudyError: a trial that is tried fails; one line.
     """
     begun = time.monotonic()
     measured: dict[str, list[float]] = {}
@@ -63,7 +68,10 @@ def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) ->
         status, kind = store.status(trial), _kind(trial)
         if status != "finished" and kind not in found and time.monotonic() - begun < PATIENCE:
             trying(trial)
-            found[kind] = _tried(trial), "one try"
+            try:
+                found[kind] = _tried(trial), "one try"
+            except Exception as error:  # a trial can fail in any way
+                raise StudyError(f"a try of {trial.title} failed: {first_line(error)}") from error
         piece, basis = found.get(kind, (None, "not tried"))
         seconds = None if piece is None else piece * _pieces(trial)
         forecasts.append(Forecast(trial, status, seconds, peak(trial), basis))

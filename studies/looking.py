@@ -43,11 +43,12 @@ def trace(
     ] = False,
 ) -> None:
     """Run one trial and write all that happened on its network, with a space-time diagram."""
-    from studies import tracing
+    from studies import needs, tracing
 
     window = tracing.Window(time_of("--from", begin), time_of("--to", end))
     loaded, store = prepare(study, out_folder, overrides, quick)
     chosen = chosen_trial(loaded, trial)
+    needs.check_game(chosen)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
     recorded = tracing.record(chosen)
     folder = out_folder or store.folder / "traces" / chosen.hash
@@ -100,10 +101,10 @@ def play(
     """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
     from studies import films, playing
     from studies.loading import load
-    from studies.store import Store
+    from studies.store import Store, default_folder
 
     loaded = load(study, overrides=overrides or (), quick=quick)
-    store = Store(Path("runs") / loaded.name)
+    store = Store(default_folder(loaded.name))
     chosen = chosen_trial(loaded, trial)
     player = playing.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
     file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"

@@ -42,6 +42,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "down": "activations of an agent that had crashed",
         "garbled": "messages ignored because damage had left numbers in them that are not finite",
         "late": "messages still in flight when the agreement ended: never delivered",
+        "stalled": "1 if the agreement ended early, because all who begin exchanges had crashed for good"
+        " and nothing could spend its budget of bytes any more; of several agreements, how many did",
         "consensus_seconds": "simulated time of the agreement, or of all those of an update",
         "consensus_bytes": "bytes sent in that time, whatever became of them",
         "consensus_rounds": "agreements of the update, where there are several",
@@ -66,15 +68,20 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "kl": "true divergence of the policy step on the batch, mean over policies",
         "kl_max": "the largest of them",
         "kl_played": "of the joint policy that acts: of everybody's own actions, added up",
-        "kl_halvings": "steps halved because their divergence was too large",
+        "kl_halvings": "times that steps were halved because their divergence was too large",
+        "steps_refused": "policies that stayed as they were, because their step's divergence was too large"
+        " even after 30 halvings",
         "binding": "share of agents at the edge of their trust region at the last solve",
         "surrogate_gain": "estimated gain of the update on its own batch, summed over agents",
         "holdout_gain": "the same, on a batch that it did not learn from",
         "value_loss": "mean squared error of the critics: in the last pass over the batch, in normalised"
-        " units; of fdmarl mean over steps",
+        " units, mean over the same agents as `explained_variance`; of fdmarl mean over steps",
         "explained_variance": "share of the targets' variance that the values explained before they were"
-        " fitted",
-        "entropy": "of the new policies, in nats, mean over agents and samples",
+        " fitted, mean over the agents whose returns can differ (in combat that only agent 0 is paid for, of"
+        " agent 0); nan if there are none",
+        "entropy": "of the new policies, in nats, mean over agents and the samples at which each can act",
+        "acting_share": "share of all agents' steps at which they could act: in the game, with more than one"
+        " available action; of these `kl`, `entropy` and what else policies are measured by are means",
         "policy_loss": "mappo: what was minimised, without the entropy",
         "clip_fraction": "mappo: share of ratios beyond the clip",
         "policy_gradient_norm": "mappo: length of the policies' gradient before it is cut, mean over steps",

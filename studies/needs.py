@@ -8,6 +8,9 @@ from policies.arithmetic import require
 from studies.document import StudyError
 from studies.spec import Study, TrialSpec
 from testbed import memory, workloads
+from testbed.environments.external.games import Games
+from testbed.environments.external.starcraft import StarCraftSettings
+from testbed.errors import WorldError
 
 
 def check(study: Study) -> None:
@@ -27,6 +30,31 @@ def check_trial(trial: TrialSpec) -> None:
             require(trial.settings.algorithm.device)
         except ValueError as error:
             raise StudyError(f"algorithm.{error}") from error
+
+
+def check_games(study: Study) -> None:
+    """Look whether the games that the trials play can be opened here, each once: no client is launched.
+
+    Raises:
+        StudyError: one cannot; one line.
+    """
+    for trial in {_game(trial): trial for trial in study.trials}.values():
+        check_game(trial)
+
+
+def check_game(trial: TrialSpec) -> None:
+    """The same for one trial."""
+    if game := _game(trial):
+        try:
+            Games(*game, 1).close()
+        except (ValueError, WorldError) as error:
+            raise StudyError(f"environment: {error}") from error
+
+
+def _game(trial: TrialSpec) -> tuple[str | None, str] | None:
+    """The interpreter and the map of a game outside the testbed; None if the trial plays none."""
+    environment = getattr(trial.settings, "environment", None)
+    return (environment.python, environment.map) if isinstance(environment, StarCraftSettings) else None
 
 
 def peaks() -> Callable[[TrialSpec], int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -104,6 +105,13 @@ def to_json(study: StudyOutline) -> dict[str, Any]:
     }
 
 
+def _trial(data: Mapping[str, Any]) -> StoredTrial:
+    """A trial, whose hash is the name of a folder and must lead nowhere else."""
+    if not re.fullmatch("[0-9a-f]{8,64}", str(data["hash"])):
+        raise ValueError(f"a trial has the hash {data['hash']!r}, where hexadecimal digits are understood")
+    return StoredTrial(data["hash"], data["seed"], data["varied"])
+
+
 def from_json(data: Mapping[str, Any]) -> StoredStudy:
     """What :func:`to_json` gave. KeyError, TypeError or ValueError if it is anything else."""
     if data["format"] != FORMAT:
@@ -115,6 +123,6 @@ def from_json(data: Mapping[str, Any]) -> StoredStudy:
         varied=tuple(data["varied"]),
         worlds=tuple(data["worlds"]),
         compared=data["compared"],
-        trials=tuple(StoredTrial(one["hash"], one["seed"], one["varied"]) for one in data["trials"]),
+        trials=tuple(_trial(one) for one in data["trials"]),
         document=data["document"],
     )

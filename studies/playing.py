@@ -19,10 +19,10 @@ from studies.spec import TrialSpec
 from studies.store import Store
 from testbed import checkpoints, references, workloads
 from testbed.environments import BatchedEnvironment
-from testbed.environments.external.episodes import WorldError
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish import SkirmishSettings, scripted
+from testbed.errors import WorldError
 from testbed.network import Streams
 from testbed.references import RANDOM
 from testbed.training import spaces

@@ -23,6 +23,14 @@ def report(
             "--trial", min=1, help="Whose network is replayed; default: the one that lost the most messages."
         ),
     ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="For the replay, run code from outside the testbed that the results name, too: a PettingZoo"
+            " world, or the interpreter of StarCraft.",
+        ),
+    ] = False,
     no_replay: Annotated[bool, typer.Option("--no-replay", help="Without it; nothing is run again.")] = False,
 ) -> None:
     """Write the results of a study, finished or not, as one page that can be opened and sent as it is."""
@@ -30,7 +38,9 @@ def report(
 
     if no_replay and trial is not None:
         raise StudyError("--trial and --no-replay contradict each other: the trial is that of the replay")
-    written = write(folder, file, number=trial, replayed=not no_replay)
+    if no_replay and trust:
+        raise StudyError("--trust and --no-replay contradict each other: without a replay nothing is run")
+    written = write(folder, file, number=trial, replayed=not no_replay, trust=trust)
     if written.replayed:
         out.print(f"replay:  {written.replayed}", markup=False)
     out.print(f"report:  {written.file}", markup=False)

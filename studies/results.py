@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from warnings import warn
 
 import pandas as pd
 
@@ -35,12 +36,15 @@ def idle_faults(study: StudyOutline, table: pd.DataFrame) -> list[str]:
     ]
 
 
-def draw_figures(study: Study, store: Store) -> list[Path]:
-    """Writes the summary tables, draws the figures the study's results allow, and returns the PNG files."""
+def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = warn) -> list[Path]:
+    """Writes the summary tables, draws the figures the study's results allow, and returns the PNG files.
+
+    ``complain`` is told in a line what had to be left out of them.
+    """
     summary = store.summarise(study)
     if study.workload == "training":
         store.write_table("statistics.csv", statistics(study, summary))
-    found = gathered(study, store, summary, references.by_trial(study, store))
+    found = gathered(study, store, summary, references.by_trial(study, store, complain))
     return figures.draw(found, store.folder / "figures")
 
 

@@ -13,7 +13,18 @@ import torch
 from rich.console import Console
 
 from studies.display import SHOWN, Display
-from studies.executors import Event, Executor, Failed, Finished, Held, Progressed, Report, Retried, Started
+from studies.executors import (
+    Event,
+    Executor,
+    Failed,
+    Finished,
+    Held,
+    Progressed,
+    Report,
+    Retried,
+    Started,
+    reason,
+)
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from studies.tensorboard import Board
@@ -42,6 +53,8 @@ class Outcome:
     kept: int
     failed: tuple[TrialSpec, ...]
     others: int = 0
+    reasons: tuple[str, ...] = ()
+    """Why each of the failed ones did, in one line."""
 
 
 ELSEWHERE, BY_OTHERS = "run by another process", "finished by another process"
@@ -140,7 +153,7 @@ def run(
             tasks = [Task(trial, folder, now, wait, tensorboard) for trial in left]
             left = rounds.follow(executor.run(tasks), left, display) if tasks else []
     run = len(missing) - len(left) - len(rounds.failed) - rounds.others
-    return Outcome(run, kept, tuple(rounds.failed), rounds.others)
+    return Outcome(run, kept, tuple(rounds.failed), rounds.others, tuple(rounds.reasons))
 
 
 class _Rounds:
@@ -149,6 +162,7 @@ class _Rounds:
     def __init__(self, store: Store, now: dict[str, str]) -> None:
         self.store, self.now = store, now
         self.failed: list[TrialSpec] = []
+        self.reasons: list[str] = []
         self.others = 0
 
     def follow(
@@ -180,6 +194,7 @@ class _Rounds:
                     case Failed():
                         self.store.write_failure(trial, self.now, event.trace)
                         self.failed.append(trial)
+                        self.reasons.append(reason(event.trace))
                         display.failed(trial, event.trace)
         return left
 

@@ -13,13 +13,16 @@ import networkx as nx
 from pydantic import BeforeValidator, Field, NonNegativeInt, ValidationError
 
 import topologies
+from policies.batch import Batch
 from studies import grid
 from studies.document import Document, Keys
 from studies.explain import complaint, explain, nearest
 from studies.hashing import digest
 from studies.outline import titled
 from studies.topology import OWN_KEYS, TopologySettings
-from testbed import workloads
+from testbed import sources, workloads
+from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish.maps import names_a_file
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
@@ -191,11 +194,14 @@ def _trials(
         files = dict(named_files(filled))
         settings = _settings(filled, workload)
         _check_samples(filled, settings)
+        _check_batch(filled, settings, checked)
         topology = _topology(filled)
         varied = {name: level.label for name, level in cell.items()}
         for seed in header.seeds:
             said = [part.model_dump_json() for part in (topology, settings.network)]
-            key = (*said, getattr(settings, "algorithm", None), settings.agents, seed)
+            # Time can only run out, or not, where the number of activations does not.
+            timed = settings.consensus if settings.consensus.budget.activations is None else None
+            key = (*said, getattr(settings, "algorithm", None), settings.agents, seed, timed)
             if key not in checked:
                 _check_graph(filled, settings, topology, seed)
                 checked.add(key)
@@ -255,6 +261,24 @@ def _check_samples(document: Document, settings: workloads.Workload) -> None:
         raise complaint(document, (settings.workload, "samples"), str(error)) from error
 
 
+def _check_batch(document: Document, settings: workloads.Workload, checked: set[tuple[object, ...]]) -> None:
+    """A stored batch must be whole and, as far as can be told without other people's code, of this world."""
+    if not isinstance(settings, workloads.UpdateWorkload) or settings.update.batch is None:
+        return
+    path, environment = settings.update.batch, settings.environment
+    if (path, environment) in checked:
+        return
+    try:
+        batch = Batch.load(path)
+        if not isinstance(environment, PettingZooSettings | StarCraftSettings):
+            with environment.make(1) as world:
+                sources.check_batch(batch, path, world)
+    except ValueError as error:
+        reason = str(error).removeprefix("update.batch: ").removeprefix("batch: ")
+        raise complaint(document, ("update", "batch"), reason) from error
+    checked.add((path, environment))
+
+
 def _topology(document: Document) -> TopologySettings:
     data = document.data.get("topology", DEFAULT_TOPOLOGY)
     if isinstance(data, dict):
@@ -294,11 +318,6 @@ def _check_graph(
                 has_field = "agents" in type(settings.environment).model_fields
                 keys = ("environment", "agents") if has_field else ("environment",)
         raise complaint(document, keys, rest if named else str(error)) from error
-    if isinstance(settings, workloads.LearningWorkload):
-        try:
-            settings.check(graph)
-        except ValueError as error:
-            raise complaint(document, ("topology",), str(error)) from error
     network = settings.network
     try:
         network.check(graph)
@@ -306,3 +325,9 @@ def _check_graph(
         if not error.keys:  # then it is about attributes that the graph's file gives to links
             raise complaint(document, ("topology",), str(error)) from error
         raise complaint(document, ("network", *error.keys), str(error).partition(": ")[2]) from error
+    try:
+        settings.check(graph)
+    except SettingError as error:
+        raise complaint(document, error.keys, str(error)) from error
+    except ValueError as error:
+        raise complaint(document, ("topology",), str(error)) from error

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from studies.display import numbers
+from studies.executors import reason
 from studies.outline import StudyOutline, TrialOutline
 from studies.store import Store
 
@@ -52,7 +53,7 @@ def _state(trial: TrialOutline, store: Store) -> TrialState:
     if store.under_way.running(trial):
         return TrialState(trial, "running", said)
     if status == "failed":
-        return TrialState(trial, "failed", store.traceback(trial).read_text("utf-8").strip().splitlines()[-1])
+        return TrialState(trial, "failed", reason(store.traceback(trial).read_text("utf-8")))
     return TrialState(trial, "stopped" if noted is not None else "missing", said)
 
 

@@ -48,6 +48,19 @@ Row = Mapping[str, float | int | str]
 STUDY = "study.json"
 
 
+def default_folder(name: str) -> Path:
+    """Where the results of a study go unless it is said: ``runs/<name>``.
+
+    Raises:
+        StudyError: its name leads elsewhere.
+    """
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise StudyError(
+            f"{name!r} is no name for a folder in runs/: rename the study, or say where with --out"
+        )
+    return Path("runs") / name
+
+
 class Store:
     """The results of studies under one folder.
 

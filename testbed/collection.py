@@ -32,7 +32,7 @@ class Collector:
     def __init__(self, environment: BatchedEnvironment, seed: int) -> None:
         self.environment = environment
         self.observations, info = environment.reset(seed)
-        self.masks = info.get("action_masks")
+        self.masks, self.active = info.get("action_masks"), info.get("active")
         names = ("return", *(f"return_{name}" for name in environment.components))
         self.running = {name: np.zeros(environment.batch) for name in names}
         self.resumptions = 0
@@ -53,18 +53,21 @@ class Collector:
         """
         rows: list[tuple[np.ndarray, ...]] = []
         masks: list[np.ndarray] = []
+        active: list[np.ndarray] = []
         ended: dict[str, list[np.ndarray]] = {name: [] for name in self.running}
         for _ in range(steps):
             if self.masks is not None:
                 masks.append(self.masks)
+            if self.active is not None:
+                active.append(self.active)
             row, over, sums = self._step(actor, generator)
             rows.append(row)
             if hear is not None:
-                hear(_batch(rows[-1:], masks[-1:]))
+                hear(_batch(rows[-1:], masks[-1:], active[-1:]))
             if over.any():
                 for name, values in sums.items():
                     ended[name].append(values[over])
-        batch = _batch(rows, masks)
+        batch = _batch(rows, masks, active)
         finished = {name: np.concatenate(sums) if sums else np.empty(0) for name, sums in ended.items()}
         means = {name: float(sums.mean()) if len(sums) else math.nan for name, sums in finished.items()}
         counts = {"episodes": float(len(finished["return"]))}
@@ -98,7 +101,8 @@ class Collector:
         actions = actor.act(self.observations, self.masks, generator)
         following, rewards, terminations, truncations, info = self.environment.step(actions)
         over: np.ndarray = np.all(terminations | truncations, axis=1)
-        boundaries = np.broadcast_to(over[:, None], rewards.shape)
+        # An agent that is over before the others has nothing to do with what comes until they are.
+        boundaries = terminations | truncations
         row = (self.observations, following, actions, rewards, terminations, boundaries)
         sums = {"return": self.running["return"] + rewards.sum(axis=1)}
         for name in self.environment.components:
@@ -106,7 +110,8 @@ class Collector:
         self.running = {name: np.where(over, 0.0, values) for name, values in sums.items()}
         if over.any():
             following, info = self.environment.reset(where=over)
-        self.observations, self.masks = following, info.get("action_masks")
+        self.observations = following
+        self.masks, self.active = info.get("action_masks"), info.get("active")
         return row, over, sums
 
     def state_dict(self) -> dict[str, Any]:
@@ -137,16 +142,23 @@ class Collector:
             )
             self.resumptions = state["resumptions"] + 1
             self.observations, info = self.environment.reset()
-            self.masks = info.get("action_masks")
+            self.masks, self.active = info.get("action_masks"), info.get("active")
             self.running = {name: np.zeros(self.environment.batch) for name in self.running}
             return
         self.environment.state = state["environment"]
         self.running = {name: np.array(sums) for name, sums in state["running"].items()}
         self.observations = self.environment.observations()
         self.masks = self.environment.masks().get("action_masks")
+        self.active = self.environment.active().get("active")
 
 
-def _batch(rows: Sequence[tuple[np.ndarray, ...]], masks: Sequence[np.ndarray]) -> Batch:
-    """Steps as one batch; no masks where all actions are always available."""
+def _batch(
+    rows: Sequence[tuple[np.ndarray, ...]], masks: Sequence[np.ndarray], active: Sequence[np.ndarray]
+) -> Batch:
+    """Steps as one batch; no masks, or active agents, where the environment does not speak of them."""
     batch = Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
-    return replace(batch, masks=np.stack(masks)) if masks else batch
+    return replace(
+        batch,
+        masks=np.stack(masks) if masks else None,
+        active=np.stack(active) if active else None,
+    )

@@ -21,6 +21,7 @@ AVERAGED = (
     "down",
     "garbled",
     "late",
+    "stalled",
     "consensus_seconds",
     "consensus_bytes",
 )
@@ -60,7 +61,8 @@ class NetworkCommunication:
     def average(self, vectors: Tensor) -> tuple[Tensor, Mapping[str, float]]:
         """Average vectors [N, D] by the algorithm of the settings, as far as its budget goes.
 
-        Numbers travel as they are, 4 bytes each if float32, unless the settings name a codec.
+        Numbers travel as they are, 4 bytes each if float32, unless the settings name a codec; running sums
+        (robust_push_sum) always travel as float64.
         """
         result = self.consensus.agree([MeanProblem(vector) for vector in vectors.detach().cpu().numpy()])
         self._curve = result.curve

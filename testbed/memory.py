@@ -38,6 +38,7 @@ def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> i
     with trial.environment.make(1) as world:
         of = spaces(world)
         masked = bool(world.masks())
+        partial = masked or bool(world.active())
     n, d, a = of.agents, of.observation_size, of.actions
     experience = n * m * (2 * 4 * d + 18 + masked * a)
     # An update also collects a batch to measure on; each is stacked from its steps.
@@ -49,12 +50,15 @@ def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> i
             # Its transitions, and those once more in random order, a minibatch at a time.
             learnt = experience + _fdmarl(trial.algorithm, of, m, links)
         case _:
-            learnt = _trust_region(trial.algorithm, of, m, links)
+            learnt = _trust_region(trial.algorithm, of, m, links, partial)
     return round(OVERHEAD * (batches + experience + learnt))
 
 
-def _trust_region(settings: TrustRegionSettings, of: Spaces, m: int, links: int) -> int:
-    """What MATRPO makes of a batch; of the others, which agree on nothing, it is said too high."""
+def _trust_region(settings: TrustRegionSettings, of: Spaces, m: int, links: int, partial: bool) -> int:
+    """What MATRPO makes of a batch; of the others, which agree on nothing, it is said too high.
+
+    ``partial``: agents may be unable to act at some samples, so that all heads have weights.
+    """
     n, d, a = of.agents, of.observation_size, of.actions
     number, product = (t.itemsize for t in (Arithmetic.dtypes(settings.precision)))
     hidden, widest = sum(settings.hidden), max(settings.hidden)
@@ -65,6 +69,7 @@ def _trust_region(settings: TrustRegionSettings, of: Spaces, m: int, links: int)
     network = 3 * number * n * m * widest  # a layer's input, its products, its output
     heads = n * m * n
     linearised = n * m * (product * (d + 2 * hidden)) + heads * (a * (number + product) + 8)
+    linearised += partial * heads * number * (a + 2)
     buffers = product * m * (hidden + n * a)
     solvers = number * n * kept * (2 * parameters + m * n)
     signals = number * m * n * (2 * 2 * links + 3 * n)

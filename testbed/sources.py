@@ -12,6 +12,7 @@ from policies.batch import Batch
 from testbed import checkpoints
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
+from testbed.environments.batched import BatchedEnvironment
 from testbed.files import beside
 from testbed.network import NetworkSettings, Streams
 from testbed.training import LoopSettings, Row, Trainer, spaces
@@ -106,8 +107,24 @@ def _collect(source: Trainer) -> Batch:
 
 
 def _stored(path: Path, source: Trainer) -> Batch:
-    batch, world = Batch.load(path), source.collector.environment
+    batch = Batch.load(path)
+    check_batch(batch, path, source.collector.environment)
+    return batch
+
+
+def check_batch(batch: Batch, path: Path, world: BatchedEnvironment) -> None:
+    """Raise ValueError if a stored batch cannot have been played in `world`: one line, with the file."""
     shape, needed = batch.observations.shape[2:], (world.agents, world.observation_size)
     if shape != needed:
         raise ValueError(f"update.batch: {path} has observations of {shape}, needs {needed}")
-    return batch
+    for agent, size in enumerate(world.action_sizes):
+        most, least = int(batch.actions[:, :, agent].max()), int(batch.actions[:, :, agent].min())
+        if not 0 <= least <= most < size:
+            found = most if least >= 0 else least
+            raise ValueError(
+                f"update.batch: {path} has action {found} of agent {agent}, must be from 0 to {size - 1}"
+            )
+    if batch.masks is not None and batch.masks.shape[3] != world.action_size:
+        raise ValueError(
+            f"update.batch: {path} has masks of {batch.masks.shape[3]} actions, needs {world.action_size}"
+        )

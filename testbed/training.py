@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from policies.algorithms.learner import Listener, Spaces
+from policies.algorithms.learner import Listener, Spaces, check_finite
 from policies.algorithms.registry import AlgorithmSettings, make_learner
 from policies.batch import Batch
 from testbed import checkpoints
@@ -19,6 +19,7 @@ from testbed.communication import NetworkCommunication
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
+from testbed.finite import learning_from, named_errors
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.settings import Settings
 
@@ -84,7 +85,7 @@ class Trainer:
         seed: int,
         trace: Trace | None = None,
     ) -> None:
-        self.loop = loop
+        self.loop, self.algorithm = loop, algorithm.name
         self.streams = Streams(seed)
         self.steps, batch = loop.shape(environment.episode_length)
         self.collector = Collector(environment.make(batch), self._seed("environment"))
@@ -118,11 +119,15 @@ class Trainer:
         """One update: collect, learn, agree, measure."""
         self.network.announce_update(self.update + 1)
         watch = Stopwatch()
-        batch, returns = self.collector.collect(
-            self.learner, self.steps, self.streams.generator("actions"), self._listener()
-        )
-        watch.lap("rollout")
-        learnt = self.learner.learn(batch, self.communication, self.streams.generator("learning"), watch.lap)
+        with named_errors(self.algorithm, self.update + 1):
+            batch, returns = self.collector.collect(
+                self.learner, self.steps, self.streams.generator("actions"), self._listener()
+            )
+            watch.lap("rollout")
+            learning = self.streams.generator("learning")
+            with learning_from(batch, self.collector.environment.name):
+                learnt = self.learner.learn(batch, self.communication, learning, watch.lap)
+                check_finite(self.learner.state_dict(), learnt, batch.agents)
         self.consensus_rows += [
             {"update": float(self.update + 1), **row} for row in self.communication.take_curve()
         ]

@@ -1,7 +1,8 @@
 """Durations and rates as people write them: "5ms", "10mbit"; in code always seconds and bytes per second.
 
 Rates read as in tc(8): "bit" counts bits and "bps" counts *bytes* per second, prefixes are powers of 1000
-("kibit" and its kin powers of 1024). A plain number is seconds, or bytes per second.
+("kibit" and its kin powers of 1024). A plain number is seconds, or bytes per second: unlike in tc, where it
+is microseconds, or bits per second.
 """
 
 import math
@@ -40,25 +41,37 @@ RATES: Mapping[str, Decimal] = {
 }
 """Bytes per second in each unit of rate."""
 
+LONGEST = 1e9
+"""Seconds, some 30 years: sums of such times are finite, and tell milliseconds apart."""
+
+SLOWEST = 1e-6
+"""Bytes per second: a byte takes eleven days."""
+
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-zµ]*)\s*", re.IGNORECASE)
 
 
 def parse_duration(value: object) -> float:
     """Seconds from a number of seconds or from text such as "5ms", "10us", "1.5s", "2min".
 
-    Raises ValueError on anything else, and on negative, infinite or undefined durations.
+    Raises ValueError on anything else, and on negative or undefined durations and those above `LONGEST`.
     """
-    return _parse(value, DURATIONS, "a duration", "seconds", '"5ms", "1.5s"')
+    seconds = _parse(value, DURATIONS, "a duration", "seconds", '"5ms", "1.5s"')
+    if seconds > LONGEST:
+        raise ValueError(f"{value!r} is too long: must be at most {LONGEST:g} s")
+    return seconds
 
 
 def parse_rate(value: object) -> float:
     """Bytes per second from a number of them or from text such as "10mbit" (bits) or "1mbps" (bytes).
 
-    Raises ValueError on anything else, and on negative, zero, infinite or undefined rates.
+    Raises ValueError on anything else, and on negative, zero, infinite or undefined rates, and those below
+    `SLOWEST`.
     """
     rate = _parse(value, RATES, "a rate", "bytes per second", '"10mbit", "1mbps"')
     if rate == 0:
         raise ValueError(f"{value!r} is not a rate: it must be above 0, or null for unlimited")
+    if rate < SLOWEST:
+        raise ValueError(f"{value!r} is too slow: must be at least {SLOWEST:g} bytes per second, or null")
     return rate
 
 

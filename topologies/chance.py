@@ -6,14 +6,28 @@ parameters under NetworkX's names, and returns a graph on 0..nodes-1 that may be
 
 from __future__ import annotations
 
+import math
+import random
+from typing import Any
+
 import networkx as nx
 import numpy as np
 
-from topologies.errors import TopologyError, listed, positive, share, whole
+from topologies.errors import TopologyError, few_links, listed, positive, share, whole
+
+WORK = 2_000_000
+"""Draws that one graph may take, a second or two, where an algorithm tries until it succeeds."""
+
+_PAIRS = 2_000_000
+"""Pairs of nodes whose distance is looked at together."""
 
 
 def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) -> nx.Graph[int]:
-    """A random graph in which everyone has `d` neighbours (NetworkX: Steger & Wormald 1999)."""
+    """A random graph in which everyone has `d` neighbours (NetworkX: Steger & Wormald 1999).
+
+    That algorithm begins anew whenever it runs into a dead end, which is nearly always with `d` near the
+    number of nodes: the complement of a random graph with few links is drawn then.
+    """
     links = whole("d", d, minimum=1)
     if links >= nodes:
         raise TopologyError(f"d: {links} is not below the number of nodes, {nodes}")
@@ -23,13 +37,29 @@ def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) ->
             f"d: {links} times {nodes} nodes is odd, so no such graph exists; "
             f"d {listed(around, 'or')}, or {nodes - 1} or {nodes + 1} nodes, would do"
         )
-    graph: nx.Graph[int] = nx.random_regular_graph(links, nodes, seed=_seed(generator))
+    if links == 1 and nodes > 2:
+        raise TopologyError("d: 1 links nodes in pairs, and no further: must be at least 2")
+    few_links(nodes * links / 2)
+    seed = _seed(generator)
+    missing = nodes - 1 - links
+    if missing == 0:
+        everyone: nx.Graph[int] = nx.complete_graph(nodes)
+        return everyone
+    # Measured: with so few pairs left out not one attempt in ten thousand comes to its end.
+    hopeless = (nodes >= 40 and missing <= nodes / 10) or (nodes >= 128 and missing <= nodes / 5)
+    graph = None if hopeless else _regular(nodes, links, seed)
+    if graph is None and missing < links:
+        few = _regular(nodes, missing, seed)
+        graph = None if few is None else nx.complement(few)
+    if graph is None:
+        raise TopologyError(f"d: no graph with {nodes} nodes and d {links} was found; must be smaller")
     return graph
 
 
 def erdos_renyi(nodes: int, generator: np.random.Generator, p: object = 0.3) -> nx.Graph[int]:
     """Every pair linked with probability `p`, independently (NetworkX: Batagelj & Brandes 2005)."""
     chosen = share("p", p)
+    few_links(chosen * math.comb(nodes, 2))
     graph: nx.Graph[int] = nx.fast_gnp_random_graph(nodes, chosen, seed=_seed(generator))
     return graph
 
@@ -42,7 +72,20 @@ def watts_strogatz(
     if links % 2 or links >= nodes:
         raise TopologyError(f"k: {links} is not an even number below the number of nodes, {nodes}")
     chosen = share("p", p)
-    graph: nx.Graph[int] = nx.watts_strogatz_graph(nodes, links, chosen, seed=_seed(generator))
+    few_links(nodes * links / 2)
+    most = WORK + 2 * nodes * links
+    try:
+        # A link that is rewired tries one node after the other until it finds one not linked yet.
+        if chosen * nodes * links * nodes / (nodes - links) > most:
+            raise _TooLongError
+        graph: nx.Graph[int] = nx.watts_strogatz_graph(
+            nodes, links, chosen, seed=_Counted(_seed(generator), most)
+        )
+    except _TooLongError:
+        raise TopologyError(
+            f"k: {links} of {nodes - 1} other nodes leaves too few places for links to be rewired to with p"
+            f" {chosen:g}; must be smaller, or p must be"
+        ) from None
     return graph
 
 
@@ -51,6 +94,7 @@ def barabasi_albert(nodes: int, generator: np.random.Generator, m: object = 2) -
     links = whole("m", m, minimum=1)
     if links >= nodes:
         raise TopologyError(f"m: {links} is not below the number of nodes, {nodes}")
+    few_links(links * (nodes - links))
     return nx.barabasi_albert_graph(nodes, links, seed=_seed(generator))
 
 
@@ -58,11 +102,60 @@ def random_geometric(nodes: int, generator: np.random.Generator, radius: object 
     """Nodes uniform in the unit square (node attribute `pos`), linked when at most `radius` apart."""
     reach = positive("radius", radius)
     places = generator.random((nodes, 2))
-    apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
+    few_links(min(1.0, math.pi * reach**2 / 4) * math.comb(nodes, 2))  # of a corner, which sees the least
     # nx.random_geometric_graph takes another road when SciPy is present, and a slow one when it is not.
     graph: nx.Graph[int] = nx.empty_graph(nodes)
-    graph.add_edges_from((int(u), int(v)) for u, v in np.argwhere(np.triu(apart <= reach, k=1)))
+    order = np.argsort(places[:, 0], kind="stable")
+    across = places[order, 0]
+    widest = reach * (1 + 1e-9)  # rounding must not hide a pair
+    rows = max(1, _PAIRS // nodes)
+    links = 0
+    for start in range(0, nodes, rows):
+        some = order[start : start + rows]
+        end = int(np.searchsorted(across, places[some[-1], 0] + widest, side="right"))
+        others = order[start:end]
+        apart = np.linalg.norm(places[some][:, None] - places[others][None], axis=-1)
+        near = np.argwhere(np.triu(apart <= reach, k=1))
+        links += len(near)
+        few_links(links)
+        graph.add_edges_from((int(some[i]), int(others[j])) for i, j in near)
     nx.set_node_attributes(graph, {node: (float(x), float(y)) for node, (x, y) in enumerate(places)}, "pos")
+    return graph
+
+
+class _TooLongError(Exception):
+    """An algorithm that tries until it succeeds has not succeeded."""
+
+
+class _Counted(random.Random):
+    """Python's generator as NetworkX uses it, which ends an algorithm that draws more than `most` things."""
+
+    def __init__(self, seed: int, most: int) -> None:
+        super().__init__(seed)
+        self.left = most
+
+    def choice(self, seq: Any) -> Any:
+        self._spend(1)
+        return super().choice(seq)
+
+    def shuffle(self, x: Any) -> None:
+        self._spend(len(x))
+        super().shuffle(x)
+
+    def _spend(self, draws: int) -> None:
+        self.left -= draws
+        if self.left < 0:
+            raise _TooLongError
+
+
+def _regular(nodes: int, degree: int, seed: int) -> nx.Graph[int] | None:
+    """A random regular graph, or None if that takes too long."""
+    try:
+        graph: nx.Graph[int] = nx.random_regular_graph(
+            degree, nodes, seed=_Counted(seed, WORK + 10 * nodes * degree)
+        )
+    except _TooLongError:
+        return None
     return graph
 
 

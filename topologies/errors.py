@@ -7,6 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
+MOST_LINKS = 5_000_000
+"""Links of the largest graphs: a few gigabytes, and seconds to make."""
+
 
 class TopologyError(ValueError):
     """A topology cannot be had as asked; the message is one line: the field, the value, what is allowed."""
@@ -38,6 +41,14 @@ def positive(field: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise TopologyError(f"{field}: {value!r} is not a finite number above 0")
     return float(value)
+
+
+def few_links(links: float) -> None:
+    """Raise TopologyError if a graph is to have more links than MOST_LINKS."""
+    if links > MOST_LINKS:
+        raise TopologyError(
+            f"nodes: about {links:,.0f} links are more than the {MOST_LINKS:,} that a graph can have"
+        )
 
 
 def listed(items: Sequence[object], joint: str = "and") -> str:

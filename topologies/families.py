@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,12 @@ from topologies.errors import TopologyError, suggestion, whole
 
 # A family connected once in a few hundred draws is still served; a hopeless one ends within about a second.
 DRAWS = 1000
+
+FEWEST, WORK = 5, 1_000_000
+"""Of large graphs there are fewer draws: until this many nodes and links in all, but at least the FEWEST."""
+
+# Isolated parts are about Poisson: a graph with 14 of them on average is connected once in a million draws.
+HOPELESS = 14.0
 
 MOST = 100_000
 """Nodes of the largest graphs: a slip of the keyboard should not fill the memory."""
@@ -69,14 +76,16 @@ def make(
     """Return the graph of family `name` on the nodes 0..nodes-1, its links in ascending order.
 
     Random families are drawn from `seed` (and the family's name: two families never share draws), again and
-    again until the graph is connected, at most DRAWS times; with `allow_disconnected` the first draw is
-    returned. The other families do not use `seed`. `graph.graph` tells `family` and `parameters` (all of
-    them, with the values used); `random_geometric` nodes have their place in `pos`.
+    again until the graph is connected: at most DRAWS times, fewer where that is hopeless or the graphs are
+    large. With `allow_disconnected` the first draw is returned. The other families do not use `seed`.
+    `graph.graph` tells `family` and `parameters` (all of them, with the values used); `random_geometric`
+    nodes have their place in `pos`.
 
     Raises TopologyError for an unknown name or parameter, a value out of range, a number of nodes for which
-    the family has no graph, or numbers for which no connected graph was found.
+    the family has no graph or one of more than MOST_LINKS links, or numbers for which no connected graph was
+    found.
     """
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         hint = suggestion(str(name), FAMILIES)
         raise TopologyError(f"name: {name!r} is not a topology{hint}; one of {', '.join(FAMILIES)}")
     family = FAMILIES[name]
@@ -115,12 +124,25 @@ def _draw(
     family: Family, nodes: int, seed: int, allow_disconnected: bool, parameters: Mapping[str, object]
 ) -> nx.Graph[int]:
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=tuple(family.name.encode())))
-    for _ in range(DRAWS):
+    work = parts = draws = 0
+    while draws < DRAWS and (draws < FEWEST or work < WORK) and not _is_hopeless(parts, draws):
         graph = family.build(nodes, generator, **parameters)
         if allow_disconnected or nx.is_connected(graph):
             return graph
+        draws += 1
+        parts += nx.number_connected_components(graph) - 1
+        work += nodes + graph.number_of_edges()
     numbers = ", ".join(f"{name} {value}" for name, value in parameters.items())
     raise TopologyError(
-        f"{family.name}: none of {DRAWS} graphs with {nodes} nodes and {numbers} was connected; "
-        "ask for more links or fewer nodes, or allow_disconnected"
+        f"{family.name}: none of {draws} graphs with {nodes} nodes and {numbers} was connected (they have"
+        f" {1 + parts / draws:.0f} parts on average); ask for more links or fewer nodes, or"
+        " allow_disconnected"
     )
+
+
+def _is_hopeless(parts: int, draws: int) -> bool:
+    """Whether the mean number of isolated parts is above HOPELESS by three standard errors."""
+    if draws == 0:
+        return False
+    mean = parts / draws
+    return mean - 3 * math.sqrt(mean / draws) > HOPELESS

@@ -15,7 +15,10 @@ import networkx as nx
 from networkx.readwrite.graphml import GraphMLReader
 
 from topologies.errors import TopologyError, listed, suggestion
-from topologies.families import in_order
+from topologies.families import MOST, in_order
+
+MOST_BYTES = 200_000_000
+"""Of the largest files that are read."""
 
 
 def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]:
@@ -28,12 +31,16 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
 
     Nodes are numbered in the order of the file, except that names which are exactly 0..n-1 stay what they
     are; the node attribute `label` keeps the file's name (or the `label` a GraphML file gives). Attributes of
-    nodes, links and graph are kept, but for the graph's `family`, "file", and `name`, the file's stem.
+    nodes, links and graph are kept, but for the graph's `family`, "file", and `name`, the file's stem. They
+    are not interpreted here: which of a link's attributes set its delay and rate, and in which unit, is in
+    `testbed.network.graph_attributes`. A `weight` sets nothing.
 
     Raises TopologyError, naming the file and the line or link, for a missing or malformed file, fewer than
     two nodes, self-loops, repeated links, links that differ by direction, and (unless `allow_disconnected`)
     more than one component.
     """
+    if not isinstance(path, str | Path):
+        raise TopologyError(f"file: {type(path).__name__} is not the path of a graph file")
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -41,16 +48,23 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
         raise TopologyError(
             f"{path}: cannot read {path.suffix or 'a file without ending'!r}{hint}; {_ENDINGS}"
         )
-    if not path.is_file():
-        raise TopologyError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
     try:
+        size = path.stat().st_size  # unlike `exists`, this says that a folder may not be looked into
+        if not path.is_file():
+            raise TopologyError("is not a file")
+        if size > MOST_BYTES:
+            raise TopologyError(f"has {size:,} bytes, more than the {MOST_BYTES:,} that are read")
         graph = _simple(reader(path))
+    except FileNotFoundError as error:
+        raise TopologyError(f"{path}: no such file") from error
     except UnicodeDecodeError as error:
         raise TopologyError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     except OSError as error:
         raise TopologyError(f"{path}: cannot be read ({error.strerror})") from error
-    except TopologyError as error:
-        raise TopologyError(f"{path}: {' '.join(str(error).split())}") from error  # names may hold line ends
+    except ValueError as error:
+        if not isinstance(error, TopologyError):  # of `stat`: the name holds a null character
+            raise TopologyError(f"{str(path)!r}: is not the name of a file ({error})") from error
+        raise TopologyError(f"{path}: {_one_line(str(error))}") from error
     if not allow_disconnected and not nx.is_connected(graph):
         sizes = sorted((len(part) for part in nx.connected_components(graph)), reverse=True)
         raise TopologyError(
@@ -59,8 +73,16 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
     return in_order(graph, {**graph.graph, "family": "file", "name": path.stem})
 
 
+def _one_line(message: str) -> str:
+    """A message that quotes a file, which may hold line ends, control characters and very long names."""
+    words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+    return words if len(words) <= 400 else f"{words[:250]} ... {words[-140:]}"
+
+
 def _simple(graph: nx.Graph[Hashable]) -> nx.Graph[int]:
     """Return `graph` undirected with integer nodes, or raise TopologyError if that would lose something."""
+    if len(graph) > MOST:
+        raise TopologyError(f"{len(graph):,} nodes are more than the {MOST:,} that a graph can have")
     if len(graph) < 2:
         raise TopologyError(f"{len(graph)} nodes; at least 2 are needed")
     if graph.is_multigraph():
@@ -121,10 +143,14 @@ def _graphml(path: Path) -> nx.Graph[Hashable]:
         warnings.filterwarnings("error", "No key type")
         try:
             graphs = list(_StrictGraphMLReader()(path=path))
-        except TopologyError:
+        except (TopologyError, OSError):
             raise
-        # The XML parser's ParseError is a SyntaxError; the others come of NetworkX's conversions.
-        except (SyntaxError, nx.NetworkXError, ValueError, KeyError, AttributeError, UserWarning) as error:
+        # The XML parser's ParseError is a SyntaxError, an encoding that it does not know a LookupError; the
+        # others come of NetworkX's conversions.
+        except (
+            *(SyntaxError, LookupError, nx.NetworkXException, ValueError, TypeError, AttributeError),
+            *(ArithmeticError, RecursionError, UserWarning),
+        ) as error:
             raise TopologyError(f"not well-formed GraphML ({error})") from error
     if len(graphs) != 1:
         raise TopologyError(f"{len(graphs)} <graph> in the GraphML namespace; exactly one is needed")
@@ -157,7 +183,9 @@ def _edge_list(path: Path) -> nx.Graph[Hashable]:
 
 def _attributes(text: str, line: int) -> dict[str, Any]:
     try:
-        value = ast.literal_eval(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python's own words, such as "invalid decimal literal"
+            value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # as literal_eval documents
         value = None
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
@@ -176,7 +204,15 @@ def _adjacency(path: Path) -> nx.Graph[Hashable]:
             rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
         except csv.Error as error:
             raise TopologyError(f"line {reader.line_num}: not CSV ({error})") from error
-    names, rows = _names(rows)
+    try:
+        names, rows = _names(rows)
+    except TopologyError as error:
+        if _reads_like_links([row for _, row in rows]):
+            raise TopologyError(
+                f"{error}; its lines read like links, not like an adjacency matrix: write two names and a"
+                " space between them, and name the file .edgelist"
+            ) from error
+        raise
     matrix = [[_entry(cell, line) for cell in row] for line, row in rows]
     graph: nx.Graph[Hashable] = nx.Graph()
     graph.add_nodes_from(names)
@@ -190,6 +226,12 @@ def _adjacency(path: Path) -> nx.Graph[Hashable]:
             if matrix[i][j] and i <= j:
                 graph.add_edge(u, v, **({"weight": matrix[i][j]} if weighted else {}))
     return graph
+
+
+def _reads_like_links(rows: list[list[str]]) -> bool:
+    """Whether each row has two names, or three with a weight, between commas or spaces or semicolons."""
+    lengths = {len([word for cell in row for word in cell.replace(";", " ").split()]) for row in rows}
+    return len(rows) > 3 and lengths <= {2, 3}
 
 
 def _names(rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import networkx as nx
 
-from topologies.errors import TopologyError, listed, whole
+from topologies.errors import TopologyError, few_links, listed, whole
 
 
 def ring(nodes: int) -> nx.Graph[int]:
@@ -37,6 +37,7 @@ def star(nodes: int) -> nx.Graph[int]:
 
 def complete(nodes: int) -> nx.Graph[int]:
     """Every pair linked."""
+    few_links(math.comb(nodes, 2))
     graph: nx.Graph[int] = nx.complete_graph(nodes)
     return graph
 
@@ -102,6 +103,7 @@ def barbell(nodes: int, m1: object = None, m2: object = None) -> nx.Graph[int]:
             f"nodes: {nodes} makes no barbell with {listed(asked)}; "
             "2 * m1 + m2 = nodes with m1 at least 3 and m2 at least 0"
         )
+    few_links(2 * math.comb(bell, 2) + middle + 1)
     graph = nx.barbell_graph(bell, middle)
     graph.graph.update(m1=bell, m2=middle)
     return graph

@@ -60,9 +60,9 @@ class Ctrpo(TrustRegion):
         return actions
 
     def rewarded(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The sum of all rewards, [T, B, 1], until the task has ended for all."""
-        ended = np.all(batch.terminations, axis=-1, keepdims=True)
-        return batch.rewards.sum(axis=-1, keepdims=True), ended, batch.boundaries[..., :1]
+        """The sum of all rewards, [T, B, 1], until the task, or the episode, has ended for all."""
+        ended = [np.all(each, axis=-1, keepdims=True) for each in (batch.terminations, batch.boundaries)]
+        return batch.rewards.sum(axis=-1, keepdims=True), ended[0], ended[1]
 
     def acting(self, log_p: Tensor) -> Tensor:
         """Head n acts for agent n."""

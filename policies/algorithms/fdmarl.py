@@ -24,6 +24,7 @@ all from what was known before. Where it has to differ from the paper, or the pa
 * The first average reward is that of the first rewards. From zero the critics would drift by a constant,
   which means nothing to Q but upsets a network, until mu has caught up.
 * Step sizes do not decay.
+* A policy's step is the mean over the transitions at which its agent can act, not over all.
 """
 
 import copy
@@ -36,6 +37,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from policies.acting import mean_over_acting
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, movement
 from policies.arithmetic import Arithmetic, Device
 from policies.batch import Batch
@@ -43,7 +45,7 @@ from policies.distributions import choose, chosen
 from policies.joint_critic import JointCritic
 from policies.linearisation import JointPolicy
 from policies.networks import Activation, stack_initial
-from policies.settings import Settings
+from policies.settings import AVERAGE_OVER, AverageOver, Settings
 
 Form = Literal["minibatch", "online"]
 Optimiser = Literal["adam", "sgd"]
@@ -92,6 +94,7 @@ class FdmarlSettings(Settings):
     average_rate: Annotated[
         float, Field(gt=0, le=1, description="step size of the average reward; beta in the paper")
     ] = 0.1
+    average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"
     hidden: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
         Field(description="units of each hidden layer, of policies and critics"),
@@ -173,6 +176,9 @@ class Fdmarl:
         columns = {"observations": batch.observations, "actions": batch.actions, "rewards": batch.rewards}
         if batch.masks is not None:
             columns["masks"] = batch.masks
+        acting = batch.averaged(self.settings.average_over)
+        everybody = np.ones(batch.rewards.shape, dtype=bool)
+        columns["acting"] = everybody if acting is None else acting.reshape(everybody.shape)
         if self.held:
             wide = len(self.held["rewards"])
             if wide != batch.rewards.shape[1]:
@@ -196,15 +202,17 @@ class Fdmarl:
         rewards = self.arithmetic.tensor(steps["rewards"].T)
         values = self.critic.values(self.omega, now)
         log_p = self._log_p(self.theta, steps["observations"], steps.get("masks"))
+        acting = None if steps["acting"].all() else self.arithmetic.place(steps["acting"].T)
         with torch.no_grad():
             self.mu = torch.where(self.mu.isnan(), rewards.mean(1), self.mu)
             errors = rewards - self.mu.unsqueeze(-1) + self.critic.values(self.omega, later) - values
             advantages = self._advantages(log_p, now, actions)
             if self.settings.form == "minibatch":
-                spread = advantages.std(dim=1, correction=0, keepdim=True)
+                spread = _deviation(advantages, acting)
                 advantages = advantages / torch.where(spread > 1e-8, spread, 1.0)
             self.mu += self.settings.average_rate * (rewards.mean(1) - self.mu)
-        ascent = (errors * values).mean(1).sum() + (advantages * chosen(log_p, actions.mT)).mean(1).sum()
+        gains = mean_over_acting(advantages * chosen(log_p, actions.mT), acting, dim=1)
+        ascent = (errors * values).mean(1).sum() + gains.sum()
         for optimiser in (self.critic_optimiser, self.actor_optimiser):
             optimiser.zero_grad()
         (-ascent).backward()  # type: ignore[no-untyped-call]
@@ -225,7 +233,10 @@ class Fdmarl:
         """How far the policies have moved from those ``before`` over the observations of a batch."""
         observations = batch.observations.reshape(-1, *batch.observations.shape[2:])
         old, new = (self._log_p(theta, observations, batch.flat_masks) for theta in (before, self.theta))
-        return {"average_reward": float(self.mu.mean()), **movement(old, new)}
+        acting = batch.averaged(self.settings.average_over)
+        own = None if acting is None else self.arithmetic.place(acting.T)
+        measured = {"average_reward": float(self.mu.mean()), "acting_share": batch.acting_share}
+        return measured | movement(old, new, own)
 
     # --- saving ----------------------------------------------------------------------------------------
 
@@ -264,6 +275,14 @@ class Fdmarl:
 
     def _leaf(self, array: np.ndarray) -> Tensor:
         return self.arithmetic.tensor(array).requires_grad_(True)
+
+
+def _deviation(values: Tensor, acting: Tensor | None) -> Tensor:
+    """Standard deviations [N, 1] of values [N, M] over the samples at which each agent acts."""
+    if acting is None:
+        return values.std(dim=1, correction=0, keepdim=True)
+    mean = mean_over_acting(values, acting, dim=1).unsqueeze(1)
+    return mean_over_acting((values - mean).square(), acting, dim=1).sqrt().unsqueeze(1)
 
 
 class Tally:

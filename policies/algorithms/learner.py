@@ -1,13 +1,14 @@
 """What every algorithm offers the training loop, and what it may ask of the network."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
 
+from policies.acting import mean_over_acting
 from policies.algorithms.local_problem import PolicyProblem
 from policies.batch import Batch
 from policies.distributions import entropy, kl
@@ -107,25 +108,87 @@ def experience_bytes(spaces: Spaces, batch: Batch) -> list[int]:
     action that may be available; what the last step of an episode led to is an observation more.
     """
     masks = 0 if batch.masks is None else -(-spaces.actions // 8)
-    ends = int(batch.boundaries[..., 0].sum())
+    ends = int(batch.boundaries.all(-1).sum())
     return [batch.samples * (4 * width + 4 + 1 + masks) + ends * 4 * width for width in spaces.widths]
 
 
-def movement(old: Tensor, new: Tensor) -> dict[str, float]:
+def check_finite(state: Mapping[str, object], measured: Mapping[str, float], agents: int) -> None:
+    """Refuse what an update has left behind if it is no finite number: its learner would never recover.
+
+    Args:
+        state: the learner's state, tensors of which lead with one row for each of G policies or critics.
+        measured: what ``learn`` returned. Nan is right where a number is of nobody, infinity never.
+        agents: N; where G is not N, policies or critics are not any single agent's.
+
+    Raises:
+        FloatingPointError: one line that names the agent, and what of it.
+    """
+    for name, part in state.items():
+        for numbers in _numbers(part):
+            if np.isfinite(numbers).all():
+                continue
+            row = int(np.argwhere(~np.isfinite(numbers))[0, 0]) if numbers.ndim else 0
+            whose = f"agent {row}: its" if numbers.ndim and len(numbers) == agents else "the common"
+            raise FloatingPointError(
+                f"{whose} {PARTS.get(name, name)} came to hold numbers that are not finite"
+            )
+    for name in FINITE:
+        value = measured.get(name, 0.0)
+        if math.isinf(value) or (math.isnan(value) and name in ALWAYS_KNOWN):
+            raise FloatingPointError(f"{name} came to be {value}")
+
+
+def _numbers(part: object) -> Iterator[np.ndarray]:
+    """The floating-point numbers in nested plain data."""
+    if isinstance(part, Tensor):
+        part = part.detach().cpu().numpy()
+    if isinstance(part, Mapping):
+        part = tuple(part.values())
+    if isinstance(part, list | tuple):
+        for each in part:
+            yield from _numbers(each)
+    elif isinstance(part, float | np.floating | np.ndarray):
+        array = np.asarray(part)
+        if array.dtype.kind == "f":
+            yield array
+
+
+PARTS = {
+    "theta": "policy",
+    "critics": "critic",
+    "omega": "critic",
+    "mu": "average reward",
+    "policies": "policy",
+    "values": "critic",
+    "critic_optimiser": "critic's optimiser",
+    "actor_optimiser": "policy's optimiser",
+}
+"""The parts of learners' states, by name."""
+
+ALWAYS_KNOWN = ("kl_played", "surrogate_gain", "td_error", "average_reward", "value_gradient_norm")
+FINITE = (*ALWAYS_KNOWN, "kl", "kl_max", "entropy", "value_loss", "policy_loss", "policy_gradient_norm")
+
+
+def movement(old: Tensor, new: Tensor, acting: Tensor | None = None) -> dict[str, float]:
     """How far agents that act by policies of their own have moved, under the names of the tables.
 
     ``old`` and ``new`` are their log probabilities [N, M, A] on a batch; the entropy is that of the new ones.
+    Each agent's numbers are means over the samples at which it was ``acting`` [N, M], by default all; means
+    over agents leave out those that never were.
 
     Raises:
         FloatingPointError: an agent's KL is no finite number.
     """
-    divergences = kl(old, new).mean(-1)
+    divergences = mean_over_acting(kl(old, new), acting)
+    entropies = mean_over_acting(entropy(new), acting)
     for q, divergence in enumerate(divergences.tolist()):
         if not math.isfinite(divergence):
             raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
+    if acting is not None:
+        divergences, entropies = divergences[acting.any(-1)], entropies[acting.any(-1)]
     return {
         "kl": float(divergences.mean()),
-        "kl_max": float(divergences.max()),
+        "kl_max": float(divergences.max()) if len(divergences) else math.nan,
         "kl_played": float(divergences.sum()),
-        "entropy": float(entropy(new).mean()),
+        "entropy": float(entropy(new).mean() if acting is None else entropies.mean()),
     }

@@ -7,6 +7,14 @@ With s = J x the linearised log policy ratio at every sample and head, the agent
 
 As E[J^T J] = M H, stationarity reads V = (lambda + penalty) H x with V = J^T (A + pull) / M and
 lambda >= 0 the multiplier of the trust region (Li & He 2020, arXiv 2010.07916, Eqs. 17-22).
+
+Where agents can act at some samples only, H and J are weighted so that head n's KL is its mean over the M_n
+samples at which agent n acts (see ``Linearisation``). The objective is not: it stays the mean of A times the
+log ratio of all actions that were chosen, each as often as it was chosen, over the samples at which somebody
+acts. An agent that seldom acts can gain little, however far it moves, and few samples say little about it.
+That another agent is dead changes nothing for head n, not even in the dead agent's own model: its reward goes
+on, and the living are still compared with what it holds. What the dead do not choose, nobody's model
+explains: the signal is 0 there for all, so that neighbours agree on it without a word.
 """
 
 import math
@@ -88,6 +96,7 @@ class PolicyProblem:
         self.solver = solver or ConjugateGradients(at)
         self.warm_start, self.audit = warm_start, audit
         self.advantages = advantages.unsqueeze(-1)
+        self.weighted = self.advantages if at.root is None else self.advantages * _unweighted(at.root)
         self.x = torch.zeros_like(at.theta)
         self.statistics = SolveStatistics()
         self.binding = False
@@ -114,7 +123,7 @@ class PolicyProblem:
 
     def solve(self, pull: Tensor, penalty: float) -> Tensor:
         """The signal s [m] that minimises the subproblem for ``pull`` [m]; keeps x for adoption."""
-        weights = self.advantages + pull.view(self.at.samples, self.at.policy.agents)
+        weights = self.weighted + pull.view(self.at.samples, self.at.policy.agents)
         v = self.at.vjp(weights) / self.at.samples
         if not self.warm_start:
             self.solver.forget()
@@ -128,7 +137,15 @@ class PolicyProblem:
         curvature = float(damped - self.at.damping * dot(solution.u, solution.u))
         to_boundary = math.sqrt(2 * self.delta / curvature) if curvature > 0 else 0.0
         # lambda > 0 exactly when the boundary comes before the stationary point of the penalised objective.
-        self.binding = to_boundary * penalty < 1
-        scale = to_boundary if self.binding or self.step == "boundary" else 1 / penalty
+        within = to_boundary * penalty < 1
+        self.binding = within and to_boundary > 0
+        scale = to_boundary if within or self.step == "boundary" else 1 / penalty
         self.x = scale * solution.u
         return (scale * solution.ratio).flatten()
+
+
+def _unweighted(root: Tensor) -> Tensor:
+    """Factors [M, N] of A that undo J's weights: the objective is a plain mean where anybody acts."""
+    acting = root > 0
+    anybody = acting.any(-1).to(root.dtype).mean().clamp(min=1 / len(root))
+    return torch.where(acting, 1 / root, 0) / anybody

@@ -7,8 +7,11 @@ charged for what a centre would be sent. Different from their code are
 * the Huber loss, which there is 0 instead of linear below -delta;
 * episodes cut by their time limit, which here are bootstrapped from what the last step led to;
 * minibatches, which here are of joint samples: all agents at one step; with one minibatch it is the same;
-* the networks, which here are plain perceptrons: no layer normalisation, hidden layers begin with unit gain;
-* agents that are dead, whose samples are not left out here.
+* the networks, which here are plain perceptrons: no layer normalisation, hidden layers begin with unit gain.
+
+As there, the samples of agents that are dead are left out of the policies' loss, of the entropy and of the
+moments of the advantages (``active_masks``), and not out of the loss of the values: their scripts for SMAC
+switch that off. Here values are of all agents together, and what follows a death is a part of what they say.
 """
 
 import math
@@ -21,7 +24,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import huber_loss
 
-from policies.advantages import explained_variance, gae
+from policies.acting import mean_over_acting
+from policies.advantages import explained_variance, gae, returns_vary
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes, movement
 from policies.arithmetic import Arithmetic, Device
 from policies.batch import Batch
@@ -29,7 +33,7 @@ from policies.distributions import choose, chosen, entropy
 from policies.gradient_descent import Descent
 from policies.linearisation import JointPolicy
 from policies.networks import MLP, Activation, stack_initial
-from policies.settings import Settings
+from policies.settings import AVERAGE_OVER, AverageOver, Settings
 from policies.value_normaliser import ValueNormaliser
 
 
@@ -61,6 +65,7 @@ class MappoSettings(Settings):
     huber_delta: Annotated[
         float, Field(gt=0, description="errors of values count by their squares up to here, linearly beyond")
     ] = 10.0
+    average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"
     hidden: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
         Field(min_length=1, description="units of each hidden layer, of policies and values"),
@@ -123,7 +128,8 @@ class Mappo:
             for part in np.array_split(generator.permutation(batch.samples), self.settings.minibatches)
         ]
         advantages, targets, quality = self._advantages(batch)
-        measured = {"explained_variance": quality, **self._fit_values(batch, targets, parts)}
+        measured = {"explained_variance": quality, "acting_share": batch.acting_share}
+        measured |= self._fit_values(batch, targets, parts)
         lap("values")
         measured |= self._improve(batch, advantages, parts)
         lap("policies")
@@ -156,19 +162,33 @@ class Mappo:
     def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
         """Normalised advantages [M], value targets [M], both of the summed reward, and explained variance."""
         rewards = batch.rewards.sum(axis=-1)
+        terminations = np.all(batch.terminations, axis=-1)  # until the task has ended for all
         values = self._values(batch.observations).reshape(rewards.shape)
         raw = gae(
             rewards,
             values,
             self._values(batch.next_observations).reshape(rewards.shape),
-            np.all(batch.terminations, axis=-1),  # until the task has ended for all
-            batch.boundaries[..., 0],
+            terminations,
+            np.all(batch.boundaries, axis=-1),
             gamma=self.settings.gamma,
             lam=self.settings.lam,
         )
         targets = raw + values
-        quality = float(explained_variance(targets.ravel(), values.ravel()))
-        advantages = (raw - raw.mean()) / (raw.std() + 1e-5)
+        acting = batch.averaged(self.settings.average_over)
+        if acting is None:
+            anybody: np.ndarray | None = None
+            mean, deviation = raw.mean(), raw.std()
+        else:
+            actions = acting.sum(axis=-1).reshape(
+                raw.shape
+            )  # as often as a sample's advantage is made use of
+            mean = (actions * raw).sum() / max(actions.sum(), 1)
+            deviation = np.sqrt((actions * (raw - mean) ** 2).sum() / max(actions.sum(), 1))
+            anybody = np.any(acting, axis=-1)
+        quality = float(explained_variance(targets.ravel(), values.ravel(), anybody))
+        if not returns_vary(rewards, terminations):
+            quality = math.nan
+        advantages = (raw - mean) / (deviation + 1e-5)
         return self.arithmetic.tensor(advantages.ravel()), self.arithmetic.tensor(targets.ravel()), quality
 
     @torch.no_grad()
@@ -206,28 +226,44 @@ class Mappo:
         settings = self.settings
         observations = self._observed(batch.observations)
         actions = self.arithmetic.place(batch.actions.reshape(batch.samples, -1).T)
-        masks = self._by_agent(batch.masks)
+        masks, can_act = self._by_agent(batch.masks), batch.averaged(settings.average_over)
+        acting = None if can_act is None else self.arithmetic.place(can_act.T)
         with torch.no_grad():
             old = self._log_p(observations, masks)
         before, norms, losses, beyond = chosen(old, actions), [], [], []
         for part in parts:
+            there = None if acting is None else acting[:, part]
+            if there is not None and not there.any():
+                continue  # nobody did anything there
             log_p = self._log_p(observations[:, part], None if masks is None else masks[:, part])
             ratios = torch.exp(chosen(log_p, actions[:, part]) - before[:, part])
-            losses_of_agents = -clipped_surrogate(ratios, advantages[part], settings.clip).mean(-1)
-            bonuses = settings.entropy_coefficient * entropy(log_p).mean(-1)
+            losses_of_agents = -self._mean(clipped_surrogate(ratios, advantages[part], settings.clip), there)
+            bonuses = settings.entropy_coefficient * self._mean(entropy(log_p), there)
             objective = losses_of_agents - bonuses
             # A gradient of one agent's loss touches that agent's own network only, if it has one.
             norms.append(self.policies.step(objective.mean() if settings.share_policy else objective.sum()))
+            clipped = ((ratios.detach() - 1).abs() > settings.clip).double()
+            if there is not None:
+                clipped = clipped[there]
+                if not settings.share_policy:
+                    losses_of_agents = losses_of_agents[there.any(-1)]
             losses.append(float(losses_of_agents.detach().mean()))
-            beyond.append(float(((ratios.detach() - 1).abs() > settings.clip).double().mean()))
+            beyond.append(float(clipped.mean()))
         with torch.no_grad():
-            moved = movement(old, self._log_p(observations, masks))
-        return {
-            **moved,
-            "policy_loss": float(np.mean(losses)),
-            "clip_fraction": float(np.mean(beyond)),
-            "policy_gradient_norm": float(np.mean(norms)),
-        }
+            moved = movement(old, self._log_p(observations, masks), acting)
+        means = {"policy_loss": losses, "clip_fraction": beyond, "policy_gradient_norm": norms}
+        return moved | {name: float(np.mean(each)) if each else math.nan for name, each in means.items()}
+
+    def _mean(self, values: Tensor, acting: Tensor | None) -> Tensor:
+        """Means [N] of values [N, M] over the samples at which each agent acts, 0 where it never does.
+
+        If all share a policy, they are weighted so that their mean is that over all actions of all agents.
+        """
+        means = mean_over_acting(values, acting)
+        if acting is None or not self.settings.share_policy:
+            return means
+        actions = acting.sum(-1)
+        return means * actions * (len(actions) / actions.sum())
 
     def _log_p(self, observed: Tensor, masks: Tensor | None) -> Tensor:
         """Log probabilities [N, M, A] of what [N, M, d'] the agents see, and masks [N, M, A]."""

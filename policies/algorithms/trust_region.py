@@ -11,12 +11,14 @@ observes, in whose actions its heads are, and in what is agreed before a step is
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from policies.advantages import explained_variance, gae
+from policies.acting import mean_gain, mean_over_acting, of_joint
+from policies.advantages import explained_variance, gae, normalised, returns_vary
 from policies.algorithms.learner import Communication, Spaces, Stopwatch
 from policies.algorithms.local_problem import PolicyProblem, Step, totals
 from policies.algorithms.trust_region_settings import TrustRegionSettings
@@ -28,6 +30,9 @@ from policies.kfac import Kfac
 from policies.linearisation import JointPolicy, Linearisation
 from policies.networks import stack_initial
 from policies.solver import Audit
+
+HALVINGS = 30
+"""Most halvings of one step: it is then a billionth of what it was."""
 
 
 class TrustRegion(ABC):
@@ -120,7 +125,12 @@ class TrustRegion(ABC):
         advantages, targets, fit_quality = self._advantages(batch)
         fit = self.settings.values
         value_loss = self.critics.fit(
-            observations, targets, generator, epochs=fit.epochs, batch_size=fit.batch_size
+            observations,
+            targets,
+            generator,
+            epochs=fit.epochs,
+            batch_size=fit.batch_size,
+            measured=self._paid(batch),
         )
         lap("values")
         problems = self.pose(batch, advantages, generator)
@@ -129,7 +139,7 @@ class TrustRegion(ABC):
         measured |= self.adopt(problems)
         del problems  # gigabytes with many agents
         measured |= {"value_loss": value_loss, "explained_variance": fit_quality}
-        measured["entropy"] = self._entropy(batch)
+        measured |= {"entropy": self._entropy(batch), "acting_share": batch.acting_share}
         lap("adopt")
         return measured
 
@@ -138,12 +148,13 @@ class TrustRegion(ABC):
         """One trust-region subproblem per policy, linearised where it is now; advantages are [G, M]."""
         solver = self.settings.solver
         observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
+        acting = self._can_act(batch)
         # Drawn whether they are needed or not, so that trials with other solvers draw all else alike.
         draws = self.arithmetic.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
 
         def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
             point = self.theta.to(kind), observations.to(kind)
-            return Linearisation(self.policy, *point, actions, masks, solver.damping, products)
+            return Linearisation(self.policy, *point, actions, masks, solver.damping, products, acting)
 
         at = linearised(self.arithmetic.dtype, self.arithmetic.products)
         kfac = Kfac(at, draws) if solver.preconditioner == "kfac" else None
@@ -169,33 +180,28 @@ class TrustRegion(ABC):
     def adopt(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
         """Move every policy to theta_old + x, under the KL safeguard, and measure the move on the batch.
 
-        A policy whose problem was never solved (no exchange reached its agent) stays where it is.
+        A policy whose problem was never solved (no exchange reached its agent) stays where it is. Means over
+        policies leave out those whose heads could never act.
+
+        Raises:
+            FloatingPointError: a step, or its KL, is no finite number.
         """
-        divergences, gains, halvings = [], [], 0  # divergences [G, H]
-        for q, problem in enumerate(problems):
-            x, at = problem.x, problem.at
-            while True:
-                log_p = self.policy.log_probabilities(at.theta + x, at.observations, at.mask)
-                of_heads = kl(at.log_p, log_p).mean(0)
-                divergence = float(of_heads.sum())
-                if not math.isfinite(divergence):
-                    raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
-                if not self.settings.kl_safeguard or divergence <= 1.5 * self.delta:
-                    break
-                x, halvings = x / 2, halvings + 1
-            log_ratio = (chosen(log_p, at.actions) - chosen(at.log_p, at.actions)).sum(-1)
-            gains.append(float((problem.advantages.squeeze(-1) * torch.expm1(log_ratio)).mean()))
-            divergences.append(of_heads)
-            self.theta[q] = at.theta + x
-        by_head = torch.stack(divergences)
-        by_policy = by_head.sum(-1)
+        limit = 1.5 * self.delta if self.settings.kl_safeguard else math.inf
+        moves = [move(problem, f"agent {q}", limit) for q, problem in enumerate(problems)]
+        for q, (problem, moved) in enumerate(zip(problems, moves, strict=True)):
+            self.theta[q] = problem.at.theta + moved.x
+        by_head = torch.stack([moved.kl for moved in moves])  # [G, H]
+        took_part = [problem.at.acting is None or bool(problem.at.acting.any()) for problem in problems]
+        bound = [problem.binding for problem, there in zip(problems, took_part, strict=True) if there]
+        by_policy = by_head.sum(-1)[took_part]
         return {
             "kl": float(by_policy.mean()),
-            "kl_max": float(by_policy.max()),
+            "kl_max": float(by_policy.max()) if bound else math.nan,
             "kl_played": float(self.acting(by_head[:, None, :, None]).sum()),
-            "kl_halvings": float(halvings),
-            "binding": sum(problem.binding for problem in problems) / len(problems),
-            "surrogate_gain": float(np.sum(gains)),
+            "kl_halvings": float(sum(moved.halvings for moved in moves)),
+            "steps_refused": float(sum(moved.refused for moved in moves)),
+            "binding": sum(bound) / len(bound) if bound else math.nan,
+            "surrogate_gain": float(np.sum([moved.gain for moved in moves])),
             **totals([problem.statistics for problem in problems], audited=self.settings.solver.audit),
         }
 
@@ -206,13 +212,12 @@ class TrustRegion(ABC):
         Summed over policies, as ``surrogate_gain`` is, but on any batch: one that taught them nothing, say.
         """
         observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
-        actions = actions.expand(self.learners, -1, -1)
+        actions, acting = actions.expand(self.learners, -1, -1), self._can_act(batch)
         ratios = [
-            chosen(self.policy.log_probabilities(theta, observations, masks), actions).sum(-1)
+            of_joint(chosen(self.policy.log_probabilities(theta, observations, masks), actions), acting)
             for theta in (self.theta, before)
         ]
-        advantages = self._advantages(batch)[0]
-        return float((advantages * torch.expm1(ratios[0] - ratios[1])).mean(-1).sum())
+        return float(mean_gain(self._advantages(batch)[0], ratios[0] - ratios[1], acting).sum())
 
     def state_dict(self) -> dict[str, object]:
         """Policies, critics and their optimiser, for an exact resume."""
@@ -241,13 +246,16 @@ class TrustRegion(ABC):
             lam=self.settings.lam,
         )
         targets = (raw + values).reshape(-1, self.learners)
-        quality = explained_variance(targets, values.reshape(-1, self.learners))
-        fit_quality = float(np.nanmean(quality)) if np.isfinite(quality).any() else math.nan
-        advantages = raw.reshape(-1, self.learners)
-        if self.settings.advantage_mean == "per_agent":
-            advantages = advantages - advantages.mean(axis=0)
-        spread = advantages.std(axis=0 if self.settings.advantage_scale == "per_agent" else None)
-        advantages = advantages / np.where(spread > 1e-8, spread, 1.0)
+        counted = self._counted(batch)
+        quality = explained_variance(targets, values.reshape(-1, self.learners), counted)
+        quality = quality[self._paid(batch) & ~np.isnan(quality)]
+        fit_quality = float(quality.mean()) if len(quality) else math.nan
+        advantages = normalised(
+            raw.reshape(-1, self.learners),
+            counted,
+            centre=self.settings.advantage_mean == "per_agent",
+            shared=self.settings.advantage_scale == "shared",
+        )
         return self.arithmetic.tensor(advantages.T), self.arithmetic.tensor(targets.T), fit_quality
 
     def _values(self, observations: np.ndarray) -> np.ndarray:
@@ -256,7 +264,29 @@ class TrustRegion(ABC):
 
     @torch.no_grad()
     def _entropy(self, batch: Batch) -> float:
-        return float(entropy(self._acting(batch.observations, batch.flat_masks)).mean())
+        of_actions = entropy(self._acting(batch.observations, batch.flat_masks))
+        acting = batch.averaged(self.settings.average_over)
+        if acting is None:
+            return float(of_actions.mean())
+        own = self.arithmetic.place(acting.T)
+        return float(mean_over_acting(of_actions, own)[own.any(-1)].mean())
+
+    def _paid(self, batch: Batch) -> np.ndarray:
+        """Whose returns can differ, [G]: what is measured on critics is a mean over these."""
+        rewards, terminations, _ = self.rewarded(batch)
+        return returns_vary(rewards, terminations)
+
+    def _can_act(self, batch: Batch) -> Tensor | None:
+        """Whose head can act where, [(G,) M, H]; None where all always can, or it is not to matter."""
+        return self._available(batch.averaged(self.settings.average_over))
+
+    def _counted(self, batch: Batch) -> np.ndarray | None:
+        """At which samples some head of each policy acts, [M, G]; None at all."""
+        acting = self._can_act(batch)
+        if acting is None:
+            return None
+        anybody = acting.any(-1).cpu().numpy()
+        return np.broadcast_to(anybody, (self.learners, batch.samples)).T
 
     def _acting(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
         """Log probabilities [N, M, A] of every own action; observations [..., N, d], masks [M, N, A]."""
@@ -273,8 +303,49 @@ class TrustRegion(ABC):
         return actions, self._available(batch.flat_masks)
 
     def _available(self, masks: np.ndarray | None) -> Tensor | None:
-        """[M, N, A] as [(G,) M, H, A]."""
+        """[M, N, ...] as [(G,) M, H, ...]."""
         return None if masks is None else self.arithmetic.place(self.of_heads(masks))
+
+
+@dataclass(frozen=True)
+class Move:
+    """How one policy moved: its step, halved so many times, the KL of each head [H], the surrogate gain."""
+
+    x: Tensor
+    kl: Tensor
+    gain: float
+    halvings: int
+    refused: bool = False
+
+
+def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
+    """The step of one policy, halved while its KL is above the limit; none if it still is after ``HALVINGS``.
+
+    That ends a search for what does not exist: a limit can be smaller than the rounding errors of the KL, and
+    then no step, however short, is within it. Without a limit (infinity) the step is taken as it is.
+
+    Raises:
+        FloatingPointError: the step is no finite number, or its KL, even if halved so often, is none.
+    """
+    x, at = problem.x, problem.at
+    if not bool(torch.isfinite(x).all()):
+        raise FloatingPointError(f"{whose}: its policy step is no finite number")
+    divergence = math.nan
+    of_heads = torch.zeros(at.policy.agents)
+    for halvings in range(HALVINGS + 1):
+        log_p = at.policy.log_probabilities(at.theta + x, at.observations, at.mask)
+        of_heads = mean_over_acting(kl(at.log_p, log_p), at.acting, dim=-2)
+        divergence = float(of_heads.sum())
+        if math.isfinite(divergence) and divergence <= limit:
+            log_ratio = of_joint(chosen(log_p, at.actions) - chosen(at.log_p, at.actions), at.acting)
+            gain = mean_gain(problem.advantages.squeeze(-1), log_ratio, at.acting)
+            return Move(x, of_heads, float(gain), halvings)
+        if math.isinf(limit):
+            break
+        x = x / 2
+    if not math.isfinite(divergence):
+        raise FloatingPointError(f"{whose}: the KL of its policy step is {divergence}")
+    return Move(torch.zeros_like(x), torch.zeros_like(of_heads), 0.0, HALVINGS, refused=True)
 
 
 def alone(problems: Sequence[PolicyProblem]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from policies.arithmetic import Device, Precision
 from policies.networks import Activation
-from policies.settings import Settings
+from policies.settings import AVERAGE_OVER, AverageOver, Settings
 from policies.solver import SolverSettings
 
 
@@ -38,6 +38,7 @@ class TrustRegionSettings(Settings):
             description="one standard deviation for all (the authors'; it must be communicated) or one each"
         ),
     ] = "shared"
+    average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"
     kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
     device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
     precision: Annotated[

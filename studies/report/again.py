@@ -13,10 +13,29 @@ from studies.spec import WORKLOADS, TrialSpec, named_files
 from studies.store import Store
 from studies.topology import TopologySettings
 from testbed import workloads
+from testbed.environments import NAMES, OUTSIDE
+
+
+def outside_code(store: Store, trial: TrialOutline) -> str | None:
+    """What code from outside the testbed the settings of a stored trial name; None: none.
+
+    Nothing of it is imported or started to find out.
+    """
+    environment = store.settings(trial).get("environment")
+    if environment is None:
+        return None
+    name = environment.get("name") if isinstance(environment, dict) else None
+    if name in NAMES and name not in OUTSIDE and "pettingzoo" not in environment:
+        return None
+    named = [environment[key] for key in ("pettingzoo", "python") if environment.get(key)] if name else []
+    text = f"environment {' '.join(map(str, [name, *named]))}"
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
     """The trial as it was run, if this code still means the same by its settings.
+
+    Checking the settings of a PettingZoo world imports and builds it: see :func:`outside_code`.
 
     Args:
         store: where its results are.

@@ -20,7 +20,7 @@ from testbed.consensus.agent import Link
 from testbed.consensus.agreement import Agreement
 from testbed.consensus.measures import mean_square
 from testbed.consensus.problem import Signal
-from testbed.environments.external.episodes import WorldError
+from testbed.errors import WorldError
 from testbed.network import Message, Trace
 from testbed.network.trace import LinkChange, PacketFate
 
@@ -124,6 +124,7 @@ def record(trial: TrialSpec, *, batches: Path | None = None, limit: int = EVENTS
         StudyError: this machine lacks what the trial needs, or its environment came to grief; one line.
     """
     needs.check_trial(trial)
+    needs.check_game(trial)
     torch.set_num_threads(1)
     trace = Recorder(limit)
     onlooker, graph = Onlooker(trace), trial.graph()

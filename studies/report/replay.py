@@ -6,8 +6,7 @@ can also go through events one by one where no simulated time passes between the
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,8 @@ def replay(recording: Recording) -> dict[str, Any]:
 
     ``times`` (seconds), ``word`` (place in ``words``), ``a``, ``b`` (agents, or None) of every event;
     ``flights`` ``[kind, source, destination, first, last, until, fate, reach]`` with ``until`` the time where
-    it ends if that is not that of event ``last``; ``outages`` ``[source, destination, kind, first, last]``;
+    it ends if that is not that of event ``last``; ``outages`` ``[source, destination, kind, first, last]``,
+    where ``last`` is the event that ended it or the last one of all;
     ``spells`` ``[agent, kind, first, last]``; ``half`` ``[link, first, last]``, half-committed from and to;
     ``agents`` and ``network`` as columns: how far they are apart from which place on.
     """
@@ -56,10 +56,9 @@ def replay(recording: Recording) -> dict[str, Any]:
         "b": [b for _, _, b in worded],
         "flights": _flights(recording),
         "outages": [
-            [each.source, each.destination, each.kind, *_span(times, each.begin, each.end)]
-            for each in seen.outages
+            [each.source, each.destination, each.kind, each.first, each.last] for each in seen.outages
         ],
-        "spells": [[each.agent, each.kind, *_span(times, each.begin, each.end)] for each in seen.spells],
+        "spells": [[each.agent, each.kind, each.first, each.last] for each in seen.spells],
         "half": _half(recording, links),
         "agents": _columns((max(before - 1, 0), agent, value) for before, agent, value in recording.agents),
         "network": _columns((max(before - 1, 0), value) for before, value in recording.network),
@@ -76,11 +75,6 @@ def differences(recording: Recording, stored: dict[str, Any]) -> list[str]:
         if isinstance(before, float) and not np.isclose(number, before, rtol=1e-6, atol=0.0, equal_nan=True):
             found.append(f"{name} {number:.6g} instead of {before:.6g}")
     return found
-
-
-def _span(times: Sequence[float], begin: float, end: float) -> tuple[int, int]:
-    """The first event of a spell, and the last."""
-    return bisect_left(times, begin), max(bisect_right(times, end) - 1, 0)
 
 
 def _flights(recording: Recording) -> list[list[Any]]:

@@ -15,7 +15,7 @@ from studies.display import duration
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline
 from studies.report import finals, made, page, tables
-from studies.report.again import trial_again
+from studies.report.again import outside_code, trial_again
 from studies.report.arrangement import Arrangement, arrange
 from studies.report.lines import lines
 from studies.report.plain import exact
@@ -40,7 +40,12 @@ class Report:
 
 
 def write(
-    folder: Path, file: Path | None = None, *, number: int | None = None, replayed: bool = True
+    folder: Path,
+    file: Path | None = None,
+    *,
+    number: int | None = None,
+    replayed: bool = True,
+    trust: bool = False,
 ) -> Report:
     """Writes the report of what ``testbed run`` has left in a folder.
 
@@ -51,6 +56,7 @@ def write(
         file: where the report goes; ``report.html`` beside the results unless it is said.
         number: of the trial whose network is replayed, from 1; None: that which has lost the most messages.
         replayed: whether there is a replay, for which that trial is run again.
+        trust: whether code from outside the testbed that the trial names may be run for that.
 
     Raises:
         StudyError: there are no results, no such trial, or the file cannot be written; one line.
@@ -62,7 +68,9 @@ def write(
     summary = store.summary(study)
     conditions = arrange(study)
     shown, note, differing = (
-        _replay(study, store, summary, made_by, conditions, number) if replayed else (None, "", [])
+        _replay(study, store, summary, made_by, conditions, number, trust=trust)
+        if replayed
+        else (None, "", [])
     )
     warned = [*made.warnings(study, summary, made_by), *differing]
     plans, first = finals.plans(study.workload, summary), finals.decisive(study.workload, summary)
@@ -119,15 +127,21 @@ def _replay(
     made_by: made.Made,
     conditions: Arrangement,
     number: int | None,
+    *,
+    trust: bool,
 ) -> tuple[dict[str, Any] | None, str, list[str]]:
     """The replay, what it shows or why there is none, and a warning if the trial came out differently."""
     place = _chosen(study, summary, made_by, number)
     if place is None:
         return None, "There is no replay: no trial that has finished sent a message.", []
     trial = study.trials[place]
-    again, label = trial_again(store, trial), conditions.conditions[conditions.of[trial.hash]].label
+    label = conditions.conditions[conditions.of[trial.hash]].label
     label += ", " if label else ""
     named = f"trial {place + 1} ({label}seed {trial.seed})"
+    if not trust and (code := outside_code(store, trial)) is not None:
+        reason = "runs code from outside the testbed: `testbed report --trust` runs it"
+        return None, f"There is no replay: {named} names {code}, which {reason}.", []
+    again = trial_again(store, trial)
     if again.settings.agents > AGENTS:
         return None, f"There is no replay: {named} has more than {AGENTS} agents.", []
     recording = record(again, batches=store.batches if store.batches.is_dir() else None)

@@ -4,7 +4,7 @@ What the agents say to each other is the algorithm's; when to stop and what to m
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from testbed.consensus.agent import Link
@@ -13,6 +13,7 @@ from testbed.consensus.message_age import MessageAges
 from testbed.consensus.problem import Signal
 from testbed.consensus.result import AgreementResult, Counts, CurveRow
 from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.stalling import Watch
 from testbed.network import Message, Network
 from testbed.network.traffic import Utilisation
 
@@ -43,6 +44,8 @@ class Agreement(ABC):
         self.order: list[Link] = []
         self.curve: list[CurveRow] = []
         self.finished = False
+        self.stalled = False
+        """Whether it ends because no event that can still come would spend any of its budget."""
         self._resolved = 0
         self._began = self.clock.now
         self._ages = MessageAges(self.links, self._began)
@@ -62,6 +65,14 @@ class Agreement(ABC):
     @abstractmethod
     def residual(self) -> float:
         """Root mean square of the constraint's violation, signals against link variables (nan: has none)."""
+
+    @abstractmethod
+    def beginners(self) -> Iterable[int]:
+        """The agents who can begin something, when they are up."""
+
+    @abstractmethod
+    def under_way_now(self) -> bool:
+        """Whether an agent is in the middle of something."""
 
     @abstractmethod
     def cut_off(self) -> None:
@@ -93,9 +104,14 @@ class Agreement(ABC):
             if budget.seconds is not None:
                 deadline = self.clock.schedule(budget.seconds, self.finish)
             self.begin()
+        watch, down = Watch(self.network, budget, self.counts), 0
         while self.links and not self.finished:
             if not self.clock.step():
                 raise AssertionError("the simulation ran out of events before the budget was spent")
+            watch.look()
+            if self.counts.down > down:
+                down = self.counts.down
+                self._end_if_stalled()
         if look is not None:
             checks.remove(look)
         if deadline is not None:
@@ -116,6 +132,7 @@ class Agreement(ABC):
             seconds=seconds,
             bytes=self._bytes(),
             late=late,
+            stalled=self.stalled,
             measured={name: value for name, value in last.items() if name not in AXES}
             | {"message_age_average": self._ages.average(self.clock.now)},
         )
@@ -125,6 +142,17 @@ class Agreement(ABC):
     def finish(self) -> None:
         """End the agreement with the event now under way."""
         self.finished = True
+
+    def _end_if_stalled(self) -> None:
+        """Finish if only bytes could end it, and no agent will ever send any more."""
+        budget, network = self.settings.budget, self.network
+        if self.finished or budget.activations is not None or budget.seconds is not None:
+            return
+        if any(network.agent_is_up(agent) for agent in self.beginners()) or self.under_way_now():
+            return
+        if network.is_quiet() and not network.awaits_restart():
+            self.stalled = True
+            self.finish()
 
     def spent(self) -> bool:
         """Whether no further exchange may start."""

@@ -136,13 +136,20 @@ def decode(written: NDArray[Any], step: float) -> NDArray[np.floating]:
 
 def as_numpy(signal: Signal) -> NDArray[np.floating]:
     """The numbers of a signal, copied only where they are on another device."""
-    numbers: NDArray[np.floating] = signal if isinstance(signal, np.ndarray) else signal.cpu().numpy()
+    numbers: NDArray[np.floating] = (
+        signal if isinstance(signal, np.ndarray) else signal.detach().cpu().numpy()
+    )
     return numbers
 
 
 def like(signal: Signal, numbers: NDArray[np.floating]) -> Signal:
     """The numbers as a new signal of the same library and type."""
     return numbers.astype(signal.dtype) if isinstance(signal, np.ndarray) else signal.new_tensor(numbers)
+
+
+def doubled(signal: Signal) -> Signal:
+    """The signal in float64, itself if it is that already."""
+    return signal.astype(np.float64, copy=False) if isinstance(signal, np.ndarray) else signal.double()
 
 
 def updated(signal: Signal, where: Coordinates | None, values: Signal) -> Signal:

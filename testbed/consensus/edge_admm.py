@@ -7,7 +7,7 @@ disagree until its next exchange. A REQUEST that comes again gets the answer it 
 after a later one of the same agent is ignored: nothing is solved or committed twice, or in the wrong order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -25,7 +25,7 @@ HEADER_BYTES = 16
 """Every message names its exchange (8 bytes), its link (4) and its kind (4)."""
 
 TIMEOUT_ROUND_TRIPS = 4.0
-"""The default timeout, in nominal round trips: long enough for jitter and a short queue."""
+"""The least default timeout, in nominal round trips: long enough for jitter and a short queue."""
 
 
 class EdgeADMM(Consensus):
@@ -66,10 +66,9 @@ class _EdgeAgreement(Agreement):
         self.half: dict[Link, Coordinates] = {}
         # The number of the last request that an end of a link has seen from the other.
         self.newest: dict[tuple[Link, int], int] = {}
-        # A subset of the coordinates restores only these.
         self.audited = (
             LinkAudit(self.network, self.agents, self.links, self.half, self._answered)
-            if self.network.settings.audit and self.settings.subset == 1
+            if self.network.settings.audit
             else None
         )
         for agent in self.agents:
@@ -92,6 +91,16 @@ class _EdgeAgreement(Agreement):
     def residual(self) -> float:
         """C_qe s_q against z_qe."""
         return primal_residual(self.agents)
+
+    def beginners(self) -> Iterable[int]:
+        """Both ends of each link; in ``round_robin`` the first ends."""
+        if self.settings.activation == "round_robin":
+            return {link[0] for link in self.links}
+        return {end for link in self.links for end in link}
+
+    def under_way_now(self) -> bool:
+        """Whether an exchange is, at one end at least."""
+        return bool(self.under_way) or any(self.busy_with)
 
     def cut_off(self) -> None:
         """Exchanges under way are unfinished, and half-committed where the answering end has committed."""
@@ -120,8 +129,8 @@ class _EdgeAgreement(Agreement):
         if self.audited is not None:
             self.audited.forgotten(node)
 
-    def _answered(self) -> list[Link]:
-        return [exchange.link for exchange in self.under_way if exchange.responded]
+    def _answered(self) -> list[tuple[Link, Coordinates]]:
+        return [(each.link, self._about(each)) for each in self.under_way if each.responded]
 
     def _new(self, q: int) -> EdgeAgent:
         agent = EdgeAgent(q, self.problems[q], self.at[q], self.settings.penalty)
@@ -143,9 +152,13 @@ class _EdgeAgreement(Agreement):
         """Set a link's or an agent's own clock to ring once more."""
 
         def ring() -> None:
-            if not self.finished and not self.spent():
+            if self.finished:
+                return
+            if not self.spent():
                 self._wind(clock)
                 self._activate(*self.activations.exchange(clock))
+            elif not self.under_way:  # what was sent since the last exchange ended has spent the budget
+                self.finish()
 
         self.clock.schedule(self.activations.wait(clock), ring)
 
@@ -167,13 +180,13 @@ class _EdgeAgreement(Agreement):
         self._compute(initiator, exchange, lambda: self._request(exchange))
 
     def _pass_over(self, link: Link, initiator: int) -> None:
-        """Nothing comes of an activation; where links have turns, it takes as long as giving up does."""
+        """Nothing comes of an activation; where links have turns, it takes as long as giving up may."""
         if self.activations.overlapping:
             self._ended()
             return
         size = HEADER_BYTES + self.codecs.size(self.agents[initiator].s, self.problems[initiator].width)
         self.clock.schedule(
-            self._timeout(initiator, link[0] + link[1] - initiator, size),
+            self._turn(initiator, link[0] + link[1] - initiator, size),
             lambda: None if self.finished else self._ended(),
         )
 
@@ -187,6 +200,15 @@ class _EdgeAgreement(Agreement):
         self.clock.schedule(self.compute(node), done)
 
     def _timeout(self, source: int, destination: int, size: int) -> float:
+        """Seconds to wait for an answer to a request that has just been sent."""
+        if self.settings.timeout is not None:
+            return self.settings.timeout
+        there = self.network.patience(source, destination, size)
+        back = self.network.patience(destination, source, size)
+        return max(self._turn(source, destination, size), there + self.compute(destination) + back)
+
+    def _turn(self, source: int, destination: int, size: int) -> float:
+        """Seconds after which the next link has its turn although nothing was sent."""
         if self.settings.timeout is not None:
             return self.settings.timeout
         there = self.network.nominal_latency(source, destination, size)
@@ -212,7 +234,7 @@ class _EdgeAgreement(Agreement):
         where = self.codecs.coordinates(problem.dimension, i, j, problem.width)
         exchange.offer = parcel = self.codecs.parcel(offer, i, j, where)
         size = self._send(exchange, i, "request", parcel)
-        exchange.timer = self.clock.schedule(self._timeout(i, j, size), lambda: self._give_up(exchange))
+        exchange.timer = self.clock.schedule_last(self._timeout(i, j, size), lambda: self._give_up(exchange))
 
     def _receive(self, message: Message) -> None:
         exchange, parcel = message.payload

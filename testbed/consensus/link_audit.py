@@ -1,18 +1,26 @@
 """What must hold between the two ends of every link in edge-ADMM, checked after every event."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from testbed.consensus.agent import EdgeAgent, Link
+from testbed.consensus.codecs import Coordinates, as_numpy
+from testbed.consensus.problem import Signal
 from testbed.network import Network
+
+_ROUNDINGS = 64.0
+"""Units of rounding that z_i + z_j may be off, some six operations at each end; generously."""
 
 
 class LinkAudit:
     """After a completed exchange z_i + z_j = 0 and y_i = y_j, and so it stays but for half-commits.
 
-    The ends of a link may only differ while an exchange is answered and not completed, after a half-commit
-    that is on the books (and, until they agree again, after one of them has forgotten everything).
+    Both hold coordinate by coordinate: the y of the two ends are the same sum and so the same number; the z
+    add up to 0 but for rounding. The ends of a link may only differ at the coordinates of an exchange that
+    is answered and not completed, at those of a half-commit that is on the books, and, until they agree
+    again, anywhere after one of them has forgotten everything.
     """
 
     def __init__(
@@ -20,18 +28,23 @@ class LinkAudit:
         network: Network,
         agents: Sequence[EdgeAgent],
         links: Sequence[Link],
-        half: Iterable[Link],
-        answered: Callable[[], Iterable[Link]],
+        half: Mapping[Link, Coordinates],
+        answered: Callable[[], Iterable[tuple[Link, Coordinates]]],
     ) -> None:
-        """`half`: links on the books as half-committed, looked at as they change. `answered()`: links of
-        exchanges under way whose answering end has committed."""
+        """`half`: coordinates on the books as half-committed, looked at as they change. `answered()`: the
+        links and coordinates of exchanges under way whose answering end has committed."""
         self._network, self._agents, self._links = network, agents, links
         self._half, self._answered = half, answered
-        self._torn: set[Link] = set()
+        self._torn: dict[Link, Coordinates] = {}
+        # Arrays are replaced, never written into: a link whose arrays are the same ones is as it was.
+        self._seen: dict[Link, list[Signal]] = {}
+        self._apart: dict[Link, Coordinates] = {}
+        self._largest: dict[Link, float] = dict.fromkeys(links, 0.0)
 
     def forgotten(self, node: int) -> None:
         """An agent has lost what it knew."""
-        self._torn.update(link for link in self._links if node in link)
+        for link in self._agents[node].links:
+            self._torn[link] = np.arange(len(self._agents[node].s))
 
     def check(self) -> None:
         """Raise AssertionError if a link's ends differ for no reason.
@@ -40,21 +53,48 @@ class LinkAudit:
         """
         if self._network.ledger.corrupted:
             return
-        answered = set(self._answered())
-        excused = {*self._half, *answered, *self._torn}
+        answered: dict[Link, Coordinates] = {}
+        for link, where in self._answered():
+            answered[link] = np.union1d(answered[link], where) if link in answered else where
         for link in self._links:
-            if self._ends_agree(link):
+            self._look_at(link)
+            apart, excused = self._apart[link], answered.get(link)
+            torn = self._torn.get(link)
+            if torn is not None:
                 # The answer of an agent that has forgotten it may still be on its way, and part them again.
-                if link not in answered:
-                    self._torn.discard(link)
-            elif link not in excused:
+                still = np.intersect1d(torn, apart if excused is None else np.union1d(apart, excused))
+                self._torn[link] = still
+                if not still.size:
+                    del self._torn[link]
+            for known in (self._half.get(link), excused, torn):
+                if apart.size and known is not None:
+                    apart = np.setdiff1d(apart, known, assume_unique=True)
+            if apart.size:
                 raise AssertionError(
                     f"at {self._network.clock.now} s: the ends of link {link[0]}-{link[1]} differ, and no "
                     "half-commit is on the books"
                 )
 
-    def _ends_agree(self, link: Link) -> bool:
+    def _look_at(self, link: Link) -> None:
+        """Find the coordinates where the ends differ, if anything has changed."""
         i, j = (self._agents[node] for node in link)
-        scale = 1e-9 * (1.0 + float(np.abs(i.y[link]).max(initial=0.0) + np.abs(i.z[link]).max(initial=0.0)))
-        same = float(np.abs(i.y[link] - j.y[link]).max(initial=0.0)) <= scale
-        return same and float(np.abs(i.z[link] + j.z[link]).max(initial=0.0)) <= scale
+        held = [array for end in (i, j) for array in (end.s, end.y[link], end.z[link])]
+        seen = self._seen.get(link)
+        if seen is not None and all(now is before for now, before in zip(held, seen, strict=True)):
+            return
+        self._seen[link] = held
+        s_i, y_i, z_i, s_j, y_j, z_j = (as_numpy(array) for array in held)
+        # Rounding is relative to all that went into z = (y - nu) / beta + C s, of which some may be gone.
+        size = max(_largest(s_i), _largest(s_j)) + max(_largest(y_i), _largest(y_j)) / i.beta
+        self._largest[link] = max(self._largest[link], size)
+        unit = max(float(np.finfo(array.dtype).eps) for array in (s_i, y_i, z_i, s_j, y_j, z_j))
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite are no sums
+            gap = np.abs(z_i + z_j)
+            off = np.isfinite(gap) & (gap > _ROUNDINGS * unit * self._largest[link])
+        differ = (y_i != y_j) & ~(np.isnan(y_i) & np.isnan(y_j))
+        self._apart[link] = np.flatnonzero(off | differ)
+
+
+def _largest(numbers: NDArray[np.floating]) -> float:
+    """The largest finite magnitude."""
+    return float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))

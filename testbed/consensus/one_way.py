@@ -112,6 +112,14 @@ class _OneWayAgreement(Agreement):
         gaps = [gap for agent in self.agents for gap in agent.residual(self.agents)]
         return (sum(gaps) / len(gaps)) ** 0.5 if gaps else float("nan")
 
+    def beginners(self) -> Iterable[int]:
+        """All who have a neighbour."""
+        return self.activations.neighbours
+
+    def under_way_now(self) -> bool:
+        """Whether an agent is solving."""
+        return bool(self.solving)
+
     def cut_off(self) -> None:
         """Solves under way are unfinished; no clock rings any more."""
         self.counts.unfinished += len(self.solving)
@@ -170,20 +178,27 @@ class _OneWayAgreement(Agreement):
         agent = self.agents[0]
         size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + self.codecs.size(agent.s, self.problems[0].width)
         ways = [way for i, j in self.links for way in ((i, j), (j, i))]
-        slowest = max(self.network.nominal_latency(*way, size) for way in ways)
-        return self.settings.compute + 2 * slowest
+        return self.settings.compute + max(self._slow_arrival(*way, size) for way in ways)
+
+    def _slow_arrival(self, source: int, destination: int, size: int) -> float:
+        """Seconds in which most messages arrive: twice the nominal latency, or it and a greater jitter."""
+        nominal = self.network.nominal_latency(source, destination, size)
+        return nominal + max(nominal, self.network.spread(source, destination))
 
     def _wind(self, clock: tuple[int, ...]) -> None:
         """Set an agent's own clock to ring once more."""
 
         def ring() -> None:
-            if not self.spent():
-                self._wind(clock)
-                agent = self.agents[clock[0]]
-                gossip = self.settings.activation == "gossip"
-                to = [self.activations.neighbour(agent.index)] if gossip else agent.neighbours
-                if not self._activate(agent, to):
-                    self._ended()
+            if self.spent():
+                if not self.solving:  # a crash ended the last solve, or transports sent the last bytes
+                    self.finish()
+                return
+            self._wind(clock)
+            agent = self.agents[clock[0]]
+            gossip = self.settings.activation == "gossip"
+            to = [self.activations.neighbour(agent.index)] if gossip else agent.neighbours
+            if not self._activate(agent, to):
+                self._ended()
 
         self._schedule(clock, self.activations.wait(clock), ring)
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from testbed.consensus.lasso import LassoProblem
 from testbed.consensus.logistic import LogisticProblem
@@ -126,13 +126,25 @@ class MeanSettings(Settings):
 
 
 class LeastSquaresSettings(Settings):
-    """Agents agree on the solution of a noisy linear regression whose rows they share out among them."""
+    """Agents agree on the solution of a noisy linear regression whose rows they share out among them.
+
+    All rows together must be at least as many as `dimension`: with fewer there is not one solution but many.
+    """
 
     name: Literal["least_squares"] = "least_squares"
     agents: Agents = 8
     dimension: Dimension = 10
     rows: Annotated[int, Field(ge=1, description="rows per agent")] = 15
     noise: Annotated[float, Field(ge=0, description="standard deviation of the regression noise")] = 0.5
+
+    @model_validator(mode="after")
+    def _has_one_solution(self) -> Self:
+        if self.agents * self.rows < self.dimension:
+            raise ValueError(
+                f"rows {self.rows} of {self.agents} agents are {self.agents * self.rows} in all, fewer than"
+                f" dimension {self.dimension}: must be at least {-(-self.dimension // self.agents)}"
+            )
+        return self
 
 
 class LassoSettings(Settings):

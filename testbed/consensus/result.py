@@ -53,6 +53,8 @@ class AgreementResult:
     """Bytes sent, whatever became of them."""
     late: int
     """Messages still in flight at the end, never delivered."""
+    stalled: bool = False
+    """Whether it ended early, as nothing could happen any more that would have spent the budget."""
     measured: dict[str, float] = field(default_factory=dict)
     """Disagreement and residuals at the end."""
 
@@ -72,6 +74,7 @@ class AgreementResult:
             "down": float(c.down),
             "garbled": float(c.garbled),
             "late": float(self.late),
+            "stalled": float(self.stalled),
             "consensus_seconds": self.seconds,
             "consensus_bytes": float(self.bytes),
             **self.measured,

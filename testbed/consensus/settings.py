@@ -15,6 +15,9 @@ class Budget(Settings):
     under way finish. The others end the agreement at once, and what is in flight then counts as late.
     The tolerance is looked at with every row of the curve.
 
+    An agreement that only bytes could end is over, too, once all agents who begin exchanges have crashed for
+    good: nothing can happen any more (`stalled`).
+
     With one-way messages an activation is one agent's solve and the messages that follow (a synchronous round
     of n agents is n activations), and an exchange is a message received.
     """
@@ -71,11 +74,15 @@ class ConsensusSettings(Settings):
         Activation, Field(description="who acts when; not given: sequential, or synchronous")
     ] = "sequential"
     activation_rate: Annotated[
-        float, Field(gt=0, description="of own clocks: activations per second and link or agent")
+        float, Field(ge=1e-6, le=1e9, description="of own clocks: activations per second and link or agent")
     ] = 5.0
     period: Annotated[
         Seconds | None,
-        Field(gt=0, description="of synchronous rounds; null: compute and twice the slowest nominal latency"),
+        Field(
+            gt=0,
+            description="of synchronous rounds; null: compute and twice the slowest nominal latency (that"
+            " latency and its jitter, if the jitter is the larger)",
+        ),
     ] = None
     codec: Annotated[
         Codec | None, Field(description="how numbers are written in messages; null: as they are")
@@ -86,7 +93,11 @@ class ConsensusSettings(Settings):
     compute: Annotated[Seconds, Field(ge=0, description="simulated time of one local solve")] = 0.01
     timeout: Annotated[
         Seconds | None,
-        Field(gt=0, description="wait for an answer; null: four times the nominal round trip"),
+        Field(
+            gt=0,
+            description="wait for an answer; null: four times the nominal round trip, or longer if jitter, a"
+            " queue, a straggler or (transport: reliable) all retransmissions can take longer",
+        ),
     ] = None
     budget: Annotated[Budget, Field(description="when it ends")] = Budget(activations=100)
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1
@@ -110,5 +121,10 @@ class ConsensusSettings(Settings):
         if self.subset < 1 and self.algorithm in ("push_sum", "robust_push_sum"):
             raise ValueError(
                 f"subset {self.subset} with {self.algorithm}: must be 1, a message's weight is that of all"
+            )
+        if self.algorithm == "robust_push_sum" and self.codec not in (None, "float64"):
+            raise ValueError(
+                f"codec {self.codec!r} with robust_push_sum: must be null or float64, its running sums grow"
+                " without end and so would the error of fewer bits (push_sum takes every codec)"
             )
         return self

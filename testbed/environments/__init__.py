@@ -9,6 +9,7 @@ from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.registry import (
     DEFAULT,
     NAMES,
+    OUTSIDE,
     EnvironmentSettings,
     make,
     parallel,
@@ -19,6 +20,7 @@ from testbed.environments.registry import (
 __all__ = [
     "DEFAULT",
     "NAMES",
+    "OUTSIDE",
     "BatchedEnvironment",
     "EnvironmentSettings",
     "make",

@@ -10,15 +10,17 @@ The words are Gymnasium's and PettingZoo's (termination, truncation, seed, info)
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from testbed.environments.checks import as_array, nearest
+from testbed.environments.checks import USABLE, as_array, nearest, unusable
+from testbed.errors import WorldError
 
 Observations = NDArray[np.float32]
 Info = dict[str, NDArray[Any]]
+FloatsT = TypeVar("FloatsT", bound=NDArray[np.floating])
 Step = tuple[Observations, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]
 
 
@@ -124,9 +126,25 @@ class BatchedEnvironment(ABC):
         """`action_masks` of the current state, bool `[batch, agent, action]`, where some can be forbidden."""
         return {}
 
+    def active(self) -> Info:
+        """`active` of the current state, bool `[batch, agent]`, where agents can be out while others play on.
+
+        An agent is active if what is played for it is its own doing: one that is dead, or over before the
+        others, is not. Without an answer everybody always is.
+        """
+        return {}
+
     def _truncated(self) -> NDArray[np.bool_]:
         """`[batch, agent]`: whose episode something else than `episode_length` has cut short."""
         return np.zeros((self.batch, self.agents), dtype=np.bool_)
+
+    def _called(self, row: int) -> str:
+        """What errors call the episode in this row."""
+        return f"{self.name}: row {row}"
+
+    def _agent_called(self, agent: int) -> str:
+        """What errors call an agent."""
+        return f"agent {agent}"
 
     def _over(self) -> NDArray[np.bool_]:
         """`[batch]`: episodes that ended before `episode_length`, when a state has just been set."""
@@ -144,7 +162,7 @@ class BatchedEnvironment(ABC):
         self.close()
 
     def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
-        """Start episodes; returns `observations` of all rows, and `info` (action masks, where there are any).
+        """Start episodes; returns `observations` of all rows, and `info` (`masks` and `active`).
 
         Args:
             seed: an integer >= 0 reseeds the environment's one generator first. Without it the generator
@@ -155,6 +173,7 @@ class BatchedEnvironment(ABC):
         Raises:
             ValueError: for a bad seed or mask.
             RuntimeError: if the very first reset leaves some rows out.
+            WorldError: an observation is not finite, or too large to be learnt from.
         """
         if where is None:
             mask = np.ones(self.batch, dtype=np.bool_)
@@ -175,7 +194,7 @@ class BatchedEnvironment(ABC):
         self._t[rows] = 0
         self._finished[rows] = False
         self._started = True
-        return self.observations(), self.masks()
+        return self._numbers(self.observations(), "observed"), self.masks() | self.active()
 
     def step(self, actions: ArrayLike) -> Step:
         """Advance every episode by one step.
@@ -187,11 +206,12 @@ class BatchedEnvironment(ABC):
             observations `[batch, agent, observation_size]` float32; rewards `[batch, agent]` float64;
             terminations and truncations `[batch, agent]` bool (truncation: the episode ran out of time, and
             its future still has value); info: the arrays named in `components`, `[batch]`, for this step,
-            and action masks where there are any.
+            and action masks and active agents where there are any.
 
         Raises:
             ValueError: for actions of the wrong shape or type, or an action the agent does not have.
             RuntimeError: before the first reset, or when some episode is already over.
+            WorldError: an observation or a reward is not finite, or too large to be learnt from.
         """
         checked = self._checked_actions(actions)
         if not self._started:
@@ -204,10 +224,12 @@ class BatchedEnvironment(ABC):
             )
         self._t += 1
         rewards, terminations, info = self._advance(checked)
+        self._numbers(rewards, "was paid")
         truncations = (self._truncated() | (self._t >= self.episode_length)[:, None]) & ~terminations
         self._finished = np.logical_and.reduce(terminations | truncations, axis=1)
-        info.update(self.masks())
-        return self.observations(), rewards, terminations, truncations, info
+        info.update(self.masks() | self.active())
+        observations = self._numbers(self.observations(), "observed")
+        return observations, rewards, terminations, truncations, info
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -268,6 +290,17 @@ class BatchedEnvironment(ABC):
         self._generator = np.random.Generator(bits)
 
     # Checks
+
+    def _numbers(self, array: FloatsT, what: str) -> FloatsT:
+        """The same array `[batch, agent, ...]`, if nothing can be learnt wrongly from any of its numbers."""
+        if (wrong := unusable(array)) is not None:
+            self._started = False  # whoever goes on must start all episodes again
+            row, agent, *_ = wrong
+            raise WorldError(
+                f"{self._called(row)}, step {self._t[row]}: {self._agent_called(agent)} {what} "
+                f"{array[wrong]:g}, {USABLE}"
+            )
+        return array
 
     def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
         array = as_array("actions", actions)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from testbed.environments import external
 from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.checks import nearest
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
@@ -48,6 +49,10 @@ def _by_name() -> dict[str, type[EnvironmentSettings]]:
 _MODELS = _by_name()
 
 NAMES: tuple[str, ...] = tuple(_MODELS)
+
+
+OUTSIDE = tuple(name for name, model in _MODELS.items() if model.__module__.startswith(external.__name__))
+"""Those that run code from outside the testbed, which their settings name."""
 
 
 def settings_of(name: str) -> type[EnvironmentSettings]:

@@ -7,7 +7,7 @@ from testbed.network.agents import Agents
 from testbed.network.clock import Timeline
 from testbed.network.fault_settings import AgentState, InFlight
 from testbed.network.faults import Fault, FaultReport
-from testbed.network.links import Direction, Hop
+from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.message import Message
 from testbed.network.rules import AGENT_DOWN, Down, Fate, Rule
 from testbed.network.trace import Trace
@@ -51,7 +51,7 @@ class Crash(Fault):
         for direction in self._leaving:
             direction.obstruct(self._rule)
         for direction in self._arriving:
-            direction.guard(self._gate)
+            direction.guard(GateKind.AGENT_DOWN, self.name, self._gate)
         self._agents.crash(self._node, self._state, tell=live)
 
     def _release(self, *, live: bool) -> None:

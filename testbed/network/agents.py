@@ -1,6 +1,7 @@
 """Which agents are up and how fast they compute, for whoever lets them act."""
 
 from collections.abc import Callable, Iterable
+from math import prod
 
 from testbed.network.fault_settings import AgentState
 
@@ -35,10 +36,8 @@ class Agents:
     def compute_factor(self, node: int) -> float:
         """What an agent's compute times are multiplied by. Raises ValueError if there is no such agent."""
         self.require(node)
-        factor = 1.0
-        for each in self._factors.get(node, ()):
-            factor *= each
-        return factor
+        # In an order that does not depend on which fault came first, because rounding does.
+        return prod(sorted(self._factors.get(node, ())), start=1.0)
 
     def on_crash(self, callback: OnCrash) -> Callable[[], None]:
         """Call `callback(node)` when an agent crashes; returns a function that ends it."""

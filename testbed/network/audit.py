@@ -1,7 +1,7 @@
 """What must hold on every network at every event, checked from the record of what happens."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ class _Flight:
 
     way: Way
     entered: float
-    doomed: bool
-    """Whether a fault forbids that it is ever delivered."""
+    doom: str | None
+    """Why it must be dropped; None if no fault forbids that it is ever delivered."""
 
 
 class Audit(Trace):
@@ -29,8 +29,9 @@ class Audit(Trace):
 
     Every packet enters once and has one fate; none crosses a direction that is down or reaches a crashed
     agent or the end of a held link; none arrives before it could, or out of order where order is promised;
-    none is dropped by a fault that is not there. It knows the faults by what is recorded of them, and
-    nothing of how they are made to happen. What is recorded goes on to `kept`, if there is one.
+    what a fault drops is dropped for the reason of that fault, and none by a fault that is not there.
+    Directions are said to go down and to come up when they do. It knows the faults by what is recorded of
+    them, and nothing of how they are made to happen. What is recorded goes on to `kept`, if there is one.
     """
 
     def __init__(self, settings: Mapping[Way, LinkSettings], kept: Trace | None) -> None:
@@ -42,19 +43,12 @@ class Audit(Trace):
             self.events = kept.events
         self._flights: dict[int, _Flight] = {}
         self._down: set[Way] = set()
+        # How many faults of each kind last.
+        self._cut: Counter[Way] = Counter()
         self._crashed: Counter[int] = Counter()
         self._held: Counter[Way] = Counter()
         self._order: dict[Way, int] = {}
         self._next = 0
-
-    def synchronise(self, down: Iterable[Way], crashed: Iterable[int], serial: int) -> None:
-        """A saved state has been restored, in which nothing is in flight."""
-        self._flights.clear()
-        self._order.clear()
-        self._down = set(down)
-        self._crashed = Counter(crashed)
-        self._held.clear()
-        self._next = serial
 
     def packet(self, time: float, event: PacketFate, message: Message, reason: str | None = None) -> None:
         if self._kept is not None:
@@ -62,9 +56,16 @@ class Audit(Trace):
         way = message.source, message.destination
         if event in ("sent", "duplicated"):
             self._require(message.serial >= self._next, time, message, "has entered the network before")
+            self._require(
+                way in self._down or not self._cut[way],
+                time,
+                message,
+                "is sent while a fault has its link down, which nothing said of the link",
+            )
             self._next = message.serial + 1
-            doomed = way in self._down or self._crashed[message.source] > 0
-            self._flights[message.serial] = _Flight(way, time, doomed)
+            doom = LINK_DOWN if way in self._down else None
+            doom = AGENT_DOWN if self._crashed[message.source] else doom
+            self._flights[message.serial] = _Flight(way, time, doom)
             return
         if event == "undeliverable":  # said of a message, whose packets have had their fates
             return
@@ -73,15 +74,24 @@ class Audit(Trace):
             raise AssertionError(f"at {time} s: packet {message.serial} is {event}, but was not in flight")
         if event == "delivered":
             self._arrives(time, message, flight)
-        elif reason in (LINK_DOWN, AGENT_DOWN):
-            crashed = self._crashed[message.destination] > 0 and reason == AGENT_DOWN
+        elif event == "dropped":
+            self._is_dropped(time, message, flight, reason)
+        else:
+            self._require(flight.doom is None, time, message, "is late, though its link or sender was down")
+
+    def _is_dropped(self, time: float, message: Message, flight: _Flight, reason: str | None) -> None:
+        if flight.doom is not None:
+            rightly = reason == flight.doom
+        elif reason == AGENT_DOWN:
+            rightly = self._crashed[message.destination] > 0 and not self._held[flight.way]
+        else:
             # What a schedule of links drops is no single fault's: then its direction is down by now.
-            gone = way in self._down and reason == LINK_DOWN
-            self._require(flight.doomed or crashed or gone, time, message, f"is dropped as {reason}, wrongly")
+            rightly = reason != LINK_DOWN or flight.way in self._down
+        self._require(rightly, time, message, f"is dropped as {reason}, wrongly")
 
     def _arrives(self, time: float, message: Message, flight: _Flight) -> None:
         settings = self._settings[flight.way]
-        self._require(not flight.doomed, time, message, "is delivered, though its link or sender was down")
+        self._require(flight.doom is None, time, message, "is delivered, though its link or sender was down")
         self._require(
             not self._crashed[message.destination], time, message, "is delivered to an agent that is down"
         )
@@ -97,27 +107,51 @@ class Audit(Trace):
     def link(self, time: float, event: LinkChange, source: int, destination: int) -> None:
         if self._kept is not None:
             self._kept.link(time, event, source, destination)
+        way = source, destination
+        if (event == "link_down") == (way in self._down) or (event == "link_up" and self._cut[way]):
+            raise AssertionError(f"at {time} s: {event} is said of {source}>{destination}, wrongly")
         if event == "link_down":
-            self._down.add((source, destination))
+            self._down.add(way)
         else:
-            self._down.discard((source, destination))
+            self._down.remove(way)
 
     def record(self, time: float, event: str, **fields: Any) -> None:
         if self._kept is not None:
             self._kept.record(time, event, **fields)
-        if event not in ("fault_begun", "fault_lifted"):
+        if event == "fault_begun":
+            self._changed(fields, 1)
+            self._doom(fields)
+        elif event == "fault_lifted":
+            self._changed(fields, -1)
+        elif event == "restored":
+            self._flights.clear()
+            self._order.clear()
+            self._down = {(u, v) for u, v in fields["down"]}
+            for counts in (self._cut, self._crashed, self._held):
+                counts.clear()
+            for fault in fields["faults"]:
+                self._changed(fault, 1)
+            self._next = 0
+
+    def _changed(self, fault: Mapping[str, Any], change: int) -> None:
+        """One fault more or less of the kind that its fields tell."""
+        if "state" in fault:
+            self._crashed[fault["agent"]] += change
             return
-        change = 1 if event == "fault_begun" else -1
-        ways = {(u, v) for u, v in fields.get("ways", ())}
-        if "state" in fields:
-            self._crashed[fields["agent"]] += change
-        elif ways and "in_flight" not in fields:
-            for way in ways:
-                self._held[way] += change
-        if change > 0 and fields.get("in_flight") == "drop":
-            for flight in self._flights.values():
-                if flight.way in ways or ("state" in fields and flight.way[0] == fields["agent"]):
-                    flight.doomed = True
+        counts = self._cut if "in_flight" in fault else self._held
+        for u, v in fault.get("ways", ()):
+            counts[u, v] += change
+
+    def _doom(self, fault: Mapping[str, Any]) -> None:
+        """Packets in flight that a fault drops as it begins."""
+        if fault.get("in_flight") != "drop":
+            return
+        ways = {(u, v) for u, v in fault.get("ways", ())}
+        for flight in self._flights.values():
+            if flight.way in ways:
+                flight.doom = LINK_DOWN
+            elif "state" in fault and flight.way[0] == fault["agent"]:
+                flight.doom = AGENT_DOWN
 
     @staticmethod
     def _require(holds: bool, time: float, message: Message, what: str) -> None:

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from math import inf
+from math import inf, ulp
 from typing import Any
 
 from simpy.core import Environment
-from simpy.events import NORMAL, URGENT, Event, EventCallbacks
+from simpy.events import NORMAL, URGENT, Event, EventCallbacks, EventPriority
 
 _CANCELLED: EventCallbacks = []
 """The callbacks of every cancelled event, recognised by identity."""
+
+_LAST: EventPriority = EventPriority(NORMAL + 1)
+"""At equal times the events of the lower priority come first; SimPy's own go up to NORMAL."""
+
+_ROUNDING = 8
+"""Times that are so many units in the last place apart, or fewer, are equal but for rounding."""
 
 _TIDY_ABOVE = 64
 """Cancelled events are left in the queue until there are this many, and they are half of it."""
@@ -53,6 +59,10 @@ class Timeline(Environment):
     def schedule_first_at(self, time: float, event: Event) -> None:
         """Schedule `event` at the absolute `time`, before everything `schedule_at` puts there."""
         heappush(self._queue, (time, URGENT, next(self._eid), event))
+
+    def schedule_last_at(self, time: float, event: Event) -> None:
+        """Schedule `event` at the absolute `time`, after everything else that ever comes to be due then."""
+        heappush(self._queue, (time, _LAST, next(self._eid), event))
 
     def cancel(self, event: Occurrence) -> None:
         """Make sure that `event` does not happen; nothing changes if it has happened or was cancelled."""
@@ -125,6 +135,35 @@ class Handle(Occurrence):
 _CALL: EventCallbacks = [Handle.call]
 
 
+class Timer(Handle):
+    """A scheduled callback that runs after all else that is due at its time, rounding apart."""
+
+    __slots__ = ()
+
+    def __init__(self, timeline: Timeline, callback: Callable[[], object]) -> None:
+        super().__init__(timeline, callback)
+        self.callbacks = _RING
+
+    @property
+    def pending(self) -> bool:
+        """Whether the callback is still going to run."""
+        return self.callbacks is _RING or self.callbacks is _CALL
+
+    @staticmethod
+    def ring(timer: Any) -> None:
+        """Run the callback of a timer that is due, or wait for what is due a rounding error later."""
+        timeline = timer._timeline
+        margin = timeline.now + _ROUNDING * ulp(timeline.now)
+        if timeline.now < timeline.next_time() <= margin:
+            timer.callbacks = _CALL
+            timeline.schedule_last_at(margin, timer)
+        else:
+            timer._callback()
+
+
+_RING: EventCallbacks = [Timer.ring]
+
+
 class Clock:
     """Simulated time in seconds, from 0. Callbacks due at the same time run in the order of scheduling."""
 
@@ -142,11 +181,24 @@ class Clock:
 
         Raises ValueError if `delay` is negative, infinite or not a number.
         """
+        handle = Handle(self.timeline, callback)
+        self.timeline.schedule_at(self._after(delay), handle)
+        return handle
+
+    def schedule_last(self, delay: float, callback: Callable[[], object]) -> Timer:
+        """Run `callback()` once, `delay` seconds from now, after all else that is due then, rounding apart.
+
+        For those who wait: what comes at the very end of the wait has come in time. Raises ValueError as
+        `schedule` does.
+        """
+        timer = Timer(self.timeline, callback)
+        self.timeline.schedule_last_at(self._after(delay), timer)
+        return timer
+
+    def _after(self, delay: float) -> float:
         if not 0 <= delay < inf:
             raise ValueError(f"delay {delay!r} must be a finite number of seconds, not negative")
-        handle = Handle(self.timeline, callback)
-        self.timeline.schedule_at(self.timeline.now + delay, handle)
-        return handle
+        return self.timeline.now + delay
 
     def peek(self) -> float:
         """The time of the next callback, infinity if nothing is scheduled."""

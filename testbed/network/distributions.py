@@ -1,18 +1,20 @@
 """Laws of the propagation delay.
 
-`delay` d and `jitter` j mean, as in netem, a location and a spread. Before clipping:
+`delay` d and `jitter` j mean, as in netem, a location and a spread; netem has the laws `uniform`, `normal`
+and `pareto` of these. Before clipping:
 
 - `constant`     d; the jitter must be 0.
 - `uniform`      uniform on [d - j, d + j]: j is half the width (netem without a distribution),
                  j / sqrt(3) the standard deviation.
-- `normal`       mean d, standard deviation j.
+- `normal`       mean d, standard deviation j (netem's table ends at d - 4 j and d + 4 j).
 - `lognormal`    exp(mu + sigma z) with mean d and standard deviation j:
                  sigma^2 = ln(1 + (j/d)^2), mu = ln d - sigma^2 / 2.
 - `exponential`  d - j + an exponential of mean j: mean d, standard deviation j, never below d - j.
                  With j = d it is the ordinary exponential.
 - `gamma`        shape (d/j)^2, scale j^2/d: mean d, standard deviation j.
-- `pareto`       Pareto of shape 3 (the shape of iproute2's table), shifted and scaled to mean d and standard
-                 deviation j, never below d - j / sqrt(3).
+- `pareto`       Pareto of shape 3, shifted and scaled to mean d and standard deviation j, never below
+                 d - j / sqrt(3). Unlike netem: iproute2's table has the same shape, but is scaled to a
+                 standard deviation of 2 j / sqrt(3) and ends at d + 4 j.
 - `empirical`    one of the measured delays of `testbed.network.round_trips`, each as likely, d and j unused.
 
 Negative samples are clipped at 0, which raises the mean where j is not small against d. Standard values are

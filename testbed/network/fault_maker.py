@@ -38,14 +38,15 @@ class FaultMaker:
         self._context = links.timeline, links.trace
         self._planned: dict[Target, int] = {}
         self._titles: dict[str, int] = {}
+        self._names: set[str] = set()
 
     def take_down(self, name: str, u: int, v: int, direction: Way, in_flight: InFlight) -> LinkDown:
         """A link that takes no packets. Raises ValueError if there is no such link."""
-        return LinkDown(name, self._ways(u, v, direction), in_flight, *self._context)
+        return LinkDown(self._unique(name), self._ways(u, v, direction), in_flight, *self._context)
 
     def hold(self, name: str, u: int, v: int, direction: Way) -> Hold:
         """A link at whose end packets are kept. Raises ValueError if there is no such link."""
-        return Hold(name, self._ways(u, v, direction), *self._context)
+        return Hold(self._unique(name), self._ways(u, v, direction), *self._context)
 
     def partition(self, name: str, groups: Groups | None, in_flight: InFlight, target: Target) -> Partition:
         """No packets between groups; None: random halves, drawn from the stream of `target`.
@@ -56,21 +57,23 @@ class FaultMaker:
             for node in group:
                 self._agents.require(node)
         chosen = self._streams.fresh("fault", *target, "halves") if groups is None else groups
-        return Partition(name, chosen, list(self._links), in_flight, *self._context)
+        return Partition(self._unique(name), chosen, list(self._links), in_flight, *self._context)
 
     def crash(self, name: str, node: int, state: AgentState, in_flight: InFlight) -> Crash:
         """An agent that is down. Raises ValueError if there is no such agent."""
         leaving, arriving = self._leaving(node), self._links.arriving_at(node)
-        return Crash(name, node, state, leaving, arriving, in_flight, self._agents, *self._context)
+        return Crash(
+            self._unique(name), node, state, leaving, arriving, in_flight, self._agents, *self._context
+        )
 
     def straggler(self, name: str, node: int, factor: float) -> Straggler:
         """An agent that computes slowly. Raises ValueError if there is no such agent."""
-        return Straggler(name, node, factor, self._leaving(node), self._agents, *self._context)
+        return Straggler(self._unique(name), node, factor, self._leaving(node), self._agents, *self._context)
 
     def plan(self, settings: AnyFault) -> list[Planned]:
         """The faults that settings ask for: one, or one for each link or agent."""
         parts: list[tuple[Fault, Target]] = []
-        title = self._unique(settings.title)
+        title = self._numbered(settings.title)
         if isinstance(settings, LinkFault | HoldFault):
             every = settings.link == "all"
             for u, v in sorted(map(_sorted, self._graph.edges)) if every else [parse_link(settings.link)]:
@@ -109,10 +112,19 @@ class FaultMaker:
         number = self._planned[target] = self._planned.get(target, -1) + 1
         return (*target, number)
 
-    def _unique(self, title: str) -> str:
-        """The second fault of the same name is told from the first in a trace."""
+    def _numbered(self, title: str) -> str:
+        """The second plan of the same title is told from the first in a trace."""
         number = self._titles[title] = self._titles.get(title, 0) + 1
         return title if number == 1 else f"{title} ({number})"
+
+    def _unique(self, name: str) -> str:
+        """No two faults have the same name: a trace says by it which of them is lifted."""
+        number, free = 1, name
+        while free in self._names:
+            number += 1
+            free = f"{name} ({number})"
+        self._names.add(free)
+        return free
 
     def _generator(self, target: Target) -> Callable[[], np.random.Generator]:
         return lambda: self._streams.fresh("fault", *target, "times")

@@ -6,10 +6,11 @@ from typing import Any, Literal
 import numpy as np
 
 from testbed.network.agenda import Agenda
+from testbed.network.agent_faults import Crash
 from testbed.network.clock import Timeline
 from testbed.network.fault_settings import AfterMessages, AtUpdate, Lasting, ScheduledFault
 from testbed.network.faults import Fault, FaultReport
-from testbed.network.links import Direction, Hop
+from testbed.network.links import Direction, GateKind, Hop
 
 Stage = Literal["waiting", "lasting", "over"]
 
@@ -86,7 +87,7 @@ class FaultSchedule:
             self._draw(number)
         if any(isinstance(m, AfterMessages) for plan, _ in plans for m in (plan.down, plan.up)):
             for direction in directions:
-                direction.guard(self._count)
+                direction.guard(GateKind.COUNT, "", self._count)
 
     def announce_update(self, number: int) -> None:
         """A policy update begins: so do the faults planned for it, and those that end with it are lifted."""
@@ -94,6 +95,15 @@ class FaultSchedule:
             moment = item.moment
             if isinstance(moment, AtUpdate) and moment.update <= number:
                 self._act(index, item.act)
+
+    def awaits_restart(self) -> bool:
+        """Whether time alone will lift a crash that lasts now."""
+        return any(
+            item.stage == "lasting"
+            and isinstance(item.fault, Crash)
+            and (item.plan.mtbf is not None or isinstance(item.plan.up, float | Lasting))
+            for item in self._items
+        )
 
     def _count(self, direction: Direction, hop: Hop) -> bool:
         """See a message that is about to be delivered. What waits for it happens just after that."""
@@ -126,6 +136,11 @@ class FaultSchedule:
         wait = item.wait()
         if wait is not None:
             self._agenda.put(self._timeline.now + wait, number, item.act)
+
+    @property
+    def lasting(self) -> list[Fault]:
+        """The faults that have begun and are not lifted yet."""
+        return [item.fault for item in self._items if item.fault.active]
 
     def report(self) -> list[FaultReport]:
         """What each plan did so far, in the order of the settings."""

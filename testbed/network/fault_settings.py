@@ -14,6 +14,9 @@ from testbed.network.link_names import parse_link, unknown_agent, unknown_link
 from testbed.settings import Settings
 from testbed.units import Seconds
 
+MOST_OFTEN = 1e-6
+"""Seconds: what comes and goes does so no more often than once in this time, on average."""
+
 InFlight = Literal["drop", "deliver"]
 Way = Literal["both", "forward", "backward"]
 AgentState = Literal["kept", "lost"]
@@ -95,6 +98,10 @@ class ScheduledFault(Settings, ABC):
             raise ValueError("needs both mtbf and mttr, or neither")
         if self.mtbf is not None and (self.down is not None or self.up is not None):
             raise ValueError("has mtbf and mttr: then down and up are drawn at random, leave them out")
+        if self.mtbf is not None and self.mttr is not None and self.mtbf + self.mttr < MOST_OFTEN:
+            raise ValueError(
+                f"mtbf {self.mtbf:g} and mttr {self.mttr:g}: must be at least {MOST_OFTEN:g} s together"
+            )
         if self.mtbf is None and self.down is None:
             raise ValueError("needs down, the moment it begins, or mtbf and mttr to come and go at random")
         if isinstance(self.down, float) and isinstance(self.up, float) and self.up <= self.down:
@@ -269,7 +276,7 @@ class StragglerFault(_OnAgents):
     """An agent computes more slowly."""
 
     fault: Literal["straggler"]
-    factor: Annotated[float, Field(gt=0)]
+    factor: Annotated[float, Field(gt=0, le=1e6)]
     """Its compute times are multiplied by this."""
 
     @property

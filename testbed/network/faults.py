@@ -9,7 +9,7 @@ import numpy as np
 
 from testbed.network.clock import Timeline
 from testbed.network.fault_settings import InFlight
-from testbed.network.links import Direction, Hop
+from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.rules import LINK_DOWN, Down
 from testbed.network.trace import Trace
 
@@ -51,7 +51,7 @@ class Fault(ABC):
         if self.active:
             raise RuntimeError(f"fault {self.name!r} has already begun")
         if self._trace is not None:
-            self._trace.record(self._timeline.now, "fault_begun", fault=self.name, **self._details())
+            self._trace.record(self._timeline.now, "fault_begun", **self.described())
         self._start(live=True)
         for direction, reason in self._to_empty():
             for message in direction.empty():
@@ -63,7 +63,7 @@ class Fault(ABC):
         if not self.active:
             raise RuntimeError(f"fault {self.name!r} has not begun: there is nothing to lift")
         if self._trace is not None:
-            self._trace.record(self._timeline.now, "fault_lifted", fault=self.name, **self._details())
+            self._trace.record(self._timeline.now, "fault_lifted", **self.described())
         self._stop(live=True)
 
     def __enter__(self) -> Self:
@@ -81,8 +81,12 @@ class Fault(ABC):
         self.active = False
         self._release(live=live)
 
+    def described(self) -> dict[str, Any]:
+        """Its name and what it befalls, as a trace says it: JSON-able."""
+        return {"fault": self.name, **self._details()}
+
     def _details(self) -> dict[str, Any]:
-        """What the trace says about the beginning."""
+        """What it befalls."""
         return {}
 
     def _to_empty(self) -> Iterable[tuple[Direction, str]]:
@@ -234,7 +238,7 @@ class Hold(Fault):
 
     def _impose(self, *, live: bool) -> None:
         for direction in self._directions:
-            direction.guard(self._gate)
+            direction.guard(GateKind.HOLD, self.name, self._gate)
 
     def _release(self, *, live: bool) -> None:
         for direction in self._directions:

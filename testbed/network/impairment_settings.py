@@ -1,4 +1,5 @@
-"""What can be said about loss, duplication, corruption and reordering. The words are those of tc-netem(8).
+"""What can be said about loss, duplication, corruption and reordering. The words are those of tc-netem(8);
+where they mean something else than in Linux's `sch_netem.c`, they say "unlike netem".
 
 Wherever a probability stands alone, `loss: 0.1` is short for `loss: {random: 0.1}`.
 
@@ -24,7 +25,8 @@ class Chance(Settings):
     random: Probability
     """Its probability."""
     correlation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    """Probability that a packet has the fate of the one before it, rather than one of its own."""
+    """Probability that a packet has the fate of the one before it, rather than one of its own. Unlike netem,
+    which averages random numbers and so changes the probability."""
 
 
 class RandomLoss(Chance):
@@ -34,8 +36,9 @@ class RandomLoss(Chance):
 class GilbertElliott(Settings):
     """Loss in bursts: each direction of a link is now good and now bad (Elliott, 1963).
 
-    It starts from its stationary law. `per: packet`: p and r are the probabilities that it changes from one
-    packet to the next. `per: second`: they are rates, and the state changes whether packets are sent or not.
+    It starts from its stationary law, unlike netem, which starts good. `per: packet`: p and r are the
+    probabilities that it changes from one packet to the next. `per: second`, which netem does not have: they
+    are rates, and the state changes whether packets are sent or not.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -43,7 +46,7 @@ class GilbertElliott(Settings):
     p: float = Field(ge=0.0)
     """From good to bad: probability per packet, or rate in 1/s."""
     r: float = Field(ge=0.0)
-    """From bad to good."""
+    """From bad to good; needed, unlike netem's, which is 1 - p by default."""
     loss_bad: Probability = Field(default=1.0, alias="1-h")
     """Probability that a packet is lost in the bad state (netem's `1-h`)."""
     loss_good: Probability = Field(default=0.0, alias="1-k")
@@ -78,11 +81,18 @@ class BurstLoss(Settings):
 
 
 class Duplicate(Chance):
-    """A second copy follows the packet into the queue, with a loss and a delay of its own."""
+    """A second copy follows the packet into the queue, with a loss and a delay of its own.
+
+    Copies are not copied again, as in netem. Unlike in netem, where the copy goes first and a loss drawn for
+    the packet takes one of the two away, each of the two is lost or not by itself.
+    """
 
 
 class Corrupt(Chance):
-    """A packet is damaged on the wire."""
+    """A packet is damaged on the wire.
+
+    If the damage is detected, the packet is dropped; unlike netem, which delivers it.
+    """
 
     detected: bool = True
     """Whether the receiver notices (a checksum) and drops it; otherwise it is delivered with its `corruption`
@@ -99,11 +109,15 @@ class Corrupt(Chance):
 
 
 class Reorder(Chance):
-    """A packet overtakes the others: it skips the propagation delay (not the queue), as in netem."""
+    """A packet overtakes the others: it skips the propagation delay.
+
+    With a `rate` it waits in the queue and is transmitted like any other, unlike in netem, where it skips
+    these as well.
+    """
 
     gap: int = Field(default=1, ge=1)
     """After one that overtook, the next `gap` - 1 packets keep their place. So the share of packets that
-    overtake is 1 / (gap - 1 + 1 / random) where there is no correlation."""
+    overtake is 1 / (gap - 1 + 1 / random) where there is no correlation, as in netem."""
 
 
 def _form(value: Any) -> str:

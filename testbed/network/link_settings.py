@@ -30,33 +30,38 @@ class LinkOverride(Settings):
     """Some of the settings of one link; those not given are taken from the default link."""
 
     delay: Seconds = 0.0
-    """Mean propagation delay, each way."""
+    """Mean propagation delay, each way. A number without a unit is seconds, unlike tc's microseconds."""
     jitter: Seconds = 0.0
     """Spread of the delay: half the width of `uniform`, the standard deviation of the others."""
     jitter_correlation: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Probability that a packet has the delay of the one before it, rather than one of its own: also the
-    correlation of successive delays."""
+    correlation of successive delays. Unlike netem, which averages random numbers: this keeps the law."""
     distribution: Distribution = "uniform"
     """Law of the delay, see `testbed.network.distributions`."""
     round_trips: Path | None = None
     """Measured round-trip times, see `testbed.network.round_trips`: of them `empirical` draws halves."""
     loss: LossSetting = 0.0
     """Loss on the wire: a probability for each packet, {random: 0.1, correlation: 0.25}, or in bursts
-    {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}}."""
+    {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}}. Unlike in netem, which loses packets before
+    they queue, a lost packet takes its place in the queue and its transmission time."""
     rate: BytesPerSecond | None = None
-    """Bytes per second onto the wire, each way; null is unlimited."""
+    """How fast packets are put onto the wire, each way; null is unlimited. A number without a unit is bytes
+    per second, unlike tc's bits per second. Transmission comes before the delay; unlike netem's, where with
+    jitter a packet that is delayed long holds up those behind it."""
     limit: int | None = Field(default=None, ge=1)
     """Packets that may wait or be in transmission, each way; one more is dropped (drop-tail); null is
-    unlimited. Without a `rate` nothing ever waits."""
+    unlimited. Unlike netem's, it does not count packets on their way, so without a `rate` it does nothing."""
     fifo: bool = False
-    """Whether packets arrive in the order they were sent (the early ones wait). As in netem, jitter may
-    otherwise let one packet overtake another."""
+    """Whether packets arrive in the order they were sent (the early ones wait). Otherwise jitter may let one
+    packet overtake another: as in netem without a `rate`, and unlike netem with one, which then keeps the
+    order."""
     duplicate: DuplicateSetting = 0.0
     """Probability that a packet is followed by a copy of itself, or {random, correlation}."""
     corrupt: CorruptSetting = 0.0
     """Probability that a packet is damaged, or {random, correlation, detected, noise}."""
     reorder: ReorderSetting = 0.0
-    """Probability that a packet skips the propagation delay, or {random, correlation, gap}."""
+    """Probability that a packet skips the propagation delay, or {random, correlation, gap}. Unlike in netem,
+    it does not skip the queue and the transmission."""
 
     @model_serializer(mode="wrap")
     def _only_what_was_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Which settings each direction of each link of a graph has.
 
-From weak to strong: `link` (all), `classes` (by the edge attribute `class`), the edge's own attributes, which
-have the names of the settings (from GraphML, say: delay="5ms"), `links` by name, both directions before one.
+From weak to strong: `link` (all), `classes` (by the edge attribute `class`), the edge's own attributes (see
+`testbed.network.graph_attributes`), `links` by name, both directions before one.
 """
 
 import difflib
@@ -12,11 +12,13 @@ import networkx as nx
 import yaml
 from pydantic import ValidationError
 
+from testbed.network.graph_attributes import check_graph_attributes, stated_settings
 from testbed.network.link_names import nearest_link, parse_directions
 from testbed.network.link_settings import LinkOverride, LinkSettings
 from testbed.settings import SettingError
 
-_NAMES = frozenset(LinkOverride.model_fields)
+_LONGEST = 1000
+"""Characters of a mapping in an attribute."""
 
 
 def settings_by_direction(
@@ -36,6 +38,10 @@ def settings_by_direction(
             reason = f"{name!r} is not a link of this graph{nearest_link(name, graph.edges)}"
             raise SettingError(("links", name), f"links: {reason}")
     by_class = {name: _merged(("classes", name), everywhere, override) for name, override in classes.items()}
+    try:
+        check_graph_attributes(graph.graph)
+    except ValueError as error:
+        raise SettingError((), f"attributes of the graph: {error}") from None
     used = set()
     table = {}
     known: dict[tuple[str, str], LinkSettings] = {}
@@ -50,7 +56,10 @@ def settings_by_direction(
                 raise SettingError(("classes",), f"classes: link {u}-{v} is of class {name!r}, unknown{hint}")
             used.add(name)
             link = by_class[name]
-        own = {setting: value for setting, value in attributes.items() if setting in _NAMES}
+        try:
+            own = stated_settings(attributes, graph.graph)
+        except ValueError as error:
+            raise SettingError((), f"attributes of link {u}-{v}: {error}") from None
         if own:
             key = name, repr(own)
             if key not in known:
@@ -80,16 +89,23 @@ def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
     """What an edge's attributes say that have the names of settings."""
     for name, value in own.items():
         if isinstance(value, str) and value.lstrip().startswith("{"):
-            # GraphML has no nested values: they are written as in a study file.
-            try:
-                own[name] = yaml.safe_load(value)
-            except yaml.YAMLError:
-                raise SettingError(
-                    (), f"attributes of link {u}-{v}: {name} = {value!r} is not a mapping"
-                ) from None
+            own[name] = _mapping(u, v, name, value)
     try:
         return LinkOverride.model_validate(own)
     except ValidationError as error:
         first = error.errors()[0]
         reason = first["msg"].removeprefix("Value error, ")
         raise SettingError((), f"attributes of link {u}-{v}: {first['loc'][0]}: {reason}") from None
+
+
+def _mapping(u: int, v: int, name: str, text: str) -> Any:
+    """GraphML has no nested values: they are written as in a study file. An alias could make it endless."""
+    try:
+        if len(text) <= _LONGEST and not any(
+            isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)
+        ):
+            return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):  # a ValueError: no such date, no such number
+        pass
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    raise SettingError((), f"attributes of link {u}-{v}: {name} = {shown!r} is not a mapping")

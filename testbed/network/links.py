@@ -1,6 +1,9 @@
 """Links as pairs of directions, each with its own rules and its own packets in flight."""
 
+from bisect import insort
 from collections.abc import Callable, Iterator
+from enum import IntEnum
+from operator import itemgetter
 from typing import Any
 
 import networkx as nx
@@ -11,7 +14,7 @@ from testbed.network.impairments import Duplication
 from testbed.network.ledger import Ledger
 from testbed.network.link_settings import LinkSettings
 from testbed.network.message import Message
-from testbed.network.rules import CORRUPT, Down, Fate, Rule, Transmission
+from testbed.network.rules import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.trace import Trace
@@ -28,6 +31,20 @@ Rules = tuple[Callable[[Message, Fate], None], ...]
 
 Gate = Callable[["Direction", Hop], bool]
 """Sees each packet that has come to the end of a direction; True if it has dropped or kept it."""
+
+
+class GateKind(IntEnum):
+    """What gates are for, in the order in which a packet meets them.
+
+    The order does not depend on which fault came first, so that a state restored has the same one.
+    """
+
+    HOLD = 0
+    """Keeps packets at the end of the link."""
+    AGENT_DOWN = 1
+    """Drops what leaves the link for an agent that has crashed."""
+    COUNT = 2
+    """Counts what is going to be delivered."""
 
 
 class Direction:
@@ -66,8 +83,8 @@ class Direction:
         """The impairments, in order."""
         self.obstacles: list[Rule] = []
         """Rules that faults have put before the impairments for as long as they last."""
-        self.gates: list[Gate] = []
-        """What faults have put before the arrival for as long as they last."""
+        self.gates: list[tuple[GateKind, str, Gate]] = []
+        """What faults have put before the arrival for as long as they last, by kind and name."""
         self.in_flight: dict[Hop, None] = {}
         """Packets waiting in the queue or on the wire, in the order of sending."""
         self.receive: Callable[[Message], object] = _nobody_there
@@ -81,8 +98,8 @@ class Direction:
 
     @property
     def is_up(self) -> bool:
-        """Whether packets are let in."""
-        return not any(isinstance(obstacle, Down) for obstacle in self.obstacles)
+        """Whether the link is up in this direction, whatever has become of its agents."""
+        return not any(isinstance(each, Down) and each.reason == LINK_DOWN for each in self.obstacles)
 
     def carry(self, message: Message) -> None:
         """Let the rules decide the fate of a packet sent now, and schedule its arrival if it has one."""
@@ -107,7 +124,7 @@ class Direction:
         self._timeline.schedule_at(fate.time, hop)
 
     def _arrive_guarded(self, hop: Hop) -> None:
-        for gate in self.gates:
+        for _, _, gate in self.gates:
             if gate(self, hop):
                 return
         self._arrive(hop)
@@ -141,14 +158,17 @@ class Direction:
             rule.clear()
         return messages
 
-    def guard(self, gate: Gate) -> None:
-        """Put a gate before the arrival and before the other gates; packets on the wire meet it as well."""
-        self.gates.insert(0, gate)
+    def guard(self, kind: GateKind, name: str, gate: Gate) -> None:
+        """Put a gate before the arrival, in the order of kinds and names; packets on the wire meet it, too.
+
+        No two gates of a kind may have the same name.
+        """
+        insort(self.gates, (kind, name, gate), key=itemgetter(0, 1))
         self._arrivals[0] = self._arrive_guarded
 
     def unguard(self, gate: Gate) -> None:
         """Take away a gate that `guard` put there."""
-        self.gates.remove(gate)
+        self.gates = [entry for entry in self.gates if entry[2] != gate]
         self._arrivals[0] = self._arrive_guarded if self.gates else self._arrive
 
     def refuse(self, hop: Hop, reason: str) -> None:

@@ -107,9 +107,33 @@ class Network:
         """Seconds for `size` bytes: mean delay plus transmission, without queueing, loss or faults."""
         return self._links.direction(source, destination).settings.nominal_latency(size)
 
+    def spread(self, source: int, destination: int) -> float:
+        """Seconds of jitter from one node to a neighbour; 0 if the delay is always the same."""
+        return self._links.direction(source, destination).settings.spread
+
+    def patience(self, source: int, destination: int, size: int) -> float:
+        """Seconds within which `size` bytes sent now arrive, unless they never do (faults apart).
+
+        By datagrams: what waits before them, the nominal latency and three times the jitter. Reliably: until
+        all retransmissions have been made and the last of them has had its time.
+        """
+        return self._transport.patience(source, destination, size)
+
     def link_is_up(self, u: int, v: int) -> bool:
-        """Whether the direction from `u` to `v` takes packets now. Raises ValueError if there is no link."""
+        """Whether the link is up from `u` to `v`: no fault and no schedule has taken it down.
+
+        Whether its agents run is `agent_is_up`. Raises ValueError if there is no such link.
+        """
         return self._links.direction(u, v).is_up
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is in flight and no transport will send anything again by itself."""
+        return not self.ledger.in_flight and not self._transport.outstanding()
+
+    def awaits_restart(self) -> bool:
+        """Whether a crashed agent may run again before the next update, if no more messages are delivered."""
+        by_hand = any(fault.active for fault in self._by_hand if isinstance(fault, Crash))
+        return by_hand or self._planned.awaits_restart()
 
     def flush(self) -> int:
         """End an agreement. Returns the number of packets that were in flight: they are counted late.
@@ -284,7 +308,11 @@ class Network:
             for name, rule in direction.rules.items():
                 rule.load_state_dict(rules.get(name))
         self._transport.load_state_dict(state["transport"])
-        if self._audit is not None:
-            down = [(each.source, each.destination) for each in self._links if not each.is_up]
-            crashed = [node for node in self.graph.nodes if not self.agents.is_up(node)]
-            self._audit.synchronise(down, crashed, self._links.serial)
+        if self.trace is not None:
+            lasting = [*self._planned.lasting, *(fault for fault in self._by_hand if fault.active)]
+            self.trace.record(
+                self.clock.now,
+                "restored",
+                down=[[each.source, each.destination] for each in self._links if not each.is_up],
+                faults=[fault.described() for fault in lasting],
+            )

@@ -50,7 +50,7 @@ def _read(path: Path, _changed: int, _size: int) -> NDArray[np.float64]:
             try:
                 times.append(parse_duration(_number(row[column]) if unit is None else row[column] + unit))
             except ValueError as error:
-                raise ValueError(f"round_trips {str(path)!r}, line {line}: {error}") from None
+                raise ValueError(f"round_trips {str(path)!r}, line {line}: {_short(str(error))}") from None
     if not times:
         raise ValueError(f"round_trips {str(path)!r} has no measurements")
     delays = np.sort(np.array(times)) / 2
@@ -71,7 +71,7 @@ def _column(first: Sequence[str], path: Path) -> tuple[int, str | None, bool]:
         return 0, None, False
     raise ValueError(
         f"round_trips {str(path)!r} has no column rtt, rtt_ms or round_trip: the first line is "
-        f"{', '.join(first)!r}"
+        f"{_short(', '.join(first))!r}"
     )
 
 
@@ -80,3 +80,7 @@ def _number(cell: str) -> float | str:
         return float(cell)
     except ValueError:
         return cell
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:100]} ... {text[-90:]}"

@@ -52,18 +52,22 @@ class Rule:
 
 
 class Down(Rule):
-    """What is down takes nothing. It counts what it refused."""
+    """What is down takes nothing: a link, or the agent that sends. It counts what it refused.
 
-    __slots__ = ("_reason", "refused")
+    An agent that is down sends nothing, so its packets are dropped as `agent_down` even where the link is
+    down as well, whichever of the two came first.
+    """
+
+    __slots__ = ("reason", "refused")
 
     def __init__(self, reason: str = LINK_DOWN) -> None:
-        self._reason = reason
+        self.reason = reason
         self.refused = 0
 
     def decide(self, message: Message, fate: Fate) -> None:
         self.refused += 1
-        if fate.reason is None:
-            fate.reason = self._reason
+        if fate.reason is None or self.reason == AGENT_DOWN:
+            fate.reason = self.reason
 
 
 class Transmission(Rule):

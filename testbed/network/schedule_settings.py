@@ -6,15 +6,18 @@ from typing import Annotated, Literal, Self
 import networkx as nx
 from pydantic import Field, field_validator, model_validator
 
-from testbed.network.fault_settings import InFlight
+from testbed.network.fault_settings import MOST_OFTEN, InFlight
 from testbed.network.link_names import parse_link, unknown_link
 from testbed.settings import Settings
 from testbed.units import Seconds
 from topologies.schedules import Round, one_peer_exponential
 
+FARTHEST = 1000.0
+"""Sides of the square that an agent may walk in a round: it would be anywhere in it after a few already."""
+
 
 class _Schedule(Settings):
-    period: Annotated[Seconds, Field(gt=0)]
+    period: Annotated[Seconds, Field(ge=MOST_OFTEN)]
     """Seconds of one round; the links change between rounds only."""
     in_flight: InFlight = "drop"
     """What happens to packets already accepted when their link goes down."""
@@ -90,6 +93,11 @@ class WaypointSchedule(_Schedule):
     def _ordered(self) -> Self:
         if self.speed[0] > self.speed[1]:
             raise ValueError(f"speed {list(self.speed)}: the least comes first")
+        if self.speed[1] * self.period > FARTHEST:
+            raise ValueError(
+                f"speed {list(self.speed)} with period {self.period:g}: an agent may walk {FARTHEST:g} sides"
+                f" of the square in a round, not {self.speed[1] * self.period:.1g}"
+            )
         return self
 
 

@@ -1,4 +1,7 @@
-"""What a study file can say about the network. The words are those of netem (tc-netem(8))."""
+"""What a study file can say about the network. The words are those of netem (tc-netem(8)).
+
+Where a word means something else than in netem, the setting says "unlike netem".
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -30,7 +33,7 @@ class NetworkSettings(Settings):
     """Reliable only: seconds from sending to the first retransmission, doubled at each further one. Null:
     twice the nominal round trip of that message and its acknowledgement, plus 4 times the jitter of both
     ways, plus what waits in the sender's queue, at least 10 ms."""
-    retries: int = Field(default=10, ge=0)
+    retries: int = Field(default=10, ge=0, le=200)
     """Reliable only: retransmissions before a message is given up as undeliverable."""
     acknowledgement_size: int = Field(default=40, ge=0)
     """Reliable only: bytes of an acknowledgement on the wire (40: the IPv4 and TCP headers)."""

@@ -3,14 +3,18 @@
 Lamport 1978 ("Time, clocks, and the ordering of events in a distributed system"), Figure 1.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from testbed.network.trace import LinkEvent, OtherEvent, PacketEvent, Trace
 
 Way = tuple[int, int]
+_Key = tuple[Literal["down", "held"], int, int] | tuple[Literal["crashed", "slow"], int]
+_Moment = tuple[float, int]
+"""Simulated seconds, and a place in the trace."""
 Fate = Literal["delivered", "dropped", "late", "in flight"]
 
 REFUSED = ("link_down", "agent_down", "queue_full")
@@ -41,23 +45,34 @@ class Flight:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """One direction of a link took no packets (down), or kept them at its end (held)."""
+    """One direction of a link took no packets (down), or kept them at its end (held).
+
+    Faults that overlap are one outage, from where the first begins to where the last is lifted.
+    """
 
     source: int
     destination: int
     begin: float
     end: float
     kind: Literal["down", "held"] = "down"
+    first: int = field(default=0, compare=False)
+    """The place in the trace of the event that began it."""
+    last: int = field(default=0, compare=False)
+    """The place of the event that ended it, or the last one of the trace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """An agent did not run, or computed more slowly."""
+    """An agent did not run, or computed more slowly; faults that overlap are one spell."""
 
     agent: int
     kind: Literal["crashed", "slow"]
     begin: float
     end: float
+    first: int = field(default=0, compare=False)
+    """The place in the trace of the event that began it."""
+    last: int = field(default=0, compare=False)
+    """The place of the event that ended it, or the last one of the trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,6 @@ class SpaceTime:
 def spacetime(trace: Trace) -> SpaceTime:
     """Put the events of a whole trace together."""
     packets = [event for event in trace.events if isinstance(event, PacketEvent)]
-    changes = [event for event in trace.events if isinstance(event, LinkEvent)]
     times = [event.time for event in trace.events] or [0.0]
     begin, end = min(times), max(times)
     marks = tuple(
@@ -116,12 +130,12 @@ def spacetime(trace: Trace) -> SpaceTime:
         for event in trace.events
         if isinstance(event, OtherEvent) and event.event in MARKS and "agent" in event.fields
     )
-    held, spells = _faults([event for event in trace.events if isinstance(event, OtherEvent)], end)
+    outages, spells = _lasting(trace)
     agents = {mark.agent for mark in marks} | {spell.agent for spell in spells}
+    agents |= {agent for outage in outages for agent in (outage.source, outage.destination)}
     for event in trace.events:
         if not isinstance(event, OtherEvent):
             agents |= {event.source, event.destination}
-    outages = (*_outages(changes, end), *held)
     return SpaceTime(begin, end, tuple(sorted(agents)), _flights(packets, end), outages, marks, spells)
 
 
@@ -172,34 +186,64 @@ def _reach(start: PacketEvent, stop: PacketEvent, whole: float) -> float:
     return min(elapsed / whole, 0.9) if whole > 0 else 0.5
 
 
-def _outages(changes: Sequence[LinkEvent], end: float) -> tuple[Outage, ...]:
-    down: dict[Way, float] = {}
-    outages = []
-    for change in changes:
-        way = change.source, change.destination
-        if change.event == "link_down":
-            down[way] = change.time
-        elif way in down:
-            outages.append(Outage(*way, down.pop(way), change.time))
-    return (*outages, *(Outage(*way, begin, end) for way, begin in down.items()))
+def _lasting(trace: Trace) -> tuple[tuple[Outage, ...], tuple[Spell, ...]]:
+    """What lasted for a time: first directions that were down, then those held; agents crashed or slow."""
+    spans = _Spans()
+    for place, event in enumerate(trace.events):
+        if isinstance(event, LinkEvent):
+            key: _Key = ("down", event.source, event.destination)
+            spans.change([key], begins=event.event == "link_down", moment=(event.time, place))
+        elif isinstance(event, OtherEvent) and event.event in ("fault_begun", "fault_lifted"):
+            begins = event.event == "fault_begun"
+            spans.change(_befallen(event.fields), begins=begins, moment=(event.time, place))
+        elif isinstance(event, OtherEvent) and event.event == "restored":
+            spans.close((event.time, place))
+            down: list[_Key] = [("down", u, v) for u, v in event.fields["down"]]
+            faults = (_befallen(fault) for fault in event.fields["faults"])
+            for keys in (down, *faults):
+                spans.change(keys, begins=True, moment=(event.time, place))
+    if trace.events:
+        spans.close((max(event.time for event in trace.events), len(trace.events) - 1))
+    outages: list[Outage] = []
+    spells: list[Spell] = []
+    for key, (begin, first), (end, last) in spans.closed:
+        if key[0] == "down" or key[0] == "held":
+            outages.append(Outage(key[1], key[2], begin, end, key[0], first, last))
+        else:
+            spells.append(Spell(key[1], key[0], begin, end, first, last))
+    return tuple(sorted(outages, key=lambda outage: outage.kind)), tuple(spells)
 
 
-def _faults(events: Sequence[OtherEvent], end: float) -> tuple[tuple[Outage, ...], tuple[Spell, ...]]:
-    """Holds, crashes and stragglers, from the beginnings and ends of the faults of each name."""
-    begun: dict[str, OtherEvent] = {}
-    lasted: list[tuple[OtherEvent, float]] = []
-    for event in events:
-        if event.event == "fault_begun":
-            begun[event.fields["fault"]] = event
-        elif event.event == "fault_lifted" and event.fields["fault"] in begun:
-            lasted.append((begun.pop(event.fields["fault"]), event.time))
-    lasted += [(event, end) for event in begun.values()]
-    held, spells = [], []
-    for event, until in lasted:
-        fields = event.fields
-        if "agent" in fields:
-            kind: Literal["crashed", "slow"] = "slow" if "factor" in fields else "crashed"
-            spells.append(Spell(fields["agent"], kind, event.time, until))
-        elif "ways" in fields and "in_flight" not in fields:  # the others are told by their links
-            held += [Outage(i, j, event.time, until, "held") for i, j in fields["ways"]]
-    return tuple(held), tuple(spells)
+class _Spans:
+    """From when to when things lasted that any number of faults may bring about, in the order of ends."""
+
+    def __init__(self) -> None:
+        self._since: dict[_Key, _Moment] = {}
+        self._reasons: Counter[_Key] = Counter()
+        self.closed: list[tuple[_Key, _Moment, _Moment]] = []
+
+    def change(self, keys: Iterable[_Key], *, begins: bool, moment: _Moment) -> None:
+        """One reason more or less for each."""
+        for key in keys:
+            if begins:
+                self._since.setdefault(key, moment)
+                self._reasons[key] += 1
+            elif key in self._since:
+                self._reasons[key] -= 1
+                if not self._reasons[key]:
+                    self.closed.append((key, self._since.pop(key), moment))
+
+    def close(self, moment: _Moment) -> None:
+        """End all that lasts."""
+        self.closed += [(key, since, moment) for key, since in self._since.items()]
+        self._since.clear()
+        self._reasons.clear()
+
+
+def _befallen(fault: Mapping[str, Any]) -> list[_Key]:
+    """What a fault holds, crashes or slows down; links that are down say so themselves."""
+    if "agent" in fault:
+        return [("slow" if "factor" in fault else "crashed", fault["agent"])]
+    if "in_flight" in fault:
+        return []
+    return [("held", u, v) for u, v in fault.get("ways", ())]

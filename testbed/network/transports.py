@@ -11,6 +11,9 @@ from testbed.network.settings import NetworkSettings
 
 Handler = Callable[[Message], object]
 
+_SPREADS = 3
+"""Jitters beyond the mean delay until which a packet is waited for; hardly any come later, under any law."""
+
 _SHORTEST_TIMEOUT = 0.01
 """Seconds; the least that a retransmission timeout derived from the link is."""
 
@@ -23,6 +26,9 @@ class Transport(Protocol):
 
     def send(self, source: int, destination: int, payload: Any, size: int, kind: str) -> Message:
         """Send a message over the link between two neighbours."""
+
+    def patience(self, source: int, destination: int, size: int) -> float:
+        """Seconds within which a message of `size` bytes sent now arrives, unless it never does."""
 
     def outstanding(self) -> int:
         """Messages that the transport may still send again."""
@@ -53,6 +59,11 @@ class Datagram:
         message = links.packet(direction, kind, payload, size)
         direction.carry(message)
         return message
+
+    def patience(self, source: int, destination: int, size: int) -> float:
+        direction = self._links.direction(source, destination)
+        settings = direction.settings
+        return direction.backlog() + settings.nominal_latency(size) + _SPREADS * settings.spread
 
     def outstanding(self) -> int:
         return 0
@@ -168,12 +179,17 @@ class Reliable:
         self._transmit(connection, sequence, waiting)
         return message
 
+    def patience(self, source: int, destination: int, size: int) -> float:
+        # Until the last retransmission's time is up: each waits twice as long as the one before it.
+        connection = self._connections[source, destination]
+        return self._first_timeout(connection, size) * (2.0 ** (self._retries + 1) - 1)
+
     def _transmit(self, connection: _Connection, sequence: int, waiting: _Outstanding) -> None:
         message = waiting.message
         message.header = Segment(sequence, connection.lowest())
         wait = self._first_timeout(connection, message.size) * 2.0**waiting.attempts
         connection.direction.carry(message)
-        waiting.timer = self._clock.schedule(wait, partial(self._expire, connection, sequence))
+        waiting.timer = self._clock.schedule_last(wait, partial(self._expire, connection, sequence))
 
     def _first_timeout(self, connection: _Connection, size: int) -> float:
         if self._timeout is not None:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
 
+from policies.algorithms.learner import check_finite
 from testbed import checkpoints, sources
 from testbed.communication import NetworkCommunication
 from testbed.consensus.agreement import Observer
@@ -18,6 +20,7 @@ from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import make_problem
 from testbed.consensus.settings import ConsensusSettings
+from testbed.finite import learning_from, named_errors
 from testbed.network import Network, Streams, Trace
 from testbed.training import Row, Trainer
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
@@ -58,17 +61,42 @@ def run(
     ``observer`` looks on while agents agree, and changes nothing.
 
     Raises:
-        ValueError: the graph does not have one node per agent, or does not suit the algorithm; or the
-            checkpoint belongs to another trial.
+        ValueError: the trial is none, the graph is not an undirected one with the agents 0..n-1 for nodes, or
+            does not suit the algorithm; or the checkpoint belongs to another trial.
     """
-    if len(graph) != trial.agents:
-        raise ValueError(f"topology: has {len(graph)} nodes for {trial.agents} agents, needs one for each")
+    _check(trial, seed, graph)
+    trial.check(graph)
     if isinstance(trial, ProblemWorkload):
         return _problem(trial, seed, graph, progress, trace, observer)
-    trial.check(graph)
     if isinstance(trial, UpdateWorkload):
         return _update(trial, seed, graph, progress, trace, observer, batches)
     return _training(trial, seed, graph, progress, checkpoint, trace, observer)
+
+
+def _check(trial: object, seed: object, graph: object) -> None:
+    """Raise ValueError, one line, unless these are a trial, a seed, and a graph of the trial's agents."""
+    if not isinstance(trial, ProblemWorkload | UpdateWorkload | TrainingWorkload):
+        raise ValueError(
+            f"trial: got {type(trial).__name__}, must be a ProblemWorkload, UpdateWorkload or"
+            " TrainingWorkload"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or int(seed) < 0:
+        raise ValueError(f"seed: {seed!r} is not a whole number of at least 0")
+    if not isinstance(graph, nx.Graph) or graph.is_directed() or graph.is_multigraph():
+        raise ValueError(
+            f"topology: got {type(graph).__name__}, must be an undirected networkx.Graph without"
+            " parallel links"
+        )
+    if len(graph) != trial.agents:
+        raise ValueError(f"topology: has {len(graph)} nodes for {trial.agents} agents, needs one for each")
+    for node in graph:
+        if isinstance(node, bool) or not isinstance(node, Integral) or int(node) not in range(trial.agents):
+            raise ValueError(
+                f"topology: has the node {node!r}, must have the agents 0 to {trial.agents - 1}, such as"
+                " networkx.convert_node_labels_to_integers makes them"
+            )
+    for loop in nx.selfloop_edges(graph):
+        raise ValueError(f"topology: has a link from {loop[0]} to itself")
 
 
 def _problem(
@@ -125,9 +153,11 @@ def _update(
     network.measure_traffic()
     communication = NetworkCommunication(consensus, _steps(trial.consensus, progress))
     before = start.learner.theta.clone()
-    learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
-    if start.holdout is not None:
-        learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
+    with named_errors(trial.algorithm.name, 1), learning_from(start.batch, trial.environment.name):
+        learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
+        if start.holdout is not None:
+            learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
+        check_finite(start.learner.state_dict(), learnt, trial.agents)
     curves = {"consensus": communication.take_curve(), **_tables(network)}
     return WorkloadResult({**learnt, **communication.metrics()}, curves)
 
@@ -135,7 +165,8 @@ def _update(
 def make_trainer(
     trial: TrainingWorkload, *, seed: int, graph: "nx.Graph[int]", trace: Trace | None = None
 ) -> Trainer:
-    """The training run that a trial describes, before its first update."""
+    """The training run that a trial describes, before its first update; raises ValueError as `run` does."""
+    _check(trial, seed, graph)
     return Trainer(
         environment=trial.environment,
         algorithm=trial.algorithm,

@@ -10,12 +10,19 @@ from policies.algorithms.matrpo import MatrpoSettings
 from policies.algorithms.registry import DEFAULT as DEFAULT_ALGORITHM
 from policies.algorithms.registry import AlgorithmSettings
 from testbed.consensus.algorithms import ALGORITHMS
+from testbed.consensus.pace import check_budget
 from testbed.consensus.problems import MeanSettings, ProblemSettings
 from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.environments import DEFAULT, EnvironmentSettings
 from testbed.network import NetworkSettings
 from testbed.settings import Settings
 from testbed.training import LoopSettings
+
+MESSAGE_OVERHEAD = 64
+"""Bytes that a message has at most besides the numbers in it."""
+
+LARGEST_MESSAGE = 10**9
+"""Bytes; how large the messages of learners are is not known before they learn."""
 
 
 class ProblemWorkload(Settings):
@@ -39,6 +46,11 @@ class ProblemWorkload(Settings):
     def agents(self) -> int:
         """Number of agents."""
         return self.problem.agents
+
+    def check(self, graph: "nx.Graph[int]") -> None:
+        """Raise SettingError if on this graph consensus would never end."""
+        size = MESSAGE_OVERHEAD + 8 * self.problem.dimension
+        check_budget(self.consensus, self.network, graph, size)
 
 
 class UpdateSettings(Settings):
@@ -94,7 +106,12 @@ class LearningWorkload(Settings):
         return self.environment.agents
 
     def check(self, graph: "nx.Graph[int]") -> None:
-        """Raise ValueError if the algorithm needs a centre that not all agents of the graph can reach."""
+        """Raise ValueError if the algorithm needs a centre that not all agents of the graph can reach.
+
+        Raises SettingError if on this graph consensus would never end.
+        """
+        if self.algorithm.communication in ("agree", "average"):
+            check_budget(self.consensus, self.network, graph, LARGEST_MESSAGE)
         if self.algorithm.communication == "centralise" and not nx.is_connected(graph):
             name = self.algorithm.name
             raise ValueError(

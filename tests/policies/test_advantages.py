@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from policies.advantages import explained_variance, gae
+from policies.advantages import explained_variance, gae, moments, normalised, returns_vary
 
 
 def test_gae_equals_the_discounted_sum_of_errors_up_to_the_boundary():
@@ -53,3 +53,31 @@ def test_explained_variance_is_one_for_the_truth_zero_for_a_constant_and_nan_wit
     targets = np.array([[1.0, 5.0], [2.0, 5.0], [4.0, 5.0]])
     np.testing.assert_allclose(explained_variance(targets, targets), [1, np.nan])
     np.testing.assert_allclose(explained_variance(targets, np.zeros_like(targets)), [0, np.nan])
+
+
+def test_returns_vary_where_rewards_do_or_where_how_long_they_last_counts():
+    rewards, terminations = np.zeros((4, 2, 5)), np.zeros((4, 2, 5), dtype=bool)
+    rewards[2, 1, 1] = 1.0  # one reward is enough
+    rewards[..., 2:4] = -1.0  # a price per step, which matters if a task can end
+    terminations[3, 0, 3] = terminations[3, 0, 4] = True
+    assert returns_vary(rewards, terminations).tolist() == [False, True, False, True, False]
+
+
+def test_moments_and_what_is_made_of_them_are_those_of_the_entries_asked_for():
+    generator = np.random.default_rng(0)
+    values, where = generator.standard_normal((50, 3)), generator.random((50, 3)) < 0.4
+    where[:, 2] = False
+    kept = [values[where[:, n], n] for n in range(2)]
+    mean, variance = moments(values, 0, where)
+    np.testing.assert_allclose(mean, [*(each.mean() for each in kept), 0])
+    np.testing.assert_allclose(variance, [*(each.var() for each in kept), 0])
+    guess = values + generator.standard_normal(values.shape)
+    expected = [1 - (values - guess)[where[:, n], n].var() / kept[n].var() for n in range(2)]
+    np.testing.assert_allclose(explained_variance(values, guess, where), [*expected, np.nan])
+    centred = np.concatenate([each - each.mean() for each in kept])
+    found = normalised(values, where, centre=True, shared=True)
+    np.testing.assert_allclose(
+        np.concatenate([found[where[:, n], n] for n in range(2)]), centred / centred.std()
+    )
+    plain = normalised(values, None, centre=False, shared=False)
+    np.testing.assert_allclose(plain, values / values.std(axis=0))

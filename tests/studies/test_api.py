@@ -1,8 +1,11 @@
 """Studies from Python."""
 
+import re
 import textwrap
 
 import matplotlib.pyplot as plt
+import networkx as nx
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -64,3 +67,58 @@ def test_what_is_wrong_is_said_before_anything_is_written(here):
     with pytest.raises(StudyError, match="no such folder"):
         studies.load("gone")
     assert list(here.iterdir()) == []
+
+
+def _endless():
+    inner: dict[str, object] = {}
+    inner["a"] = inner
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        (
+            {"topology": nx.path_graph(4)},
+            "study: topology: got Graph, must be a mapping, a list, text, a number",
+        ),
+        ({"topology": {"file": nx.path_graph(4)}}, "study: topology.file: got Graph, must be"),
+        ({"vary": {"problem.agents": [4, {5}]}}, "study: vary.problem.agents.1: got set, must be"),
+        ({"question": b"why"}, "study: question: got bytes, must be"),
+        (_endless(), "study: a.a.a...: is nested more than 50 levels deep"),
+        (nx.path_graph(4), "study: got Graph, must be a path, the name of a built-in study, or a mapping"),
+        (None, "study: got NoneType, must be a path"),
+        (7, "study: got int, must be a path"),
+    ],
+)
+def test_what_is_no_study_is_refused_in_one_line(study, message):
+    for take in (studies.define, studies.run):
+        with pytest.raises(ValueError, match=re.escape(message)) as caught:
+            take(study)
+        assert "\n" not in str(caught.value)
+
+
+def test_numpy_and_paths_are_taken_for_what_a_file_would_say(tmp_path):
+    (tmp_path / "square.edgelist").write_text("0 1\n1 2\n2 3\n3 0\n")
+    given = {
+        "workload": "problem",
+        "problem": {"name": "mean", "agents": np.int64(4)},
+        "topology": {"file": tmp_path / "square.edgelist"},
+        "seeds": np.arange(2),
+        "network": {"link": {"loss": np.float32(0.25)}},
+    }
+    study = studies.define(given)
+    assert [trial.seed for trial in study.trials] == [0, 1]
+    assert study.trials[0].settings.network.link.loss == 0.25
+
+
+@pytest.mark.parametrize("folder", [None, 3, nx.path_graph(2)])
+def test_a_folder_that_is_no_path_is_refused(folder):
+    with pytest.raises(ValueError, match=r"folder: got \w+, must be a path"):
+        studies.load(folder)
+
+
+@pytest.mark.parametrize("overrides", ["problem.agents=3", [3]])
+def test_overrides_that_are_no_list_of_texts_are_refused(overrides):
+    with pytest.raises(ValueError, match="overrides: must be a list of texts such as"):
+        studies.define({"workload": "problem"}, overrides=overrides)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -116,10 +117,14 @@ def test_validate_says_what_would_run(call, write):
 def test_a_failed_trial_ends_in_exit_code_1_with_its_name(call, write, monkeypatch):
     from studies import runner
 
-    monkeypatch.setattr(runner, "run", lambda study, *_, **__: runner.Outcome(0, 0, study.trials[:1]))
+    def failing(study, *_, **__):
+        return runner.Outcome(0, 0, study.trials[:1], reasons=("WorldError: it fell over",))
+
+    monkeypatch.setattr(runner, "run", failing)
     code, _, err = call("run", write())
     assert code == 1
-    assert err.startswith("failed: topology=ring loss=0 seed=0: see runs/study/trials/")
+    why = "WorldError: it fell over (traceback: runs/study/trials/"
+    assert err.startswith(f"failed: topology=ring loss=0 seed=0: {why}")
 
 
 def test_the_topologies_are_listed_with_the_reason_for_those_that_cannot_be(call):
@@ -219,3 +224,66 @@ def test_shells_complete_built_in_studies_and_study_files(tmp_path):
     assert {"navigation", "navigation-topologies", "navy.yaml"} <= set(offered)
     assert all(word.startswith("nav") for word in offered)
     assert "navy.txt" not in offered
+
+
+GAME = """\
+workload: training
+environment: {name: starcraft, map: 3m}
+training: {updates: 1, samples: 60}
+"""
+
+
+@pytest.mark.parametrize(
+    "command", [["train"], ["run"], ["run", "--dry-run"], ["trace"]], ids=["train", "run", "dry-run", "trace"]
+)
+def test_a_game_that_is_not_there_is_one_line_and_nothing_is_written(call, write, command):
+    code, out, err = call(*command, write(GAME), "--set", "environment.python=/nowhere/python")
+    assert (code, out) == (2, "")
+    why = "which cannot be run (No such file or directory)"
+    assert err == f"environment: starcraft: python: got '/nowhere/python', {why}\n"
+    assert list(Path.cwd().iterdir()) == []
+
+
+BROKEN = """\
+workload: training
+environment: {name: navigation, agents: 3, episode_length: 5}
+algorithm: {name: itrpo, hidden: [4]}
+training: {updates: 1, samples: 10}
+"""
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Navigation pays agent 1 no number in the second step."""
+    from testbed.environments.navigation import Navigation
+
+    advance = Navigation._advance
+
+    def failing(self, actions):
+        rewards, terminations, info = advance(self, actions)
+        rewards[self._t == 2, 1] = np.nan
+        return rewards, terminations, info
+
+    monkeypatch.setattr(Navigation, "_advance", failing)
+
+
+NAN = "WorldError: navigation: row 0, step 2: agent 1 was paid nan, allowed are finite numbers up to 1e+18"
+
+
+def test_training_that_fails_says_why_in_one_line_and_keeps_the_traceback(call, write, broken):
+    code, _, err = call("train", write(BROKEN))
+    assert code == 1
+    assert err.startswith(f"failed: seed=0: {NAN}")
+    assert err.count("\n") == 1
+    (file,) = Path("runs/study/trials").glob("*/traceback.txt")
+    assert str(file) in err
+    assert file.read_text().startswith("Traceback (most recent call last):")
+    assert call("status", "runs/study")[0] == 1
+
+
+@pytest.mark.parametrize("command", [["run", "--dry-run"], ["trace"]], ids=["dry-run", "trace"])
+def test_a_world_that_fails_is_one_line_for_commands_that_only_try(call, write, broken, command):
+    code, _, err = call(*command, write(BROKEN))
+    assert code == 2
+    assert NAN.removeprefix("WorldError: ") in err
+    assert err.strip().count("\n") == 0

@@ -15,6 +15,7 @@ from studies.references import by_trial
 from studies.results import draw_figures
 from studies.store import Store
 from testbed import references
+from testbed.errors import WorldError
 from testbed.references import Reference
 
 TRAINING = """\
@@ -76,6 +77,25 @@ def test_another_environment_is_added_once_one_of_its_trials_is_finished(write, 
     assert len(found) == len(varied.trials) - 1
     values = {trial.settings.environment.agents: found[trial.hash] for trial in varied.trials[:-1]}
     assert values[3] != values[4]
+
+
+def test_a_world_that_a_random_policy_cannot_play_has_none_and_figures_go_on(
+    write, tmp_path, measured, monkeypatch
+):
+    study = load(str(write(TRAINING.replace("seeds: 2", "  environment.agents: [3, 4]\nseeds: 1"))))
+    store, said, measure = stored(study, tmp_path / "out"), [], references.measure
+
+    def broken(environment):
+        if environment.agents == 4:
+            raise WorldError("agent 1 was paid nan")
+        return measure(environment)
+
+    monkeypatch.setattr(references, "measure", broken)
+    assert draw_figures(study, store, said.append)
+    assert said == ["no reference lines, for a random policy cannot play: agent 1 was paid nan"]
+    (kept,) = json.loads((store.folder / "references.json").read_text()).values()
+    assert kept["environment"]["agents"] == 3
+    assert "return_by_steps.png" in {file.name for file in (store.folder / "figures").iterdir()}
 
 
 def test_only_training_has_references(write, tmp_path, measured):

@@ -1,11 +1,14 @@
 """From study files to trials, and what is said about bad ones."""
 
+import dataclasses
+
 import pytest
 
 from studies.builtin import builtin_names
 from studies.document import StudyError
 from studies.loading import load
 from studies.spec import Study
+from testbed import sources
 
 BASE = """\
 workload: problem
@@ -311,3 +314,37 @@ def test_a_map_of_one_s_own_is_found_beside_the_study_and_counts_by_its_content(
         load(str(write(text % "gone.yaml")))
     with pytest.raises(StudyError, match=r"unknown map '2s3s'.*did you mean '2s3z'"):
         load(str(write(text % "2s3s")))
+
+
+def test_a_stored_batch_must_be_whole_and_of_the_study_s_world(write, tmp_path):
+    text = """\
+workload: update
+environment: {agents: 3}
+algorithm: {hidden: [8]}
+update: {samples: 200, batch: batch.npz}
+vary: {consensus.penalty: [1, 2]}
+"""
+    trial = load(str(write(text.replace(", batch: batch.npz", "")))).trials[0].settings
+    played = sources.prepare(trial.environment, trial.algorithm, samples=200, warmup=0, seed=0).batch
+    played.save(tmp_path / "batch.npz")
+    assert len(load(str(write(text))).trials) == 2
+    whole = (tmp_path / "batch.npz").read_bytes()
+    (tmp_path / "batch.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StudyError, match=r"4: update\.batch: .*batch\.npz holds no stored batch \("):
+        load(str(write(text)))
+    dataclasses.replace(played, actions=played.actions + 9).save(tmp_path / "batch.npz")
+    with pytest.raises(StudyError, match=r"has action \d+ of agent 0, must be from 0 to 4"):
+        load(str(write(text)))
+    played.save(tmp_path / "batch.npz")
+    with pytest.raises(StudyError, match=r"has observations of \(3, 14\), needs \(4, 18\)"):
+        load(str(write(text.replace("agents: 3", "agents: 4"))))
+
+
+@pytest.mark.parametrize(
+    ("agents", "rows", "dimension", "least"), [(4, 3, 20, 5), (1, 1, 2, 2), (8, 15, 200, 25)]
+)
+def test_least_squares_with_fewer_rows_than_unknowns_are_refused(write, agents, rows, dimension, least):
+    problem = f"{{name: least_squares, agents: {agents}, rows: {rows}, dimension: {dimension}}}"
+    text = f"workload: problem\ntopology: {{name: complete, allow_disconnected: true}}\nproblem: {problem}\n"
+    with pytest.raises(StudyError, match=rf"3: problem: rows {rows} of .* must be at least {least}$"):
+        load(str(write(text)))

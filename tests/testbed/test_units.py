@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from testbed.settings import Settings
-from testbed.units import DURATIONS, RATES, BytesPerSecond, Seconds, parse_duration, parse_rate
+from testbed.units import DURATIONS, LONGEST, RATES, BytesPerSecond, Seconds, parse_duration, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,21 @@ def test_settings_take_text_and_give_back_plain_numbers() -> None:
         Example.model_validate({"wait": "-1s"})
 
 
-@given(st.floats(min_value=0, allow_infinity=False, allow_nan=False))
+@given(st.floats(min_value=0, max_value=LONGEST))
 def test_numbers_and_their_text_mean_the_same(number: float) -> None:
     assert parse_duration(number) == parse_duration(repr(number)) == parse_duration(f"{number!r}s") == number
+
+
+@pytest.mark.parametrize("value", [1.1e9, "1e300s", "1e9h"])
+def test_durations_beyond_all_computing_are_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="too long: must be at most 1e\\+09 s"):
+        parse_duration(value)
+
+
+@pytest.mark.parametrize("value", [1e-7, "1e-300mbit"])
+def test_rates_that_send_nothing_are_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="too slow: must be at least 1e-06 bytes per second, or null"):
+        parse_rate(value)
 
 
 def test_every_unit_is_a_positive_multiple() -> None:

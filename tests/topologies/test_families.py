@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import topologies
-from topologies import FAMILIES, TopologyError, make
-from topologies.families import DRAWS
+from topologies import FAMILIES, TopologyError, chance, make
+from topologies.families import DRAWS, _is_hopeless
 
 ALL = [
     "ring",
@@ -233,17 +234,25 @@ def test_a_sparse_random_graph_is_redrawn_until_connected_and_the_first_draw_can
         ("random_geometric", 7, {"radius": math.inf}, "radius: inf is not a finite number above 0"),
         (
             "erdos_renyi",
-            16,
-            {"p": 0.0},
-            f"erdos_renyi: none of {DRAWS} graphs with 16 nodes and p 0.0 was connected",
-        ),
-        (
-            "random_regular",
             8,
-            {"d": 1},
-            f"random_regular: none of {DRAWS} graphs with 8 nodes and d 1",
+            {"p": 0.0},
+            f"erdos_renyi: none of {DRAWS} graphs with 8 nodes and p 0.0 was connected (they have 8 parts",
         ),
-        ("random_geometric", 40, {"radius": 0.01}, "random_geometric: none of"),
+        ("random_regular", 8, {"d": 1}, "d: 1 links nodes in pairs, and no further: must be at least 2"),
+        ("complete", 50_000, {}, "nodes: about 1,249,975,000 links are more than the 5,000,000 that a graph"),
+        ("barbell", 50_000, {}, "nodes: about 624,975,001 links are more than"),
+        ("random_regular", 100_000, {"d": 200}, "nodes: about 10,000,000 links are more than"),
+        ("erdos_renyi", 10_000, {"p": 0.5}, "nodes: about 24,997,500 links are more than"),
+        ("watts_strogatz", 10_000, {"k": 2000}, "nodes: about 10,000,000 links are more than"),
+        ("barabasi_albert", 10_000, {"m": 5000}, "nodes: about 25,000,000 links are more than"),
+        ("random_geometric", 100_000, {"radius": 0.4}, "links are more than"),
+        (
+            "watts_strogatz",
+            2000,
+            {"k": 1998, "p": 1},
+            "k: 1998 of 1999 other nodes leaves too few places for links to be rewired to with p 1; must be",
+        ),
+        ([], 8, {}, "name: [] is not a topology"),
     ],
 )
 def test_what_cannot_be_had_is_refused_in_one_line_that_helps(name, nodes, parameters, message) -> None:
@@ -251,6 +260,69 @@ def test_what_cannot_be_had_is_refused_in_one_line_that_helps(name, nodes, param
         make(name, nodes, **parameters)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "parameters"),
+    [
+        ("erdos_renyi", 1000, {"p": 1e-6}),
+        ("erdos_renyi", 1000, {"p": 0.003}),
+        ("random_geometric", 1000, {"radius": 0.01}),
+        ("random_geometric", 60, {"radius": 0.05}),
+    ],
+)
+def test_a_hopeless_graph_is_given_up_after_few_draws(name, nodes, parameters, monkeypatch) -> None:
+    built = []
+    build = FAMILIES[name].build
+    family = dataclasses.replace(
+        FAMILIES[name], build=lambda *args, **kwargs: built.append(1) or build(*args, **kwargs)
+    )
+    monkeypatch.setitem(FAMILIES, name, family)
+    with pytest.raises(TopologyError, match="none of"):
+        make(name, nodes, **parameters)
+    assert len(built) < 40
+
+
+def test_hopeless_is_said_only_of_what_a_thousand_draws_would_not_find() -> None:
+    """Where a few in a thousand graphs are connected, all thousand are drawn."""
+    mean = math.log(500)  # isolated parts, if one graph in 500 has none
+    draws = np.random.default_rng(0).poisson(mean, (200, DRAWS))
+    assert not any(
+        _is_hopeless(int(total), k + 1) for row in draws.cumsum(axis=1) for k, total in enumerate(row)
+    )
+
+
+@pytest.mark.parametrize(("nodes", "degree"), [(64, 57), (64, 60), (64, 62), (130, 120), (41, 38), (12, 11)])
+def test_a_nearly_complete_regular_graph_is_drawn_at_once(nodes: int, degree: int) -> None:
+    graphs = [make("random_regular", nodes, d=degree, seed=seed) for seed in (1, 1, 2)]
+    assert {d for graph in graphs for _, d in graph.degree()} == {degree}
+    assert links(graphs[0]) == links(graphs[1])
+    if degree < nodes - 1:
+        assert links(graphs[0]) != links(graphs[2])
+
+
+@pytest.mark.parametrize(("nodes", "degree"), [(20, 3), (20, 10), (20, 16), (16, 14), (64, 44)])
+def test_elsewhere_regular_graphs_are_those_of_networkx(nodes: int, degree: int) -> None:
+    for seed in (1, 2):
+        drawn = chance.random_regular(nodes, np.random.default_rng(seed), d=degree)
+        number = int(np.random.default_rng(seed).integers(2**32))
+        assert nx.utils.graphs_equal(drawn, nx.random_regular_graph(degree, nodes, seed=number))
+
+
+def test_watts_strogatz_graphs_are_those_of_networkx() -> None:
+    for k, p in ((4, 0.2), (18, 1)):
+        drawn = chance.watts_strogatz(20, np.random.default_rng(3), k=k, p=p)
+        number = int(np.random.default_rng(3).integers(2**32))
+        assert nx.utils.graphs_equal(drawn, nx.watts_strogatz_graph(20, k, p, seed=number))
+
+
+@pytest.mark.parametrize("radius", [0.05, 0.3, 2.0])
+def test_a_geometric_graph_does_not_depend_on_how_its_pairs_are_gone_through(radius, monkeypatch) -> None:
+    at_once = chance.random_geometric(150, np.random.default_rng(1), radius=radius)
+    monkeypatch.setattr(chance, "_PAIRS", 1500)
+    assert nx.utils.graphs_equal(
+        at_once, chance.random_geometric(150, np.random.default_rng(1), radius=radius)
+    )
 
 
 def test_numbers_from_numpy_are_numbers() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topologies import FAMILIES, TopologyError, make, read
+from topologies import FAMILIES, TopologyError, files, make, read
 from topologies.spectrum import summary
 
 HEAD = '<?xml version="1.0"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
@@ -267,6 +267,85 @@ def test_a_file_that_is_not_there_or_no_file_or_no_text_is_refused(tmp_path: Pat
         (tmp_path / name).write_bytes(b"a b\n\xff\xfe c\n")
         with pytest.raises(TopologyError, match=r"not UTF-8 text \(invalid start byte at byte 4\)"):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["martian", "rot13", "idna", "undefined", "utf-7", "shift_jis", "cp037", "utf-16"]
+)
+def test_a_graphml_file_in_an_encoding_that_cannot_be_read_is_refused(encoding: str, tmp_path: Path) -> None:
+    text = graphml(TWO + LINK).replace("?>", f' encoding="{encoding}"?>')
+    with pytest.raises(TopologyError, match=r"net\.graphml: not well-formed GraphML \("):
+        read(written(tmp_path, "net.graphml", text))
+
+
+@pytest.mark.parametrize(
+    "text", ["0 1\n1 2\n2 3\n3 0\n", "0,1\n1,2\n2,3\n3,0\n", "u;v;w\n0;1;5\n1;2;5\n2;3;5\n"]
+)
+def test_an_edge_list_named_csv_is_told_its_right_name(text: str, tmp_path: Path) -> None:
+    with pytest.raises(TopologyError, match=r"its lines read like links, .* name the file \.edgelist"):
+        read(written(tmp_path, "net.csv", text))
+
+
+@pytest.mark.parametrize("thing", [None, 3, nx.path_graph(3), b"net.csv", ["net.csv"]])
+def test_what_is_no_path_is_refused(thing: object) -> None:
+    with pytest.raises(TopologyError, match=r"file: .* is not the path of a graph file"):
+        read(thing)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["a\0b.csv", f"{'x' * 5000}.csv", "\x1b[31m.csv"])
+def test_a_name_that_no_file_can_have_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(TopologyError) as caught:
+        read(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_BYTES", 10)
+    for ending in ("csv", "edgelist", "graphml"):
+        with pytest.raises(TopologyError, match="has 12 bytes, more than the 10 that are read"):
+            read(written(tmp_path, f"net.{ending}", "0,1\n1,0\n\n\n\n\n"))
+
+
+def test_entities_neither_multiply_nor_name_files(tmp_path: Path) -> None:
+    many = "".join(f'<!ENTITY e{k + 1} "{f"&e{k};" * 30}">' for k in range(8))
+    for entities in (f'<!ENTITY e0 "ha">{many}', '<!ENTITY e8 SYSTEM "file:///etc/hostname">'):
+        text = graphml('<node id="&e8;"/>' + TWO).replace("<graphml", f"<!DOCTYPE g [{entities}]><graphml")
+        with pytest.raises(TopologyError, match="not well-formed GraphML"):
+            read(written(tmp_path, "net.graphml", text))
+
+
+def test_what_a_message_quotes_of_a_file_is_short_and_harmless(tmp_path: Path) -> None:
+    for name in ("x" * 10_000, "\x1b[31mred"):
+        with pytest.raises(TopologyError) as caught:
+            read(written(tmp_path, "net.edgelist", f"{name} {name}\n{name} b\n"))
+        words = str(caught.value).removeprefix(str(tmp_path))
+        assert words.isprintable()
+        assert len(words) < 500
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    ending=st.sampled_from(["csv", "edgelist", "graphml"]),
+    changes=st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=6), st.integers(0, 30)), max_size=4),
+)
+def test_no_damage_whatever_brings_anything_but_a_graph_or_a_topology_error(
+    ending: str, changes: list[tuple[int, bytes, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"damaged.{ending}"
+    match ending:
+        case "graphml":
+            content = graphml(TWO + LINK.replace("/>", '><data key="d">1</data></edge>'), DELAY).encode()
+        case "edgelist":
+            content = b"a b 1\nb c {'delay': 0.5}\nc a\n"
+        case "csv":
+            content = b"a,b,c\n0,1,0\n1,0,1\n0,1,0\n"
+    for place, added, removed in changes:
+        content = content[:place] + added + content[place + removed :]
+    path.write_bytes(content)
+    try:
+        read(path)
+    except TopologyError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - either outcome is fine, this one has a condition
 
 
 @settings(max_examples=150, deadline=None)

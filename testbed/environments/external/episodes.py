@@ -1,18 +1,15 @@
 """Episodes of PettingZoo worlds as arrays."""
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.environments.external.worlds import Description, build, first_line
-
-Flags = NDArray[np.bool_]
-
-
-class WorldError(RuntimeError):
-    """A world that raised, broke PettingZoo's contract, or lost its process; one line says which."""
+from testbed.environments.external.episode import Description, Episode, Flags
+from testbed.environments.external.worlds import build
+from testbed.errors import WorldError
 
 
 class Now(NamedTuple):
@@ -29,112 +26,21 @@ class Now(NamedTuple):
     masks: Flags
 
 
-class Episode:
-    """One world, played with integer actions from 0 up, and what its agents see padded to one size."""
-
-    def __init__(self, world: Any, description: Description, label: str) -> None:
-        self.world = world
-        self.description = description
-        self.label = label
-        agents = len(description.agents)
-        self.observations = np.zeros((agents, max(description.observation_sizes)), dtype=np.float32)
-        self.rewards = np.zeros(agents)
-        self.terminations: Flags = np.zeros(agents, dtype=np.bool_)
-        self.truncations: Flags = np.zeros(agents, dtype=np.bool_)
-        self.masks: Flags = np.zeros((agents, max(description.action_sizes)), dtype=np.bool_)
-
-    def reset(self, seed: int) -> None:
-        """Start again from a seed."""
-        observations, infos = self._call("reset", self.world.reset, seed=seed)
-        if set(self.world.agents) != set(self.description.agents):
-            raise self._error(
-                f"reset started with agents {list(self.world.agents)}, "
-                f"allowed is nothing but all of {list(self.description.agents)}"
-            )
-        self.rewards[:] = 0.0
-        self.terminations[:] = self.truncations[:] = False
-        self._see(range(len(self.description.agents)), observations, infos)
-
-    def step(self, actions: Sequence[int]) -> None:
-        """Play one action for every agent; those of agents that are over are left out."""
-        names = self.description.agents
-        playing = np.flatnonzero(~(self.terminations | self.truncations)).tolist()
-        chosen = {names[i]: int(actions[i]) + self.description.first_actions[i] for i in playing}
-        observations, rewards, terminations, truncations, infos = self._call("step", self.world.step, chosen)
-        self.rewards[:] = 0.0
-        for i in playing:
-            self.rewards[i] = self._of(rewards, names[i], "reward")
-            self.terminations[i] = self._of(terminations, names[i], "termination")
-            self.truncations[i] = self._of(truncations, names[i], "truncation")
-        over = self.terminations | self.truncations
-        left = [name for name, done in zip(names, over, strict=True) if not done]
-        if set(self.world.agents) != set(left):
-            raise self._error(
-                f"step left agents {list(self.world.agents)}, but those neither terminated nor truncated "
-                f"are {left}"
-            )
-        self._see(playing, observations, infos)
-
-    def _see(self, playing: Sequence[int], observations: Mapping[Any, Any], infos: Mapping[Any, Any]) -> None:
-        """Take over what these agents were shown; `over` of this step is already known."""
-        description = self.description
-        self.observations[:] = 0.0
-        self.masks[:] = False
-        self.masks[:, 0] = True
-        for i in playing:
-            name, size, actions = (
-                description.agents[i],
-                description.observation_sizes[i],
-                description.action_sizes[i],
-            )
-            seen = self._of(observations, name, "observation")
-            mask = infos.get(name, {}).get("action_mask")
-            if isinstance(seen, Mapping):
-                seen, mask = seen["observation"], seen.get("action_mask", mask)
-            values = np.asarray(seen)
-            if values.size != size:
-                raise self._error(f"agent {name!r} observed {values.size} numbers, its space has {size}")
-            self.observations[i, :size] = values.reshape(-1)
-            if mask is not None and not description.masked:
-                raise self._error(f"agent {name!r} got an action_mask, there was none when seed 0 began")
-            if self.terminations[i] or self.truncations[i]:
-                continue
-            self.masks[i, :actions] = True if mask is None else self._mask(name, mask, actions)
-
-    def _mask(self, name: Any, mask: Any, actions: int) -> Flags:
-        allowed = np.asarray(mask).astype(np.bool_)
-        if allowed.shape != (actions,) or not allowed.any():
-            raise self._error(
-                f"agent {name!r} got action_mask {np.asarray(mask).tolist()}, "
-                f"allowed are {actions} entries, not all 0"
-            )
-        return allowed
-
-    def _of(self, values: Mapping[Any, Any], name: Any, what: str) -> Any:
-        if name not in values:
-            raise self._error(f"gave no {what} for agent {name!r}")
-        return values[name]
-
-    def _call(self, doing: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except Exception as error:  # a world can raise anything
-            raise self._error(f"{doing} raised {first_line(error)}") from error
-
-    def _error(self, message: str) -> WorldError:
-        return WorldError(f"{self.label}: {message}")
-
-
 class Episodes:
     """Some rows of a batch in this process, one world for each."""
 
     def __init__(
         self, path: str, kwargs: Mapping[str, Any], description: Description, rows: Sequence[int]
     ) -> None:
-        """Raise ValueError when a world cannot be built; `rows` are their numbers in the whole batch."""
-        self.episodes = [
-            Episode(build(path, kwargs), description, f"pettingzoo: {path}, row {row}") for row in rows
-        ]
+        """Raise WorldError when a world cannot be built; `rows` are their numbers in the whole batch."""
+        self.episodes: list[Episode] = []
+        try:
+            for row in rows:
+                world = build(path, kwargs)
+                self.episodes.append(Episode(world, description, f"pettingzoo: {path}, row {row}"))
+        except ValueError as error:
+            self.close()
+            raise WorldError(f"pettingzoo: row {row}: {error}") from error
 
     def reset(self, rows: Sequence[int], seeds: Sequence[int]) -> Now:
         """Start these episodes, counted from 0 here, from these seeds."""
@@ -169,6 +75,13 @@ class Episodes:
         return Now(*(np.stack([getattr(e, field) for e in self.episodes]) for field in Now._fields))
 
     def close(self) -> None:
-        """Close the worlds."""
+        """Close the worlds; those that cannot be closed are warned of, for what was played stays right."""
+        failures = []
         for episode in self.episodes:
-            episode.world.close()
+            try:
+                episode.close()
+            except WorldError as error:
+                failures.append(str(error))
+        if failures:
+            text = f"{failures[0]}; {len(failures)} of {len(self.episodes)} worlds did not close"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from testbed.environments.external import starcraft_child
 from testbed.environments.external.children import Children, Message
+from testbed.errors import WorldError
 
 SMAC = (
     "install it into an environment of its own, for its protobuf is old: `python -m venv smac-venv`, "
@@ -22,7 +23,7 @@ STARCRAFT = (
 )
 
 
-class GameError(RuntimeError):
+class GameError(WorldError):
     """A game that cannot be played, or came to grief; one line says which and, if possible, what to do."""
 
 

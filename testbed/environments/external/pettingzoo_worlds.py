@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
-from testbed.environments.external.episodes import Episode, Episodes, Flags, Now, WorldError
+from testbed.environments.external.episode import Description, Episode, Flags, others_code
+from testbed.environments.external.episodes import Episodes, Now
 from testbed.environments.external.workers import Workers
-from testbed.environments.external.worlds import Description, build, describe, load
+from testbed.environments.external.worlds import build, describe, load
+from testbed.errors import WorldError
 from testbed.settings import Settings
 
 SEEDS = 2**31  # NumPy and most worlds take seeds below this
@@ -29,8 +31,9 @@ class PettingZooSettings(Settings):
 
     name: Literal["pettingzoo"] = "pettingzoo"
     pettingzoo: str
-    """A dotted module whose `parallel_env` makes the world, or `module:callable`; a module that is not
-    installed can be put on PYTHONPATH."""
+    """A dotted module whose `parallel_env` makes the world, or `module:attribute`: a subclass of
+    `ParallelEnv`, or a function whose name ends in `_env`. Checking it imports the module, which runs its
+    code. A module that is not installed can be put on PYTHONPATH."""
     kwargs: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """What it is called with. `render_mode` is not among them: pictures are made apart."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = cast(int, None)  # filled in below
@@ -157,6 +160,10 @@ class PettingZooWorlds(BatchedEnvironment):
     def masks(self) -> Info:
         return {"action_masks": self._now.masks.copy()} if self._world.masked else {}
 
+    def active(self) -> Info:
+        """Agents that are not over."""
+        return {"active": ~(self._now.terminations | self._now.truncations)}
+
     def _begin(self, rows: NDArray[np.intp]) -> None:
         if rows.size == 0:
             return
@@ -174,6 +181,12 @@ class PettingZooWorlds(BatchedEnvironment):
 
     def _truncated(self) -> Flags:
         return self._now.truncations
+
+    def _called(self, row: int) -> str:
+        return f"pettingzoo: {self.settings.pettingzoo}, row {row}"
+
+    def _agent_called(self, agent: int) -> str:
+        return f"agent {self._world.agents[agent]!r}"
 
     def _over(self) -> Flags:
         over: Flags = np.all(self._now.terminations | self._now.truncations, axis=1)
@@ -242,7 +255,10 @@ class _Camera:
         path = settings.pettingzoo
         if not settings.world.pictures:
             raise RuntimeError(f"pettingzoo: {path} has no render mode 'rgb_array', so there are no pictures")
-        world = build(path, {**settings.kwargs, "render_mode": "rgb_array"})
+        try:
+            world = build(path, {**settings.kwargs, "render_mode": "rgb_array"})
+        except ValueError as error:
+            raise WorldError(f"pettingzoo: {error}") from error
         self._label = f"pettingzoo: {path}, picture"
         self._episode = Episode(world, settings.world, self._label)
         self._seed: int | None = None
@@ -262,7 +278,8 @@ class _Camera:
         self._seed = seed
         if not np.array_equal(self._episode.observations, observations):
             raise WorldError(f"{self._label}: shows its agents something else than the world it follows")
-        picture = np.asarray(self._episode.world.render())
+        with others_code(lambda raised: WorldError(f"{self._label}: render raised {raised}")):
+            picture = np.asarray(self._episode.world.render())
         if picture.ndim != 3 or picture.dtype != np.uint8:
             raise WorldError(
                 f"{self._label}: got {picture.dtype} of shape {picture.shape}, "

@@ -164,6 +164,10 @@ class StarCraft(BatchedEnvironment):
     def masks(self) -> Info:
         return {"action_masks": self._seen["masks"].copy()} if self.settings.unavailable == "mask" else {}
 
+    def active(self) -> Info:
+        """The living: in SMAC action 0 is available to the dead, and only to them."""
+        return {"active": ~self._seen["masks"][..., 0]}
+
     def global_state(self) -> NDArray[np.float32]:
         """SMAC's state vector `[batch, state_size]`, which no agent sees."""
         return self._seen["state"].copy()

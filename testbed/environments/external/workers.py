@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.environments.external.children import Children, Message
-from testbed.environments.external.episodes import Now, WorldError
+from testbed.environments.external.episodes import Now
+from testbed.errors import WorldError
 
 WORKER = "testbed.environments.external.worker"
 
@@ -26,7 +27,7 @@ class Workers:
         """
         self.shares = [share.tolist() for share in np.array_split(np.arange(batch), min(workers, batch))]
         names = [
-            f"pettingzoo: worker {index} of {len(self.shares)}, with rows {share[0]} to {share[-1]},"
+            f"pettingzoo: {path}, worker {index} of {len(self.shares)}, with rows {share[0]} to {share[-1]},"
             for index, share in enumerate(self.shares)
         ]
         # They import what we can import, and from the same places.
@@ -97,10 +98,14 @@ class Workers:
         answers = self.children.ask(dict(enumerate(requests)))
         for index, (fields, _) in enumerate(answers):
             if "refused" in fields:
-                failure = WorldError(f"{fields['refused']} (worker {index} of {len(self.shares)})")
-                failure.add_note(fields["details"])
-                raise failure
+                raise WorldError(
+                    f"{fields['refused']} (worker {index} of {len(self.shares)})"
+                ) from _InWorkerError(fields["details"])
         return answers
+
+
+class _InWorkerError(Exception):
+    """Shows the traceback of a worker above that of this process."""
 
 
 def _joined(answers: Sequence[Message]) -> Now:

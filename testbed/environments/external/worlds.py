@@ -1,68 +1,94 @@
 """Finding a PettingZoo world by name, and what its spaces say."""
 
+import contextlib
 import importlib
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
+from types import FunctionType, ModuleType
 from typing import Any
 
 from gymnasium.spaces import Box, Dict, Discrete, Space
-from pettingzoo import ParallelEnv
+from pettingzoo import AECEnv, ParallelEnv
+
+from testbed.environments.checks import USABLE, unusable
+from testbed.environments.external.episode import Description, Episode, others_code
+from testbed.errors import WorldError
 
 FACTORY = "parallel_env"  # what PettingZoo's modules call the function that makes a parallel world
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What is known of a world without playing it; tuples have one entry per agent.
-
-    Attributes:
-        agents: the world's own names, in the order of its `possible_agents`.
-        observation_sizes: numbers in each flattened observation.
-        action_sizes: actions of each agent.
-        first_actions: the world's number for each agent's action 0 (`start` of its Discrete space).
-        masked: whether some actions can be forbidden, by the world or because sizes differ.
-        limit: steps after which the world truncates its episodes (its `max_cycles`), where it says so.
-        pictures: whether it can be built with `render_mode="rgb_array"`.
-    """
-
-    agents: tuple[Hashable, ...]
-    observation_sizes: tuple[int, ...]
-    action_sizes: tuple[int, ...]
-    first_actions: tuple[int, ...]
-    masked: bool
-    limit: int | None
-    pictures: bool
-
-
-def first_line(error: BaseException) -> str:
-    """Type and first line of what an error says."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+PETTINGZOO = "pettingzoo"
 
 
 def load(path: str) -> Callable[..., Any]:
-    """The callable that makes the world, of `module` (its `parallel_env`) or `module:callable`.
+    """What makes the world, of `module` (its `parallel_env`) or `module:attribute`.
+
+    The module is imported, which runs its code, unless it is of the standard library or a program. What is
+    found in it is looked at and not called: see `_refused`.
 
     Raises:
-        ValueError: one line, when there is no such module or callable, or it cannot be imported.
+        ValueError: one line, when there is no such module, it cannot be imported, or what is found in it
+            makes no world.
     """
     module_name, _, attribute = path.partition(":")
     attribute = attribute or FACTORY
-    if not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
-        raise ValueError(f"{path!r} is neither a dotted module nor module:callable")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"no module {error.name!r} for {path!r}: is its package installed?") from error
-    except Exception as error:  # a module can raise anything while it is imported
-        raise ValueError(f"{path!r} cannot be imported ({first_line(error)})") from error
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        raise ValueError(f"module {module_name!r} has no callable {attribute!r}")
-    return factory  # type: ignore[no-any-return]  # callable, and its result is checked where it is made
+    parts = module_name.split(".")
+    if not all(part.isidentifier() for part in [*parts, attribute]):
+        raise ValueError(f"{path!r} is neither a dotted module nor module:attribute")
+    if parts[0] in sys.stdlib_module_names:
+        raise ValueError(f"{parts[0]} is of Python's standard library, which has no worlds")
+    if "__main__" in parts:
+        raise ValueError(f"{module_name} is a program, not a module with worlds")
+    found = absent = None
+    with others_code(lambda raised: ValueError(f"{path!r} cannot be imported ({raised})")):
+        try:
+            found = getattr(importlib.import_module(module_name), attribute, None)
+        except ModuleNotFoundError as error:
+            if error.name is None:
+                raise
+            absent = error.name
+    if absent is not None:
+        raise ValueError(f"no module {absent!r} for {path!r}: is its package installed?")
+    if found is None:
+        raise ValueError(f"module {module_name!r} has no {attribute!r}")
+    if reason := _refused(module_name, attribute, found):
+        raise ValueError(
+            f"{attribute} of {module_name} {reason}; a world is a subclass of pettingzoo.ParallelEnv, or a"
+            f" function {FACTORY} or ..._env that is defined in the same package, in a module that imports"
+            " pettingzoo"
+        )
+    return found  # type: ignore[no-any-return]  # a class or a function
+
+
+def _refused(module: str, attribute: str, found: Any) -> str:
+    """Why something in a module is not to be called to make a world; nothing if it may be.
+
+    Whoever writes a study chooses what is called, with which arguments, among all that is installed; so
+    nothing may be that was not written to make a world. The names that functions have of themselves can be
+    set by anybody: their globals are those of the module that defines them.
+    """
+    if isinstance(found, type):
+        return "" if issubclass(found, ParallelEnv) else "is a class, but no ParallelEnv"
+    if not isinstance(found, FunctionType):
+        return f"is a {type(found).__name__}, neither a class nor a plain function"
+    if attribute != FACTORY and not attribute.endswith("_env"):
+        return f"is a function, but not called {FACTORY} or ..._env"
+    home = str(found.__globals__.get("__name__", "?"))
+    if home.split(".")[0] not in (module.split(".")[0], PETTINGZOO):
+        return f"is a function of another package, defined in {home}"
+    if home.split(".")[0] != PETTINGZOO and not any(map(_of_pettingzoo, list(found.__globals__.values()))):
+        return f"is a function of {home}, which imports nothing of pettingzoo"
+    return ""
+
+
+def _of_pettingzoo(value: Any) -> bool:
+    if isinstance(value, ModuleType):
+        return value.__name__.split(".")[0] == PETTINGZOO
+    if isinstance(value, type):
+        return issubclass(value, ParallelEnv | AECEnv)
+    return isinstance(value, FunctionType) and value.__module__.split(".")[0] == PETTINGZOO
 
 
 def build(path: str, kwargs: Mapping[str, Any]) -> Any:
@@ -71,15 +97,18 @@ def build(path: str, kwargs: Mapping[str, Any]) -> Any:
     Raises:
         ValueError: one line, when it cannot be built or is no `ParallelEnv` with fixed agents.
     """
-    factory = load(path)
-    try:
-        world = factory(**kwargs)
-    except Exception as error:  # a world can raise anything
-        raise ValueError(f"{path} cannot be built with {dict(kwargs)} ({first_line(error)})") from error
+    make = load(path)
+    with others_code(lambda raised: ValueError(f"{path} cannot be built with {dict(kwargs)} ({raised})")):
+        world = make(**kwargs)
     if not isinstance(world, ParallelEnv):
         raise ValueError(f"{path} makes a {type(world).__name__}, needed is a PettingZoo ParallelEnv")
-    if not getattr(world, "possible_agents", None):
+    with others_code(lambda raised: ValueError(f"{path}: its possible_agents cannot be read ({raised})")):
+        agents = list(getattr(world, "possible_agents", None) or ())
+        distinct = len(set(agents))
+    if not agents:
         raise ValueError(f"{path} has no fixed possible_agents, so its number of agents is not known")
+    if distinct < len(agents):
+        raise ValueError(f"{path} has an agent twice in its possible_agents")
     return world
 
 
@@ -98,12 +127,27 @@ def describe(path: str, kwargs: Mapping[str, Any]) -> Description:
 def _described(path: str, kwargs: str) -> Description:
     world = build(path, json.loads(kwargs))
     try:
-        return _look(path, world)
-    finally:
+        with others_code(lambda raised: WorldError(f"{path}: its spaces cannot be read ({raised})")):
+            description = _spaces(path, world)
+        # As if it had masks, until its first reset has shown whether it has.
+        episode = Episode(world, replace(description, masked=True), path)
+        episode.reset(0)
+        if (wrong := unusable(episode.observations)) is not None:
+            agent, value = description.agents[wrong[0]], episode.observations[wrong]
+            raise WorldError(f"{path}, step 0: agent {agent!r} observed {value:g}, {USABLE}")
+    except BaseException as error:
+        with contextlib.suppress(WorldError), others_code(WorldError):  # there is something worse to say
+            world.close()
+        if isinstance(error, WorldError):
+            raise ValueError(str(error)) from error
+        raise
+    with others_code(lambda raised: ValueError(f"{path}: close raised {raised}")):
         world.close()
+    return replace(description, masked=description.masked or episode.gave_masks)
 
 
-def _look(path: str, world: Any) -> Description:
+def _spaces(path: str, world: Any) -> Description:
+    """What the spaces of a world say; whether it also gives masks without them, its first reset must show."""
     agents = tuple(world.possible_agents)
     sizes: list[int] = []
     actions: list[Discrete] = []
@@ -111,33 +155,28 @@ def _look(path: str, world: Any) -> Description:
         space, acts = world.observation_space(agent), world.action_space(agent)
         box = space.spaces.get("observation") if _has_mask(space) else space
         if not isinstance(box, Box):
-            raise ValueError(
+            raise WorldError(
                 f"{path}: agent {agent!r} observes {_text(space)}, allowed are Box "
                 "and Dict of a Box 'observation' and an 'action_mask'"
             )
         if not isinstance(acts, Discrete):
-            raise ValueError(f"{path}: agent {agent!r} acts in {_text(acts)}, allowed is Discrete")
+            raise WorldError(f"{path}: agent {agent!r} acts in {_text(acts)}, allowed is Discrete")
         sizes.append(math.prod(box.shape))
         actions.append(acts)
-    try:
-        _, infos = world.reset(seed=0)
-    except Exception as error:
-        raise ValueError(f"{path}: reset(seed=0) failed ({first_line(error)})") from error
+    if not max(sizes):
+        raise WorldError(f"{path}: no agent observes anything, its spaces have no numbers")
     action_sizes = tuple(int(space.n) for space in actions)
-    masked = (
-        len(set(action_sizes)) > 1
-        or any(_has_mask(world.observation_space(agent)) for agent in agents)
-        or any("action_mask" in infos.get(agent, {}) for agent in agents)
-    )
     limit = getattr(world.unwrapped, "max_cycles", None)
+    metadata = getattr(world, "metadata", None)
+    modes = metadata.get("render_modes") if isinstance(metadata, Mapping) else None
     return Description(
         agents=agents,
         observation_sizes=tuple(sizes),
         action_sizes=action_sizes,
         first_actions=tuple(int(space.start) for space in actions),
-        masked=masked,
+        masked=len(set(action_sizes)) > 1 or any(_has_mask(world.observation_space(a)) for a in agents),
         limit=limit if type(limit) is int and limit > 0 else None,
-        pictures="rgb_array" in world.metadata.get("render_modes", ()),
+        pictures="rgb_array" in (modes or ()),
     )
 
 

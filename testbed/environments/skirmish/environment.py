@@ -133,6 +133,10 @@ class Skirmish(BatchedEnvironment):
     def masks(self) -> Info:
         return {} if self.settings.unavailable == "random" else {"action_masks": self._sight.masks()}
 
+    def active(self) -> Info:
+        """The living: with `unavailable: random` no mask says so."""
+        return {"active": self.battle.alive[: self.agents].T.copy()}
+
     def global_state(self) -> NDArray[np.float32]:
         """SMAC's state vector `[batch, state_size]`, which no agent sees.
 

@@ -198,7 +198,7 @@ def load_map(name: str) -> Map:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        got = f"got {first['input']!r}, " if where else ""
+        got = f"got {_short(repr(first['input']))}, " if where and first["type"] != "missing" else ""
         message = first["msg"].removeprefix("Value error, ")
         raise ValueError(f"map {name!r}: {f'{where}: ' if where else ''}{got}{message}") from error
 
@@ -206,9 +206,13 @@ def load_map(name: str) -> Map:
 def _mapping(text: str, source: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a ValueError: there is no such date
+        reason = _short(" ".join(str(error).split()), 200)
         raise ValueError(f"map {source!r}: not YAML ({reason})") from error
     if not isinstance(content, dict):
         raise ValueError(f"map {source!r}: got {type(content).__name__}, needed is a mapping")
     return content
+
+
+def _short(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -59,7 +59,7 @@ def test_a_step_has_the_shapes_and_types_that_are_promised(name: str) -> None:
     assert (rewards.shape, rewards.dtype) == (each, np.float64)
     assert (terminations.shape, terminations.dtype) == (each, np.bool_)
     assert (truncations.shape, truncations.dtype) == (each, np.bool_)
-    assert set(info) == {*env.components, *env.masks()}
+    assert set(info) == {*env.components, *env.masks(), *env.active()}
     assert all(info[component].shape == (env.batch,) for component in env.components)
     assert np.isfinite(observations).all()
     assert np.isfinite(rewards).all()

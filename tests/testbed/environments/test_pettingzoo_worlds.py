@@ -14,18 +14,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
+from policies.algorithms.registry import NAMES as ALGORITHMS
 from policies.batch import Batch
 from testbed import checkpoints, environments, workloads
 from testbed.collection import Collector
 from testbed.environments.external import children
-from testbed.environments.external.episodes import WorldError
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings, PettingZooWorlds
 from testbed.environments.external.workers import Workers
+from testbed.errors import WorldError
 
 SPREAD: dict[str, Any] = {"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3, "max_cycles": 6}}
 TREASURE: dict[str, Any] = {"pettingzoo": "mpe2.collect_treasure_v1", "kwargs": {"max_cycles": 6}}
@@ -77,7 +79,8 @@ def test_every_number_is_that_of_the_original_world(world: dict[str, Any], worke
         observations, info = env.reset(5)
         seeds = np.random.default_rng(5).integers(2**31, size=4)
         assert env.state["seeds"].tolist() == seeds.tolist()
-        assert info == {}
+        assert list(info) == ["active"]
+        assert info["active"].all()
         originals = [original(**world["kwargs"]) for _ in range(4)]
         seen = [w.reset(seed=int(s))[0] for w, s in zip(originals, seeds, strict=True)]
         for step in range(6):
@@ -178,7 +181,7 @@ def test_without_masks_and_with_equal_actions_there_are_none() -> None:
     env = small(equal=True, deaths=True)
     env.reset(0)
     for _ in range(4):
-        assert env.step([[2, 2, 2]])[4] == {}
+        assert list(env.step([[2, 2, 2]])[4]) == ["active"]
 
 
 MASKED = {**SMALL, "kwargs": {"deaths": True, "masks": "info"}}
@@ -273,25 +276,155 @@ MISDEEDS = {
     "no reward": "gave no reward for agent 'b'",
     "too long": "agent 'b' observed 7 numbers, its space has 2",
     "vanishes": r"step left agents \['a', 'b'\], but those neither terminated nor truncated are \['a', 'b', ",
+    "leaves": "step raised SystemExit: 5",
+    "mute": "step raised Mute: its message cannot be read",
+    "four values": "step gave 4 values, needed are 5 mappings from agents: observations, rewards, termin",
+    "nothing": "step gave one NoneType, needed are 5 mappings",
+    "list of rewards": r"step gave \[3.0, .*\] as rewards, needed are 5 mappings",
+    "no info": "agent 'b' got None as info, needed is a mapping",
+    "half over": "agent 'b' got 0.5 as termination, needed is True or False",
+    "no agents": r"what step gave cannot be read \(TypeError: ",
+    "paid nan": r"agent 'b' was paid nan, allowed are finite numbers up to 1e\+18 in size",
+    "paid inf": "agent 'b' was paid -inf, allowed are finite numbers",
+    "paid too much": r"agent 'b' was paid 1e\+300, allowed are finite numbers",
+    "paid None": "agent 'b' was paid None, needed is a number",
+    "paid text": "agent 'b' was paid '1.5', needed is a number",
+    "paid an array": r"agent 'b' was paid an array of float64 and shape \(1,\), needed is a number",
+    "paid complex": "agent 'b' was paid 1j, needed is a number",
+    "paid a long integer": r"agent 'b' was paid 100000\d+\.\.\., needed is a number",
+    "saw nan": "agent 'b' observed nan, allowed are finite numbers",
+    "saw inf": "agent 'b' observed inf, allowed are finite numbers",
+    "saw too much": r"agent 'b' observed 1e\+30, allowed are finite numbers",
+    "saw beyond float32": "agent 'b' observed -inf, allowed are finite numbers",
+    "saw None": r"agent 'b' observed \[None, None\], needed are numbers",
+    "saw text": r"agent 'b' observed \['1', '2'\], needed are numbers",
+    "saw no array": r"what step gave cannot be read \(ValueError: ",
+    "saw nothing": "agent 'b' observed None, needed are numbers",
+    "saw no entry": "gave no entry 'observation' in what agent 'b' observed",
     "empty mask": r"agent 'a' got action_mask \[0.0, 0.0\], allowed are 2 entries, not all 0",
 }
 
 
-@pytest.mark.parametrize(("how", "workers"), [*((how, 0) for how in MISDEEDS), ("raises", 2)])
+@pytest.mark.parametrize(
+    ("how", "workers"),
+    [*((how, 0) for how in MISDEEDS), *((how, 2) for how in ("raises", "leaves", "paid None"))],
+)
 def test_what_a_world_does_wrong_is_said_in_one_line(how: str, workers: int) -> None:
     with small("Moody", how=how, batch=2, workers=workers) as env:
         env.reset(0)
         env.step(np.zeros((2, 3), dtype=int))
-        with pytest.raises(WorldError, match=f"^pettingzoo: small_worlds:Moody, row 0: {MISDEEDS[how]}") as e:
+        with pytest.raises(
+            WorldError, match=f"^pettingzoo: small_worlds:Moody, row 0, step 2: {MISDEEDS[how]}"
+        ) as e:
             env.step(np.zeros((2, 3), dtype=int))
         assert "\n" not in str(e.value)
         assert ("(worker 0 of 2)" in str(e.value)) == bool(workers)
         if workers:
-            assert any("Traceback" in note for note in e.value.__notes__)
+            assert "Traceback" in str(e.value.__cause__)
         with pytest.raises(RuntimeError, match="no episode has been started"):
             env.step(np.zeros((2, 3), dtype=int))
         env.reset()
         env.step(np.zeros((2, 3), dtype=int))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_no_algorithm_learns_from_a_reward_that_is_no_number(algorithm: str) -> None:
+    world = {**SMALL, "pettingzoo": "small_worlds:Moody", "kwargs": {"how": "paid nan"}}
+    trial = workloads.TrainingWorkload.model_validate(
+        {
+            "environment": world,
+            "algorithm": {"name": algorithm, "hidden": [4]},
+            "training": {"updates": 1, "samples": 12},
+        }
+    )
+    message = "^pettingzoo: small_worlds:Moody, row 0, step 2: agent 'b' was paid nan"
+    with pytest.raises(WorldError, match=message):
+        workloads.run(trial, seed=0, graph=nx.path_graph(3))
+
+
+WRONGS = {
+    "old reset": "reset gave one dict, needed are 2 mappings from agents: observations, infos",
+    "three values": "reset gave 3 values, needed are 2 mappings",
+    "list": r"reset gave \[.*\.\.\. as observations, needed are 2 mappings",
+    "infos None": "reset gave None as infos, needed are 2 mappings",
+    "info None": "agent 'a' got None as info, needed is a mapping",
+    "missing": "gave no observation for agent 'b'|gave no observation",
+    "other names": "gave no observation",
+    "too long": "agent 'b' observed 7 numbers, its space has 2",
+    "nan": "agent 'c' observed nan, allowed are finite numbers",
+    "mask": "agent 'a' got action_mask .*, allowed are 2 entries, not all 0",
+    "agents": r"reset started with agents \['a', 'b', 'b'\], allowed is nothing but all of",
+    "leaves": "reset raised SystemExit: 0",
+    "close": "Wrong: close raised RuntimeError: video system not initialized",
+    "close leaves": "Wrong: close raised SystemExit",
+    "twice": "has an agent twice in its possible_agents",
+    "a number": r"its possible_agents cannot be read \(TypeError: ",
+    "property": r"its spaces cannot be read \(TypeError: 'Box' object is not callable",
+    "no space": r"its spaces cannot be read \(AttributeError: ",
+    "sees nothing": "no agent observes anything",
+}
+
+
+@pytest.mark.parametrize("how", WRONGS)
+def test_a_world_that_is_wrong_from_the_start_is_refused_with_the_study(how: str) -> None:
+    with pytest.raises(ValueError, match=WRONGS[how]) as caught:
+        environments.settings(
+            "pettingzoo", **{**SMALL, "pettingzoo": "small_worlds:Wrong"}, kwargs={"how": how}
+        )
+    assert "\n" not in str(caught.value)
+
+
+def test_without_metadata_there_are_no_pictures() -> None:
+    options = {**SMALL, "pettingzoo": "small_worlds:Wrong", "kwargs": {"how": "no metadata"}}
+    settings = environments.settings("pettingzoo", **options)
+    assert isinstance(settings, PettingZooSettings)
+    assert not settings.world.pictures
+
+
+def test_a_world_that_does_not_close_after_it_was_played_is_warned_of() -> None:
+    env = small("Sloppy", batch=2)
+    env.reset(0)
+    env.step(np.zeros((2, 3), dtype=int))
+    env.step(np.zeros((2, 3), dtype=int))
+    with pytest.warns(RuntimeWarning, match="row 0, step 2: close raised RuntimeError: no display; 2 of 2"):
+        env.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("os:system", "os is of Python's standard library"),
+        ("os.path:expandvars", "os is of Python's standard library"),
+        ("this", "this is of Python's standard library"),
+        ("pip.__main__", "pip.__main__ is a program"),
+        ("small_worlds:a_partial_env", "is a partial, neither a class nor a plain function"),
+        ("small_worlds:system_env", "is a builtin_function_or_method, neither"),
+        ("small_worlds:expand_env", "is a function of another package, defined in posixpath"),
+        ("small_worlds:checked_env", "is a function of another package, defined in gymnasium"),
+        ("small_worlds:elsewhere", "is a function, but not called parallel_env or ..._env"),
+        ("small_worlds:Box", "is a class, but no ParallelEnv"),
+        ("small_worlds:os", "is a module, neither"),
+        ("small_worlds:PAID", "is a dict, neither"),
+        ("functions_only", "is a function of functions_only, which imports nothing of pettingzoo"),
+        ("functions_only:remove_env", "is a function of functions_only, which imports nothing of pett"),
+        ("pettingzoo.utils.conversions:aec_to_parallel", "is a function, but not called"),
+    ],
+)
+def test_nothing_is_called_that_was_not_written_to_make_a_world(
+    path: str, reason: str, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    kwargs = {"command": f"touch {canary}", "path": str(canary)}
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        environments.settings("pettingzoo", pettingzoo=path, kwargs=kwargs, episode_length=6)
+    assert not canary.exists()
+
+
+def test_a_module_of_the_standard_library_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "antigravity", raising=False)  # which opens a browser
+    with pytest.raises(ValueError, match="antigravity is of Python's standard library"):
+        environments.settings("pettingzoo", pettingzoo="antigravity", episode_length=6)
+    assert "antigravity" not in sys.modules
 
 
 def test_a_mask_that_comes_late_is_not_ignored() -> None:
@@ -403,17 +536,20 @@ def test_an_interrupted_step_leaves_no_answer_behind_for_a_later_one(monkeypatch
     [
         ({"pettingzoo": "no.such.world"}, "pettingzoo: got 'no.such.world', .*no module 'no' for"),
         ({"pettingzoo": "mpe2.simple_sprawl_v3"}, "no module 'mpe2.simple_sprawl_v3' .*is its package inst"),
-        ({"pettingzoo": "math"}, "module 'math' has no callable 'parallel_env'"),
-        ({"pettingzoo": "small_worlds:nobody"}, "module 'small_worlds' has no callable 'nobody'"),
+        ({"pettingzoo": "math"}, "'math', math is of Python's standard library, which has no worlds"),
+        ({"pettingzoo": "small_worlds:nobody"}, "module 'small_worlds' has no 'nobody'"),
         ({"pettingzoo": "unimportable"}, r"cannot be imported \(.*needs a licence\)"),
-        ({"pettingzoo": "os; rm"}, "'os; rm' is neither a dotted module nor module:callable"),
-        ({"pettingzoo": "small_worlds:broken"}, r"cannot be built with \{\} \(RuntimeError: no display\)"),
-        ({"pettingzoo": "small_worlds:other"}, "makes a int, needed is a PettingZoo ParallelEnv"),
+        ({"pettingzoo": "os; rm"}, "'os; rm' is neither a dotted module nor module:attribute"),
+        (
+            {"pettingzoo": "small_worlds:broken_env"},
+            r"cannot be built with \{\} \(RuntimeError: no display\)",
+        ),
+        ({"pettingzoo": "small_worlds:other_env"}, "makes a int, needed is a PettingZoo ParallelEnv"),
         ({"pettingzoo": "small_worlds:Anonymous"}, "has no fixed possible_agents"),
         ({"pettingzoo": "small_worlds:Continuous"}, r"agent 'b' acts in Box\(.*\), allowed is Discrete"),
         ({"pettingzoo": "small_worlds:Multi"}, r"agent 'a' acts in MultiDiscrete\(.*\), allowed is Discrete"),
         ({"pettingzoo": "small_worlds:Symbols"}, r"agent 'a' observes Discrete\(7\), allowed are Box"),
-        ({"pettingzoo": "small_worlds:Leaky"}, r"reset\(seed=0\) failed \(OSError: no disk\)"),
+        ({"pettingzoo": "small_worlds:Leaky"}, r"Leaky, step 0: reset raised OSError: no disk"),
         ({"pettingzoo": "small_worlds", "episode_length": None}, "needs a number, .* no max_cycles"),
         ({"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"M": 3}}, "kwargs: .*cannot be built with"),
         ({**SPREAD, "kwargs": {"continuous_actions": True}}, r"agent 'agent_0' acts in Box\("),

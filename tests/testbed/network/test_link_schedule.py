@@ -167,7 +167,7 @@ def test_a_network_whose_topology_changes_is_saved_exactly(schedule: dict[str, A
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        ({"name": "switching", "period": 0, "rounds": [["0-1"]]}, "greater than 0"),
+        ({"name": "switching", "period": 0, "rounds": [["0-1"]]}, "greater than or equal to 0.000001"),
         ({"name": "switching", "period": 1, "rounds": []}, "at least 1 item"),
         ({"name": "switching", "period": 1, "rounds": [["0:1"]]}, "must be two node numbers joined"),
         ({"name": "swiching", "period": 1}, "'switching', 'one_peer_exponential', 'random_waypoint'"),

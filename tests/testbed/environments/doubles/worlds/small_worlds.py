@@ -1,10 +1,12 @@
 """Small PettingZoo worlds for the adapter's tests, imported by name as a user's would be."""
 
+import functools
 import os
 from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
+from gymnasium.utils.env_checker import check_env
 from pettingzoo import ParallelEnv
 
 
@@ -79,6 +81,34 @@ class World(ParallelEnv):
         return self.seen(playing), rewards, terminations, truncations, self.infos(playing)
 
 
+class Mute(BaseException):
+    def __str__(self) -> str:
+        raise RuntimeError("not even that")
+
+
+PAID = {
+    "paid nan": float("nan"),
+    "paid inf": -np.inf,
+    "paid too much": 1e300,
+    "paid None": None,
+    "paid text": "1.5",
+    "paid an array": np.ones(1),
+    "paid complex": 1j,
+    "paid a long integer": 10**400,
+}
+SEEN: dict[str, Any] = {
+    "saw nan": np.array([0.0, np.nan]),
+    "saw inf": np.array([np.inf, 0.0]),
+    "saw too much": np.array([1e30, 0.0]),
+    "saw beyond float32": np.array([0.0, -1e300]),
+    "saw None": [None, None],
+    "saw text": ["1", "2"],
+    "saw no array": [[1], [2, 3]],
+    "saw nothing": None,
+    "saw no entry": {"action_mask": np.ones(3)},
+}
+
+
 class Moody(World):
     """Misbehaves at step 2 in the way it is told."""
 
@@ -100,6 +130,26 @@ class Moody(World):
                 infos["a"]["action_mask"] = np.zeros(2)
             if how == "late mask":
                 infos["a"]["action_mask"] = np.ones(3)
+            if how == "leaves":
+                raise SystemExit(5)
+            if how == "mute":
+                raise Mute
+            if how == "four values":
+                return observations, rewards, terminations, infos
+            if how == "nothing":
+                return None
+            if how == "list of rewards":
+                rewards = list(rewards.values())
+            if how == "no info":
+                infos["b"] = None
+            if how in PAID:
+                rewards["b"] = PAID[how]
+            if how in SEEN:
+                observations["b"] = SEEN[how]
+            if how == "half over":
+                terminations["b"] = 0.5
+            if how == "no agents":
+                self.agents = None
         return observations, rewards, terminations, truncations, infos
 
 
@@ -153,9 +203,12 @@ class Anonymous(World):
 
 
 class Late(World):
+    """Without `c`, unless its seed is 0, by which worlds are looked at."""
+
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
         observations, infos = super().reset(seed)
-        self.agents = ["a", "b"]
+        if seed:
+            self.agents = ["a", "b"]
         return observations, infos
 
 
@@ -166,12 +219,84 @@ class Leaky(World):
         raise OSError("no disk")
 
 
+class Wrong(World):
+    """Wrong from the start, in the way it is told."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        if how == "twice":
+            self.possible_agents = ["a", "b", "b"]
+        if how == "a number":
+            self.possible_agents = 3
+        if how == "property":
+            self.observation_space = self.boxes["a"]
+        if how == "no metadata":
+            self.metadata = None
+
+    def action_space(self, agent: str) -> Any:
+        return self.missing if self.how == "no space" else super().action_space(agent)
+
+    def observation_space(self, agent: str) -> Any:
+        return Box(0, 1, (0,)) if self.how == "sees nothing" else super().observation_space(agent)
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        observations, infos = super().reset(seed)
+        if self.how == "old reset":
+            return observations
+        if self.how == "three values":
+            return observations, infos, {}
+        if self.how == "list":
+            return list(observations.values()), infos
+        if self.how == "infos None":
+            return observations, None
+        if self.how == "info None":
+            return observations, dict.fromkeys(infos)
+        if self.how == "missing":
+            del observations["b"]
+        if self.how == "other names":
+            observations = dict(enumerate(observations.values()))
+        if self.how == "too long":
+            observations["b"] = np.zeros(7)
+        if self.how == "nan":
+            observations["c"][1] = np.nan
+        if self.how == "mask":
+            infos["a"] = {"action_mask": np.ones(7)}
+        if self.how == "agents":
+            self.agents = ["a", "b", "b"]
+        if self.how == "leaves":
+            raise SystemExit(0)
+        return observations, infos
+
+    def close(self) -> None:
+        if self.how == "close":
+            raise RuntimeError("video system not initialized")
+        if self.how == "close leaves":
+            raise SystemExit
+
+
+class Sloppy(World):
+    """Can be closed only while it has not been played."""
+
+    def close(self) -> None:
+        if getattr(self, "t", 0) > 1:
+            raise RuntimeError("no display")
+
+
+def elsewhere(**kwargs: Any) -> World:
+    return World()
+
+
+a_partial_env = functools.partial(World, deaths=True)
+system_env = os.system
+expand_env = os.path.expandvars
+checked_env = check_env
 parallel_env = World
 
 
-def broken(**kwargs: Any) -> World:
+def broken_env(**kwargs: Any) -> World:
     raise RuntimeError("no display")
 
 
-def other() -> int:
+def other_env() -> int:
     return 3

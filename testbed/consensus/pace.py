@@ -1,0 +1,60 @@
+"""Whether a budget of simulated time can be spent at the pace at which activations follow one another."""
+
+from typing import TYPE_CHECKING
+
+from testbed.consensus.settings import ConsensusSettings
+from testbed.network import NetworkSettings
+from testbed.settings import SettingError
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+MOST_ACTIVATIONS = 10_000_000
+"""That a budget of seconds may stand for where nothing else limits them: some hours of computing."""
+
+SHORTEST = 1e-9
+"""Seconds between activations on average; anything shorter is a slip of the keyboard, or no time at all."""
+
+
+def check_budget(
+    consensus: ConsensusSettings, network: NetworkSettings, graph: "nx.Graph[int]", size: int
+) -> None:
+    """Raise SettingError if activations are not limited, and simulated time passes too slowly to end them.
+
+    ``size`` is the greatest number of bytes that a message can have.
+    """
+    budget = consensus.budget
+    if budget.activations is not None or not graph.number_of_edges():
+        return
+    each = seconds_per_activation(consensus, network, graph, size)
+    if each < SHORTEST:
+        takes = "takes no time" if each == 0 else f"takes {each:.1g} s of simulated time"
+        raise SettingError(
+            ("consensus", "budget"),
+            f"an activation {takes} here, so only a number of activations can end this: set"
+            f" budget.activations, or let activations take at least {SHORTEST:g} s (by compute, network.link,"
+            " period or a lower activation_rate)",
+        )
+    if budget.seconds is not None and budget.bytes is None and budget.seconds / each > MOST_ACTIVATIONS:
+        raise SettingError(
+            ("consensus", "budget", "seconds"),
+            f"{budget.seconds:g} s hold about {budget.seconds / each:.1g} activations, one in {each:.1g} s:"
+            f" must hold at most {MOST_ACTIVATIONS:,}, or set budget.activations, too",
+        )
+
+
+def seconds_per_activation(
+    consensus: ConsensusSettings, network: NetworkSettings, graph: "nx.Graph[int]", size: int
+) -> float:
+    """Simulated seconds from one activation to the next on average, for messages of ``size`` bytes."""
+    agents = sum(degree > 0 for _, degree in graph.degree)
+    if consensus.activation in ("asynchronous", "gossip"):
+        return 1 / (agents * consensus.activation_rate)
+    if consensus.activation == "poisson":
+        return 1 / (graph.number_of_edges() * consensus.activation_rate)
+    if consensus.activation == "synchronous" and consensus.period is not None:
+        return consensus.period / agents
+    latencies = [link.nominal_latency(size) + link.spread for link in network.by_direction(graph).values()]
+    if consensus.activation == "synchronous":
+        return (consensus.compute + 2 * max(latencies)) / agents
+    return 2 * consensus.compute + 2 * sum(latencies) / len(latencies)

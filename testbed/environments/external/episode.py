@@ -1,0 +1,215 @@
+"""One episode of a PettingZoo world as arrays, and all that such a world can do wrong."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.errors import WorldError, first_line
+
+Flags = NDArray[np.bool_]
+
+RESET = ("observations", "infos")
+STEP = ("observations", "rewards", "terminations", "truncations", "infos")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is known of a world without playing it; tuples have one entry per agent.
+
+    Attributes:
+        agents: the world's own names, in the order of its `possible_agents`.
+        observation_sizes: numbers in each flattened observation.
+        action_sizes: actions of each agent.
+        first_actions: the world's number for each agent's action 0 (`start` of its Discrete space).
+        masked: whether some actions can be forbidden, by the world or because sizes differ.
+        limit: steps after which the world truncates its episodes (its `max_cycles`), where it says so.
+        pictures: whether it can be built with `render_mode="rgb_array"`.
+    """
+
+    agents: tuple[Hashable, ...]
+    observation_sizes: tuple[int, ...]
+    action_sizes: tuple[int, ...]
+    first_actions: tuple[int, ...]
+    masked: bool
+    limit: int | None
+    pictures: bool
+
+
+@contextmanager
+def others_code(complain: Callable[[str], Exception]) -> Iterator[None]:
+    """Runs other people's code: whatever it raises, even SystemExit, becomes the error of `complain`.
+
+    `complain` is given the type and the first line of what was raised. Ctrl-C goes through, and so does what
+    has been said about a world already.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, WorldError):
+        raise
+    except BaseException as error:
+        raise complain(first_line(error)) from error
+
+
+class Episode:
+    """One world, played with integer actions from 0 up, and what its agents see padded to one size.
+
+    Raises:
+        WorldError: from `reset`, `step` and `close`: the world raised, or broke PettingZoo's contract.
+    """
+
+    def __init__(self, world: Any, description: Description, label: str) -> None:
+        self.world = world
+        self.description = description
+        self.label = label
+        self.t = 0
+        self.gave_masks = False
+        """Whether an agent has ever been given an action mask."""
+        agents = len(description.agents)
+        self.observations = np.zeros((agents, max(description.observation_sizes)), dtype=np.float32)
+        self.rewards = np.zeros(agents)
+        self.terminations: Flags = np.zeros(agents, dtype=np.bool_)
+        self.truncations: Flags = np.zeros(agents, dtype=np.bool_)
+        self.masks: Flags = np.zeros((agents, max(description.action_sizes)), dtype=np.bool_)
+
+    def reset(self, seed: int) -> None:
+        """Start again from a seed."""
+        self.t = 0
+        with others_code(lambda raised: self._error(f"reset raised {raised}")):
+            given = self.world.reset(seed=seed)
+        with others_code(lambda raised: self._error(f"what reset gave cannot be read ({raised})")):
+            observations, infos = self._parts("reset", given, RESET)
+            names = self.description.agents
+            if not _same(agents := list(self.world.agents), names):
+                raise self._error(
+                    f"reset started with agents {agents}, allowed is nothing but all of {list(names)}"
+                )
+            self.rewards[:] = 0.0
+            self.terminations[:] = self.truncations[:] = False
+            self._see(range(len(names)), observations, infos)
+
+    def step(self, actions: Sequence[int]) -> None:
+        """Play one action for every agent; those of agents that are over are left out."""
+        self.t += 1
+        names = self.description.agents
+        playing = np.flatnonzero(~(self.terminations | self.truncations)).tolist()
+        chosen = {names[i]: int(actions[i]) + self.description.first_actions[i] for i in playing}
+        with others_code(lambda raised: self._error(f"step raised {raised}")):
+            given = self.world.step(chosen)
+        with others_code(lambda raised: self._error(f"what step gave cannot be read ({raised})")):
+            observations, rewards, terminations, truncations, infos = self._parts("step", given, STEP)
+            self.rewards[:] = 0.0
+            for i in playing:
+                self.rewards[i] = self._number(rewards, names[i])
+                self.terminations[i] = self._flag(terminations, names[i], "termination")
+                self.truncations[i] = self._flag(truncations, names[i], "truncation")
+            over = self.terminations | self.truncations
+            left = [name for name, done in zip(names, over, strict=True) if not done]
+            if not _same(agents := list(self.world.agents), left):
+                raise self._error(
+                    f"step left agents {agents}, but those neither terminated nor truncated are {left}"
+                )
+            self._see(playing, observations, infos)
+
+    def close(self) -> None:
+        """Close the world."""
+        with others_code(lambda raised: self._error(f"close raised {raised}")):
+            self.world.close()
+
+    def _parts(self, doing: str, given: Any, names: Sequence[str]) -> Sequence[Mapping[Any, Any]]:
+        """What `reset` or `step` gave, if it is a mapping from agents for each of these names."""
+        needed = f"needed are {len(names)} mappings from agents: {', '.join(names)}"
+        if not isinstance(given, tuple | list):
+            raise self._error(f"{doing} gave one {type(given).__name__}, {needed}")
+        if len(given) != len(names):
+            raise self._error(f"{doing} gave {len(given)} values, {needed}")
+        for name, part in zip(names, given, strict=True):
+            if not isinstance(part, Mapping):
+                raise self._error(f"{doing} gave {_text(part)} as {name}, {needed}")
+        return given
+
+    def _see(self, playing: Sequence[int], observations: Mapping[Any, Any], infos: Mapping[Any, Any]) -> None:
+        """Take over what these agents were shown; `over` of this step is already known."""
+        description = self.description
+        self.observations[:] = 0.0
+        self.masks[:] = False
+        self.masks[:, 0] = True
+        for i in playing:
+            name, size, actions = (
+                description.agents[i],
+                description.observation_sizes[i],
+                description.action_sizes[i],
+            )
+            seen = self._of(observations, name, "observation")
+            info = infos.get(name, {})
+            if not isinstance(info, Mapping):
+                raise self._error(f"agent {name!r} got {_text(info)} as info, needed is a mapping")
+            mask = info.get("action_mask")
+            if isinstance(seen, Mapping):
+                mask = seen.get("action_mask", mask)
+                seen = self._of(seen, "observation", f"entry 'observation' in what agent {name!r} observed")
+            values = np.asarray(seen)
+            if values.dtype.kind not in "biuf":
+                raise self._error(f"agent {name!r} observed {_text(seen)}, needed are numbers")
+            if values.size != size:
+                raise self._error(f"agent {name!r} observed {values.size} numbers, its space has {size}")
+            with np.errstate(over="ignore"):  # an infinity is refused by whoever uses it
+                self.observations[i, :size] = values.reshape(-1)
+            if mask is not None:
+                self.gave_masks = True
+                if not description.masked:
+                    raise self._error(f"agent {name!r} got an action_mask, there was none when seed 0 began")
+            if self.terminations[i] or self.truncations[i]:
+                continue
+            self.masks[i, :actions] = True if mask is None else self._mask(name, mask, actions)
+
+    def _mask(self, name: Any, mask: Any, actions: int) -> Flags:
+        given = np.asarray(mask)
+        if given.shape != (actions,) or given.dtype.kind not in "biuf" or not given.any():
+            raise self._error(
+                f"agent {name!r} got action_mask {_text(given.tolist())}, "
+                f"allowed are {actions} entries, not all 0"
+            )
+        return given.astype(np.bool_)
+
+    def _number(self, rewards: Mapping[Any, Any], name: Any) -> float:
+        value = self._of(rewards, name, f"reward for agent {name!r}")
+        if type(value) is float:
+            return value
+        array = np.asarray(value)
+        if array.ndim or array.dtype.kind not in "biuf":
+            raise self._error(f"agent {name!r} was paid {_text(value)}, needed is a number")
+        return float(array)
+
+    def _flag(self, flags: Mapping[Any, Any], name: Any, what: str) -> bool:
+        value = self._of(flags, name, f"{what} for agent {name!r}")
+        if type(value) is bool:
+            return value
+        array = np.asarray(value)
+        if array.ndim or array.dtype.kind not in "biuf" or array not in (0, 1):
+            raise self._error(f"agent {name!r} got {_text(value)} as {what}, needed is True or False")
+        return bool(array)
+
+    def _of(self, values: Mapping[Any, Any], name: Any, what: str) -> Any:
+        if name not in values:
+            raise self._error(f"gave no {what}")
+        return values[name]
+
+    def _error(self, message: str) -> WorldError:
+        return WorldError(f"{self.label}, step {self.t}: {' '.join(message.split())}")
+
+
+def _same(agents: Sequence[Any], names: Sequence[Any]) -> bool:
+    """Whether these are the same agents, each once, in any order."""
+    return len(agents) == len(names) and set(agents) == set(names)
+
+
+def _text(value: Any) -> str:
+    """A value in a few words."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of {value.dtype} and shape {value.shape}"
+    words = " ".join(repr(value).split())
+    return words if len(words) <= 60 else f"{words[:57]}..."

@@ -1,0 +1,10 @@
+"""Functions named as those that make worlds, in a module that has nothing to do with PettingZoo."""
+
+from pathlib import Path
+
+
+def parallel_env(path: str) -> None:
+    Path(path).touch()
+
+
+remove_env = parallel_env
