@@ -36,7 +36,10 @@ UNKNOWN = {
     "evaluation": "between evaluations",
     "return": "of an update in which no episode ended",
     "explained_variance": "of agents whose returns do not vary",
+    "value_loss": "of agents whose returns do not vary",
     "message_age": "of messages that nobody made use of",
+    "primal_residual": "of averaging, which has no link variables",
+    "joint_connectivity": "of fewer rounds than one window has",
 }
 """Numbers, by the beginning of their names, that may be unknown (nan), and of what they are then."""
 
@@ -108,7 +111,8 @@ def plans(draw: st.DrawFn) -> Plan:
         algorithms = averaging[:2] if plan["algorithm"]["name"] == "fdmarl" else admm
         samples = draw(st.sampled_from([10, 20]))
         if workload == "update":
-            plan["update"] = {"samples": samples, "warmup": draw(st.integers(0, 1))}
+            plan["update"] = {"samples": samples}
+            rarely(draw, plan["update"], "warmup", st.just(1))
         else:
             plan["training"] = {"samples": samples, "updates": draw(st.integers(1, 3))}
             rarely(draw, plan["training"], "evaluation", st.just({"every": 1, "episodes": 2}))
