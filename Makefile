@@ -29,7 +29,7 @@ unit: .venv/.dev
 
 bench: .venv/.bench
 	$(BIN)/pytest tests/benchmarks --override-ini addopts=--import-mode=importlib \
-		--override-ini pythonpath=tests/benchmarks -s
+		--override-ini "pythonpath=tests/shared tests/benchmarks" -s
 
 reference: .venv/.base
 	$(BIN)/python -m studies.documentation
