@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import types
 import typing
@@ -15,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from studies.document import Document, Keys, StudyError, dotted
+from studies.document import Document, Keys, StudyError, dotted, shown
 
 _PLAIN = {
     "int_parsing": "must be a whole number",
@@ -41,13 +40,6 @@ def nearest(name: object, allowed: Iterable[str]) -> str:
     """``; did you mean 'ring'?`` when some allowed name is close, else nothing."""
     near = difflib.get_close_matches(str(name).lower().replace("-", "_"), list(allowed), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def shown(value: object) -> str:
-    """A value on one line, short enough to read."""
-    words = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    text = " ".join(words.split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def complaint(

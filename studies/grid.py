@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from studies.columns import RESERVED, TITLES, label
-from studies.document import Document, Keys, StudyError, split
-from studies.explain import complaint, nearest, shown
+from studies.document import Document, Keys, StudyError, shown, split
+from studies.explain import complaint, nearest
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def read(document: Document, top: Collection[str], header: Collection[str]) -> d
         else:
             reason = "must be a list of values, or a mapping of cases to their settings"
             raise complaint(document, source, reason, value=values)
-        for path, keys in [item for level in grid[name] for item in level.settings.items()]:
+        levels = grid[name][:1] if isinstance(values, list) else grid[name]  # a list sets one path only
+        for path, keys in [item for level in levels for item in level.settings.items()]:
             where = source if isinstance(values, list) else keys
             if path[0] in header:
                 raise complaint(document, where, f"{path[0]} belongs to the whole study and cannot be varied")
@@ -122,20 +123,37 @@ def cells(grid: Mapping[str, Sequence[Level]]) -> Iterator[dict[str, Level]]:
         yield dict(zip(grid, levels, strict=True))
 
 
-def fill(document: Document, cell: Mapping[str, Level]) -> Document:
-    """The study with one combination put in place, in the order in which it is written.
+class Filling:
+    """Puts combinations of a grid in place: each takes as long as what it puts there, however large the grid.
 
-    Raises:
-        StudyError: a path leads through a value that has no keys.
+    Args:
+        document: the study.
+        grid: what :func:`read` found in it.
+        header: the keys that are not of a single trial.
     """
-    filled = document.copy()
-    for level in cell.values():
-        for path, source in level.settings.items():
-            value: Any = document.data
-            for key in source:
-                value = value[key]
-            filled.put(path, value, {(): document.place(source), **document.sub_places(source)})
-    return filled
+
+    def __init__(
+        self, document: Document, grid: Mapping[str, Sequence[Level]], header: Collection[str]
+    ) -> None:
+        self._data = document.data
+        self._base = document.copy(leaving_out=header)
+        sources = {source for levels in grid.values() for level in levels for source in level.settings.values()}
+        self._places = document.sub_places(sources)
+
+    def fill(self, cell: Mapping[str, Level]) -> Document:
+        """The study with one combination put in place, in the order in which it is written.
+
+        Raises:
+            StudyError: a path leads through a value that has no keys.
+        """
+        filled = self._base.copy()
+        for level in cell.values():
+            for path, source in level.settings.items():
+                value: Any = self._data
+                for key in source:
+                    value = value[key]
+                filled.put(path, value, self._places[source])
+        return filled
 
 
 def hiding(vary: Any, path: Keys, place: str) -> tuple[Keys, str, str | None] | None:

@@ -6,11 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from studies import grid
 from studies.builtin import builtin_file, builtin_names
-from studies.document import Document, Keys, StudyError, dotted, parse, parse_assignment, read_text, split
+from studies.document import (
+    Document,
+    Keys,
+    StudyError,
+    dotted,
+    parse,
+    parse_assignment,
+    plain,
+    read_text,
+    split,
+)
 from studies.explain import nearest
 from studies.spec import Study, resolve
 
@@ -63,10 +71,7 @@ def define(
     Raises:
         StudyError: anything is wrong; one line.
     """
-    text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
-    document = parse(text, name, Path.cwd())
-    document.places.clear()  # nobody has seen the lines of this text
-    return _complete(document, name, overrides, quick)
+    return _complete(Document(plain(settings, name), source=name), name, overrides, quick)
 
 
 def _complete(document: Document, name: str, overrides: Sequence[str], quick: bool) -> Study:
@@ -78,7 +83,8 @@ def _complete(document: Document, name: str, overrides: Sequence[str], quick: bo
             raise StudyError(
                 f"{document.source}: --quick needs a `quick:` block in the study, and there is none"
             )
-        changes += [(key, block[key], document.sub_places(("quick", key))) for key in block]
+        places = document.sub_places([("quick", key) for key in block])
+        changes += [(key, block[key], places["quick", key]) for key in block]
     for text in overrides:
         key, value = parse_assignment(text)
         changes.append((key, value, {(): "--set"}))

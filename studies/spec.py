@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,9 @@ def _workload_models() -> dict[str, type[Settings]]:
 
 WORKLOADS = _workload_models()
 
+
+MOST_TRIALS = 100_000
+"""Of one study."""
 
 MOST_SEEDS = 10_000
 """That a number of seeds may stand for: more of them are a slip of the keyboard."""
@@ -171,6 +175,7 @@ def resolve(document: Document, name: str) -> Study:
     except ValidationError as error:
         raise explain(error, Header, document) from error
     levels = grid.read(document, TOP_KEYS, HEADER_KEYS)
+    _check_number(document, levels, len(header.seeds))
     trials = tuple(_trials(document, header, levels, workload))
     seen: dict[str, TrialSpec] = {}
     for trial in trials:
@@ -182,19 +187,29 @@ def resolve(document: Document, name: str) -> Study:
     return Study(name, header.question, workload, tuple(levels), trials, worlds, compared, data)
 
 
+def _check_number(document: Document, levels: Mapping[str, Sequence[grid.Level]], seeds: int) -> None:
+    """The trials are counted before any is made: a few short lists can ask for billions."""
+    numbers = [*(len(values) for values in levels.values()), seeds]
+    if (total := math.prod(numbers)) > MOST_TRIALS:
+        product = " x ".join(f"{number:,}" for number in numbers)
+        reason = f"{product} (with the seeds) are {total:,} trials; at most {MOST_TRIALS:,}"
+        raise complaint(document, ("vary",) if levels else ("seeds",), reason)
+
+
 def _trials(
     document: Document, header: Header, levels: Mapping[str, Sequence[grid.Level]], workload: str
 ) -> Iterator[TrialSpec]:
     checked: set[tuple[object, ...]] = set()
+    filling = grid.Filling(document, levels, HEADER_KEYS)
     for cell in grid.cells(levels):
-        filled = grid.fill(document, cell)
+        filled = filling.fill(cell)
         files = dict(named_files(filled))
         settings = _settings(filled, workload)
         _check_samples(filled, settings)
         topology = _topology(filled)
         varied = {name: level.label for name, level in cell.items()}
+        said = [part.model_dump_json() for part in (topology, settings.network)]
         for seed in header.seeds:
-            said = [part.model_dump_json() for part in (topology, settings.network)]
             key = (*said, getattr(settings, "algorithm", None), settings.agents, seed)
             if key not in checked:
                 _check_graph(filled, settings, topology, seed)

@@ -1,6 +1,11 @@
 """The common base of everything a study file can set."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
+
+from policies.settings import plain_scalars
 
 
 class Settings(BaseModel):
@@ -16,6 +21,14 @@ class Settings(BaseModel):
         validate_default=True,
         use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: CoreSchema = plain_scalars(handler(source), cls)
+        return schema
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self  # frozen: pydantic copies defaults for each model that has them
 
 
 class SettingError(ValueError):

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import networkx as nx
-import yaml
 from pydantic import ValidationError
 
+from testbed import yaml_text
 from testbed.network.link_names import nearest_link, parse_directions
 from testbed.network.link_settings import LinkOverride, LinkSettings
 from testbed.settings import SettingError
@@ -79,13 +79,13 @@ def _merged(
 def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
     """What an edge's attributes say that have the names of settings."""
     for name, value in own.items():
-        if isinstance(value, str) and value.lstrip().startswith("{"):
-            # GraphML has no nested values: they are written as in a study file.
+        if isinstance(value, str):
+            # GraphML has no nested values: what is text there is written as in a study file.
             try:
-                own[name] = yaml.safe_load(value)
-            except yaml.YAMLError:
+                own[name] = yaml_text.load(value)
+            except yaml_text.YamlError:
                 raise SettingError(
-                    (), f"attributes of link {u}-{v}: {name} = {value!r} is not a mapping"
+                    (), f"attributes of link {u}-{v}: {name} = {value!r} is not YAML"
                 ) from None
     try:
         return LinkOverride.model_validate(own)
