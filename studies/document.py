@@ -42,8 +42,8 @@ class Problem:
     value: str | None = None
 
     def __str__(self) -> str:
-        value = "" if self.value is None else f" = {self.value}"
-        return one_line(f"{self.place}: {dotted(self.keys)}{value}: {self.reason}")
+        what = f"{dotted(self.keys)}{'' if self.value is None else f' = {self.value}'}: " if self.keys else ""
+        return one_line(f"{self.place}: {what}{self.reason}")
 
 
 class StudyError(ValueError):
@@ -155,7 +155,11 @@ class Document:
         for depth, key in enumerate(keys[:-1]):
             inner = _get(container, key)
             if inner is None:
+                if isinstance(keys[depth + 1], int):
+                    outer = dotted(keys[: depth + 1])
+                    raise StudyError(f"{places[()]}: {dotted(keys)}: {outer} has no items; set all of it")
                 inner = {}
+                self.places[keys[: depth + 1]] = places[()]
             elif isinstance(inner, str):
                 inner = {"name": inner}  # `topology: ring` is short for `topology: {name: ring}`
             elif not isinstance(inner, dict | list):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from testbed.settings import Settings
+from testbed.settings import SettingError, Settings
 from testbed.units import Seconds
 
 
@@ -91,6 +91,11 @@ class ConsensusSettings(Settings):
     budget: Annotated[Budget, Field(description="when it ends")] = Budget(activations=100)
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of messages that the algorithm sends."""
+        return ("request", "response", "busy") if self.algorithm == "edge_admm" else ("news",)
+
     @model_validator(mode="before")
     @classmethod
     def _activation_of_the_algorithm(cls, given: Any) -> Any:
@@ -102,13 +107,11 @@ class ConsensusSettings(Settings):
     def _fits_together(self) -> Self:
         allowed = BY_LINK if self.algorithm == "edge_admm" else BY_AGENT
         if self.activation not in allowed:
-            raise ValueError(
-                f"activation {self.activation!r} is not one of {self.algorithm}: choose {', '.join(allowed)}"
-            )
+            reason = f"not with algorithm {self.algorithm}: choose {', '.join(allowed)}"
+            raise SettingError(("activation",), reason)
         if self.period is not None and self.period < self.compute:
-            raise ValueError(f"period {self.period} must not be shorter than compute {self.compute}")
+            raise SettingError(("period",), f"must not be shorter than compute, {self.compute:g} s")
         if self.subset < 1 and self.algorithm in ("push_sum", "robust_push_sum"):
-            raise ValueError(
-                f"subset {self.subset} with {self.algorithm}: must be 1, a message's weight is that of all"
-            )
+            reason = f"must be 1 with algorithm {self.algorithm}: a message's weight is that of all"
+            raise SettingError(("subset",), reason)
         return self
