@@ -1,4 +1,4 @@
-"""The common base of the algorithms' settings, and the kinds of numbers that all settings take."""
+"""The common base of the algorithms' settings: the twin of `testbed.settings`, which may not import this."""
 
 from typing import Any, Self
 
@@ -26,7 +26,8 @@ def plain_scalars(schema: Any, model: type[BaseModel]) -> Any:
     if kind in ("float", "bool"):
         return {**schema, "strict": True}
     if kind == "int":
-        return core_schema.no_info_before_validator_function(_whole, schema)
+        lax = {key: part for key, part in schema.items() if key != "strict"}
+        return core_schema.no_info_before_validator_function(_whole, lax)
     if kind == "model" and schema["cls"] is not model:
         return schema
     left = ("metadata", "serialization", "cls")

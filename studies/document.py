@@ -43,7 +43,7 @@ class Problem:
 
     def __str__(self) -> str:
         what = f"{dotted(self.keys)}{'' if self.value is None else f' = {self.value}'}: " if self.keys else ""
-        return one_line(f"{self.place}: {what}{self.reason}")
+        return one_line(f"{self.place}: {_short(what)}{_short(self.reason, 600)}")
 
 
 class StudyError(ValueError):
@@ -67,6 +67,10 @@ class StudyError(ValueError):
         if more := len(found) - MOST_PROBLEMS:
             lines += [f"... and {more} more"] if more > 0 else []
         return cls("\n".join(lines), found)
+
+
+def _short(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[: most - 5]}... "
 
 
 def one_line(text: str) -> str:
@@ -233,11 +237,14 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     """
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
-        raise StudyError(f"--set {text}: write it as a.b=value, for example network.link.loss=0.1")
+        raise StudyError(
+            f"--set {one_line(_short(text))}: write it as a.b=value, for example network.link.loss=0.1"
+        )
     try:
         return path.strip(), yaml_text.load(value)
     except yaml_text.YamlError as error:
-        raise StudyError(f"--set {path.strip()} = {shown(value)}: {error}") from error
+        what = one_line(_short(path.strip()))
+        raise StudyError(f"--set {what} = {shown(value)}: {error}") from error
 
 
 def plain(data: Any, source: str, keys: Keys = ()) -> Any:

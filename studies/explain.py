@@ -47,7 +47,8 @@ def nearest(name: object, allowed: Iterable[str]) -> str:
 
 def problem(document: Document, keys: Keys, reason: str, *, value: object = _NO_VALUE) -> Problem:
     """What is wrong with the value at ``keys``, with the place where it is written."""
-    for name in (dotted(keys), str(keys[-1]) if keys else ""):  # some reasons begin with the field
+    names = (dotted(keys), *map(str, keys[-1:]), " ".join([*map(str, keys[-2:-1]), *map(repr, keys[-1:])]))
+    for name in names:  # some reasons begin with the field, as in network.links: "links '0-1': ..."
         reason = reason.removeprefix(f"{name}: ")
     return Problem(document.place(keys), keys, reason, None if value is _NO_VALUE else shown(value))
 
@@ -77,7 +78,9 @@ def problems(
     for details in error.errors(include_url=False):
         groups.setdefault(_keys(details, document.data), []).append(details)
     if len(groups) > 1:  # what a model makes of nothing, because something else in it is wrong
-        groups = {keys: group for keys, group in groups.items() if not _derived(group[0], keys, document.data)}
+        groups = {
+            keys: group for keys, group in groups.items() if not _derived(group[0], keys, document.data)
+        }
     found: list[Problem] = []
     misspelt: set[Keys] = set()
     """Mappings with a misspelt key: that the right one is missing needs no saying."""
@@ -111,7 +114,11 @@ def _meant(
         if kinds := _kinds_with(model, (*keys[:-1], last), data):
             words = f"{last!r}, which only" if last != name else "here: only"
             have = "has" if len(kinds) == 1 else "have"
-            return f"; did you mean {words} {', '.join(kinds)} {have}?" if last != name else f" {words} {', '.join(kinds)} {have} it"
+            return (
+                f"; did you mean {words} {', '.join(kinds)} {have}?"
+                if last != name
+                else f" {words} {', '.join(kinds)} {have} it"
+            )
     near = near or closest(name, names)
     return f"; did you mean {near!r}?" if near else ""
 

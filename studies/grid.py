@@ -156,7 +156,9 @@ class Filling:
     ) -> None:
         self._data = document.data
         self._base = document.copy(leaving_out=header)
-        sources = {source for levels in grid.values() for level in levels for source in level.settings.values()}
+        sources = {
+            source for levels in grid.values() for level in levels for source in level.settings.values()
+        }
         self._places = document.sub_places(sources)
 
     def fill(self, cell: Mapping[str, Level]) -> Document:

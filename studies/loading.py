@@ -83,8 +83,8 @@ def _complete(document: Document, name: str, overrides: Sequence[str], quick: bo
             raise StudyError(
                 f"{document.source}: --quick needs a `quick:` block in the study, and there is none"
             )
-        places = document.sub_places([("quick", key) for key in block])
-        changes += [(key, block[key], places["quick", key]) for key in block]
+        written = document.sub_places([("quick", key) for key in block])
+        changes += [(key, block[key], written["quick", key]) for key in block]
     for text in overrides:
         key, value = parse_assignment(text)
         changes.append((key, value, {(): "--set"}))

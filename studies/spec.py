@@ -6,7 +6,7 @@ import math
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ def resolve(document: Document, name: str) -> Study:
             raise complaint(document, ("workload",), f"missing; {allowed}")
         raise complaint(document, ("workload",), allowed + nearest(workload, WORKLOADS), value=workload)
     found = _Found()
-    header = found.attempt(lambda: _header(document))
+    header = found.attempt(partial(_header, document))
     if header is None:
         if "vary" in data:  # what the settings are without it, nobody wants to know
             raise StudyError.of(found.problems)
@@ -212,8 +212,12 @@ class _Found:
         self.problems: list[Problem] = []
         self.failures = 0
 
-    def attempt(self, check: Callable[[], _Checked]) -> _Checked | None:
+    def attempt(self, check: Callable[[], _Checked], apart_from: Sequence[Keys] = ()) -> _Checked | None:
         """What a check gives; None if it found problems, which are kept.
+
+        Args:
+            check: raises StudyError with what is wrong.
+            apart_from: values that are known to be wrong: what encloses them needs no complaint.
 
         Raises:
             StudyError: it failed for reasons that are not about a single value of the study.
@@ -223,7 +227,10 @@ class _Found:
         except StudyError as error:
             if not error.problems:
                 raise
-            self.problems += [each for each in error.problems if each not in self.problems]
+            for each in error.problems:
+                known = any(keys[: len(each.keys)] == each.keys for keys in apart_from)
+                if not known and each not in self.problems:
+                    self.problems.append(each)
             self.failures += 1
             return None
 
@@ -255,26 +262,23 @@ def _trials(
         if found.failures >= ENOUGH:
             return
         filled = filling.fill(cell)
-        files = found.attempt(lambda filled=filled: dict(named_files(filled)))
-        settings = found.attempt(lambda filled=filled: _settings(filled, workload))
-        topology = found.attempt(lambda filled=filled: _topology(filled))
+        known = len(found.problems)
+        files = found.attempt(partial(_files, filled))
+        gone = [each.keys for each in found.problems[known:]]
+        settings = found.attempt(partial(_settings, filled, workload), apart_from=gone)
+        topology = found.attempt(partial(_topology, filled))
         if files is None or settings is None or topology is None:
             continue
-        found.attempt(lambda filled=filled, settings=settings: _check_samples(filled, settings))
+        if not found.attempt(partial(_check_samples, filled, settings)):
+            continue
         varied = {name: level.label for name, level in cell.items()}
         said = [part.model_dump_json() for part in (topology, settings.network)]
         for seed in header.seeds:
             key = (*said, getattr(settings, "algorithm", None), settings.agents, seed)
             if key not in checked:
-                checked.add(key)
-                failures = found.failures
-                found.attempt(
-                    lambda filled=filled, settings=settings, topology=topology, seed=seed: _check_graph(
-                        filled, settings, topology, seed
-                    )
-                )
-                if found.failures > failures:
+                if not found.attempt(partial(_check_graph, filled, settings, topology, seed)):
                     break
+                checked.add(key)
             trial = TrialSpec(settings, topology, seed, varied, files)
             idle.look(trial, filled)
             yield trial
@@ -297,7 +301,9 @@ class _IdleFaults:
     def look(self, trial: TrialSpec, document: Document) -> None:
         """Takes account of a trial whose study says what is in the document."""
         faults = trial.settings.network.faults
-        never = {each.fault: each for each in fault_reach.never(trial.settings, trial.graph)} if faults else {}
+        never = (
+            {each.fault: each for each in fault_reach.never(trial.settings, trial.graph)} if faults else {}
+        )
         for number, fault in enumerate(faults):
             keys: Keys = ("network", "faults", number)
             name = document.place(keys), fault.model_dump_json()
@@ -312,6 +318,10 @@ class _IdleFaults:
     def problems(self) -> list[Problem]:
         """One for each of them."""
         return [each for name, each in self._never.items() if name not in self._begins]
+
+
+def _files(document: Document) -> dict[str, Path]:
+    return dict(named_files(document))
 
 
 def named_files(document: Document) -> Iterator[tuple[str, Path]]:
@@ -355,10 +365,10 @@ def _settings(document: Document, workload: str) -> workloads.Workload:
         raise StudyError.of(problems(error, model, document, also, paths)) from error
 
 
-def _check_samples(document: Document, settings: workloads.Workload) -> None:
-    """The samples of a batch must be whole rounds of the episodes side by side."""
+def _check_samples(document: Document, settings: workloads.Workload) -> bool:
+    """True: the samples of a batch are whole rounds of the episodes side by side. Raises StudyError."""
     if isinstance(settings, workloads.ProblemWorkload):
-        return
+        return True
     if isinstance(settings, workloads.TrainingWorkload):
         loop = settings.training
     else:
@@ -367,6 +377,7 @@ def _check_samples(document: Document, settings: workloads.Workload) -> None:
         loop.shape(settings.environment.episode_length)
     except ValueError as error:
         raise complaint(document, (settings.workload, "samples"), str(error)) from error
+    return True
 
 
 def _topology(document: Document) -> TopologySettings:
@@ -409,8 +420,8 @@ def _no_family(document: Document, keys: Keys, name: str) -> StudyError:
 
 def _check_graph(
     document: Document, settings: workloads.Workload, topology: TopologySettings, seed: int
-) -> None:
-    """Builds the graph, and looks in it for the links that the network's settings name."""
+) -> bool:
+    """True: the graph can be built and has the links that the network's settings name. Raises StudyError."""
     try:
         graph = topology.graph(settings.agents, seed)
     except ValueError as error:
@@ -435,3 +446,4 @@ def _check_graph(
         if not error.keys:  # then it is about attributes that the graph's file gives to links
             raise complaint(document, ("topology",), str(error)) from error
         raise complaint(document, ("network", *error.keys), str(error).partition(": ")[2]) from error
+    return True

@@ -179,7 +179,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 
 
 def closest(name: object, allowed: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Of the allowed names the one that is meant: the same but for spelling, the same in meaning, or alike."""
+    """Of the allowed names the one meant: the same but for spelling, the same in meaning, or alike."""
     names = list(allowed)
     said = _normal(name)
     for each in names:
@@ -197,7 +197,9 @@ def elsewhere(name: object, paths: Collection[str]) -> str | None:
     """The dotted path of a setting that is called so, or that is meant, in another place of the study."""
     said = _normal(name)
     meant = [path for path in SETTINGS.get(said, ()) if path in paths]
-    called = sorted((path for path in paths if path.rpartition(".")[2] == said), key=lambda path: path.count("."))
+    called = sorted(
+        (path for path in paths if path.rpartition(".")[2] == said), key=lambda path: path.count(".")
+    )
     return next(iter([*meant, *called]), None)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from yaml.composer import Composer
@@ -59,7 +59,7 @@ class YamlError(ValueError):
 
 
 try:
-    from yaml.cyaml import CParser as _Events  # libyaml, ten times as fast; every wheel of PyYAML has it
+    from yaml._yaml import CParser as _Events  # libyaml, ten times as fast; every wheel of PyYAML has it
 except ImportError:  # pragma: no cover
 
     class _Events(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):  # type: ignore[no-redef]
@@ -69,11 +69,15 @@ except ImportError:  # pragma: no cover
             yaml.parser.Parser.__init__(self)
 
 
-class _Loader(Composer, _Events, SafeConstructor, BaseResolver):
-    """Composes nodes while it counts them; an alias counts as all that it stands for."""
+_Base: Any = type(
+    "_Base",
+    (Composer, _Events, SafeConstructor, BaseResolver),
+    {"yaml_implicit_resolvers": {}, "yaml_constructors": {}},  # nothing of YAML 1.1
+)
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
-    yaml_constructors: ClassVar[dict[str, Any]] = {}
+
+class _Loader(_Base):  # type: ignore[misc]
+    """Composes nodes while it counts them; an alias counts as all that it stands for."""
 
     def __init__(self, text: str) -> None:
         _Events.__init__(self, text)
@@ -85,6 +89,7 @@ class _Loader(Composer, _Events, SafeConstructor, BaseResolver):
         """By the identity of a node: values in it, itself included, and levels below and with it."""
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node:
+        node: yaml.Node
         event = self.peek_event()
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
@@ -160,9 +165,9 @@ for _kind, _construct in {
 
 
 def _check_tag(node: yaml.Node, line: int) -> None:
-    allowed = {yaml.SequenceNode: {f"{_TAG}seq"}, yaml.MappingNode: {f"{_TAG}map"}}.get(
-        type(node), _SCALARS | {_MERGE}
-    )
+    allowed = _SCALARS | {_MERGE}
+    if isinstance(node, yaml.CollectionNode):
+        allowed = {f"{_TAG}seq" if isinstance(node, yaml.SequenceNode) else f"{_TAG}map"}
     if node.tag not in allowed:
         tag = node.tag.replace(_TAG, "!!")
         what = "text, numbers, true, false, null, lists and mappings"
@@ -230,5 +235,14 @@ for _kind, _form, _first in _CORE:
 
 def dump(data: Any, *, width: int = 100) -> str:
     """Plain data as YAML in the order in which it is, which reads as the same data in YAML 1.1 and 1.2."""
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width)
+    text = _dump(data, width, allow_unicode=True)
+    # PyYAML writes some of the line ends of Unicode as they are where they do not read back.
+    return text if text.isascii() or not _LINE_ENDS.search(text) else _dump(data, width, allow_unicode=False)
+
+
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+
+
+def _dump(data: Any, width: int, *, allow_unicode: bool) -> str:
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode, width=width)
     return text

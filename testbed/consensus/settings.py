@@ -107,11 +107,15 @@ class ConsensusSettings(Settings):
     def _fits_together(self) -> Self:
         allowed = BY_LINK if self.algorithm == "edge_admm" else BY_AGENT
         if self.activation not in allowed:
-            reason = f"not with algorithm {self.algorithm}: choose {', '.join(allowed)}"
+            choose = ", ".join(allowed)
+            reason = f"activation {self.activation!r} is not one of {self.algorithm}: choose {choose}"
             raise SettingError(("activation",), reason)
         if self.period is not None and self.period < self.compute:
-            raise SettingError(("period",), f"must not be shorter than compute, {self.compute:g} s")
+            reason = f"period {self.period} must not be shorter than compute {self.compute}"
+            raise SettingError(("period",), reason)
         if self.subset < 1 and self.algorithm in ("push_sum", "robust_push_sum"):
-            reason = f"must be 1 with algorithm {self.algorithm}: a message's weight is that of all"
+            reason = (
+                f"subset {self.subset} with {self.algorithm}: must be 1, a message's weight is that of all"
+            )
             raise SettingError(("subset",), reason)
         return self

@@ -66,6 +66,8 @@ End = Annotated[
 
 
 def _agent(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if whole or value == "all":
         return value
@@ -98,13 +100,13 @@ class ScheduledFault(Settings, ABC):
         if self.mtbf is None and self.down is None:
             raise ValueError("needs down, the moment it begins, or mtbf and mttr to come and go at random")
         if isinstance(self.down, float) and isinstance(self.up, float) and self.up <= self.down:
-            raise SettingError(("up",), f"must be later than down, {self.down:g} s")
+            raise SettingError(("up",), f"up {self.up} must be later than down {self.down}")
         if (
             isinstance(self.down, AtUpdate)
             and isinstance(self.up, AtUpdate)
             and self.up.update <= self.down.update
         ):
-            raise SettingError(("up", "update"), f"must be later than down, {self.down}")
+            raise SettingError(("up",), f"up at {self.up} must be later than down at {self.down}")
         return self
 
     @property

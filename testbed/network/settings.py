@@ -58,7 +58,7 @@ class NetworkSettings(Settings):
                 raise SettingError(("links", name), str(error)) from None
             same = frozenset(ways[0]) if len(ways) == 2 else ways[0]
             if same in seen:
-                raise SettingError(("links", name), f"is the same link as {seen[same]!r}")
+                raise SettingError(("links", name), f"links {seen[same]!r} and {name!r} are the same link")
             seen[same] = name
         for field, overrides in (("classes", self.classes), ("links", self.links)):
             if field == "links" and self.classes:
@@ -67,7 +67,7 @@ class NetworkSettings(Settings):
                 try:
                     self.link.overridden(override)
                 except ValueError as error:
-                    raise SettingError((field, name), str(error)) from None
+                    raise SettingError((field, name), f"{field} {name!r}: {error}") from None
         return self
 
     def by_direction(self, graph: "nx.Graph[int]") -> dict[tuple[int, int], LinkSettings]:

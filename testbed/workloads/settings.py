@@ -82,7 +82,10 @@ class LearningWorkload(Settings):
         if self.algorithm.communication == "agree":
             _no_averaging(self.consensus, "not policies")
         if self.algorithm.communication == "average" and self.consensus.algorithm not in AVERAGING:
-            reason = f"averages no vectors, as {self.algorithm.name} needs: choose {' or '.join(AVERAGING)}"
+            reason = (
+                f"{self.consensus.algorithm} averages no vectors, as {self.algorithm.name} needs:"
+                f" choose {' or '.join(AVERAGING)}"
+            )
             raise SettingError(("consensus", "algorithm"), reason)
         return self
 
@@ -121,7 +124,7 @@ class TrainingWorkload(LearningWorkload):
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
     if consensus.algorithm in AVERAGING:
         others = " or ".join(name for name in ALGORITHMS if name not in AVERAGING)
-        reason = f"solves the mean problem only, {what}: choose {others}"
+        reason = f"{consensus.algorithm} solves the mean problem only, {what}: choose {others}"
         raise SettingError(("consensus", "algorithm"), reason)
 
 
