@@ -83,7 +83,7 @@ class LearningWorkload(Settings):
             _no_averaging(self.consensus, "not policies")
         if self.algorithm.communication == "average" and self.consensus.algorithm not in AVERAGING:
             reason = (
-                f"{self.consensus.algorithm} averages no vectors, as {self.algorithm.name} needs:"
+                f"{self.consensus.algorithm!r} averages no vectors, as {self.algorithm.name} needs:"
                 f" choose {' or '.join(AVERAGING)}"
             )
             raise SettingError(("consensus", "algorithm"), reason)
@@ -124,7 +124,7 @@ class TrainingWorkload(LearningWorkload):
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
     if consensus.algorithm in AVERAGING:
         others = " or ".join(name for name in ALGORITHMS if name not in AVERAGING)
-        reason = f"{consensus.algorithm} solves the mean problem only, {what}: choose {others}"
+        reason = f"{consensus.algorithm!r} solves the mean problem only, {what}: choose {others}"
         raise SettingError(("consensus", "algorithm"), reason)
 
 

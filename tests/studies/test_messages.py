@@ -99,7 +99,7 @@ WORST = [
     (
         TRAINING,
         "consensus: {algorithm: metropolis}",
-        "consensus.algorithm = 'metropolis': metropolis solves the mean problem only, not policies: choose"
+        "consensus.algorithm = 'metropolis': 'metropolis' solves the mean problem only, not policies: choose"
         " edge_admm or relaxed_admm",
     ),
     (
