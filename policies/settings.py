@@ -1,8 +1,44 @@
-"""The common base of the algorithms' settings."""
+"""The common base of the algorithms' settings: the twin of `testbed.settings`, which may not import this."""
 
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+
+
+def plain_scalars(schema: Any, model: type[BaseModel]) -> Any:
+    """The core schema of a model, made to take numbers and booleans for what they are.
+
+    By itself pydantic reads the text "0.1" as a number, "yes" as true and true as 1. Here text is text; a
+    whole number may be written with a decimal point or an exponent (1e6), as it may in YAML and JSON.
+
+    Args:
+        schema: of pydantic-core; or a part of one.
+        model: whose schema it is. Models in it have seen to their own.
+    """
+    if isinstance(schema, list):
+        return [plain_scalars(part, model) for part in schema]
+    if isinstance(schema, tuple):
+        return tuple(plain_scalars(part, model) for part in schema)
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if kind in ("float", "bool"):
+        return {**schema, "strict": True}
+    if kind == "int":
+        lax = {key: part for key, part in schema.items() if key != "strict"}
+        return core_schema.no_info_before_validator_function(_whole, lax)
+    if kind == "model" and schema["cls"] is not model:
+        return schema
+    left = ("metadata", "serialization", "cls")
+    return {key: part if key in left else plain_scalars(part, model) for key, part in schema.items()}
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise PydanticKnownError("int_type")
+    return value
+
 
 AverageOver = Literal["acting", "all"]
 AVERAGE_OVER = (
@@ -25,3 +61,11 @@ class Settings(BaseModel):
         validate_default=True,
         use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: CoreSchema = plain_scalars(handler(source), cls)
+        return schema
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self  # frozen: pydantic copies defaults for each model that has them

@@ -2,7 +2,7 @@
 
 The others are in ``looking``, ``inspection`` and ``reporting``.
 
-Anything wrong with what was asked is one line on stderr and exit code 2, before anything is written.
+Anything wrong with what was asked is a line on stderr, and exit code 2, before anything is written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typer
 
 import topologies
 from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
-from studies.document import StudyError
+from studies.document import StudyError, one_line
 from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
 from testbed.errors import WorldError
 
@@ -188,7 +188,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):  # typer itself turns it into the exit code, older ones into Abort
         code = INTERRUPTED
     except (StudyError, topologies.TopologyError, WorldError) as error:
-        err.print(" ".join(str(error).split()))
+        for line in str(error).splitlines():
+            err.print(one_line(line))
         sys.exit(2)
     except _USAGE_ERRORS as error:
         err.print(" ".join(error.format_message().split()) or "nothing to do; see testbed --help")

@@ -8,23 +8,94 @@ line) brings its own place along, so that an error always points at what has to 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
+import numpy as np
 import yaml
+
+from testbed import yaml_text
 
 Keys = tuple[str | int, ...]
 
+MOST_PROBLEMS = 20
+"""That are printed; of more, their number is."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a study.
+
+    Attributes:
+        place: where it is written, such as ``study.yaml:3`` or ``--set``.
+        keys: of the value that is wrong.
+        reason: what is wrong with it, and what is allowed.
+        value: as people are to read it; None: it does not help.
+    """
+
+    place: str
+    keys: Keys
+    reason: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        what = f"{dotted(self.keys)}{'' if self.value is None else f' = {self.value}'}: " if self.keys else ""
+        return one_line(f"{self.place}: {_short(what)}{_short(self.reason, 600)}")
+
 
 class StudyError(ValueError):
-    """A study that cannot be run. The message is one line: place, field, value, what is allowed."""
+    """A study that cannot be run.
+
+    The message has one line for each thing that is wrong: place, field, value, what is allowed.
+
+    Attributes:
+        problems: the same as data, as far as it is about values of the study.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> StudyError:
+        """All of the problems, each once."""
+        found = list({str(problem): problem for problem in problems}.values())
+        lines = [str(problem) for problem in found[:MOST_PROBLEMS]]
+        if more := len(found) - MOST_PROBLEMS:
+            lines += [f"... and {more} more"] if more > 0 else []
+        return cls("\n".join(lines), found)
+
+
+def _short(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[: most - 5]}... "
+
+
+def one_line(text: str) -> str:
+    """Text without line ends, and with escapes for what terminals would act upon."""
+    words = " ".join(text.split())
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)
+
+
+def shown(value: object) -> str:
+    """A value on one line, short enough to read."""
+    words = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    text = one_line(words)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def dotted(keys: Keys) -> str:
     """``("network", "faults", 0, "link")`` as ``network.faults.0.link``."""
     return ".".join(str(key) for key in keys)
+
+
+_INDEX = re.compile("0|[1-9][0-9]{0,5}")
+"""What stands for an item of a list in a dotted path."""
 
 
 def split(path: str, place: str) -> Keys:
@@ -34,7 +105,7 @@ def split(path: str, place: str) -> Keys:
         raise StudyError(f"{place}: {path!r} is not a dotted path such as network.link.loss")
     if parts[0] == "vary" and len(parts) > 1:
         return ("vary", ".".join(parts[1:]))
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if _INDEX.fullmatch(part) else part for part in parts)
 
 
 @dataclass
@@ -60,14 +131,21 @@ class Document:
                 return self.places[keys[:length]]
         return self.source
 
-    def copy(self) -> Document:
-        """An independent copy."""
-        return Document(copy.deepcopy(self.data), dict(self.places), self.source, self.folder)
+    def copy(self, leaving_out: Collection[str] = ()) -> Document:
+        """An independent copy, perhaps without some keys of the top."""
+        data = {key: copy.deepcopy(value) for key, value in self.data.items() if key not in leaving_out}
+        places = {keys: place for keys, place in self.places.items() if keys[0] not in leaving_out}
+        return Document(data, places, self.source, self.folder)
 
-    def sub_places(self, keys: Keys) -> dict[Keys, str]:
-        """The places of everything at and below ``keys``, relative to it."""
-        size = len(keys)
-        return {path[size:]: place for path, place in self.places.items() if path[:size] == keys}
+    def sub_places(self, sources: Collection[Keys]) -> dict[Keys, dict[Keys, str]]:
+        """For each of some keys the places of everything at and below them, relative to them; in one pass."""
+        found: dict[Keys, dict[Keys, str]] = {keys: {(): self.place(keys)} for keys in sources}
+        lengths = {len(keys) for keys in sources}
+        for path, place in self.places.items():
+            for length in lengths:
+                if (inner := found.get(path[:length])) is not None and len(path) >= length:
+                    inner[path[length:]] = place
+        return found
 
     def put(self, keys: Keys, value: Any, places: Mapping[Keys, str]) -> None:
         """Sets one value, creating what encloses it.
@@ -84,7 +162,11 @@ class Document:
         for depth, key in enumerate(keys[:-1]):
             inner = _get(container, key)
             if inner is None:
+                if isinstance(keys[depth + 1], int):
+                    outer = dotted(keys[: depth + 1])
+                    raise StudyError(f"{places[()]}: {dotted(keys)}: {outer} has no items; set all of it")
                 inner = {}
+                self.places[keys[: depth + 1]] = places[()]
             elif isinstance(inner, str):
                 inner = {"name": inner}  # `topology: ring` is short for `topology: {name: ring}`
             elif not isinstance(inner, dict | list):
@@ -118,42 +200,33 @@ def read_text(path: Path, *, what: str) -> str:
     """The text of a file.
 
     Raises:
-        StudyError: it is missing, not a file, or not text.
+        StudyError: it is missing, not a file, too large, or not text.
     """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        with path.open("rb") as file:
+            content = file.read(4 * yaml_text.MOST_CHARACTERS + 1)
+        if len(content) > 4 * yaml_text.MOST_CHARACTERS:  # no character takes more than four bytes
+            raise StudyError(f"{path}: cannot read the {what}: larger than {len(content) // 10**6} MB")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise StudyError(f"{path}: cannot read the {what}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        reason = f"not a text file in UTF-8 (line {line})"
         raise StudyError(f"{path}: cannot read the {what}: {reason}") from error
 
 
 def parse(text: str, source: str, folder: Path) -> Document:
-    """Parses YAML.
+    """Parses YAML, as :mod:`testbed.yaml_text` reads it.
 
     Raises:
-        StudyError: the YAML is malformed, has a key twice, or is not a mapping with text keys.
+        StudyError: the YAML is malformed or too large, has a key twice, or is not a mapping with text keys.
     """
     try:
-        loader = yaml.SafeLoader(text)
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise StudyError(
-            f"{source}:{line}: not valid YAML: {error.reason}: {chr(error.character)!r}"
-        ) from error
-    try:
-        node = loader.get_single_node()
-        _refuse_twice(node, source)
-        data = None if node is None else loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = source if mark is None else f"{source}:{mark.line + 1}"
-        raise StudyError(f"{where}: not valid YAML: {error.problem or error.context}") from error
-    except StudyError:
-        raise
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise StudyError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
-    finally:
-        loader.dispose()
+        node, data = yaml_text.read(text)
+    except yaml_text.YamlError as error:
+        place = source if error.line is None else f"{source}:{error.line}"
+        raise StudyError(f"{place}: {error}") from error
     if node is None or not isinstance(data, dict):
         raise StudyError(f"{source}:1: a study is a mapping of keys to values, such as `workload: problem`")
     return Document(data, dict(_places(node, (), source)), source, folder)
@@ -166,12 +239,48 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         StudyError: there is no ``=``, or the value is not YAML.
     """
     path, equals, value = text.partition("=")
-    if not equals or not path:
-        raise StudyError(f"--set {text}: write it as a.b=value, for example network.link.loss=0.1")
+    if not equals or not path.strip():
+        raise StudyError(
+            f"--set {one_line(_short(text))}: write it as a.b=value, for example network.link.loss=0.1"
+        )
     try:
-        return path.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise StudyError(f"--set {text}: the value {value!r} is not valid YAML") from error
+        return path.strip(), yaml_text.load(value)
+    except yaml_text.YamlError as error:
+        what = one_line(_short(path.strip()))
+        raise StudyError(f"--set {what} = {shown(value)}: {error}") from error
+
+
+def plain(data: Any, source: str, keys: Keys = ()) -> Any:
+    """A copy of data that was not read from a file, as a file would have it: tuples and arrays become lists.
+
+    Raises:
+        StudyError: it has values that no study file can have, such as a graph, or keys that are not text.
+    """
+    where = f"{source}: {dotted(keys)}" if keys else source
+    if len(keys) > yaml_text.MOST_LEVELS:
+        levels = f"{yaml_text.MOST_LEVELS} levels"
+        raise StudyError(f"{source}: {keys[0]}: lists and mappings inside one another to more than {levels}")
+    if isinstance(data, np.ndarray | np.generic):
+        data = data.tolist()
+    if isinstance(data, PathLike):
+        data = str(data)
+    if isinstance(data, Mapping):
+        for key in data:
+            if not isinstance(key, str):
+                raise StudyError(f"{where}: the key {shown(key)} is not text")
+        return {str(key): plain(value, source, (*keys, key)) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain(value, source, (*keys, index)) for index, value in enumerate(data)]
+    if data is None or isinstance(data, bool):
+        return data
+    for kind in (str, int, float):
+        if isinstance(data, kind):
+            return kind(data)
+    hint = "; testbed.workloads.run takes a graph that is in no file" if isinstance(data, nx.Graph) else ""
+    raise StudyError(
+        f"{where}: got {type(data).__name__}, must be a mapping, a list, text, a number, true, false or null"
+        f"{hint}"
+    )
 
 
 def _places(node: yaml.Node, keys: Keys, source: str) -> Iterator[tuple[Keys, str]]:
@@ -184,23 +293,3 @@ def _places(node: yaml.Node, keys: Keys, source: str) -> Iterator[tuple[Keys, st
         for index, value in enumerate(node.value):
             yield (*keys, index), f"{source}:{value.start_mark.line + 1}"
             yield from _places(value, (*keys, index), source)
-
-
-def _refuse_twice(node: yaml.Node | None, source: str) -> None:
-    """YAML itself lets the last of two equal keys win, silently; and a key such as `1` is not text."""
-    if isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _refuse_twice(value, source)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if key.tag == "tag:yaml.org,2002:merge":
-            continue
-        if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-            raise StudyError(f"{source}:{line}: the key {getattr(key, 'value', '?')!r} is not text; quote it")
-        if key.value in seen:
-            raise StudyError(f"{source}:{line}: {key.value} is set twice; first on line {seen[key.value]}")
-        seen[key.value] = line
-        _refuse_twice(value, source)

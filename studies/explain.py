@@ -1,13 +1,12 @@
-"""Turns what pydantic found wrong into one line: place, dotted field, value, and what is allowed."""
+"""Turns what pydantic found wrong into lines: place, dotted field, value, and what is allowed."""
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import annotated_types
@@ -15,7 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from studies.document import Document, Keys, StudyError, dotted
+from studies.document import Document, Keys, Problem, StudyError, dotted, shown
+from studies.synonyms import closest, elsewhere
+from testbed.settings import SettingError
 
 _PLAIN = {
     "int_parsing": "must be a whole number",
@@ -24,6 +25,7 @@ _PLAIN = {
     "float_parsing": "must be a number",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
+    "int_parsing_size": "must be a whole number of at most 18 digits",
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "string_type": "must be text",
@@ -38,79 +40,166 @@ _BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 
 def nearest(name: object, allowed: Iterable[str]) -> str:
-    """``; did you mean 'ring'?`` when some allowed name is close, else nothing."""
-    near = difflib.get_close_matches(str(name).lower().replace("-", "_"), list(allowed), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """``; did you mean 'ring'?`` when an allowed name is close in letters or in meaning, else nothing."""
+    near = closest(name, allowed)
+    return f"; did you mean {near!r}?" if near else ""
 
 
-def shown(value: object) -> str:
-    """A value on one line, short enough to read."""
-    words = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    text = " ".join(words.split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def problem(document: Document, keys: Keys, reason: str, *, value: object = _NO_VALUE) -> Problem:
+    """What is wrong with the value at ``keys``, with the place where it is written."""
+    names = (dotted(keys), *map(str, keys[-1:]), " ".join([*map(str, keys[-2:-1]), *map(repr, keys[-1:])]))
+    for name in names:  # some reasons begin with the field, as in network.links: "links '0-1': ..."
+        reason = reason.removeprefix(f"{name}: ")
+    return Problem(document.place(keys), keys, reason, None if value is _NO_VALUE else shown(value))
 
 
-def complaint(
-    document: Document, keys: Keys, reason: str, *, value: object = _NO_VALUE, more: int = 0
-) -> StudyError:
-    """``file:line: field = value: reason``; ``more`` counts the other errors that are not shown."""
-    what = dotted(keys) + ("" if value is _NO_VALUE else f" = {shown(value)}")
-    others = f" (and {more} more)" if more else ""
-    line = " ".join(reason.split())
-    for name in (dotted(keys), str(keys[-1])):  # some reasons begin with the field themselves
-        line = line.removeprefix(f"{name}: ")
-    return StudyError(f"{document.place(keys)}: {what}: {line}{others}")
+def complaint(document: Document, keys: Keys, reason: str, *, value: object = _NO_VALUE) -> StudyError:
+    """``file:line: field = value: reason``."""
+    return StudyError.of([problem(document, keys, reason, value=value)])
 
 
-def explain(
-    error: ValidationError, model: type[BaseModel], document: Document, also_allowed: Sequence[str] = ()
-) -> StudyError:
-    """The first error as one line.
+def problems(
+    error: ValidationError,
+    model: type[BaseModel],
+    document: Document,
+    also_allowed: Sequence[str] = (),
+    paths: Collection[str] = (),
+) -> list[Problem]:
+    """All that pydantic found, in the order in which it is written.
 
     Args:
         error: what pydantic found.
         model: the model that was validated, with the document's data (or a part of its top level).
         document: where the data came from.
         also_allowed: names allowed at the top level besides the model's own.
+        paths: dotted paths of all settings, where a name may belong that stands in the wrong place.
     """
     groups: dict[Keys, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         groups.setdefault(_keys(details, document.data), []).append(details)
-    # A misspelt key usually comes with "missing" for the right one: the misspelling is the one to tell.
-    order = sorted(groups.items(), key=lambda item: item[1][0]["type"] != "extra_forbidden")
-    keys, found = order[0]
-    more = len(groups) - 1
-    kind = found[0]["type"]
-    if kind == "extra_forbidden":
-        names = [*_names(model, keys[:-1], document.data), *(also_allowed if len(keys) == 1 else ())]
-        allowed = f" (allowed: {', '.join(sorted(names))})" if names else ""
-        reason = f"unknown key{nearest(keys[-1], names)}{allowed}"
-        return complaint(document, keys, reason, more=more)
-    if kind == "missing":
-        choices = _choices(model, keys, document.data)
-        return complaint(document, keys, f"missing{_allowed(choices)}", more=more)
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        context = found[0].get("ctx", {})
-        keys = (*keys, str(context.get("discriminator", "name")).strip("'"))
-        if kind == "union_tag_not_found":
-            return complaint(
-                document, keys, f"missing{_allowed(_choices(model, keys, document.data))}", more=more
+    if len(groups) > 1:  # what a model makes of nothing, because something else in it is wrong
+        groups = {
+            keys: group for keys, group in groups.items() if not _derived(group[0], keys, document.data)
+        }
+    found: list[Problem] = []
+    misspelt: set[Keys] = set()
+    """Mappings with a misspelt key: that the right one is missing needs no saying."""
+    for keys, group in groups.items():
+        if group[0]["type"] == "extra_forbidden":
+            names = [*_names(model, keys[:-1], document.data), *(also_allowed if len(keys) == 1 else ())]
+            hint = _meant(model, keys, document.data, names, paths)
+            if hint:
+                misspelt.add(keys[:-1])
+            allowed = f" (allowed: {', '.join(sorted(names))})" if names else ""
+            found.append(problem(document, keys, f"unknown key{hint}{allowed}"))
+    for keys, group in groups.items():
+        missing = group[0]["type"] == "missing" and keys[:-1] in misspelt
+        if group[0]["type"] != "extra_forbidden" and not missing:
+            found.append(_explained(group, keys, model, document))
+    order = {keys: number for number, keys in enumerate(document.places)}
+    return sorted(found, key=lambda each: _position(each.keys, order))
+
+
+def _meant(
+    model: type[BaseModel], keys: Keys, data: Any, names: Sequence[str], paths: Collection[str]
+) -> str:
+    """Which key an unknown one stands for: one that is allowed there, or of another kind, or elsewhere."""
+    name = keys[-1]
+    near = closest(name, names, cutoff=0.8)
+    other = None if near else elsewhere(name, paths)
+    if near is None and other is not None:
+        outer, _, last = other.rpartition(".")
+        if outer != dotted(keys[:-1]):
+            return f" here; did you mean {other}?"
+        if kinds := _kinds_with(model, (*keys[:-1], last), data):
+            words = f"{last!r}, which only" if last != name else "here: only"
+            have = "has" if len(kinds) == 1 else "have"
+            return (
+                f"; did you mean {words} {', '.join(kinds)} {have}?"
+                if last != name
+                else f" {words} {', '.join(kinds)} {have} it"
             )
-        tags = [tag.strip().strip("'") for tag in str(context["expected_tags"]).split(",")]
-        reason = f"must be one of {', '.join(tags)}{nearest(context['tag'], tags)}"
-        return complaint(document, keys, reason, value=context["tag"], more=more)
+    near = near or closest(name, names)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def _kinds_with(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
+    """The kinds of what a mapping describes that have a key which the kind in ``data`` has not."""
+    found: list[str] = []
+    for entry in _annotations(model, keys[:-1], data):
+        for candidate in _models(entry, None, bare=True):
+            if str(keys[-1]) in candidate.model_fields and "name" in candidate.model_fields:
+                found.extend(_literals(candidate.model_fields["name"].annotation))
+    return list(dict.fromkeys(found))
+
+
+def _derived(details: ErrorDetails, keys: Keys, data: Any) -> bool:
+    return (
+        details["type"] != "missing" and details["input"] is None and _written(data, keys, None) is not None
+    )
+
+
+def _position(keys: Keys, order: Mapping[Keys, int]) -> int:
+    for length in range(len(keys), 0, -1):
+        if keys[:length] in order:
+            return order[keys[:length]]
+    return len(order)
+
+
+def _explained(
+    found: Sequence[ErrorDetails], keys: Keys, model: type[BaseModel], document: Document
+) -> Problem:
+    """One thing that is wrong, of which the members of a union may have told each its own reason."""
+    kind = found[0]["type"]
+    context = found[0].get("ctx", {})
+    if isinstance(wrong := context.get("error"), SettingError):
+        inner = (*keys, *wrong.keys)
+        value = _written(document.data, inner, _NO_VALUE)
+        return problem(document, inner, str(wrong), value=_NO_VALUE if isinstance(value, dict) else value)
+    if kind == "missing":
+        return problem(document, keys, f"missing{_allowed(_choices(model, keys, document.data))}")
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        tag = str(context.get("discriminator", "name")).strip("'")
+        if tag.endswith("()"):  # a function tells the members of the union apart, not a key
+            members = [", ".join(one.model_fields) for one in _members(model, keys, document.data)]
+            reason = f"must be a single value, or a mapping with the keys {'; or '.join(members)}"
+            return problem(document, keys, reason, value=_written(document.data, keys, _NO_VALUE))
+        keys = (*keys, tag)
+        tags = _choices(model, keys, document.data)
+        if kind == "union_tag_not_found":
+            return problem(document, keys, f"missing{_allowed(tags)}")
+        said = _written(document.data, keys, context["tag"])
+        return problem(document, keys, f"must be one of {', '.join(tags)}{nearest(said, tags)}", value=said)
     reasons = list(dict.fromkeys(_reason(details, model, keys, document.data) for details in found))
     whole = kind == "value_error" and isinstance(found[0]["input"], dict)  # about several keys of a mapping
     value = _NO_VALUE if whole else found[0]["input"]
-    return complaint(document, keys, ", or ".join(reasons), value=value, more=more)
+    return problem(document, keys, ", or ".join(reasons), value=value)
+
+
+def _members(model: type[BaseModel], keys: Keys, data: Any) -> list[type[BaseModel]]:
+    entries = _annotations(model, keys, data)
+    return list(dict.fromkeys(member for entry in entries for member in _models(entry, None, bare=True)))
+
+
+def _written(data: Any, keys: Keys, otherwise: object) -> object:
+    """The value at ``keys`` as it is written."""
+    for key in keys:
+        try:
+            data = data[key]
+        except (KeyError, IndexError, TypeError):
+            return otherwise
+    return data
 
 
 def _reason(details: ErrorDetails, model: type[BaseModel], keys: Keys, data: Any) -> str:
     kind, context = details["type"], details.get("ctx", {})
+    if kind in ("bool_type", "bool_parsing") and (near := closest(details["input"], ("true", "false"))):
+        return f"{_PLAIN[kind]}; did you mean {near}?"
+    if kind == "string_type" and isinstance(details["input"], bool | int | float):
+        return "must be text; quote it if that is meant"
     if kind in _PLAIN:
         return _PLAIN[kind]
-    if kind == "literal_error":
-        names = [name.strip("'") for name in str(context["expected"]).replace(" or ", ", ").split(", ")]
+    if kind == "literal_error" and (names := _choices(model, keys, data)):
         return f"must be one of {', '.join(names)}{nearest(details['input'], names)}"
     if kind in _BOUNDS:
         return f"must be {_interval(_annotations(model, keys, data), context)}"
@@ -127,10 +216,15 @@ def _interval(annotations: Sequence[Any], context: Mapping[str, Any]) -> str:
             for name in ("ge", "gt", "le", "lt"):
                 if getattr(part, name, None) is not None:
                     bounds.setdefault(name, getattr(part, name))
-    if "ge" in bounds and "le" in bounds:
-        return f"from {bounds['ge']:g} to {bounds['le']:g}"
+    said = {name: _amount(bound) for name, bound in bounds.items()}
+    if "ge" in said and "le" in said:
+        return f"from {said['ge']} to {said['le']}"
     words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    return " and ".join(f"{words[name]} {bounds[name]:g}" for name in words if name in bounds)
+    return " and ".join(f"{words[name]} {said[name]}" for name in words if name in said)
+
+
+def _amount(bound: Any) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def _metadata(annotation: Any) -> list[Any]:
@@ -163,14 +257,29 @@ def _keys(details: ErrorDetails, data: Any) -> Keys:
     return tuple(keys)
 
 
-def _models(entry: Any, data: Any) -> list[type[BaseModel]]:
-    """The models an annotation or field allows; not those whose literal fields contradict the data."""
+def _models(entry: Any, data: Any, *, bare: bool = False) -> list[type[BaseModel]]:
+    """The models an annotation or field allows; not those whose literal fields contradict the data.
+
+    With ``bare``, missing tags are not filled in.
+    """
     annotation = entry.annotation if isinstance(entry, FieldInfo) else entry
-    data = _with_default_tag(entry, data)
+    if not bare:
+        data = _with_default_tag(entry, data)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation] if _fits(annotation, data) else []
     inner = typing.get_args(annotation)
-    return [model for argument in inner for model in _models(argument, data)]
+    return [model for argument in inner for model in _models(argument, data, bare=bare)]
+
+
+@cache
+def setting_paths(model: type[BaseModel], depth: int = 4) -> tuple[str, ...]:
+    """The dotted paths of all settings in a model, as far as they have names of their own."""
+    paths: list[str] = []
+    for name, info in model.model_fields.items():
+        paths.append(info.alias or name)
+        for inner in _models(info, None) if depth > 1 else ():
+            paths.extend(f"{info.alias or name}.{path}" for path in setting_paths(inner, depth - 1))
+    return tuple(dict.fromkeys(paths))
 
 
 def _with_default_tag(entry: Any, data: Any) -> Any:
@@ -222,16 +331,17 @@ def _names(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
 
 
 def _choices(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
-    """The values of a choice, where ``keys`` lead to one."""
+    """The values of a choice, where ``keys`` lead to one; of a tag of a union, those of all its members."""
     parent: Any = data
     for key in keys[:-1]:
         parent = parent[key]
     found: list[str] = []
-    for entry in _annotations(model, keys[:-1], data):
-        for candidate in _models(entry, parent):
-            info = candidate.model_fields.get(str(keys[-1]))
-            if info is not None:
-                found.extend(_literals(info.annotation))
+    if isinstance(parent, dict):
+        rest = {name: value for name, value in parent.items() if name != keys[-1]}
+        for entry in _annotations(model, keys[:-1], data):
+            for candidate in _models(entry, rest, bare=True):
+                info = candidate.model_fields.get(str(keys[-1]))
+                found.extend(_literals(info.annotation) if info is not None else ())
     return list(dict.fromkeys(found))
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from studies.columns import RESERVED, TITLES, label
-from studies.document import Document, Keys, StudyError, split
-from studies.explain import complaint, nearest, shown
+from studies.document import Document, Keys, Problem, StudyError, shown, split
+from studies.explain import complaint, nearest
 
 
 @dataclass(frozen=True)
@@ -41,31 +41,51 @@ def read(document: Document, top: Collection[str], header: Collection[str]) -> d
         StudyError: a grid that means nothing, or in which all that one key sets is hidden by a later one.
     """
     grid: dict[str, list[Level]] = {}
-    for name, values in document.data.get("vary", {}).items():
-        source: Keys = ("vary", name)
-        if isinstance(values, dict):
-            _check_name(document, source, top)
-            if not values:
-                raise complaint(
-                    document, source, "has no cases; each is a label with settings: {A: {a.b: 1}}"
-                )
-            grid[name] = [_case(document, (*source, case)) for case in values]
-        elif isinstance(values, list):
-            if not values:
-                raise complaint(document, source, "must have at least 1 item", value=values)
-            path = split(name, document.place(source))
-            grid[name] = [Level(label(value), {path: (*source, i)}) for i, value in enumerate(values)]
-        else:
-            reason = "must be a list of values, or a mapping of cases to their settings"
-            raise complaint(document, source, reason, value=values)
-        for path, keys in [item for level in grid[name] for item in level.settings.items()]:
-            where = source if isinstance(values, list) else keys
+    problems: list[Problem] = []
+    for name in document.data.get("vary", {}):
+        try:
+            grid[name] = _levels(document, ("vary", name), top)
+            _check_paths(document, name, grid, header)
+        except StudyError as error:
+            if not error.problems:
+                raise
+            problems += error.problems
+    if problems:
+        raise StudyError.of(problems)
+    return grid
+
+
+def _levels(document: Document, source: Keys, top: Collection[str]) -> list[Level]:
+    """What one key of ``vary`` can be."""
+    name = str(source[-1])
+    values = document.data["vary"][name]
+    if isinstance(values, dict):
+        _check_name(document, source, top)
+        if not values:
+            raise complaint(document, source, "has no cases; each is a label with settings: {A: {a.b: 1}}")
+        return [_case(document, (*source, case)) for case in values]
+    if isinstance(values, list):
+        if not values:
+            raise complaint(document, source, "must have at least 1 item", value=values)
+        path = split(name, document.place(source))
+        return [Level(label(value), {path: (*source, i)}) for i, value in enumerate(values)]
+    reason = "must be a list of values, or a mapping of cases to their settings"
+    raise complaint(document, source, reason, value=values)
+
+
+def _check_paths(
+    document: Document, name: str, grid: Mapping[str, Sequence[Level]], header: Collection[str]
+) -> None:
+    """What the newest key of a grid sets must be of a trial, and must leave something of the earlier keys."""
+    listed = isinstance(document.data["vary"][name], list)
+    for level in grid[name][:1] if listed else grid[name]:  # a list sets one path, whatever its length
+        for path, keys in level.settings.items():
+            where = ("vary", name) if listed else keys
             if path[0] in header:
                 raise complaint(document, where, f"{path[0]} belongs to the whole study and cannot be varied")
             for other in list(grid)[:-1]:
                 if all(earlier[: len(path)] == path for level in grid[other] for earlier in level.settings):
                     raise complaint(document, where, f"would hide what vary.{other} sets")
-    return grid
 
 
 def _check_name(document: Document, source: Keys, top: Collection[str]) -> None:
@@ -122,20 +142,39 @@ def cells(grid: Mapping[str, Sequence[Level]]) -> Iterator[dict[str, Level]]:
         yield dict(zip(grid, levels, strict=True))
 
 
-def fill(document: Document, cell: Mapping[str, Level]) -> Document:
-    """The study with one combination put in place, in the order in which it is written.
+class Filling:
+    """Puts combinations of a grid in place: each takes as long as what it puts there, however large the grid.
 
-    Raises:
-        StudyError: a path leads through a value that has no keys.
+    Args:
+        document: the study.
+        grid: what :func:`read` found in it.
+        header: the keys that are not of a single trial.
     """
-    filled = document.copy()
-    for level in cell.values():
-        for path, source in level.settings.items():
-            value: Any = document.data
-            for key in source:
-                value = value[key]
-            filled.put(path, value, {(): document.place(source), **document.sub_places(source)})
-    return filled
+
+    def __init__(
+        self, document: Document, grid: Mapping[str, Sequence[Level]], header: Collection[str]
+    ) -> None:
+        self._data = document.data
+        self._base = document.copy(leaving_out=header)
+        sources = {
+            source for levels in grid.values() for level in levels for source in level.settings.values()
+        }
+        self._places = document.sub_places(sources)
+
+    def fill(self, cell: Mapping[str, Level]) -> Document:
+        """The study with one combination put in place, in the order in which it is written.
+
+        Raises:
+            StudyError: a path leads through a value that has no keys.
+        """
+        filled = self._base.copy()
+        for level in cell.values():
+            for path, source in level.settings.items():
+                value: Any = self._data
+                for key in source:
+                    value = value[key]
+                filled.put(path, value, self._places[source])
+        return filled
 
 
 def hiding(vary: Any, path: Keys, place: str) -> tuple[Keys, str, str | None] | None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
-import numpy as np
-import yaml
-
 from studies import grid
 from studies.builtin import builtin_file, builtin_names
-from studies.document import Document, Keys, StudyError, dotted, parse, parse_assignment, read_text, split
+from studies.document import (
+    Document,
+    Keys,
+    StudyError,
+    dotted,
+    parse,
+    parse_assignment,
+    plain,
+    read_text,
+    split,
+)
 from studies.explain import nearest
 from studies.spec import Study, resolve
-
-DEEPEST = 50
-"""Levels of mappings and lists in a study given as data."""
 
 
 def find(name: str) -> Path:
@@ -71,32 +72,7 @@ def define(
     Raises:
         StudyError: anything is wrong; one line.
     """
-    text = yaml.safe_dump(_plain(settings, (), name), sort_keys=False, allow_unicode=True)
-    document = parse(text, name, Path.cwd())
-    document.places.clear()  # nobody has seen the lines of this text
-    return _complete(document, name, overrides, quick)
-
-
-def _plain(value: Any, keys: Keys, name: str) -> Any:
-    """A copy in which everything is what a study file can say."""
-    if len(keys) > DEEPEST:
-        raise StudyError(f"{name}: {dotted(keys[:3])}...: is nested more than {DEEPEST} levels deep")
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, PathLike):
-        value = str(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(inner, (*keys, str(key)), name) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner, (*keys, number), name) for number, inner in enumerate(value)]
-    if value is None or isinstance(value, bool | int | float | str | date):
-        return value
-    graph = isinstance(value, nx.Graph)
-    hint = "; testbed.workloads.run takes a graph that is in no file" if graph else ""
-    raise StudyError(
-        f"{name}: {dotted(keys)}: got {type(value).__name__}, must be a mapping, a list, text, a number,"
-        f" true, false or null{hint}"
-    )
+    return _complete(Document(plain(settings, name), source=name), name, overrides, quick)
 
 
 def _complete(document: Document, name: str, overrides: Sequence[str], quick: bool) -> Study:
@@ -108,7 +84,8 @@ def _complete(document: Document, name: str, overrides: Sequence[str], quick: bo
             raise StudyError(
                 f"{document.source}: --quick needs a `quick:` block in the study, and there is none"
             )
-        changes += [(key, block[key], document.sub_places(("quick", key))) for key in block]
+        written = document.sub_places([("quick", key) for key in block])
+        changes += [(key, block[key], written["quick", key]) for key in block]
     if isinstance(overrides, str) or not all(isinstance(text, str) for text in overrides):
         raise StudyError("overrides: must be a list of texts such as network.link.loss=0.1")
     for text in overrides:

@@ -141,9 +141,12 @@ def run(
         tensorboard: whether trials write what they report for TensorBoard.
     """
     now = versions()
-    missing = [trial for trial in study.trials if store.status(trial) != "finished"]
-    kept = len(study.trials) - len(missing)
-    others = _made_elsewhere([trial for trial in study.trials if trial not in missing], store, now)
+    finished: list[TrialSpec] = []
+    missing: list[TrialSpec] = []
+    for trial in study.trials:
+        (finished if store.status(trial) == "finished" else missing).append(trial)
+    kept = len(finished)
+    others = _made_elsewhere(finished, store, now)
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
     rounds, folder = _Rounds(store, now), store.folder.absolute()

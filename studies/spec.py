@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, ValidationError
 import topologies
 from policies.batch import Batch
 from studies import grid
-from studies.document import Document, Keys
-from studies.explain import complaint, explain, nearest
+from studies.document import Document, Keys, Problem, StudyError
+from studies.explain import complaint, nearest, problem, problems, setting_paths
 from studies.hashing import digest
 from studies.outline import titled
 from studies.topology import OWN_KEYS, TopologySettings
@@ -26,6 +27,9 @@ from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish.maps import names_a_file
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
+from testbed.workloads import fault_reach
+
+_Checked = typing.TypeVar("_Checked")
 
 FILES: tuple[Keys, ...] = (
     ("topology", "file"),
@@ -50,12 +54,17 @@ def _workload_models() -> dict[str, type[Settings]]:
 WORKLOADS = _workload_models()
 
 
+MOST_TRIALS = 100_000
+"""Of one study."""
+
 MOST_SEEDS = 10_000
 """That a number of seeds may stand for: more of them are a slip of the keyboard."""
 
 
 def _counted(value: Any) -> Any:
     """``seeds: 3`` is short for ``seeds: [0, 1, 2]``."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= MOST_SEEDS:
             raise ValueError(f"must be a list of seeds, or how many there are: from 1 to {MOST_SEEDS:,}")
@@ -160,7 +169,7 @@ def resolve(document: Document, name: str) -> Study:
     """Expands and checks a study that has been read.
 
     Raises:
-        StudyError: anything is wrong; one line.
+        StudyError: anything is wrong; a line for each thing that is.
     """
     data = document.data
     workload = data.get("workload")
@@ -169,12 +178,17 @@ def resolve(document: Document, name: str) -> Study:
         if "workload" not in data:
             raise complaint(document, ("workload",), f"missing; {allowed}")
         raise complaint(document, ("workload",), allowed + nearest(workload, WORKLOADS), value=workload)
-    try:
-        header = Header.model_validate({key: data[key] for key in HEADER_KEYS if key in data})
-    except ValidationError as error:
-        raise explain(error, Header, document) from error
+    found = _Found()
+    header = found.attempt(partial(_header, document))
+    if header is None:
+        if "vary" in data:  # what the settings are without it, nobody wants to know
+            raise StudyError.of(found.problems)
+        header = Header()
     levels = grid.read(document, TOP_KEYS, HEADER_KEYS)
-    trials = tuple(_trials(document, header, levels, workload))
+    _check_number(document, levels, len(header.seeds))
+    trials = tuple(_trials(document, header, levels, workload, found))
+    if found.problems:
+        raise StudyError.of(found.problems)
     seen: dict[str, TrialSpec] = {}
     for trial in trials:
         if trial.hash in seen:
@@ -185,27 +199,136 @@ def resolve(document: Document, name: str) -> Study:
     return Study(name, header.question, workload, tuple(levels), trials, worlds, compared, data)
 
 
+def _check_number(document: Document, levels: Mapping[str, Sequence[grid.Level]], seeds: int) -> None:
+    """The trials are counted before any is made: a few short lists can ask for billions."""
+    numbers = [*(len(values) for values in levels.values()), seeds]
+    if (total := math.prod(numbers)) > MOST_TRIALS:
+        product = " x ".join(f"{number:,}" for number in numbers)
+        reason = f"{product} (with the seeds) are {total:,} trials; at most {MOST_TRIALS:,}"
+        raise complaint(document, ("vary",) if levels else ("seeds",), reason)
+
+
+class _Found:
+    """Gathers what is wrong, so that all of it can be told at once."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.failures = 0
+
+    def attempt(self, check: Callable[[], _Checked], apart_from: Sequence[Keys] = ()) -> _Checked | None:
+        """What a check gives; None if it found problems, which are kept.
+
+        Args:
+            check: raises StudyError with what is wrong.
+            apart_from: values that are known to be wrong: what encloses them needs no complaint.
+
+        Raises:
+            StudyError: it failed for reasons that are not about a single value of the study.
+        """
+        try:
+            return check()
+        except StudyError as error:
+            if not error.problems:
+                raise
+            for each in error.problems:
+                known = any(keys[: len(each.keys)] == each.keys for keys in apart_from)
+                if not known and each not in self.problems:
+                    self.problems.append(each)
+            self.failures += 1
+            return None
+
+
+ENOUGH = 50
+"""Conditions with mistakes after which the rest of a grid is not looked at."""
+
+
+def _header(document: Document) -> Header:
+    data = document.data
+    try:
+        return Header.model_validate({key: data[key] for key in HEADER_KEYS if key in data})
+    except ValidationError as error:
+        raise StudyError.of(problems(error, Header, document)) from error
+
+
 def _trials(
-    document: Document, header: Header, levels: Mapping[str, Sequence[grid.Level]], workload: str
+    document: Document,
+    header: Header,
+    levels: Mapping[str, Sequence[grid.Level]],
+    workload: str,
+    found: _Found,
 ) -> Iterator[TrialSpec]:
+    """The trials that are right; what is wrong with the others is in ``found``."""
     checked: set[tuple[object, ...]] = set()
+    idle = _IdleFaults()
+    filling = grid.Filling(document, levels, HEADER_KEYS)
     for cell in grid.cells(levels):
-        filled = grid.fill(document, cell)
-        files = dict(named_files(filled))
-        settings = _settings(filled, workload)
-        _check_samples(filled, settings)
-        _check_batch(filled, settings, checked)
-        topology = _topology(filled)
+        if found.failures >= ENOUGH:
+            return
+        filled = filling.fill(cell)
+        known = len(found.problems)
+        files = found.attempt(partial(_files, filled))
+        gone = [each.keys for each in found.problems[known:]]
+        settings = found.attempt(partial(_settings, filled, workload), apart_from=gone)
+        topology = found.attempt(partial(_topology, filled))
+        if files is None or settings is None or topology is None:
+            continue
+        if not found.attempt(partial(_check_samples, filled, settings)):
+            continue
+        if not found.attempt(partial(_check_batch, filled, settings, checked)):
+            continue
         varied = {name: level.label for name, level in cell.items()}
+        said = [part.model_dump_json() for part in (topology, settings.network)]
         for seed in header.seeds:
-            said = [part.model_dump_json() for part in (topology, settings.network)]
             # Time can only run out, or not, where the number of activations does not.
             timed = settings.consensus if settings.consensus.budget.activations is None else None
             key = (*said, getattr(settings, "algorithm", None), settings.agents, seed, timed)
             if key not in checked:
-                _check_graph(filled, settings, topology, seed)
+                if not found.attempt(partial(_check_graph, filled, settings, topology, seed)):
+                    break
                 checked.add(key)
-            yield TrialSpec(settings, topology, seed, varied, files)
+            trial = TrialSpec(settings, topology, seed, varied, files)
+            idle.look(trial, filled)
+            yield trial
+    if not found.problems:
+        found.problems += idle.problems()
+
+
+class _IdleFaults:
+    """Faults that begin in none of the trials that have them.
+
+    One that begins in some of them is no mistake: a grid may compare algorithms that send messages with
+    others that send none.
+    """
+
+    def __init__(self) -> None:
+        self._never: dict[tuple[str, str], Problem] = {}
+        """By where a fault is written and what it says."""
+        self._begins: set[tuple[str, str]] = set()
+
+    def look(self, trial: TrialSpec, document: Document) -> None:
+        """Takes account of a trial whose study says what is in the document."""
+        faults = trial.settings.network.faults
+        never = (
+            {each.fault: each for each in fault_reach.never(trial.settings, trial.graph)} if faults else {}
+        )
+        for number, fault in enumerate(faults):
+            keys: Keys = ("network", "faults", number)
+            name = document.place(keys), fault.model_dump_json()
+            if number not in never:
+                self._begins.add(name)
+            elif name not in self._never:
+                found = never[number]
+                allowed = f"; allowed: {', '.join(found.allowed)}" if found.allowed else ""
+                reason = f"{found.reason}{allowed}{nearest(found.value, found.allowed)}"
+                self._never[name] = problem(document, (*keys, *found.keys), reason, value=found.value)
+
+    def problems(self) -> list[Problem]:
+        """One for each of them."""
+        return [each for name, each in self._never.items() if name not in self._begins]
+
+
+def _files(document: Document) -> dict[str, Path]:
+    return dict(named_files(document))
 
 
 def named_files(document: Document) -> Iterator[tuple[str, Path]]:
@@ -244,13 +367,15 @@ def _settings(document: Document, workload: str) -> workloads.Workload:
     try:
         return typing.cast(workloads.Workload, model.model_validate(own))
     except ValidationError as error:
-        raise explain(error, model, document, (*HEADER_KEYS, "topology")) from error
+        also = (*HEADER_KEYS, "topology")
+        paths = (*also, "topology.nodes", *setting_paths(model))
+        raise StudyError.of(problems(error, model, document, also, paths)) from error
 
 
-def _check_samples(document: Document, settings: workloads.Workload) -> None:
-    """The samples of a batch must be whole rounds of the episodes side by side."""
+def _check_samples(document: Document, settings: workloads.Workload) -> bool:
+    """True: the samples of a batch are whole rounds of the episodes side by side. Raises StudyError."""
     if isinstance(settings, workloads.ProblemWorkload):
-        return
+        return True
     if isinstance(settings, workloads.TrainingWorkload):
         loop = settings.training
     else:
@@ -259,15 +384,16 @@ def _check_samples(document: Document, settings: workloads.Workload) -> None:
         loop.shape(settings.environment.episode_length)
     except ValueError as error:
         raise complaint(document, (settings.workload, "samples"), str(error)) from error
+    return True
 
 
-def _check_batch(document: Document, settings: workloads.Workload, checked: set[tuple[object, ...]]) -> None:
+def _check_batch(document: Document, settings: workloads.Workload, checked: set[tuple[object, ...]]) -> bool:
     """A stored batch must be whole and, as far as can be told without other people's code, of this world."""
     if not isinstance(settings, workloads.UpdateWorkload) or settings.update.batch is None:
-        return
+        return True
     path, environment = settings.update.batch, settings.environment
     if (path, environment) in checked:
-        return
+        return True
     try:
         batch = Batch.load(path)
         if not isinstance(environment, PettingZooSettings | StarCraftSettings):
@@ -277,16 +403,19 @@ def _check_batch(document: Document, settings: workloads.Workload, checked: set[
         reason = str(error).removeprefix("update.batch: ").removeprefix("batch: ")
         raise complaint(document, ("update", "batch"), reason) from error
     checked.add((path, environment))
+    return True
 
 
 def _topology(document: Document) -> TopologySettings:
     data = document.data.get("topology", DEFAULT_TOPOLOGY)
     if isinstance(data, dict):
         _check_parameters(document, data)
+    elif isinstance(data, str) and data not in topologies.FAMILIES:
+        raise _no_family(document, ("topology",), data)
     try:
         return _Holder.model_validate({"topology": data}).topology
     except ValidationError as error:
-        raise explain(error, _Holder, document) from error
+        raise StudyError.of(problems(error, _Holder, document)) from error
 
 
 class _Holder(Settings):
@@ -294,18 +423,31 @@ class _Holder(Settings):
 
 
 def _check_parameters(document: Document, data: Mapping[str, Any]) -> None:
-    family = topologies.FAMILIES.get(str(data.get("name")))
+    name = data.get("name")
+    if isinstance(name, str) and name not in topologies.FAMILIES:
+        raise _no_family(document, ("topology", "name"), name)
+    family = topologies.FAMILIES.get(str(name))
     allowed = [*OWN_KEYS, *(family.parameters if family else ())]
+    unknown = []
     for key in data:
         if key not in allowed and (family or "name" not in data):
             reason = f"unknown key{nearest(key, allowed)} (allowed: {', '.join(sorted(allowed))})"
-            raise complaint(document, ("topology", key), reason)
+            unknown.append(problem(document, ("topology", key), reason))
+    if unknown:
+        raise StudyError.of(unknown)
+
+
+def _no_family(document: Document, keys: Keys, name: str) -> StudyError:
+    families = topologies.FAMILIES
+    return complaint(
+        document, keys, f"must be one of {', '.join(families)}{nearest(name, families)}", value=name
+    )
 
 
 def _check_graph(
     document: Document, settings: workloads.Workload, topology: TopologySettings, seed: int
-) -> None:
-    """Builds the graph, and looks in it for the links that the network's settings name."""
+) -> bool:
+    """True: the graph can be built and has the links that the network's settings name. Raises StudyError."""
     try:
         graph = topology.graph(settings.agents, seed)
     except ValueError as error:
@@ -331,3 +473,4 @@ def _check_graph(
         raise complaint(document, error.keys, str(error)) from error
     except ValueError as error:
         raise complaint(document, ("topology",), str(error)) from error
+    return True

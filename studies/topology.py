@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 import topologies
 from testbed.settings import Settings
@@ -44,6 +44,15 @@ class TopologySettings(Settings):
             return data
         own = {key: value for key, value in data.items() if key in OWN_KEYS}
         return {**own, "parameters": {key: value for key, value in data.items() if key not in OWN_KEYS}}
+
+    @field_validator("parameters")
+    @classmethod
+    def _whole(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Whole numbers may be written with a decimal point or an exponent, as everywhere."""
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in given.items()
+        }
 
     @model_validator(mode="after")
     def _one_source(self) -> TopologySettings:

@@ -8,7 +8,7 @@ is microseconds, or bits per second.
 import math
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -47,7 +47,8 @@ LONGEST = 1e9
 SLOWEST = 1e-6
 """Bytes per second: a byte takes eleven days."""
 
-_QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-zµ]*)\s*", re.IGNORECASE)
+_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_QUANTITY = re.compile(rf"\s*([+-]?{_NUMBER})\s*([a-zA-Zµ]*)\s*")
 
 
 def parse_duration(value: object) -> float:
@@ -76,26 +77,40 @@ def parse_rate(value: object) -> float:
 
 
 def _parse(value: object, units: Mapping[str, Decimal], what: str, plain: str, example: str) -> float:
+    said = _short(value)
     if isinstance(value, str) and (match := _QUANTITY.fullmatch(value)):
         number, unit = match.group(1), match.group(2).lower()
         # Decimal arithmetic rounds once, so that "3ms" is the float that the literal 0.003 is.
         factor = units.get(unit) if unit else Decimal(1)
         if factor is None:
             allowed = ", ".join(units)
-            raise ValueError(f"{value!r} is not {what}: the unit {unit!r} is not one of {allowed}")
-        amount = float(Decimal(number) * factor)
+            raise ValueError(f"{said} is not {what}: the unit {unit!r} is not one of {allowed}")
+        with localcontext(Context(prec=60, traps=[])):  # what is beyond all bounds is infinite
+            amount = float(Decimal(number) * factor)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        amount = float(value)
+        try:
+            amount = float(value)
+        except OverflowError:
+            amount = math.inf
     else:
         raise ValueError(
-            f"{value!r} is not {what}: give a number of {plain}, or a number and a unit ({example})"
+            f"{said} is not {what}: give a number of {plain}, or a number and a unit ({example})"
         )
     if not math.isfinite(amount) or amount < 0:
-        raise ValueError(f"{value!r} is not {what}: it must be finite and not negative")
-    return amount
+        raise ValueError(f"{said} is not {what}: it must be finite and not negative")
+    return abs(amount)
 
 
-_PATTERN = r"^\s*\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*[a-zA-Zµ]*\s*$"
+def _short(value: object) -> str:
+    """A value in an error message."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integers of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_PATTERN = rf"^\s*\+?{_NUMBER}\s*[a-zA-Zµ]*\s*$"
 """What is seen of a quantity in a JSON Schema."""
 
 _Duration = Annotated[str, Field(pattern=_PATTERN, examples=["5ms", "1.5s"])]

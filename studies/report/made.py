@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from studies.outline import StudyOutline
 from studies.results import idle_faults
 from studies.state import TrialState, counted, states
 from studies.store import Store
 from studies.versions import OWN
+from testbed import yaml_text
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,7 @@ def progress(made: Made) -> str:
 
 def document(study: StudyOutline) -> str:
     """The study as a file that ``testbed run`` takes."""
-    text: str = yaml.safe_dump(_plain(study.document), sort_keys=False, allow_unicode=True, width=100)
-    return text
+    return yaml_text.dump(_plain(study.document))
 
 
 def _code(version: str | None, commit: str | None) -> str:

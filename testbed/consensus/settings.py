@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from testbed.settings import Settings
+from testbed.settings import SettingError, Settings
 from testbed.units import Seconds
 
 
@@ -102,6 +102,11 @@ class ConsensusSettings(Settings):
     budget: Annotated[Budget, Field(description="when it ends")] = Budget(activations=100)
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of messages that the algorithm sends."""
+        return ("request", "response", "busy") if self.algorithm == "edge_admm" else ("news",)
+
     @model_validator(mode="before")
     @classmethod
     def _activation_of_the_algorithm(cls, given: Any) -> Any:
@@ -113,18 +118,21 @@ class ConsensusSettings(Settings):
     def _fits_together(self) -> Self:
         allowed = BY_LINK if self.algorithm == "edge_admm" else BY_AGENT
         if self.activation not in allowed:
-            raise ValueError(
-                f"activation {self.activation!r} is not one of {self.algorithm}: choose {', '.join(allowed)}"
-            )
+            choose = ", ".join(allowed)
+            reason = f"activation {self.activation!r} is not one of {self.algorithm}: choose {choose}"
+            raise SettingError(("activation",), reason)
         if self.period is not None and self.period < self.compute:
-            raise ValueError(f"period {self.period} must not be shorter than compute {self.compute}")
+            reason = f"period {self.period} must not be shorter than compute {self.compute}"
+            raise SettingError(("period",), reason)
         if self.subset < 1 and self.algorithm in ("push_sum", "robust_push_sum"):
-            raise ValueError(
+            reason = (
                 f"subset {self.subset} with {self.algorithm}: must be 1, a message's weight is that of all"
             )
+            raise SettingError(("subset",), reason)
         if self.algorithm == "robust_push_sum" and self.codec not in (None, "float64"):
-            raise ValueError(
+            reason = (
                 f"codec {self.codec!r} with robust_push_sum: must be null or float64, its running sums grow"
                 " without end and so would the error of fewer bits (push_sum takes every codec)"
             )
+            raise SettingError(("codec",), reason)
         return self

@@ -11,7 +11,7 @@ import networkx as nx
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from testbed.network.link_names import parse_link, unknown_agent, unknown_link
-from testbed.settings import Settings
+from testbed.settings import SettingError, Settings
 from testbed.units import Seconds
 
 MOST_OFTEN = 1e-6
@@ -69,6 +69,8 @@ End = Annotated[
 
 
 def _agent(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if whole or value == "all":
         return value
@@ -105,13 +107,13 @@ class ScheduledFault(Settings, ABC):
         if self.mtbf is None and self.down is None:
             raise ValueError("needs down, the moment it begins, or mtbf and mttr to come and go at random")
         if isinstance(self.down, float) and isinstance(self.up, float) and self.up <= self.down:
-            raise ValueError(f"up {self.up} must be later than down {self.down}")
+            raise SettingError(("up",), f"up {self.up} must be later than down {self.down}")
         if (
             isinstance(self.down, AtUpdate)
             and isinstance(self.up, AtUpdate)
             and self.up.update <= self.down.update
         ):
-            raise ValueError(f"up at {self.up} must be later than down at {self.down}")
+            raise SettingError(("up",), f"up at {self.up} must be later than down at {self.down}")
         return self
 
     @property

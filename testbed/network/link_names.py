@@ -9,7 +9,7 @@ import networkx as nx
 
 def parse_link(name: str) -> tuple[int, int]:
     """The two nodes of a link named like "0-1". Raises ValueError if it is not such a name."""
-    match = re.fullmatch(r"(\d+)-(\d+)", name)
+    match = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", name)
     if match is None:
         raise ValueError(f'link {name!r} must be two node numbers joined by a hyphen, such as "0-1"')
     return _two(name, match)
@@ -20,7 +20,7 @@ def parse_directions(name: str) -> tuple[tuple[int, int], ...]:
 
     Raises ValueError if it is no such name.
     """
-    match = re.fullmatch(r"(\d+)>(\d+)", name)
+    match = re.fullmatch(r"([0-9]{1,9})>([0-9]{1,9})", name)
     if match is not None:
         return (_two(name, match),)
     u, v = parse_link(name)

@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import networkx as nx
-import yaml
 from pydantic import ValidationError
 
+from testbed import yaml_text
 from testbed.network.graph_attributes import check_graph_attributes, stated_settings
 from testbed.network.link_names import nearest_link, parse_directions
 from testbed.network.link_settings import LinkOverride, LinkSettings
 from testbed.settings import SettingError
-
-_LONGEST = 1000
-"""Characters of a mapping in an attribute."""
 
 
 def settings_by_direction(
@@ -88,8 +85,8 @@ def _merged(
 def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
     """What an edge's attributes say that have the names of settings."""
     for name, value in own.items():
-        if isinstance(value, str) and value.lstrip().startswith("{"):
-            own[name] = _mapping(u, v, name, value)
+        if isinstance(value, str):
+            own[name] = _read(u, v, name, value)
     try:
         return LinkOverride.model_validate(own)
     except ValidationError as error:
@@ -98,14 +95,10 @@ def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
         raise SettingError((), f"attributes of link {u}-{v}: {first['loc'][0]}: {reason}") from None
 
 
-def _mapping(u: int, v: int, name: str, text: str) -> Any:
-    """GraphML has no nested values: they are written as in a study file. An alias could make it endless."""
+def _read(u: int, v: int, name: str, text: str) -> Any:
+    """GraphML has no nested values, and files may have numbers as text: all is written as in a study file."""
     try:
-        if len(text) <= _LONGEST and not any(
-            isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)
-        ):
-            return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):  # a ValueError: no such date, no such number
-        pass
-    shown = text if len(text) <= 60 else f"{text[:57]}..."
-    raise SettingError((), f"attributes of link {u}-{v}: {name} = {shown!r} is not a mapping")
+        return yaml_text.load(text)
+    except yaml_text.YamlError:
+        shown = text if len(text) <= 60 else f"{text[:57]}..."
+        raise SettingError((), f"attributes of link {u}-{v}: {name} = {shown!r} is not YAML") from None

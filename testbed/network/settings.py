@@ -55,10 +55,13 @@ class NetworkSettings(Settings):
     def _links_are_valid(self) -> Self:
         seen: dict[frozenset[int] | tuple[int, int], str] = {}
         for name in self.links:
-            ways = parse_directions(name)
+            try:
+                ways = parse_directions(name)
+            except ValueError as error:
+                raise SettingError(("links", name), str(error)) from None
             same = frozenset(ways[0]) if len(ways) == 2 else ways[0]
             if same in seen:
-                raise ValueError(f"links {seen[same]!r} and {name!r} are the same link")
+                raise SettingError(("links", name), f"links {seen[same]!r} and {name!r} are the same link")
             seen[same] = name
         for field, overrides in (("classes", self.classes), ("links", self.links)):
             if field == "links" and self.classes:
@@ -67,7 +70,7 @@ class NetworkSettings(Settings):
                 try:
                     self.link.overridden(override)
                 except ValueError as error:
-                    raise ValueError(f"{field} {name!r}: {error}") from None
+                    raise SettingError((field, name), f"{field} {name!r}: {error}") from None
         return self
 
     def by_direction(self, graph: "nx.Graph[int]") -> dict[tuple[int, int], LinkSettings]:

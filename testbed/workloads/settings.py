@@ -15,7 +15,7 @@ from testbed.consensus.problems import MeanSettings, ProblemSettings
 from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.environments import DEFAULT, EnvironmentSettings
 from testbed.network import NetworkSettings
-from testbed.settings import Settings
+from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
 
 MESSAGE_OVERHEAD = 64
@@ -94,10 +94,11 @@ class LearningWorkload(Settings):
         if self.algorithm.communication == "agree":
             _no_averaging(self.consensus, "not policies")
         if self.algorithm.communication == "average" and self.consensus.algorithm not in AVERAGING:
-            raise ValueError(
-                f"consensus.algorithm {self.consensus.algorithm!r} averages no vectors, as"
-                f" {self.algorithm.name} needs: choose {' or '.join(AVERAGING)}"
+            reason = (
+                f"{self.consensus.algorithm!r} averages no vectors, as {self.algorithm.name} needs:"
+                f" choose {' or '.join(AVERAGING)}"
             )
+            raise SettingError(("consensus", "algorithm"), reason)
         return self
 
     @property
@@ -139,10 +140,9 @@ class TrainingWorkload(LearningWorkload):
 
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
     if consensus.algorithm in AVERAGING:
-        raise ValueError(
-            f"consensus.algorithm {consensus.algorithm!r} solves the mean problem only, {what}: choose "
-            + " or ".join(name for name in ALGORITHMS if name not in AVERAGING)
-        )
+        others = " or ".join(name for name in ALGORITHMS if name not in AVERAGING)
+        reason = f"{consensus.algorithm!r} solves the mean problem only, {what}: choose {others}"
+        raise SettingError(("consensus", "algorithm"), reason)
 
 
 Workload = Annotated[ProblemWorkload | UpdateWorkload | TrainingWorkload, Field(discriminator="workload")]

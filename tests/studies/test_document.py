@@ -88,7 +88,7 @@ def test_a_copy_shares_nothing():
         ("1: 2\n", "a.yaml:1: the key '1' is not text"),
         ("- a\n", "a.yaml:1: a study is a mapping"),
         ("", "a.yaml:1: a study is a mapping"),
-        ("a: !!python/object/apply:os.system [ls]\n", "a.yaml:1: not valid YAML"),
+        ("a: !!python/object/apply:os.system [ls]\n", "a.yaml:1: the tag !!python/object/apply:os.system"),
     ],
 )
 def test_what_is_not_a_mapping_in_yaml_is_refused_with_its_line(text, message):

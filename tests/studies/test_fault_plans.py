@@ -17,7 +17,7 @@ FAULTS = [
     ("{link: 0-1, down: soon}", "5: network.faults.0.down = 'soon': 'soon' is not a duration: give a number"),
     ("{link: 0-1}", "5: network.faults.0: needs down, the moment it begins, or mtbf and mttr"),
     ("{link: 0-1, mtbf: 3s}", "5: network.faults.0: needs both mtbf and mttr"),
-    ("{link: 0-1, down: 3s, up: 2s}", "5: network.faults.0: up 2.0 must be later than down 3.0"),
+    ("{link: 0-1, down: 3s, up: 2s}", "5: network.faults.0.up = '2s': up 2.0 must be later than down 3.0"),
     ("{link: 0-1, down: 1, up: {lasting: -2s}}", "5: network.faults.0.up.lasting = '-2s': '-2s' is not a"),
     ("{link: 0-1, down: {updat: 3}}", "5: network.faults.0.down.updat: unknown key; did you mean 'update'?"),
     ("{link: 0-1, down: {update: 0}}", "5: network.faults.0.down.update = 0: must be at least 1"),
@@ -77,7 +77,7 @@ def test_the_metrics_of_a_trial_say_how_many_faults_touched_nothing_and_how_conn
     text = """  faults:
     - {fault: crash, agent: 1, state: lost, down: {update: 1}, up: {lasting: 1s}}
     - {link: 0-1, down: 1h}
-    - {link: 1-2, down: {kind: no such kind}}
+    - {link: 1-2, down: {kind: busy, count: 3}}
   schedule: {name: switching, period: 100ms, rounds: [[0-1, 1-2], [2-3, 0-3]], window: 2}
 """
     (trial,) = load(str(write(BASE + text))).trials
@@ -85,3 +85,21 @@ def test_the_metrics_of_a_trial_say_how_many_faults_touched_nothing_and_how_conn
     assert (metrics["faults"], metrics["faults_untouched"]) == (3, 2)
     assert metrics["dropped_agent_down"] > 0
     assert metrics["joint_connectivity"] == 1.0
+
+
+def test_a_fault_that_begins_in_some_trials_of_a_grid_is_right_and_one_that_begins_in_none_is_not(write):
+    fault = "  faults: [{link: 0-1, down: {kind: response, count: 30}}]\nvary:\n  consensus"
+    some = load(str(write(BASE + fault + ".budget.activations: [20, 40]\n")))
+    assert len(some.trials) == 2
+    assert len(load(str(write(BASE + fault + ".algorithm: [edge_admm, relaxed_admm]\n"))).trials) == 2
+    with pytest.raises(StudyError) as caught:
+        load(str(write(BASE + fault + ".budget.activations: [20, 29]\n")))
+    assert "4: network.faults.0.down.count = 30: never comes: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_each_value_of_a_grid_is_looked_at_by_itself(write):
+    two = "  faults: []\nvary:\n  network.faults:\n    - [{link: 0-1, down: 1s}]\n"
+    two += "    - [{link: 0-1, down: {update: 3}}]\n"
+    with pytest.raises(StudyError, match=r"8: network\.faults\.0\.down\.update = 3: never comes"):
+        load(str(write(BASE + two)))

@@ -177,7 +177,10 @@ def test_a_bad_case_is_one_line_with_its_place(write, added, message):
         ),
         ("vary.size=[3]", "--set: vary.size: 3 is none of the cases: six agents, three agents"),
         ("vary.size=[]", "--set: vary.size = []: must name at least one of the cases: six agents, three"),
-        ("vary.size={3: {problem.agents: 3}}", "--set: vary.size.3: the label of a case must be text"),
+        (
+            "vary.size={3: {problem.agents: 3}}",
+            "--set vary.size = '{3: {problem.agents: 3}}': the key '3'",
+        ),
         ("vary.size={A: {problem.agents: 0}}", "--set: problem.agents = 0: must be at least 1"),
     ],
 )

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import yaml
 
 from studies.builtin import builtin_names
 from studies.loading import find, load
 from studies.schema import study_schema
+from testbed import yaml_text
 
 SCHEMA = study_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -39,14 +39,14 @@ def test_it_is_a_schema_and_the_command_prints_it(call):
 
 @pytest.mark.parametrize("name", builtin_names())
 def test_built_in_studies_are_valid(name):
-    VALIDATOR.validate(yaml.safe_load(find(name).read_text()))
+    VALIDATOR.validate(yaml_text.load(find(name).read_text()))
 
 
 def test_the_examples_of_the_readme_are_valid():
     examples = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.S)
     assert len(examples) >= 4
     for text in examples:
-        VALIDATOR.validate(yaml.safe_load(text))
+        VALIDATOR.validate(yaml_text.load(text))
 
 
 @pytest.mark.parametrize(
@@ -66,16 +66,28 @@ def test_the_examples_of_the_readme_are_valid():
         ("[0, 0.1]", "0.1"),
         ("topology:", "toplogy:"),
         ("fault: partition", "fault: partiton"),
+        ("agents: 3", "agents: 3.5"),
+        ("agents: 3", "agents: '3'"),
+        ("p: 0.1, r", "p: '0.1', r"),
+        ("link: {delay", "audit: yes\n  link: {delay"),
+        ("delay: 5ms", "delay: \u0665ms"),
     ],
 )
 def test_what_the_testbed_refuses_the_schema_refuses_too(write, old, new):
-    VALIDATOR.validate(yaml.safe_load(GOOD))
+    VALIDATOR.validate(yaml_text.load(GOOD))
     load(str(write(GOOD.replace("k: 4", "k: 2"))))
     wrong = GOOD.replace(old, new)
     assert wrong != GOOD
-    assert not VALIDATOR.is_valid(yaml.safe_load(wrong))
+    assert not VALIDATOR.is_valid(yaml_text.load(wrong))
     with pytest.raises(ValueError, match=r"study\.yaml"):
         load(str(write(wrong)))
+
+
+def test_whole_numbers_may_be_written_with_an_exponent_for_both(write):
+    text = GOOD.replace("agents: 3", "agents: 3.0").replace("k: 4", "k: 2.0").replace("[0, 3]", "[0, 0.3e1]")
+    VALIDATOR.validate(yaml_text.load(text))
+    written = load(str(write(GOOD.replace("k: 4", "k: 2"))))
+    assert [trial.hash for trial in load(str(write(text))).trials] == [trial.hash for trial in written.trials]
 
 
 def test_editors_are_told_the_paths_that_a_grid_can_vary():

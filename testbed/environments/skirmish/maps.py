@@ -9,9 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from testbed import yaml_text
 from testbed.environments.checks import nearest
 from testbed.settings import Settings
 
@@ -205,10 +205,10 @@ def load_map(name: str) -> Map:
 
 def _mapping(text: str, source: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a ValueError: there is no such date
-        reason = _short(" ".join(str(error).split()), 200)
-        raise ValueError(f"map {source!r}: not YAML ({reason})") from error
+        content = yaml_text.load(text)
+    except yaml_text.YamlError as error:
+        line = "" if error.line is None else f"line {error.line}: "
+        raise ValueError(f"map {source!r}: {line}{_short(str(error), 200)}") from error
     if not isinstance(content, dict):
         raise ValueError(f"map {source!r}: got {type(content).__name__}, needed is a mapping")
     return content

@@ -126,7 +126,7 @@ def test_a_measured_law_replaces_an_inherited_delay_and_the_other_way_round(tmp_
             _graph(e12={"loss": "{random: "}),
             {},
             (),
-            "attributes of link 1-2: loss = '{random: ' is not a mapp",
+            "attributes of link 1-2: loss = '{random: ' is not YAML",
         ),
         (
             _graph(e12={"jitter": 1.0, "distribution": "gamma"}),

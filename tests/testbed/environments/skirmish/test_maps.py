@@ -115,9 +115,9 @@ def test_what_is_wrong_with_a_map_is_said_in_one_line(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[1, 2", "not YAML"),
+        ("[1, 2", "line 2: not valid YAML"),
         ("- 1", "got list, needed is a mapping"),
-        ("!!python/name:os.system", "not YAML"),
+        ("!!python/name:os.system", "line 1: the tag !!python/name:os.system has no meaning here"),
     ],
 )
 def test_a_file_that_is_no_map_is_refused(tmp_path: Path, content: str, message: str) -> None:
