@@ -14,6 +14,7 @@ from rich.console import Console
 
 from studies.display import SHOWN, Display
 from studies.executors import Event, Executor, Failed, Finished, Held, Progressed, Report, Retried, Started
+from studies.frozen import frozen
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from studies.tensorboard import Board
@@ -98,14 +99,15 @@ def _perform(task: Task, store: Store, report: Report) -> None:
     checkpoint = (
         store.under_way.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
     )
-    result = workloads.run(
-        trial.settings,
-        seed=trial.seed,
-        graph=trial.graph(),
-        progress=report,
-        checkpoint=checkpoint,
-        batches=store.batches,
-    )
+    with frozen(trial) as same:
+        result = workloads.run(
+            same.settings,
+            seed=same.seed,
+            graph=same.graph(),
+            progress=report,
+            checkpoint=checkpoint,
+            batches=store.batches,
+        )
     wall = time.perf_counter() - begin
     store.write(trial, result.metrics, result.curves, task.versions, wall, result.models)
 

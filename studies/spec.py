@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -16,11 +15,11 @@ import topologies
 from studies import grid
 from studies.document import Document, Keys
 from studies.explain import complaint, explain, nearest
-from studies.hashing import digest
 from studies.outline import titled
 from studies.topology import OWN_KEYS, TopologySettings
 from testbed import workloads
 from testbed.environments.skirmish.maps import names_a_file
+from testbed.identity import content_of, digest, essence, with_contents
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
 
@@ -92,14 +91,17 @@ class TrialSpec:
         topology: the graph the agents talk over.
         seed: of every random stream.
         varied: key of ``vary`` -> this trial's value, as the study's tables and figures show it.
-        files: dotted path -> file it names.
+        contents: the path of each file that it names -> what was in it, see :mod:`testbed.identity`.
+        apart: whether an earlier trial of its study means the same in other words, such as another law of a
+            jitter of 0; then its name says what is varied, too.
     """
 
     settings: workloads.Workload
     topology: TopologySettings
     seed: int
     varied: Mapping[str, str | int | float | bool]
-    files: Mapping[str, Path]
+    contents: Mapping[str, Mapping[str, str]]
+    apart: bool = False
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
@@ -114,9 +116,23 @@ class TrialSpec:
         return {"seed": self.seed, "topology": topology, **self.settings.model_dump(mode="json")}
 
     @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Plain data that the trial's name is made of: what differs from defaults, files by their content."""
+        settings = essence(self.settings)
+        network = self.settings.network.meaning(attributes=self.topology.file is not None)
+        content = {
+            "seed": self.seed,
+            "topology": self.topology.meaning(self.settings.agents, self.seed),
+            "settings": {key: value for key, value in settings.items() if key != "network"},
+            "network": network,
+            **({"varied": dict(self.varied)} if self.apart else {}),
+        }
+        return dict(with_contents(content, self.contents))
+
+    @cached_property
     def hash(self) -> str:
-        """The trial's name: see :func:`studies.hashing.digest`."""
-        return digest(self.resolved, self.files)
+        """The trial's name: see :mod:`testbed.identity`."""
+        return digest(self.identity)
 
     @property
     def title(self) -> str:
@@ -171,13 +187,15 @@ def resolve(document: Document, name: str) -> Study:
     except ValidationError as error:
         raise explain(error, Header, document) from error
     levels = grid.read(document, TOP_KEYS, HEADER_KEYS)
-    trials = tuple(_trials(document, header, levels, workload))
     seen: dict[str, TrialSpec] = {}
-    for trial in trials:
-        if trial.hash in seen:
-            reason = f"two trials are the same: {seen[trial.hash].title} and {trial.title}"
+    for trial in _trials(document, header, levels, workload):
+        earlier = seen.get(trial.hash)
+        if earlier is not None and earlier.resolved == trial.resolved:
+            reason = f"two trials are the same: {earlier.title} and {trial.title}"
             raise complaint(document, ("vary",), reason)
-        seen[trial.hash] = trial
+        one = trial if earlier is None else replace(trial, apart=True)
+        seen[one.hash] = one
+    trials = tuple(seen.values())
     worlds, compared = grid.worlds(levels), grid.compared(levels)
     return Study(name, header.question, workload, tuple(levels), trials, worlds, compared, data)
 
@@ -186,9 +204,10 @@ def _trials(
     document: Document, header: Header, levels: Mapping[str, Sequence[grid.Level]], workload: str
 ) -> Iterator[TrialSpec]:
     checked: set[tuple[object, ...]] = set()
+    contents: dict[str, dict[str, str]] = {}  # each file is read once, for all trials
     for cell in grid.cells(levels):
         filled = grid.fill(document, cell)
-        files = dict(named_files(filled))
+        files = read_files(filled, contents)
         settings = _settings(filled, workload)
         _check_samples(filled, settings)
         topology = _topology(filled)
@@ -202,12 +221,23 @@ def _trials(
             yield TrialSpec(settings, topology, seed, varied, files)
 
 
-def named_files(document: Document) -> Iterator[tuple[str, Path]]:
+def read_files(
+    document: Document, known: MutableMapping[str, dict[str, str]] | None = None
+) -> dict[str, dict[str, str]]:
     """Finds the files a study names, and puts their absolute paths into the document.
 
+    Args:
+        document: a study, or the settings of one trial.
+        known: what has been read before, by path, which is not read again; what is new is put there.
+
+    Returns:
+        Each path with what stands for the file's content in names.
+
     Raises:
-        StudyError: there is no such file.
+        StudyError: there is no such file, or it cannot be read.
     """
+    known = {} if known is None else known
+    found = {}
     for pattern in FILES:
         for keys, outer in _mappings(document.data, pattern[:-1]):
             last = str(pattern[-1])
@@ -218,7 +248,14 @@ def named_files(document: Document) -> Iterator[tuple[str, Path]]:
                     reason = f"there is no such file in {path.parent}"
                     raise complaint(document, (*keys, last), reason, value=value)
                 outer[last] = str(path)
-                yield ".".join(map(str, (*keys, last))), path
+                if str(path) not in known:
+                    try:
+                        known[str(path)] = content_of(path)
+                    except OSError as error:
+                        reason = f"cannot be read: {error.strerror}"
+                        raise complaint(document, (*keys, last), reason, value=value) from error
+                found[str(path)] = known[str(path)]
+    return found
 
 
 def _mappings(data: object, pattern: Keys, keys: Keys = ()) -> Iterator[tuple[Keys, dict[str, Any]]]:

@@ -181,6 +181,7 @@ class Store:
     def settings(self, trial: TrialOutline) -> dict[str, Any]:
         """All settings of a stored trial, as plain data."""
         found: dict[str, Any] = json.loads((self.trials / trial.hash / "spec.json").read_text("utf-8"))
+        found.pop("identity", None)
         return found
 
     def timings(self, trial: TrialOutline) -> dict[str, Any]:
@@ -237,7 +238,7 @@ class Store:
             shutil.rmtree(left_over)
         folder = self.trials / f".{trial.hash}.{os.getpid()}"
         folder.mkdir()
-        _write_json(folder / "spec.json", trial.resolved)
+        _write_json(folder / "spec.json", {**trial.resolved, "identity": trial.identity})
         _write_json(folder / "versions.json", versions)
         return folder
 

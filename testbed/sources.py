@@ -1,6 +1,5 @@
 """What the one policy update of an ``update`` workload starts from: models, and the batch they played."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ from policies.batch import Batch
 from testbed import checkpoints
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
+from testbed.environments.registry import meaning
 from testbed.files import beside
+from testbed.identity import digest, essence
 from testbed.network import NetworkSettings, Streams
 from testbed.training import LoopSettings, Row, Trainer, spaces
 
@@ -66,9 +67,14 @@ def prepare(
         graph=nx.complete_graph(environment.agents),
         seed=seed,
     )
-    said = f"{environment.model_dump_json()} {usual.model_dump_json()} {samples} {warmup} {seed}"
-    identity = hashlib.sha256(said.encode()).hexdigest()
-    kept = None if folder is None or batch is not None else folder / identity[:16]
+    identity = digest(
+        {
+            "batch": {"samples": samples, "warmup": warmup, "seed": seed},
+            "environment": meaning(environment),
+            "algorithm": essence(usual),
+        }
+    )
+    kept = None if folder is None or batch is not None else folder / identity
     if kept is not None and kept.exists():
         state = checkpoints.load(kept, identity)
         source.learner.load_state_dict(state["learner"])

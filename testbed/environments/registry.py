@@ -19,7 +19,9 @@ from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
 from testbed.environments.skirmish import SkirmishSettings
+from testbed.environments.skirmish.maps import load_map
 from testbed.environments.treasure import TreasureSettings
+from testbed.identity import essence
 
 DEFAULT = NavigationSettings()
 """The environment of those who do not name one."""
@@ -48,6 +50,17 @@ def _by_name() -> dict[str, type[EnvironmentSettings]]:
 _MODELS = _by_name()
 
 NAMES: tuple[str, ...] = tuple(_MODELS)
+
+
+def meaning(environment: EnvironmentSettings) -> dict[str, Any]:
+    """Plain data, equal for environments that are the same; a map by what is in its file.
+
+    See `testbed.identity`.
+    """
+    found: dict[str, Any] = essence(environment)
+    if isinstance(environment, SkirmishSettings):
+        found["map"] = essence(load_map(environment.map))
+    return found
 
 
 def settings_of(name: str) -> type[EnvironmentSettings]:
