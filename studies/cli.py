@@ -80,7 +80,10 @@ def run(
         bool, typer.Option("--dry-run", help="List the trials with the time and memory they will take.")
     ] = False,
 ) -> None:
-    """Run the trials of a study that have not been run yet, then draw its figures."""
+    """Run the trials of a study that have not been run yet, then draw its figures.
+
+    A folder that has finished trials of another study is refused: its tables would lose them.
+    """
     from studies import machine, places, runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
@@ -92,7 +95,8 @@ def run(
 
         check()
     executor = places.executor(on, jobs, store.folder)
-    store.remember(loaded)
+    for line in store.remember(loaded):
+        err.print(line)
     out.print(f"{loaded.name}: {described(loaded)}")
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
@@ -101,7 +105,10 @@ def run(
     if outcome.run + outcome.kept + outcome.others:
         _conclude(loaded, store)
     for trial in outcome.failed:
-        err.print(f"failed: {trial.title}: see {store.traceback(trial)}")
+        trace = store.traceback(trial)
+        err.print(
+            f"failed: {trial.title}: " + (f"see {trace}" if trace.exists() else "it could not be stored")
+        )
     if outcome.failed:
         raise typer.Exit(1)
 
@@ -133,7 +140,8 @@ def train(
             f"{study}: has {len(loaded.trials)} trials and `testbed train` runs one:"
             " use `testbed run`, or add --set vary={} --set seeds=1"
         )
-    store.remember(loaded)
+    for line in store.remember(loaded):
+        err.print(line)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
         out.print(f"{trial.title} was finished before")
@@ -179,6 +187,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (StudyError, topologies.TopologyError) as error:
         err.print(" ".join(str(error).split()))
         sys.exit(2)
+    except OSError as error:  # a full disk, say, or a folder that may not be written into
+        where = f"{error.filename}: " if error.filename else ""
+        err.print(" ".join(f"{where}{error.strerror or error}; what was stored before is as it was".split()))
+        sys.exit(2)
     except _USAGE_ERRORS as error:
         err.print(" ".join(error.format_message().split()) or "nothing to do; see testbed --help")
         sys.exit(2)
@@ -203,8 +215,11 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
 
 
 def _conclude(study: Study, store: Store) -> None:
+    from studies import references
     from studies.results import draw_figures, warnings
 
+    if (damage := references.damage(store)) is not None:
+        err.print(f"damaged: {damage}; it is measured anew")
     figures = draw_figures(study, store)
     out.print(f"tables:  {store.folder / 'summary.csv'}")
     for figure in figures:

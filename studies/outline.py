@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from testbed import identity
 
 Varied = Mapping[str, str | int | float | bool]
 
@@ -85,12 +88,15 @@ class StoredStudy:
     compared: str | None
     trials: tuple[StoredTrial, ...]
     document: Mapping[str, Any]
+    names: int = 1
+    """The format of its trials' names, see :mod:`testbed.identity`."""
 
 
 def to_json(study: StudyOutline) -> dict[str, Any]:
     """Plain data from which :func:`from_json` makes the study again."""
     return {
         "format": FORMAT,
+        "names": getattr(study, "names", identity.FORMAT),
         "name": study.name,
         "question": study.question,
         "workload": study.workload,
@@ -115,6 +121,16 @@ def from_json(data: Mapping[str, Any]) -> StoredStudy:
         varied=tuple(data["varied"]),
         worlds=tuple(data["worlds"]),
         compared=data["compared"],
-        trials=tuple(StoredTrial(one["hash"], one["seed"], one["varied"]) for one in data["trials"]),
+        trials=tuple(map(_trial, data["trials"])),
         document=data["document"],
+        names=int(data.get("names", 1)),  # at first they had only one
     )
+
+
+def _trial(one: Mapping[str, Any]) -> StoredTrial:
+    name, seed, varied = one["hash"], one["seed"], one["varied"]
+    if not re.fullmatch(r"[0-9a-f]{16}", name):  # folders are named by it
+        raise ValueError(f"{name!r} is not the name of a trial")
+    if not isinstance(seed, int) or not isinstance(varied, dict):
+        raise TypeError(f"trial {name}: seed and varied are {seed!r} and {varied!r}")
+    return StoredTrial(name, seed, varied)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from studies.console import Results, app, err, out
+from studies.console import Force, Results, app, err, out
 from studies.document import StudyError
 
 
@@ -24,13 +24,14 @@ def report(
         ),
     ] = None,
     no_replay: Annotated[bool, typer.Option("--no-replay", help="Without it; nothing is run again.")] = False,
+    force: Force = False,
 ) -> None:
     """Write the results of a study, finished or not, as one page that can be opened and sent as it is."""
     from studies.report import write
 
     if no_replay and trial is not None:
         raise StudyError("--trial and --no-replay contradict each other: the trial is that of the replay")
-    written = write(folder, file, number=trial, replayed=not no_replay)
+    written = write(folder, file, number=trial, replayed=not no_replay, force=force)
     if written.replayed:
         out.print(f"replay:  {written.replayed}", markup=False)
     out.print(f"report:  {written.file}", markup=False)

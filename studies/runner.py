@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,7 +132,11 @@ def run(
     now = versions()
     missing = [trial for trial in study.trials if store.status(trial) != "finished"]
     kept = len(study.trials) - len(missing)
-    others = _made_elsewhere([trial for trial in study.trials if trial not in missing], store, now)
+    for trial in missing:
+        if (line := store.damage(trial)) is not None:
+            console.print(f"damaged: {line}; it is run again, and this set aside", markup=False)
+    gone = {trial.hash for trial in missing}
+    others = _made_elsewhere([trial for trial in study.trials if trial.hash not in gone], store, now)
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
     rounds, folder = _Rounds(store, now), store.folder.absolute()
@@ -180,10 +184,15 @@ class _Rounds:
                         self.others += event.index in by_others
                         display.finished(trial)
                     case Failed():
-                        self.store.write_failure(trial, self.now, event.trace)
+                        self._record(trial, event.trace)
                         self.failed.append(trial)
                         display.failed(trial, event.trace)
         return left
+
+    def _record(self, trial: TrialSpec, trace: str) -> None:
+        """Stores why a trial failed; where even that cannot be written, what is shown must do."""
+        with suppress(OSError):
+            self.store.write_failure(trial, self.now, trace)
 
 
 def _made_elsewhere(trials: Sequence[TrialSpec], store: Store, now: dict[str, str]) -> int:

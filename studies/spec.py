@@ -19,7 +19,7 @@ from studies.outline import titled
 from studies.topology import OWN_KEYS, TopologySettings
 from testbed import workloads
 from testbed.environments.skirmish.maps import names_a_file
-from testbed.identity import content_of, digest, essence, with_contents
+from testbed.identity import FORMAT, content_of, digest, essence, with_contents
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
 
@@ -121,6 +121,7 @@ class TrialSpec:
         settings = essence(self.settings)
         network = self.settings.network.meaning(attributes=self.topology.file is not None)
         content = {
+            "format": FORMAT,
             "seed": self.seed,
             "topology": self.topology.meaning(self.settings.agents, self.seed),
             "settings": {key: value for key, value in settings.items() if key != "network"},
