@@ -227,7 +227,7 @@ def test_a_full_disk_leaves_what_was_there(call, ran, write, here, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        code, out, err = call("run", write(text), "--out", folder)
+        code, _, err = call("run", write(text), "--out", folder)
         assert (code, err.count("\n"), "No space left on device" in err) == (2, 1, True)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert call("run", write(text), "--out", folder)[0] == 0
@@ -281,7 +281,7 @@ def test_a_study_in_whose_tables_finished_trials_would_be_lost_is_refused(call, 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     code, out, err = call("run", write(STUDY), "--out", folder, "--set", change)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "finished trials that are not in this study, such as seed=" in err
+    assert "not in this study, such as seed=" in err
     assert "choose another folder (--out)" in err
     with pytest.raises(ValueError, match="choose another folder"):
         studies.run(load(str(write(STUDY)), overrides=[change]), folder)
