@@ -136,7 +136,13 @@ def _replay(
     if place is None:
         return None, "There is no replay: no trial that has finished sent a message.", []
     trial = study.trials[place]
-    again, label = trial_again(store, trial), conditions.conditions[conditions.of[trial.hash]].label
+    try:
+        again = trial_again(store, trial)
+    except StudyError as error:
+        if number is not None:  # somebody wants this one
+            raise
+        return None, f"There is no replay: {error}.", []
+    label = conditions.conditions[conditions.of[trial.hash]].label
     label += ", " if label else ""
     named = f"trial {place + 1} ({label}seed {trial.seed})"
     if again.settings.agents > AGENTS:

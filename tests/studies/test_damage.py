@@ -332,7 +332,12 @@ def test_trials_of_an_older_format_are_kept_and_run_again(call, ran, write, here
     (folder / "study.json").write_text(json.dumps(data))
     assert call("status", folder)[0] == 0
     assert call("table", folder)[0] == 0
-    assert call("report", folder, "--no-replay")[0] == 0
+    code, out, err = call("report", folder)
+    assert (code, "There is no replay: trial aaaaaaaaaaaaaaaa: cannot be run again" in out, err) == (
+        0,
+        True,
+        "",
+    )
     code, out, err = call("run", write(STUDY), "--out", folder)
     assert (code, "3 trials run" in out, err.count("\n")) == (0, True, 1)
     assert err.startswith(f"{folder}: has 3 trials of an older format, which will be run again")
