@@ -1,5 +1,6 @@
 """One batch of joint experience: what every algorithm learns from."""
 
+import os
 import struct
 import zipfile
 import zlib
@@ -71,9 +72,14 @@ class Batch:
         """Write the batch as a compressed .npz of plain arrays."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
         beside = path.with_name(path.name + ".part")
-        with beside.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        beside.replace(path)
+        try:
+            with beside.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut may leave the new name with nothing behind it
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> "Batch":

@@ -6,6 +6,7 @@ must do so under ``if __name__ == "__main__":``. Notebooks need nothing.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -163,7 +164,8 @@ def run(
         needs.check_memory(checked)
     store = Store(_path("folder", folder) if folder is not None else default_folder(checked.name))
     executor = places.executor(on, jobs, store.folder)
-    store.remember(checked)
+    for line in store.remember(checked):
+        out.print(line, markup=False)
     outcome = runner.run(checked, store, executor=executor, console=out)
     if outcome.failed:
         first = outcome.failed[0]
@@ -183,4 +185,7 @@ def load(folder: str | PathLike[str]) -> Results:
     from studies.store import Store
 
     store = Store(_path("folder", folder))
-    return Results(store.study(), store)
+    study = store.study()
+    for line in store.damages(study):
+        warnings.warn(f"damaged: {line}", stacklevel=2)
+    return Results(study, store)

@@ -78,7 +78,10 @@ def run(
         bool, typer.Option("--dry-run", help="List the trials with the time and memory they will take.")
     ] = False,
 ) -> None:
-    """Run the trials of a study that have not been run yet, then draw its figures."""
+    """Run the trials of a study that have not been run yet, then draw its figures.
+
+    A folder that has finished trials of another study is refused: its tables would lose them.
+    """
     from studies import machine, needs, places, runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
@@ -93,9 +96,10 @@ def run(
 
         check()
     executor = places.executor(on, jobs, store.folder)
-    if on == "local":  # on a cluster they are on its nodes
+    if on == places.LOCAL:  # on a cluster they are on its nodes
         needs.check_games(loaded)
-    store.remember(loaded)
+    for line in store.remember(loaded):
+        err.print(line)
     out.print(f"{loaded.name}: {described(loaded)}")
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
@@ -139,7 +143,8 @@ def train(
             " use `testbed run`, or add --set vary={} --set seeds=1"
         )
     needs.check_games(loaded)
-    store.remember(loaded)
+    for line in store.remember(loaded):
+        err.print(line)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
         out.print(f"{trial.title} was finished before")
@@ -191,6 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for line in str(error).splitlines():
             err.print(one_line(line))
         sys.exit(2)
+    except OSError as error:  # a full disk, say, or a folder that may not be written into
+        where = f"{error.filename}: " if error.filename else ""
+        err.print(" ".join(f"{where}{error.strerror or error}; what was stored before is as it was".split()))
+        sys.exit(2)
     except _USAGE_ERRORS as error:
         err.print(" ".join(error.format_message().split()) or "nothing to do; see testbed --help")
         sys.exit(2)
@@ -213,8 +222,11 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
 
 
 def _conclude(study: Study, store: Store) -> None:
+    from studies import references
     from studies.results import draw_figures, warnings
 
+    if (damage := references.damage(store)) is not None:
+        err.print(f"damaged: {damage}; it is measured anew")
     figures = draw_figures(study, store, lambda line: err.print(f"warning: {line}"))
     out.print(f"tables:  {store.folder / 'summary.csv'}")
     for figure in figures:

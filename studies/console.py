@@ -48,7 +48,11 @@ Overrides = Annotated[
 Quick = Annotated[bool, typer.Option("--quick", help="The study's short form: its `quick:` block.")]
 Trial = Annotated[int, typer.Option("--trial", min=1, help="Which trial of the study's grid.")]
 Results = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `testbed run --out` wrote.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Where results go; default runs/<study>.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Where results go; default runs/<study>, with --quick runs/<study>-quick."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 
 
 def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
@@ -59,10 +63,17 @@ def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: 
 
     study = load(name, overrides=overrides or (), quick=quick)
     needs.check(study)
-    place = folder or default_folder(study.name)
+    place = folder or default_folder(study.name, quick=quick)
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")
     return study, Store(place)
+
+
+def refuse_to_replace(option: str, *files: Path, force: bool) -> None:
+    """Raise StudyError if a file that somebody named is there already and may not be replaced."""
+    for file in files:
+        if file.exists() and not force:
+            raise StudyError(f"{option}: {file} is there already; choose another name, or add --force")
 
 
 def chosen_trial(study: Study, number: int) -> TrialSpec:

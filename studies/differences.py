@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from studies import conditions
+from studies.document import StudyError
 from studies.outline import StudyOutline, TrialOutline
 from studies.statistics import Estimate, mean
 from studies.store import Store
@@ -49,6 +52,7 @@ class Comparison:
         equal: finished trials of one hash with the same results in both.
         different: and those with others.
         changed: settings that differ between trials of the same condition and seed -> the pairs of values.
+        pairs: trials of the same condition and seed with other settings.
         sides: these conditions, where both have finished seeds.
         only_first, only_second: finished trials that the other has nothing beside.
     """
@@ -56,23 +60,44 @@ class Comparison:
     equal: int
     different: tuple[Different, ...]
     changed: Mapping[str, tuple[tuple[object, object], ...]]
+    pairs: int
     sides: tuple[Side, ...]
     only_first: int
     only_second: int
 
 
-def compare(first: Store, second: Store, metric: str) -> Comparison:
+def metric_of_both(first: Store, second: Store, wanted: str | None) -> str | None:
+    """What pairs are compared by: what is wanted, or the first number shown that both have; None if none is.
+
+    Raises:
+        StudyError: a folder has no finished trials, or not the wanted number.
+    """
+    known = []
+    for store in (first, second):
+        study = store.study()
+        summary = store.summary(study)
+        if summary.empty:
+            trials = f"{len(study.trials)} trial{'s' * (len(study.trials) != 1)}"
+            raise StudyError(f"{store.folder}: none of its {trials} has finished")
+        try:
+            known.append(conditions.chosen(study, summary, [wanted] if wanted else None))
+        except StudyError as error:
+            raise StudyError(f"{store.folder}: {str(error).replace('--metrics', '--metric', 1)}") from error
+    return next((name for name in known[0] if name in known[1]), None)
+
+
+def compare(first: Store, second: Store, metric: str | None) -> Comparison:
     """Compares finished trials: of one hash for equality, others of equal condition and seed in pairs.
 
     Args:
         first, second: folders of results.
-        metric: the column that pairs are compared by.
+        metric: the column that pairs are compared by; None: there is none that both have.
     """
     ones, others = _finished(first), _finished(second)
     shared = [trial for name, trial in ones.items() if name in others]
     different = tuple(found for trial in shared if (found := _different(first, second, trial)))
     apart = {_place(trial): trial for name, trial in others.items() if name not in ones}
-    pairs = [
+    pairs: list[tuple[TrialOutline, TrialOutline]] = [
         (trial, apart.pop(_place(trial)))
         for name, trial in ones.items()
         if name not in others and _place(trial) in apart
@@ -85,12 +110,14 @@ def compare(first: Store, second: Store, metric: str) -> Comparison:
             values = (settings[0].get(name), settings[1].get(name))
             if values[0] != values[1] and values not in changed.get(name, ()):
                 changed[name] = (*changed.get(name, ()), values)
-        numbers = [float(store.metrics(trial)[metric]) for store, trial in ((first, ours), (second, theirs))]
+        measured = [store.metrics(trial) for store, trial in ((first, ours), (second, theirs))]
+        numbers = [math.nan if metric is None else float(one.get(metric, math.nan)) for one in measured]
         rows.append({"condition": ours.title.rpartition(" ")[0], "first": numbers[0], "second": numbers[1]})
     return Comparison(
         equal=len(shared) - len(different),
         different=different,
         changed=changed,
+        pairs=len(pairs),
         sides=_sides(pd.DataFrame(rows, columns=["condition", "first", "second"])),
         only_first=len(ones) - len(shared) - len(pairs),
         only_second=len(apart),
@@ -103,7 +130,7 @@ def _finished(store: Store) -> dict[str, TrialOutline]:
 
 
 def _place(trial: TrialOutline) -> tuple[object, ...]:
-    return (*trial.varied.items(), trial.seed)
+    return (*sorted(trial.varied.items()), trial.seed)
 
 
 def _different(first: Store, second: Store, trial: TrialOutline) -> Different | None:

@@ -1,4 +1,7 @@
-"""Writes the reference, ``docs/reference``, from the code: ``python -m studies.documentation``."""
+"""Writes the reference, ``docs/reference``, from the code: ``python -m studies.documentation``.
+
+New settings are added to the record of defaults at the same time, see :mod:`studies.format_record`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import typer
 import studies.cli  # noqa: F401  # registers the commands
 import topologies
 from policies.algorithms.registry import AlgorithmSettings
+from studies import format_record
 from studies.columns import TITLES
 from studies.console import app
 from studies.documented_settings import COLUMNS, Documented, Section, prose, table, written
@@ -199,4 +203,5 @@ def _word(kinds: set[Any]) -> str:
 
 
 if __name__ == "__main__":
+    format_record.write()
     write(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -29,6 +29,7 @@ from studies.points import against
 from studies.reference_lines import draw_references
 from studies.roles import MARKERS, Roles
 from studies.statistics import described
+from testbed.files import beside
 from testbed.references import Reference
 
 PANEL = "panel"
@@ -123,7 +124,8 @@ def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -
 def _save(figure: Figure, folder: Path, name: str) -> Path:
     for ending, metadata in (("svg", {"Date": None}), ("png", None)):
         path = folder / f"{name}.{ending}"
-        figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
+        with beside(path) as part:
+            figure.savefig(part, format=ending, dpi=150, bbox_inches="tight", metadata=metadata)
     plt.close(figure)
     return path
 

@@ -13,6 +13,7 @@ from studies.document import StudyError
 
 if TYPE_CHECKING:
     from studies.differences import Comparison, Different
+    from studies.outline import StoredStudy
 
 UNFINISHED = 3
 
@@ -59,6 +60,8 @@ def table(
     store = Store(folder)
     study = store.study()
     summary = store.summary(study)
+    for line in store.damages(study):
+        err.print(f"damaged: {line}")
     if summary.empty:
         raise StudyError(f"{folder}: none of its {counted(len(study.trials), 'trial')} has finished")
     if csv:
@@ -84,36 +87,42 @@ def compare(
 
     Ends with 1 if a trial of the same hash has other results in the second folder.
     """
-    from studies import conditions, differences
+    from studies import differences
     from studies.store import Store
 
     stores = Store(first), Store(second)
-    study = stores[0].study()
-    stores[1].study()
-    summary = stores[0].summary(study)
-    if summary.empty:
-        raise StudyError(f"{first}: none of its {counted(len(study.trials), 'trial')} has finished")
-    by = conditions.chosen(study, summary, [metric] if metric else None)[0]
+    for store in stores:
+        for line in store.damages(store.study()):
+            err.print(f"damaged: {line}")
+    by = differences.metric_of_both(*stores, metric)
     found = differences.compare(*stores, by)
     _tell(found, by)
+    if not (found.equal or found.different or found.pairs):
+        out.print(_why(*(store.study() for store in stores)), markup=False)
     if found.different:
         raise typer.Exit(1)
 
 
-def _tell(found: Comparison, metric: str) -> None:
+def _tell(found: Comparison, metric: str | None) -> None:
     shared = found.equal + len(found.different)
-    out.print(f"{counted(shared, 'trial')} in both, by hash: {found.equal} with equal results")
+    if shared:
+        out.print(f"{counted(shared, 'trial')} in both, by hash: {found.equal} with equal results")
+    else:
+        out.print("no trial is in both, by hash, so no results need be equal")
     for one in found.different:
         out.print(
             f"[red]different[/] {escape(one.trial.title)}  {escape(_said(one))}  [dim]{one.trial.hash}[/]"
         )
-    if found.sides:
+    if found.pairs:
         out.print("the same conditions with other settings:")
         for name, values in found.changed.items():
             out.print(
                 f"  {name}: {', '.join(f'{ours} -> {theirs}' for ours, theirs in values)}", markup=False
             )
-        out.print(f"  {metric}, second minus first, over the seeds that both have:")
+        if found.sides:
+            out.print(f"  {metric}, second minus first, over the seeds that both have:")
+        else:
+            out.print(f"  {metric or 'no number that is shown first'} is in both for no seed", markup=False)
         for side in found.sides:
             gap = side.difference
             interval = f" ({gap.low:.4g} to {gap.high:.4g})" if gap.low == gap.low else ""
@@ -121,6 +130,16 @@ def _tell(found: Comparison, metric: str) -> None:
             out.print(f"    {side.title or 'all'}: {numbers}, {counted(side.seeds, 'seed')}", markup=False)
     if found.only_first or found.only_second:
         out.print(f"only in the first: {found.only_first}, only in the second: {found.only_second}")
+
+
+def _why(first: StoredStudy, second: StoredStudy) -> str:
+    """Why two folders have no condition in common."""
+    if first.workload != second.workload:
+        return f"the workload of the first is {first.workload}, that of the second {second.workload}"
+    keys = [", ".join(study.varied) or "nothing" for study in (first, second)]
+    if set(first.varied) != set(second.varied):
+        return f"no condition is in both: the first varies {keys[0]}, the second {keys[1]}"
+    return "no condition with the same seed has finished in both"
 
 
 def _said(one: Different) -> str:

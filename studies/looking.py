@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from studies.console import (
+    Force,
     Overrides,
     Quick,
     StudyName,
@@ -17,6 +18,7 @@ from studies.console import (
     chosen_trial,
     out,
     prepare,
+    refuse_to_replace,
     time_of,
 )
 from studies.document import StudyError
@@ -41,6 +43,7 @@ def trace(
     check: Annotated[
         bool, typer.Option("--check", help="Run it a second time: is the trace the same?")
     ] = False,
+    force: Force = False,
 ) -> None:
     """Run one trial and write all that happened on its network, with a space-time diagram."""
     from studies import needs, tracing
@@ -49,6 +52,8 @@ def trace(
     loaded, store = prepare(study, out_folder, overrides, quick)
     chosen = chosen_trial(loaded, trial)
     needs.check_game(chosen)
+    if out_folder is not None:
+        refuse_to_replace("--out", *(out_folder / name for name in tracing.FILES), force=force)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
     recorded = tracing.record(chosen)
     folder = out_folder or store.folder / "traces" / chosen.hash
@@ -97,6 +102,7 @@ def play(
     fps: Annotated[int, typer.Option("--fps", min=1, max=50, help="Steps shown in a second.")] = 10,
     overrides: Overrides = None,
     quick: Quick = False,
+    force: Force = False,
 ) -> None:
     """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
     from studies import films, playing
@@ -104,11 +110,13 @@ def play(
     from studies.store import Store, default_folder
 
     loaded = load(study, overrides=overrides or (), quick=quick)
-    store = Store(default_folder(loaded.name))
+    store = Store(default_folder(loaded.name, quick=quick))
     chosen = chosen_trial(loaded, trial)
     player = playing.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
     file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"
     films.check(file)
+    if film is not None:
+        refuse_to_replace("--out", film, force=force)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
     out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""))
     playing.film(player, file, out.print, seed=seed, episodes=episodes, frames_per_second=fps)
@@ -132,10 +140,13 @@ def show_topologies(
         Path | None, typer.Option("--draw", metavar="PNG", help="Draws the one of --name.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Which one to draw.")] = None,
+    force: Force = False,
 ) -> None:
     """Print the topologies with the numbers that decide how fast agents agree on them."""
     from studies import topology_table
 
+    if draw is not None:
+        refuse_to_replace("--draw", draw, force=force)
     topology_table.show(out, nodes, names.split(",") if names else None, seed)
     if (draw is None) != (name is None):
         raise StudyError("--draw and --name belong together: --draw ring.png --name ring")

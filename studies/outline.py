@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from testbed import identity
+
 Varied = Mapping[str, str | int | float | bool]
 
 FORMAT = 1
@@ -86,12 +88,15 @@ class StoredStudy:
     compared: str | None
     trials: tuple[StoredTrial, ...]
     document: Mapping[str, Any]
+    names: int = 1
+    """The format of its trials' names, see :mod:`testbed.identity`."""
 
 
 def to_json(study: StudyOutline) -> dict[str, Any]:
     """Plain data from which :func:`from_json` makes the study again."""
     return {
         "format": FORMAT,
+        "names": getattr(study, "names", identity.FORMAT),
         "name": study.name,
         "question": study.question,
         "workload": study.workload,
@@ -105,13 +110,6 @@ def to_json(study: StudyOutline) -> dict[str, Any]:
     }
 
 
-def _trial(data: Mapping[str, Any]) -> StoredTrial:
-    """A trial, whose hash is the name of a folder and must lead nowhere else."""
-    if not re.fullmatch("[0-9a-f]{8,64}", str(data["hash"])):
-        raise ValueError(f"a trial has the hash {data['hash']!r}, where hexadecimal digits are understood")
-    return StoredTrial(data["hash"], data["seed"], data["varied"])
-
-
 def from_json(data: Mapping[str, Any]) -> StoredStudy:
     """What :func:`to_json` gave. KeyError, TypeError or ValueError if it is anything else."""
     if data["format"] != FORMAT:
@@ -123,6 +121,16 @@ def from_json(data: Mapping[str, Any]) -> StoredStudy:
         varied=tuple(data["varied"]),
         worlds=tuple(data["worlds"]),
         compared=data["compared"],
-        trials=tuple(_trial(one) for one in data["trials"]),
+        trials=tuple(map(_trial, data["trials"])),
         document=data["document"],
+        names=int(data.get("names", 1)),  # at first they had only one
     )
+
+
+def _trial(one: Mapping[str, Any]) -> StoredTrial:
+    name, seed, varied = one["hash"], one["seed"], one["varied"]
+    if not re.fullmatch(r"[0-9a-f]{16}", str(name)):  # folders are named by it
+        raise ValueError(f"a trial has the hash {name!r}, where 16 hexadecimal digits are understood")
+    if not isinstance(seed, int) or not isinstance(varied, dict):
+        raise TypeError(f"trial {name}: seed and varied are {seed!r} and {varied!r}")
+    return StoredTrial(name, seed, varied)

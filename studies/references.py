@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from studies.outline import StudyOutline
+from studies.outline import StudyOutline, TrialOutline
+from studies.soundness import Damage, read_json
 from studies.spec import Study
 from studies.store import Store
 from studies.versions import versions
 from testbed import references
 from testbed.errors import WorldError
-from testbed.files import beside
+from testbed.files import write_json
 from testbed.references import Reference
 from testbed.workloads import TrainingWorkload
 
 FILE = "references.json"
 
 
+def damage(store: Store) -> str | None:
+    """What is wrong with ``references.json``, if anything, in one line."""
+    return _read(store)[1]
+
+
 def kept(study: StudyOutline, store: Store) -> dict[str, Sequence[Reference]]:
     """Those that ``references.json`` has for the finished trials of a study, by hash; none are measured."""
-    file = store.folder / FILE
-    entries = json.loads(file.read_text(encoding="utf-8")).values() if file.is_file() else ()
+    entries = _read(store)[0].values()
     found: dict[str, Sequence[Reference]] = {}
-    for trial in study.trials:
+    for trial in study.trials if entries else ():
         if store.status(trial) == "finished":
-            environment = store.settings(trial).get("environment")
+            environment, meaning = store.settings(trial).get("environment"), _meaning(store, trial)
             for entry in entries:
-                if entry["environment"] == environment:
+                if entry["environment"] == environment or (meaning and entry.get("meaning") == meaning):
                     found[trial.hash] = [Reference(**reference) for reference in entry["references"]]
     return found
 
@@ -43,14 +47,13 @@ def by_trial(
     An environment that cannot be played has none, and ``complain`` is told why: its trials may have finished
     all the same, for they played other episodes.
 
-    What is missing in ``references.json`` is measured and put there: identity of the environment -> its
-    settings, the references, and the versions that measured them.
+    What is missing in ``references.json``, or damaged, is measured and put there: identity of the environment
+    -> its settings, what they mean in a trial's name, the references, and the versions that measured them.
     """
-    file = store.folder / FILE
-    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    before = len(kept)
+    kept = _read(store)[0]
     found: dict[str, Sequence[Reference]] = {}
     broken: set[str] = set()
+    changed = False
     for trial in study.trials:
         if not isinstance(trial.settings, TrainingWorkload) or store.status(trial) != "finished":
             continue
@@ -65,13 +68,36 @@ def by_trial(
                 broken.add(name)
                 complain(f"no reference lines, for a random policy cannot play: {error}")
                 continue
+            changed = True
             kept[name] = {
                 "environment": environment.model_dump(mode="json"),
+                "meaning": _meaning(store, trial),
                 "references": [asdict(reference) for reference in measured],
                 "versions": versions(),
             }
         found[trial.hash] = [Reference(**reference) for reference in kept[name]["references"]]
-    if len(kept) > before:
-        with beside(file) as part:
-            part.write_text(json.dumps(kept, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    if changed:
+        write_json(store.folder / FILE, kept)
     return found
+
+
+def _meaning(store: Store, trial: TrialOutline) -> Any:
+    """What a trial's environment adds to its name: settings that are added later do not change it."""
+    identity = store.identity(trial)
+    return None if identity is None else [identity["settings"].get("environment", "as by default")]
+
+
+def _read(store: Store) -> tuple[dict[str, Any], str | None]:
+    """What ``references.json`` says, and what is wrong with it."""
+    file = store.folder / FILE
+    if not file.exists():
+        return {}, None
+    try:
+        found = read_json(file)
+        for entry in found.values():
+            entry["environment"], [Reference(**reference) for reference in entry["references"]]
+    except Damage as error:
+        return {}, f"{store.folder / str(error)}"
+    except (KeyError, TypeError, AttributeError):
+        return {}, f"{file}: is not what was written"
+    return found, None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from studies.console import Results, app, err, out
+from studies.console import Force, Results, app, err, out
 from studies.document import StudyError
 
 
@@ -32,6 +32,7 @@ def report(
         ),
     ] = False,
     no_replay: Annotated[bool, typer.Option("--no-replay", help="Without it; nothing is run again.")] = False,
+    force: Force = False,
 ) -> None:
     """Write the results of a study, finished or not, as one page that can be opened and sent as it is."""
     from studies.report import write
@@ -40,7 +41,7 @@ def report(
         raise StudyError("--trial and --no-replay contradict each other: the trial is that of the replay")
     if no_replay and trust:
         raise StudyError("--trust and --no-replay contradict each other: without a replay nothing is run")
-    written = write(folder, file, number=trial, replayed=not no_replay, trust=trust)
+    written = write(folder, file, number=trial, replayed=not no_replay, trust=trust, force=force)
     if written.replayed:
         out.print(f"replay:  {written.replayed}", markup=False)
     out.print(f"report:  {written.file}", markup=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from studies.executors import (
     Started,
     reason,
 )
+from studies.frozen import frozen
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from studies.tensorboard import Board
@@ -111,14 +112,15 @@ def _perform(task: Task, store: Store, report: Report) -> None:
     checkpoint = (
         store.under_way.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
     )
-    result = workloads.run(
-        trial.settings,
-        seed=trial.seed,
-        graph=trial.graph(),
-        progress=report,
-        checkpoint=checkpoint,
-        batches=store.batches,
-    )
+    with frozen(trial) as same:
+        result = workloads.run(
+            same.settings,
+            seed=same.seed,
+            graph=same.graph(),
+            progress=report,
+            checkpoint=checkpoint,
+            batches=store.batches,
+        )
     wall = time.perf_counter() - begin
     store.write(trial, result.metrics, result.curves, task.versions, wall, result.models)
 
@@ -146,6 +148,9 @@ def run(
     for trial in study.trials:
         (finished if store.status(trial) == "finished" else missing).append(trial)
     kept = len(finished)
+    for trial in missing:
+        if (line := store.damage(trial)) is not None:
+            console.print(f"damaged: {line}; it is run again, and this set aside", markup=False)
     others = _made_elsewhere(finished, store, now)
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
@@ -195,11 +200,16 @@ class _Rounds:
                         self.others += event.index in by_others
                         display.finished(trial)
                     case Failed():
-                        self.store.write_failure(trial, self.now, event.trace)
+                        self._record(trial, event.trace)
                         self.failed.append(trial)
                         self.reasons.append(reason(event.trace))
                         display.failed(trial, event.trace)
         return left
+
+    def _record(self, trial: TrialSpec, trace: str) -> None:
+        """Stores why a trial failed; where even that cannot be written, what is shown must do."""
+        with suppress(OSError):
+            self.store.write_failure(trial, self.now, trace)
 
 
 def _made_elsewhere(trials: Sequence[TrialSpec], store: Store, now: dict[str, str]) -> int:

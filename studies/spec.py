@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -18,13 +17,13 @@ from policies.batch import Batch
 from studies import grid
 from studies.document import Document, Keys, Problem, StudyError
 from studies.explain import complaint, nearest, problem, problems, setting_paths
-from studies.hashing import digest
 from studies.outline import titled
 from studies.topology import OWN_KEYS, TopologySettings
 from testbed import sources, workloads
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish.maps import names_a_file
+from testbed.identity import FORMAT, content_of, digest, essence, with_contents
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
 from testbed.workloads import fault_reach
@@ -104,14 +103,17 @@ class TrialSpec:
         topology: the graph the agents talk over.
         seed: of every random stream.
         varied: key of ``vary`` -> this trial's value, as the study's tables and figures show it.
-        files: dotted path -> file it names.
+        contents: the path of each file that it names -> what was in it, see :mod:`testbed.identity`.
+        apart: whether an earlier trial of its study means the same in other words, such as another law of a
+            jitter of 0; then its name says what is varied, too.
     """
 
     settings: workloads.Workload
     topology: TopologySettings
     seed: int
     varied: Mapping[str, str | int | float | bool]
-    files: Mapping[str, Path]
+    contents: Mapping[str, Mapping[str, str]]
+    apart: bool = False
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
@@ -126,9 +128,24 @@ class TrialSpec:
         return {"seed": self.seed, "topology": topology, **self.settings.model_dump(mode="json")}
 
     @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Plain data that the trial's name is made of: what differs from defaults, files by their content."""
+        settings = essence(self.settings)
+        network = self.settings.network.meaning(attributes=self.topology.file is not None)
+        content = {
+            "format": FORMAT,
+            "seed": self.seed,
+            "topology": self.topology.meaning(self.settings.agents, self.seed),
+            "settings": {key: value for key, value in settings.items() if key != "network"},
+            "network": network,
+            **({"varied": dict(self.varied)} if self.apart else {}),
+        }
+        return dict(with_contents(content, self.contents))
+
+    @cached_property
     def hash(self) -> str:
-        """The trial's name: see :func:`studies.hashing.digest`."""
-        return digest(self.resolved, self.files)
+        """The trial's name: see :mod:`testbed.identity`."""
+        return digest(self.identity)
 
     @property
     def title(self) -> str:
@@ -186,15 +203,17 @@ def resolve(document: Document, name: str) -> Study:
         header = Header()
     levels = grid.read(document, TOP_KEYS, HEADER_KEYS)
     _check_number(document, levels, len(header.seeds))
-    trials = tuple(_trials(document, header, levels, workload, found))
+    seen: dict[str, TrialSpec] = {}
+    for trial in _trials(document, header, levels, workload, found):
+        earlier = seen.get(trial.hash)
+        if earlier is not None and earlier.resolved == trial.resolved:
+            reason = f"two trials are the same: {earlier.title} and {trial.title}"
+            raise complaint(document, ("vary",), reason)
+        one = trial if earlier is None else replace(trial, apart=True)
+        seen[one.hash] = one
     if found.problems:
         raise StudyError.of(found.problems)
-    seen: dict[str, TrialSpec] = {}
-    for trial in trials:
-        if trial.hash in seen:
-            reason = f"two trials are the same: {seen[trial.hash].title} and {trial.title}"
-            raise complaint(document, ("vary",), reason)
-        seen[trial.hash] = trial
+    trials = tuple(seen.values())
     worlds, compared = grid.worlds(levels), grid.compared(levels)
     return Study(name, header.question, workload, tuple(levels), trials, worlds, compared, data)
 
@@ -261,12 +280,13 @@ def _trials(
     checked: set[tuple[object, ...]] = set()
     idle = _IdleFaults()
     filling = grid.Filling(document, levels, HEADER_KEYS)
+    contents: dict[str, dict[str, str]] = {}  # each file is read once, for all trials
     for cell in grid.cells(levels):
         if found.failures >= ENOUGH:
             return
         filled = filling.fill(cell)
         known = len(found.problems)
-        files = found.attempt(partial(_files, filled))
+        files = found.attempt(partial(read_files, filled, contents))
         gone = [each.keys for each in found.problems[known:]]
         settings = found.attempt(partial(_settings, filled, workload), apart_from=gone)
         topology = found.attempt(partial(_topology, filled))
@@ -327,16 +347,23 @@ class _IdleFaults:
         return [each for name, each in self._never.items() if name not in self._begins]
 
 
-def _files(document: Document) -> dict[str, Path]:
-    return dict(named_files(document))
-
-
-def named_files(document: Document) -> Iterator[tuple[str, Path]]:
+def read_files(
+    document: Document, known: MutableMapping[str, dict[str, str]] | None = None
+) -> dict[str, dict[str, str]]:
     """Finds the files a study names, and puts their absolute paths into the document.
 
+    Args:
+        document: a study, or the settings of one trial.
+        known: what has been read before, by path, which is not read again; what is new is put there.
+
+    Returns:
+        Each path with what stands for the file's content in names.
+
     Raises:
-        StudyError: there is no such file.
+        StudyError: there is no such file, or it cannot be read.
     """
+    known = {} if known is None else known
+    found = {}
     for pattern in FILES:
         for keys, outer in _mappings(document.data, pattern[:-1]):
             last = str(pattern[-1])
@@ -347,7 +374,14 @@ def named_files(document: Document) -> Iterator[tuple[str, Path]]:
                     reason = f"there is no such file in {path.parent}"
                     raise complaint(document, (*keys, last), reason, value=value)
                 outer[last] = str(path)
-                yield ".".join(map(str, (*keys, last))), path
+                if str(path) not in known:
+                    try:
+                        known[str(path)] = content_of(path)
+                    except OSError as error:
+                        reason = f"cannot be read: {error.strerror}"
+                        raise complaint(document, (*keys, last), reason, value=value) from error
+                found[str(path)] = known[str(path)]
+    return found
 
 
 def _mappings(data: object, pattern: Keys, keys: Keys = ()) -> Iterator[tuple[Keys, dict[str, Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from rich.markup import escape
@@ -15,13 +16,15 @@ from studies.executors import reason
 from studies.outline import StudyOutline, TrialOutline
 from studies.store import Store
 
-Status = Literal["finished", "running", "failed", "stopped", "missing"]
-"""`stopped`: begun and given up, with a checkpoint or a note of how far it came; the next run goes on."""
+Status = Literal["finished", "running", "failed", "damaged", "stopped", "missing"]
+"""`stopped`: begun and given up, with a checkpoint or a note of how far it came; the next run goes on.
+`damaged`: its folder does not hold what was written; the next run runs it again."""
 
 COLOURS: dict[Status, str] = {
     "finished": "green",
     "running": "cyan",
     "failed": "red",
+    "damaged": "red",
     "stopped": "yellow",
     "missing": "dim",
 }
@@ -53,8 +56,19 @@ def _state(trial: TrialOutline, store: Store) -> TrialState:
     if store.under_way.running(trial):
         return TrialState(trial, "running", said)
     if status == "failed":
-        return TrialState(trial, "failed", reason(store.traceback(trial).read_text("utf-8")))
+        return TrialState(trial, "failed", _reason(store.traceback(trial)))
+    if status == "damaged":
+        return TrialState(trial, "damaged", str(store.damage(trial)).removeprefix(f"{trial.title}: "))
     return TrialState(trial, "stopped" if noted is not None else "missing", said)
+
+
+def _reason(trace: Path) -> str:
+    """What a traceback says went wrong."""
+    try:
+        text = trace.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return f"{trace.name} cannot be read"
+    return reason(text) if text.strip() else f"{trace.name} is empty"
 
 
 def counted(found: Sequence[TrialState]) -> str:
@@ -66,7 +80,9 @@ def counted(found: Sequence[TrialState]) -> str:
 
 def table(found: Sequence[TrialState], *, everything: bool) -> Table | None:
     """A line per trial: of all, or of those that are under way or failed; None if there are none."""
-    shown = [state for state in found if everything or state.status in ("running", "failed", "stopped")]
+    shown = [
+        state for state in found if everything or state.status in ("running", "failed", "damaged", "stopped")
+    ]
     if not shown:
         return None
     drawn = Table("state", "trial", "", "hash", box=None, pad_edge=False)

@@ -9,9 +9,11 @@
                            models.pt      of a training run: what was learnt
                            timings.json   what the machine took: the only file that differs between two runs
                            versions.json  of Python, the libraries and this package, and the commit
-                           status.json    finished or failed; a failed trial has traceback.txt and no tables
+                           status.json    finished or failed, and the checksums of the other files; a failed
+                                          trial has traceback.txt and no tables
       checkpoints/<hash>   of trials under way, and the one before; <hash>.lock: a process runs it now;
                            <hash>.json: how far it had come when it was last looked at
+      damaged/             folders of trials that were found damaged when these were run again
       batches/<hash>       what updates start from, for the trials that start from the same
       summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
       statistics.csv       of training runs: each condition over its seeds, and how conditions compare
@@ -19,15 +21,18 @@
       figures/
       report.html          what `testbed report` makes of all this
 
-A folder is written beside its place and renamed when it is whole, so that nothing half-written is ever found.
+A folder is written beside its place, brought to the disk, and renamed when it is whole, so that nothing
+half-written is ever found, and the checkpoint of a trial goes only when its results survive a power cut.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +41,25 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from studies import soundness
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
+from studies.soundness import Damage
 from studies.spec import TrialSpec
 from studies.under_way import UnderWay
 from testbed import checkpoints
-from testbed.files import beside
+from testbed.files import beside, settle, settle_all, write_json
+from testbed.identity import FORMAT
 
 Row = Mapping[str, float | int | str]
 
 STUDY = "study.json"
 
 
-def default_folder(name: str) -> Path:
+def default_folder(name: str, *, quick: bool = False) -> Path:
     """Where the results of a study go unless it is said: ``runs/<name>``.
+
+    A short form goes to ``runs/<name>-quick``: it never takes the place of the whole.
 
     Raises:
         StudyError: its name leads elsewhere.
@@ -58,7 +68,7 @@ def default_folder(name: str) -> Path:
         raise StudyError(
             f"{name!r} is no name for a folder in runs/: rename the study, or say where with --out"
         )
-    return Path("runs") / name
+    return Path("runs") / (f"{name}-quick" if quick else name)
 
 
 class Store:
@@ -72,20 +82,53 @@ class Store:
         self.folder = folder
         self.trials = folder / "trials"
         self.batches = folder / "batches"
+        self.damaged = folder / "damaged"
         self.under_way = UnderWay(folder / "checkpoints")
+        self._sound: set[str] = set()
+        """Trials that have been found finished and undamaged: they are looked at once."""
 
-    def remember(self, study: StudyOutline) -> None:
+    def remember(self, study: StudyOutline) -> list[str]:
         """Writes down which study is run here, so that its results can be read without its file.
 
+        Returns:
+            What must be said of what was here before, a line each.
+
         Raises:
-            StudyError: the folder cannot be made, or not written into.
+            StudyError: the folder cannot be made, or not written into; or it has finished trials of another
+                study, which would vanish from its tables.
         """
+        lines = self._before(study) if (self.folder / STUDY).exists() else []
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with beside(self.folder / STUDY) as file:
-                _write_json(file, to_json(study))
+            write_json(self.folder / STUDY, to_json(study))
         except OSError as error:
             raise StudyError(f"--out {self.folder}: cannot be made: {error.strerror}") from error
+        return lines
+
+    def _before(self, study: StudyOutline) -> list[str]:
+        """What must be said when a study takes the place of what was run here before; see ``remember``."""
+        try:
+            before = self.study()
+        except StudyError as error:
+            return [f"{error}; it is written anew"]
+        names = {trial.hash for trial in study.trials}
+        lost = [t for t in before.trials if t.hash not in names and self.status(t) in ("finished", "damaged")]
+        if not lost:
+            return []
+        places = {_place(trial) for trial in study.trials}
+        if before.names < FORMAT and all(_place(trial) in places for trial in before.trials):
+            kept = self.folder / f"study.format-{before.names}.json"
+            (self.folder / STUDY).replace(kept)
+            counted = f"{len(lost)} trial{'s' * (len(lost) != 1)}"
+            return [
+                f"{self.folder}: has {counted} of an older format, which will be run again; their folders"
+                f" stay under trials/, and {kept.name} says which they are"
+            ]
+        those = "trial that is" if len(lost) == 1 else "trials that are"
+        raise StudyError(
+            f"{self.folder}: has {len(lost)} finished {those} not in this study, such as {lost[0].title}:"
+            " its tables and figures would lose them; choose another folder (--out)"
+        )
 
     def study(self) -> StoredStudy:
         """The study that was run here last.
@@ -105,14 +148,41 @@ class Store:
             raise StudyError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
 
     def status(self, trial: TrialOutline) -> str:
-        """``finished``, ``failed`` or ``missing``."""
-        file = self.trials / trial.hash / "status.json"
-        return str(json.loads(file.read_text())["status"]) if file.is_file() else "missing"
+        """``finished``, ``failed``, ``missing``, or ``damaged``: see :meth:`damage`."""
+        try:
+            return self._status(trial)
+        except Damage:
+            return "damaged"
+
+    def damage(self, trial: TrialOutline) -> str | None:
+        """What is wrong with the folder of a trial, if anything: a line that names the trial and the file."""
+        try:
+            self._status(trial)
+        except Damage as error:
+            return f"{trial.title}: {self.trials / trial.hash}: {error}"
+        return None
+
+    def damages(self, study: StudyOutline) -> list[str]:
+        """A line for each trial whose folder is damaged."""
+        return [line for trial in study.trials if (line := self.damage(trial)) is not None]
+
+    def _status(self, trial: TrialOutline) -> str:
+        place = self.trials / trial.hash
+        if trial.hash in self._sound:
+            return "finished"
+        if not os.path.lexists(place):
+            return "missing"
+        found = soundness.status(place, trial.hash)
+        if found == "finished":
+            self._sound.add(trial.hash)
+        return found
+
+    def _json(self, trial: TrialOutline, name: str) -> dict[str, Any]:
+        return soundness.read_json(self.trials / trial.hash / name)
 
     def versions(self, trial: TrialOutline) -> dict[str, str]:
         """What made a stored trial."""
-        found: dict[str, str] = json.loads((self.trials / trial.hash / "versions.json").read_text())
-        return found
+        return self._json(trial, "versions.json")
 
     def models(self, trial: TrialOutline) -> Path | None:
         """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
@@ -140,21 +210,20 @@ class Store:
         for name, rows in curves.items():
             tables[f"curves_{name}"] = _table(rows)
             timings[name] = [timing for row in rows if (timing := _only(row, wall=True))]
-        folder = self._begin(trial, versions)
-        for name, table in tables.items():
-            table.to_parquet(folder / f"{name}.parquet", index=False)
-        _write_json(folder / "timings.json", timings)
-        if models is not None:
-            checkpoints.save(folder / "models.pt", {"learner": models}, trial.hash)
-        self._end(trial, folder, "finished")
+        with self._replacing(trial, versions, "finished") as folder:
+            for name, table in tables.items():
+                table.to_parquet(folder / f"{name}.parquet", index=False)
+            _write_json(folder / "timings.json", timings)
+            if models is not None:
+                checkpoints.save(folder / "models.pt", {"learner": models}, trial.hash)
+        self.under_way.clear(trial)
 
     def write_failure(self, trial: TrialSpec, versions: Mapping[str, str], trace: str) -> None:
         """Stores why a trial failed. It will be run again when the study is."""
         with self.under_way.claim(trial) as mine:
             if mine:  # or else whoever runs it now will see for himself
-                folder = self._begin(trial, versions)
-                (folder / "traceback.txt").write_text(trace, encoding="utf-8")
-                self._end(trial, folder, "failed")
+                with self._replacing(trial, versions, "failed") as folder:
+                    (folder / "traceback.txt").write_text(trace, encoding="utf-8")
 
     def traceback(self, trial: TrialOutline) -> Path:
         """The file that tells why a trial failed."""
@@ -193,13 +262,18 @@ class Store:
 
     def settings(self, trial: TrialOutline) -> dict[str, Any]:
         """All settings of a stored trial, as plain data."""
-        found: dict[str, Any] = json.loads((self.trials / trial.hash / "spec.json").read_text("utf-8"))
+        found = self._json(trial, "spec.json")
+        found.pop("identity", None)
+        return found
+
+    def identity(self, trial: TrialOutline) -> dict[str, Any] | None:
+        """What the name of a stored trial is made of; None if it did not say."""
+        found: dict[str, Any] | None = self._json(trial, "spec.json").get("identity")
         return found
 
     def timings(self, trial: TrialOutline) -> dict[str, Any]:
         """What a finished trial took: ``wall_seconds``, and by table what begins with ``wall_``."""
-        found: dict[str, Any] = json.loads((self.trials / trial.hash / "timings.json").read_text("utf-8"))
-        return found
+        return self._json(trial, "timings.json")
 
     def metrics(self, trial: TrialOutline) -> dict[str, Any]:
         """The final numbers of a finished trial."""
@@ -222,8 +296,9 @@ class Store:
         return max(float(timings["wall_seconds"]), phases)
 
     def _joined(self, study: StudyOutline, name: str) -> pd.DataFrame:
-        """One table of all trials that have it, one after the other."""
-        having = [t for t in study.trials if (self.trials / t.hash / f"{name}.parquet").is_file()]
+        """One table of all finished trials that have it, one after the other."""
+        finished = [trial for trial in study.trials if self.status(trial) == "finished"]
+        having = [t for t in finished if (self.trials / t.hash / f"{name}.parquet").is_file()]
         if not having:
             return pd.DataFrame()
         tables = [self._arrow(trial, name) for trial in having]
@@ -244,30 +319,48 @@ class Store:
                 raise StudyError(f"vary.{name}: {name!r} is a column of the results; choose another name")
         return read
 
-    def _begin(self, trial: TrialSpec, versions: Mapping[str, str]) -> Path:
+    @contextmanager
+    def _replacing(self, trial: TrialSpec, versions: Mapping[str, str], status: str) -> Iterator[Path]:
+        """A folder to fill, which then takes the place of the trial's; or else nothing has changed."""
         self.trials.mkdir(parents=True, exist_ok=True)
         for left_over in self.trials.glob(f".{trial.hash}.*"):  # by a run that was killed while writing
             shutil.rmtree(left_over)
         folder = self.trials / f".{trial.hash}.{os.getpid()}"
-        folder.mkdir()
-        _write_json(folder / "spec.json", trial.resolved)
-        _write_json(folder / "versions.json", versions)
-        return folder
+        try:
+            folder.mkdir()
+            _write_json(folder / "spec.json", {**trial.resolved, "identity": trial.identity})
+            _write_json(folder / "versions.json", versions)
+            yield folder
+            _write_json(folder / soundness.STATUS, {"status": status, "files": soundness.sums(folder)})
+            settle_all(folder)
+            self._make_room(trial)
+            folder.rename(self.trials / trial.hash)
+            settle(self.trials)
+        except OSError:  # such as a full disk, on which what was written would only be in the way
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
-    def _end(self, trial: TrialSpec, folder: Path, status: str) -> None:
-        _write_json(folder / "status.json", {"status": status})
+    def _make_room(self, trial: TrialOutline) -> None:
+        """Removes a failed attempt, and sets aside what is damaged: it may be another trial's."""
         place = self.trials / trial.hash
-        if place.exists():  # a failed attempt
+        if self.status(trial) == "damaged":
+            self.damaged.mkdir(exist_ok=True)
+            tried = (self.damaged / f"{trial.hash}-{number}" for number in itertools.count(1))
+            place.rename(next(aside for aside in tried if not os.path.lexists(aside)))
+        elif place.exists():
             shutil.rmtree(place)
-        folder.rename(place)
-        if status == "finished":
-            self.under_way.clear(trial)
+        self._sound.discard(trial.hash)
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:
     """All numbers as floats, so that a column's type never depends on the values it happens to hold."""
     table = pd.DataFrame([_only(row, wall=False) for row in rows])
     return table.astype(dict.fromkeys(table.select_dtypes("number"), float))
+
+
+def _place(trial: TrialOutline) -> tuple[object, ...]:
+    """Where a trial is in the grid of its study."""
+    return (*sorted(trial.varied.items()), trial.seed)
 
 
 def _identity(trial: TrialOutline) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import networkx as nx
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 import topologies
+from testbed.identity import differing, recorded_parameters, same, whole
 from testbed.settings import Settings
 
 OWN_KEYS = ("name", "file", "nodes", "seed", "allow_disconnected")
@@ -59,6 +61,37 @@ class TopologySettings(Settings):
         if (self.name is None) == (self.file is None):
             raise ValueError("needs a name or a file, one of the two")
         return self
+
+    def meaning(self, agents: int, seed: int) -> dict[str, Any]:
+        """Plain data, equal for settings that mean the same; see :mod:`testbed.identity`.
+
+        Args:
+            agents: how many nodes the graph has.
+            seed: the trial's.
+        """
+        found = differing(self)
+        for key in ("nodes", "seed", "parameters", "allow_disconnected"):
+            found.pop(key, None)
+        random = self.name is not None and topologies.FAMILIES[self.name].random
+        if self.allow_disconnected and (random or self.file is not None):  # no other family draws again
+            found["allow_disconnected"] = True
+        if random and self.seed not in (None, seed):
+            found["seed"] = self.seed
+        if parameters := self._parameters(agents):
+            found["parameters"] = parameters
+        return found
+
+    def _parameters(self, agents: int) -> dict[str, Any]:
+        """Those that differ from what the family would choose by itself."""
+        if self.name is None or not self.parameters:
+            return {}
+        family, given = topologies.FAMILIES[self.name], self.parameters
+        usual = recorded_parameters(f"topology {self.name}", family.parameters)
+        if not family.random:  # these may choose by the number of nodes
+            given = topologies.make(self.name, agents, **given).graph["parameters"]
+            with suppress(ValueError):  # without parameters there may be no such graph
+                usual = {**usual, **topologies.make(self.name, agents).graph["parameters"]}
+        return {name: whole(value) for name, value in given.items() if not same(value, usual.get(name))}
 
     def graph(self, agents: int, seed: int) -> nx.Graph[int]:
         """Draws or reads the graph.

@@ -15,10 +15,14 @@ import torch
 
 from studies.spec import TrialSpec
 from testbed import workloads
+from testbed.files import beside
 from testbed.network import Trace, first_difference
 from testbed.network.spacetime import spacetime
 from testbed.network.spacetime_drawing import draw
 from testbed.network.trace_table import write_parquet
+
+FILES = ("trace.jsonl", "trace.parquet", "spacetime.png", "spacetime.svg")
+"""What is written."""
 
 MESSAGES = 80
 """Messages on the diagram when no time is asked for: more of them an eye cannot follow."""
@@ -57,12 +61,13 @@ def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, uprig
     else:
         seen = whole.window(whole.begin if window.begin is None else window.begin, window.end)
     folder.mkdir(parents=True, exist_ok=True)
-    tables = [folder / "trace.jsonl", folder / "trace.parquet"]
-    trace.write(tables[0])
-    write_parquet(trace, tables[1])
+    lines, table, *pictures = (folder / name for name in FILES)
+    with beside(lines) as part:
+        trace.write(part)
+    with beside(table) as part:
+        write_parquet(trace, part)
     title = f"{trial.title}: {seen.begin:.4g} s to {seen.end:.4g} s of {whole.end:.4g} s"
-    pictures = [folder / "spacetime.png", folder / "spacetime.svg"]
-    return [*tables, *draw(seen, pictures, title=title, agents="vertical" if upright else "horizontal")]
+    return [lines, table, *draw(seen, pictures, title=title, agents="vertical" if upright else "horizontal")]
 
 
 def difference(

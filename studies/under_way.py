@@ -64,17 +64,18 @@ class UnderWay:
 
     def note(self, trial: TrialOutline, progress: Mapping[str, Any]) -> None:
         """Leaves word of how far a trial has come; the claim on it must be held."""
-        beside = self._file(trial, "part.json")
-        beside.write_text(json.dumps(progress), encoding="utf-8")
-        beside.replace(self._file(trial, "json"))
+        part = self._file(trial, "part.json")
+        part.write_text(json.dumps(progress), encoding="utf-8")
+        part.replace(self._file(trial, "json"))  # it need not survive a power cut
 
     def noted(self, trial: TrialOutline) -> dict[str, Any] | None:
-        """What was noted last, if anything."""
+        """What was noted last; None if there is nothing, or it is damaged: the trial goes on without."""
         try:
-            found: dict[str, Any] = json.loads(self._file(trial, "json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            found = json.loads(self._file(trial, "json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
             return None
-        return found
+        whole = isinstance(found, dict) and {"phase", "done", "total", "latest"} <= found.keys()
+        return found if whole and isinstance(found["latest"], dict) else None
 
     def clear(self, trial: TrialOutline) -> None:
         """Removes everything of a trial that is stored; the claim on it must be held, if any is.

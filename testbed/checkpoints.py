@@ -6,13 +6,14 @@ plain values. Torch alone reads damaged numbers without a word.
 
 import hashlib
 import io
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from testbed.files import beside, settle
 
 MAGIC = b"consensus-testbed checkpoint 2\n"
 
@@ -27,15 +28,27 @@ class DamagedError(CheckpointError):
 
 def save(path: Path, state: dict[str, Any], identity: str) -> None:
     """Write ``state`` beside ``path`` and rename; ``identity`` says whose state it is."""
-    _write(path, state, identity).replace(path)
+    with beside(path) as part:
+        _write(part, state, identity)
 
 
 def keep(path: Path, state: dict[str, Any], identity: str) -> None:
     """Like ``save``, and what was there before stays for ``resume``, in case that the new one is damaged."""
-    beside = _write(path, state, identity)
-    if path.exists():
-        path.replace(_before(path))
-    beside.replace(path)  # whoever is stopped just before this still has the one before
+    part = path.with_name(path.name + ".part")
+    try:
+        _write(part, state, identity)
+        settle(part)  # else a power cut may leave the new name with nothing behind it
+        if path.exists():
+            path.replace(_before(path))
+        part.replace(path)  # whoever is stopped just before this still has the one before
+        settle(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check(path: Path) -> None:
+    """Raise DamagedError if a file is missing, damaged, or no checkpoint of this version."""
+    _payload(path)
 
 
 def load(path: Path, identity: str | None) -> dict[str, Any]:
@@ -45,16 +58,7 @@ def load(path: Path, identity: str | None) -> dict[str, Any]:
         DamagedError: the file is missing, damaged, or no checkpoint of this version.
         CheckpointError: it belongs to another trial.
     """
-    try:
-        written = path.read_bytes()
-    except OSError as error:
-        raise DamagedError(f"checkpoint: {path} cannot be read ({type(error).__name__})") from error
-    start = len(MAGIC) + hashlib.sha256().digest_size
-    if not written.startswith(MAGIC):
-        raise DamagedError(f"checkpoint: {path} cannot be read (it is none, or of another version)")
-    if hashlib.sha256(written[start:]).digest() != written[len(MAGIC) : start]:
-        raise DamagedError(f"checkpoint: {path} cannot be read (damaged: its checksum is wrong)")
-    stored = torch.load(io.BytesIO(written[start:]), weights_only=True, map_location="cpu")
+    stored = torch.load(io.BytesIO(_payload(path)), weights_only=True, map_location="cpu")
     if identity is not None and stored["identity"] != identity:
         raise CheckpointError(f"checkpoint: {path} belongs to a trial with other settings or another seed")
     state: dict[str, Any] = _to_arrays(stored["state"])
@@ -84,7 +88,7 @@ def resume(path: Path, identity: str) -> dict[str, Any] | None:
 
 def remove(path: Path) -> None:
     """Remove what ``keep`` wrote."""
-    for file in (path, _before(path), _beside(path)):
+    for file in (path, _before(path), path.with_name(path.name + ".part")):
         file.unlink(missing_ok=True)
 
 
@@ -92,20 +96,25 @@ def _before(path: Path) -> Path:
     return path.with_name(path.name + ".before")
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
+def _payload(path: Path) -> bytes:
+    try:
+        written = path.read_bytes()
+    except OSError as error:
+        raise DamagedError(f"checkpoint: {path} cannot be read ({type(error).__name__})") from error
+    start = len(MAGIC) + hashlib.sha256().digest_size
+    if not written.startswith(MAGIC):
+        raise DamagedError(f"checkpoint: {path} cannot be read (it is none, or of another version)")
+    if hashlib.sha256(written[start:]).digest() != written[len(MAGIC) : start]:
+        raise DamagedError(f"checkpoint: {path} cannot be read (damaged: its checksum is wrong)")
+    return written[start:]
 
 
-def _write(path: Path, state: dict[str, Any], identity: str) -> Path:
+def _write(path: Path, state: dict[str, Any], identity: str) -> None:
     payload = io.BytesIO()
     torch.save({"identity": identity, "state": _to_tensors(state)}, payload)
-    beside = _beside(path)
-    with beside.open("wb") as file:
+    with path.open("wb") as file:
         file.write(MAGIC + hashlib.sha256(payload.getbuffer()).digest())
         file.write(payload.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())  # else a power cut may leave the new name with nothing behind it
-    return beside
 
 
 _ARRAY = "numpy"

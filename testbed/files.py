@@ -1,19 +1,55 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, whatever happens: a kill, a full disk, a power cut."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
 def beside(place: Path) -> Iterator[Path]:
-    """A file to write beside ``place``, which takes that place when all went well, and else is removed."""
+    """A file to write beside ``place``, which takes that place when all went well, and else is removed.
+
+    When this has returned, the file survives a power cut.
+    """
     part = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         yield part
+        settle(part)  # else a power cut may leave the new name with nothing behind it
         part.replace(place)
+        settle(place.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def settle(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk itself."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders, and orders such changes itself
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def settle_all(folder: Path) -> None:
+    """Waits until a folder, with the files in it, is on the disk itself; its own name is its parent's."""
+    for file in folder.iterdir():
+        settle(file)
+    settle(folder)
+
+
+def write_text(place: Path, text: str) -> None:
+    """Writes text as UTF-8 with plain line ends, by :func:`beside`."""
+    with beside(place) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(place: Path, data: Any) -> None:
+    """Writes plain data as indented JSON, by :func:`beside`. ValueError for infinities."""
+    write_text(place, json.dumps(data, indent=2, allow_nan=False) + "\n")

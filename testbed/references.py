@@ -1,7 +1,5 @@
 """What policies without learning earn: where learning starts from, and what plain rules already reach."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +8,10 @@ from testbed.collection import Actor, Collector
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
+from testbed.environments.registry import meaning
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
-from testbed.environments.skirmish.maps import load_map
 from testbed.environments.skirmish.scripted import Scripted, uniform
-
-FORMAT = 1
-"""Part of every identity; to be raised when the same settings start to mean other references."""
+from testbed.identity import digest
 
 EPISODES = 100
 WORLDS = 20
@@ -61,17 +57,12 @@ class Uniform:
 
 
 def identity(environment: EnvironmentSettings) -> str:
-    """Names what ``measure`` depends on, the content of a map file included: 16 hexadecimal digits."""
-    content = {
-        "format": FORMAT,
-        "seed": SEED,
-        "episodes": [EPISODES, WORLDS],
-        "scripted": SCRIPTED,
-        "environment": environment.model_dump(mode="json"),
-    }
+    """Names what ``measure`` depends on, the content of a map file included: see `testbed.identity`."""
+    episodes = WORLDS if isinstance(environment, PettingZooSettings) else EPISODES
+    content = {"references": {"seed": SEED, "episodes": episodes}, "environment": meaning(environment)}
     if isinstance(environment, SkirmishSettings):
-        content["map"] = load_map(environment.map).model_dump(mode="json")
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        content["references"]["scripted"] = list(SCRIPTED)
+    return digest(content)
 
 
 def measure(environment: EnvironmentSettings) -> tuple[Reference, ...]:

@@ -1,9 +1,10 @@
 """What the one policy update of an ``update`` workload starts from: models, and the batch they played."""
 
-import hashlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 
@@ -13,7 +14,8 @@ from testbed import checkpoints
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment
-from testbed.files import beside
+from testbed.environments.registry import meaning
+from testbed.identity import digest, essence
 from testbed.network import NetworkSettings, Streams
 from testbed.training import LoopSettings, Row, Trainer, spaces
 
@@ -52,7 +54,7 @@ def prepare(
     optimal steps by the default solver. A ``batch`` that was stored takes the place of the collected one.
 
     Raises:
-        ValueError: the stored batch is not one of this environment, or what was kept is damaged.
+        ValueError: the stored batch is not one of this environment.
     """
     defaults = MatrpoSettings()
     usual = algorithm.model_copy(
@@ -67,11 +69,16 @@ def prepare(
         graph=nx.complete_graph(environment.agents),
         seed=seed,
     )
-    said = f"{environment.model_dump_json()} {usual.model_dump_json()} {samples} {warmup} {seed}"
-    identity = hashlib.sha256(said.encode()).hexdigest()
-    kept = None if folder is None or batch is not None else folder / identity[:16]
-    if kept is not None and kept.exists():
-        state = checkpoints.load(kept, identity)
+    identity = digest(
+        {
+            "batch": {"samples": samples, "warmup": warmup, "seed": seed},
+            "environment": meaning(environment),
+            "algorithm": essence(usual),
+        }
+    )
+    kept = None if folder is None or batch is not None else folder / identity
+    state = _load(kept, identity) if kept is not None and kept.exists() else None
+    if state is not None:
         source.learner.load_state_dict(state["learner"])
         source.streams.load_state_dict(state["streams"])
         played, holdout = Batch(**state["batch"]), Batch(**state["holdout"])
@@ -93,12 +100,20 @@ def prepare(
             }
             kept.parent.mkdir(parents=True, exist_ok=True)
             # Two trials may be here at once: each writes a file of its own, and the last one stays.
-            with beside(kept) as part:
-                checkpoints.save(part, state, identity)
+            checkpoints.save(kept, state, identity)
     source.close()
     learner = Matrpo(algorithm, spaces(source.collector.environment), Streams(seed).generator("initial"))
     learner.load_state_dict(source.learner.state_dict())
     return Start(learner, played, holdout, source.streams)
+
+
+def _load(kept: Path, identity: str) -> dict[str, Any] | None:
+    """What an earlier trial has kept; None if it is damaged, and then it is made anew, with a warning."""
+    try:
+        return checkpoints.load(kept, identity)
+    except checkpoints.DamagedError as error:
+        warnings.warn(f"{error}; made anew", stacklevel=3)
+        return None
 
 
 def _collect(source: Trainer) -> Batch:

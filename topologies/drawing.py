@@ -54,6 +54,8 @@ def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) ->
     try:
         with beside.open("wb") as file:
             figure.savefig(file, format="png")
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the new name with nothing behind it
         beside.replace(path)
     except OSError as error:
         raise TopologyError(f"{path}: cannot be written ({error.strerror})") from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import typing
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from studies.document import Document, StudyError
 from studies.outline import TrialOutline
-from studies.spec import WORKLOADS, TrialSpec, named_files
+from studies.spec import WORKLOADS, TrialSpec, read_files
 from studies.store import Store
 from studies.topology import TopologySettings
 from testbed import workloads
@@ -45,7 +46,7 @@ def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
         StudyError: a file that it names is not there any more or has changed, or other code made it.
     """
     data = copy.deepcopy(store.settings(trial))
-    files = dict(named_files(Document(data, source=f"trial {trial.hash}")))
+    contents = read_files(Document(data, source=f"trial {trial.hash}"))
     seed, topology = data.pop("seed"), data.pop("topology")
     settings = WORKLOADS[data["workload"]]
     try:
@@ -54,11 +55,13 @@ def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
             TopologySettings.model_validate(topology),
             seed,
             trial.varied,
-            files,
+            contents,
         )
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise StudyError(f"trial {trial.hash}: this version cannot run it again: {reason}") from error
+    if again.hash != trial.hash:
+        again = replace(again, apart=True)
     if again.hash != trial.hash:
         raise StudyError(
             f"trial {trial.hash}: cannot be run again: its files have changed, or its settings mean something"

@@ -48,7 +48,8 @@ def gather(study: StudyOutline, store: Store) -> Made:
 
 def warnings(study: StudyOutline, summary: pd.DataFrame, made: Made) -> list[str]:
     """A line each: faults that tested nothing, and trials that different code has made."""
-    lines = idle_faults(study, summary)
+    lines = [f"{one.trial.title} is damaged: {one.said}" for one in made.states if one.status == "damaged"]
+    lines += idle_faults(study, summary)
     codes: dict[tuple[str | None, ...], int] = {}
     for versions, count in made.versions:
         code = tuple(versions.get(key) for key in OWN)

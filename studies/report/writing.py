@@ -24,7 +24,7 @@ from studies.report.replay import AGENTS, described, differences, replay
 from studies.results import CURVES
 from studies.store import Store
 from studies.versions import OWN
-from testbed.files import beside
+from testbed.files import write_text
 
 SHOWN = ("messages_sent", "messages_dropped", "bytes_sent")
 """Of each trial, besides the final numbers that are drawn."""
@@ -46,6 +46,7 @@ def write(
     number: int | None = None,
     replayed: bool = True,
     trust: bool = False,
+    force: bool = False,
 ) -> Report:
     """Writes the report of what ``testbed run`` has left in a folder.
 
@@ -57,13 +58,14 @@ def write(
         number: of the trial whose network is replayed, from 1; None: that which has lost the most messages.
         replayed: whether there is a replay, for which that trial is run again.
         trust: whether code from outside the testbed that the trial names may be run for that.
+        force: whether a file may be replaced that is no report.
 
     Raises:
         StudyError: there are no results, no such trial, or the file cannot be written; one line.
     """
     store = Store(folder)
     study = store.study()
-    place = _checked(file or folder / "report.html")
+    place = _checked(file or folder / "report.html", force=force)
     made_by = made.gather(study, store)
     summary = store.summary(study)
     conditions = arrange(study)
@@ -73,6 +75,8 @@ def write(
         else (None, "", [])
     )
     warned = [*made.warnings(study, summary, made_by), *differing]
+    if (damage := references.damage(store)) is not None:
+        warned.append(f"there are no lines of policies without learning: {damage}")
     plans, first = finals.plans(study.workload, summary), finals.decisive(study.workload, summary)
     statistics = finals.statistics(study, summary, conditions)
     data = {
@@ -104,18 +108,21 @@ def write(
     return Report(place, note, tuple(warned))
 
 
-def _checked(place: Path) -> Path:
+def _checked(place: Path, *, force: bool) -> Path:
     if place.is_dir():
         raise StudyError(f"--out {place}: is a folder, not a file")
     if not place.parent.is_dir():
         raise StudyError(f"--out {place}: there is no folder {place.parent}")
+    if place.exists() and not force and not page.is_page(place.read_text("utf-8", errors="replace")):
+        raise StudyError(
+            f"--out: {place} is there already and is no report; choose another name, or add --force"
+        )
     return place
 
 
 def _write(place: Path, text: str) -> None:
     try:
-        with beside(place) as file:
-            file.write_text(text, encoding="utf-8", newline="\n")
+        write_text(place, text)
     except OSError as error:
         raise StudyError(f"--out {place}: cannot be written: {error.strerror}") from error
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from testbed.identity import differing
 from testbed.settings import SettingError, Settings
 from testbed.units import Seconds
 
@@ -106,6 +107,18 @@ class ConsensusSettings(Settings):
     def kinds(self) -> tuple[str, ...]:
         """The kinds of messages that the algorithm sends."""
         return ("request", "response", "busy") if self.algorithm == "edge_admm" else ("news",)
+
+    def essence(self) -> dict[str, Any]:
+        """What differs from the defaults, of what the algorithm and its activation look at."""
+        found = differing(self)
+        looked_at = {
+            "relaxation": self.algorithm == "relaxed_admm",
+            "penalty": self.algorithm not in AVERAGING,
+            "timeout": self.algorithm == "edge_admm",
+            "period": self.activation == "synchronous",
+            "activation_rate": self.activation in ("poisson", "gossip", "asynchronous"),
+        }
+        return {name: value for name, value in found.items() if looked_at.get(name, True)}
 
     @model_validator(mode="before")
     @classmethod

@@ -20,7 +20,9 @@ from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
 from testbed.environments.skirmish import SkirmishSettings
+from testbed.environments.skirmish.maps import load_map
 from testbed.environments.treasure import TreasureSettings
+from testbed.identity import essence
 
 DEFAULT = NavigationSettings()
 """The environment of those who do not name one."""
@@ -53,6 +55,17 @@ NAMES: tuple[str, ...] = tuple(_MODELS)
 
 OUTSIDE = tuple(name for name, model in _MODELS.items() if model.__module__.startswith(external.__name__))
 """Those that run code from outside the testbed, which their settings name."""
+
+
+def meaning(environment: EnvironmentSettings) -> dict[str, Any]:
+    """Plain data, equal for environments that are the same; a map by what is in its file.
+
+    See `testbed.identity`.
+    """
+    found: dict[str, Any] = essence(environment)
+    if isinstance(environment, SkirmishSettings):
+        found["map"] = essence(load_map(environment.map))
+    return found
 
 
 def settings_of(name: str) -> type[EnvironmentSettings]:

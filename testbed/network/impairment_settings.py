@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from testbed.identity import differing
 from testbed.settings import Settings
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -27,6 +28,11 @@ class Chance(Settings):
     correlation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Probability that a packet has the fate of the one before it, rather than one of its own. Unlike netem,
     which averages random numbers and so changes the probability."""
+
+    def essence(self) -> Any:
+        """The probability alone, where it says it all; see `testbed.identity`."""
+        found = differing(self)
+        return found["random"] if found.keys() == {"random"} or self.random == 0 else found
 
 
 class RandomLoss(Chance):

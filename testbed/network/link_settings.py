@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
+from testbed.identity import differing
 from testbed.network.impairment_settings import (
     Corrupt,
     CorruptSetting,
@@ -63,6 +64,10 @@ class LinkOverride(Settings):
     """Probability that a packet skips the propagation delay, or {random, correlation, gap}. Unlike in netem,
     it does not skip the queue and the transmission."""
 
+    def essence(self) -> dict[str, Any]:
+        """What was given, defaults too: they may override something else. See `testbed.identity`."""
+        return differing(self, self.model_fields_set)
+
     @model_serializer(mode="wrap")
     def _only_what_was_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         given: dict[str, Any] = handler(self)
@@ -104,6 +109,23 @@ class LinkSettings(LinkOverride):
     def _all(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         everything: dict[str, Any] = handler(self)
         return everything
+
+    def essence(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        return differing(self)
+
+    @property
+    def idle(self) -> frozenset[str]:
+        """The settings that change nothing beside the others, unless a link overrides those."""
+        measured = self.distribution == "empirical"
+        constant = self.jitter == 0 and not measured
+        idle = {
+            "distribution": constant,
+            "jitter_correlation": constant,
+            "round_trips": not measured,
+            "limit": self.rate is None,
+        }
+        return frozenset(name for name, nothing in idle.items() if nothing)
 
     @cached_property
     def duplication(self) -> Duplicate:

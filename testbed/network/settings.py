@@ -4,11 +4,12 @@ Where a word means something else than in netem, the setting says "unlike netem"
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import networkx as nx
 from pydantic import Field, field_validator, model_validator
 
+from testbed.identity import default, differing, same
 from testbed.network.fault_settings import AnyFault, check_names
 from testbed.network.link_names import parse_directions
 from testbed.network.link_settings import LinkOverride, LinkSettings
@@ -16,6 +17,8 @@ from testbed.network.link_table import settings_by_direction
 from testbed.network.schedule_settings import AnySchedule
 from testbed.settings import SettingError, Settings
 from testbed.units import Seconds
+
+RELIABLE_ONLY = ("retransmission_timeout", "retries", "acknowledgement_size")
 
 
 class NetworkSettings(Settings):
@@ -72,6 +75,31 @@ class NetworkSettings(Settings):
                 except ValueError as error:
                     raise SettingError((field, name), f"{field} {name!r}: {error}") from None
         return self
+
+    def essence(self) -> dict[str, Any]:
+        """What the settings mean on any graph; see `testbed.identity`."""
+        return self.meaning(attributes=True)
+
+    def meaning(self, *, attributes: bool) -> dict[str, Any]:
+        """Plain data, equal for settings that mean the same; see `testbed.identity`.
+
+        Args:
+            attributes: whether the graph's links may have settings as attributes, which a file can give them.
+        """
+        found = differing(self)
+        if self.transport != "reliable":
+            for name in RELIABLE_ONLY:
+                found.pop(name, None)
+        # "0-1" is both directions, and is put in place before "0>1" is: see `testbed.network.link_table`.
+        links: dict[str, list[dict[str, Any]]] = {}
+        for name in sorted(self.links, key=lambda name: len(parse_directions(name)), reverse=True):
+            for way in parse_directions(name):
+                if given := self.links[name].essence():
+                    links.setdefault("{}>{}".format(*way), []).append(given)
+        found |= {"links": links, "classes": {k: v for k, v in found.get("classes", {}).items() if v}}
+        if not (attributes or self.links or self.classes) and "link" in found:
+            found["link"] = {k: value for k, value in found["link"].items() if k not in self.link.idle}
+        return {name: value for name, value in found.items() if not same(value, default(type(self), name))}
 
     def by_direction(self, graph: "nx.Graph[int]") -> dict[tuple[int, int], LinkSettings]:
         """The settings of each direction by (source, destination); raises SettingError as `check` does."""

@@ -1,6 +1,5 @@
 """Running a trial: a convex problem, one policy update, or a training run."""
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -20,7 +19,9 @@ from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.problem import Signal
 from testbed.consensus.problems import make_problem
 from testbed.consensus.settings import ConsensusSettings
+from testbed.environments.registry import meaning
 from testbed.finite import learning_from, named_errors
+from testbed.identity import content_of, digest, essence, paths, with_contents
 from testbed.network import Network, Streams, Trace
 from testbed.training import Row, Trainer
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
@@ -190,7 +191,16 @@ def _training(
 ) -> WorkloadResult:
     trainer = make_trainer(trial, seed=seed, graph=graph, trace=trace)
     trainer.communication.consensus.observer = observer
-    identity = hashlib.sha256(f"{trial.model_dump_json()} {seed} {sorted(graph.edges)}".encode()).hexdigest()
+    links = sorted((*sorted(link), repr(sorted(own.items()))) for *link, own in graph.edges(data=True))
+    said = {name: value for name, value in essence(trial).items() if name != "environment"}
+    identity = digest(
+        {
+            "trial": with_contents(said, {str(file): content_of(file) for file in paths(trial)}),
+            "environment": meaning(trial.environment),
+            "seed": seed,
+            "links": links,
+        }
+    )
     with closing(trainer):
         if checkpoint is not None and (state := checkpoints.resume(checkpoint, identity)) is not None:
             trainer.load_state_dict(state)

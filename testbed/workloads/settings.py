@@ -14,6 +14,7 @@ from testbed.consensus.pace import check_budget
 from testbed.consensus.problems import MeanSettings, ProblemSettings
 from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.environments import DEFAULT, EnvironmentSettings
+from testbed.identity import differing
 from testbed.network import NetworkSettings
 from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
@@ -136,6 +137,15 @@ class TrainingWorkload(LearningWorkload):
     workload: Literal["training"] = "training"
     training: LoopSettings = LoopSettings()
     """How long, from how much, and how it is evaluated."""
+
+    def essence(self) -> dict[str, Any]:
+        """What differs from the defaults; as many episodes side by side as there would be anyway do not."""
+        found = differing(self)
+        loop, steps = self.training, self.environment.episode_length
+        anyway = loop.model_copy(update={"batch": None})
+        if loop.batch is not None and loop.shape(steps) == anyway.shape(steps):
+            del found["training"]["batch"]
+        return found
 
 
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:

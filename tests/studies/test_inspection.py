@@ -25,12 +25,13 @@ def ran(write, tmp_path):
     return ran
 
 
-def test_status_counts_and_its_exit_code_says_what_is_left(call, ran):
+def test_status_counts_and_its_exit_code_says_what_is_left(call, ran, write):
     store = ran("out", trials=3)
     failed, stopped, running = store.study().trials[3:6]
     code, out, _ = call("status", store.folder)
     assert (code, out) == (3, "study: 3 finished, 5 missing of 8 trials\n")
-    store.write_failure(load_trial(store, failed), {}, "Traceback\nValueError: the bridge is out\n")
+    (trial,) = (trial for trial in load(str(write())).trials if trial.hash == failed.hash)
+    store.write_failure(trial, {}, "Traceback\nValueError: the bridge is out\n")
     store.under_way.note(stopped, {"phase": "consensus", "done": 4, "total": 9, "latest": {"error": 0.5}})
     with store.under_way.claim(running):
         code, out, _ = call("status", store.folder)
@@ -44,16 +45,6 @@ def test_status_counts_and_its_exit_code_says_what_is_left(call, ran):
     ]
     assert len(call("status", store.folder, "--all")[1].splitlines()) == 2 + 8
     assert not store.under_way.running(running)
-
-
-def load_trial(store, stored):
-    """A trial with what it takes to write it, which only its hash matters for here."""
-
-    class Trial:
-        hash = stored.hash
-        resolved: dict[str, object] = {}  # noqa: RUF012
-
-    return Trial
 
 
 def test_a_finished_study_has_exit_code_0(call, ran):
@@ -81,9 +72,10 @@ def test_equal_trials_are_compared_for_equality(call, ran):
     first, second = ran("first"), ran("second")
     code, out, _ = call("compare", first.folder, second.folder)
     assert (code, out) == (0, "8 trials in both, by hash: 8 with equal results\n")
-    damaged = second.trials / second.study().trials[2].hash / "metrics.parquet"
-    metrics = pd.read_parquet(damaged).assign(error=9.0)
-    metrics.to_parquet(damaged)
+    other = second.trials / second.study().trials[2].hash / "metrics.parquet"
+    metrics = pd.read_parquet(other).assign(error=9.0)
+    metrics.to_parquet(other)
+    (other.parent / "status.json").write_text('{"status": "finished"}')  # without checksums
     code, out, _ = call("compare", first.folder, second.folder)
     assert code == 1
     assert "8 trials in both, by hash: 7 with equal results\n" in out
@@ -95,7 +87,7 @@ def test_other_settings_are_named_and_their_effect_is_paired_by_seed(call, ran):
     first, second = ran("first"), ran("second", "consensus.penalty=2", trials=7)
     code, out, _ = call("compare", first.folder, second.folder, "--metric", "error")
     assert code == 0
-    assert "0 trials in both" in out
+    assert out.startswith("no trial is in both, by hash, so no results need be equal\n")
     assert "  consensus.penalty: 1.0 -> 2.0\n" in out
     one, two = (store.summary(store.study()) for store in (first, second))
     both = one.merge(two, on=["topology", "network.link.loss", "seed"], suffixes=("_one", "_two"))
@@ -131,3 +123,49 @@ def test_a_metric_that_is_none_is_refused_with_the_nearest(call, ran):
     code, _, err = call("table", store.folder, "--metrics", "eror")
     assert code == 2
     assert "did you mean 'error'?" in err
+
+
+OTHERS = {
+    "other keys": (
+        "workload: problem\nproblem: {name: mean, agents: 4}\nconsensus: {budget: {activations: 4}}\n",
+        "no condition is in both: the first varies topology, network.link.loss, the second nothing\n",
+    ),
+    "another workload": (
+        "workload: update\nupdate: {samples: 100}\nalgorithm: {hidden: [4]}\n",
+        "the workload of the first is problem, that of the second update\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_studies_with_nothing_in_common_are_compared_in_a_few_lines(call, ran, write, tmp_path, kind):
+    first, (text, message) = ran("first", trials=2), OTHERS[kind]
+    study, second = load(str(write(text, "other.yaml"))), Store(tmp_path / "second")
+    second.remember(study)
+    runner.perform(runner.Task(study.trials[0], second.folder, {}), lambda *_: None)
+    code, out, err = call("compare", first.folder, second.folder)
+    assert (code, err) == (0, "")
+    assert out.splitlines(keepends=True)[1:] == [
+        "only in the first: 2, only in the second: 1\n",
+        message,
+    ]
+
+
+def test_numbers_that_only_one_study_has_are_not_compared(call, ran, write, tmp_path):
+    first = ran("first", trials=1)
+    study, second = load(str(write()), overrides=["consensus.penalty=2"]), Store(tmp_path / "second")
+    second.remember(study)
+    second.write(study.trials[0], {"speed": 1.0}, {}, {}, 1.0)
+    code, out, err = call("compare", first.folder, second.folder)
+    assert (code, err) == (0, "")
+    assert "no number that is shown first is in both" in out
+    code, _, err = call("compare", first.folder, second.folder, "--metric", "error")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"{second.folder}: --metric error: no such metric")
+
+
+def test_a_folder_without_finished_trials_is_not_compared(call, ran):
+    first, second = ran("first", trials=1), ran("second", trials=0)
+    for pair in ((first, second), (second, first)):
+        code, out, err = call("compare", *(store.folder for store in pair))
+        assert (code, out, err) == (2, "", f"{second.folder}: none of its 8 trials has finished\n")

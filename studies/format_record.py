@@ -1,0 +1,30 @@
+"""The record of the defaults that names are made against: see :mod:`testbed.identity`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import testbed
+import topologies
+from studies.spec import WORKLOADS
+from studies.topology import TopologySettings
+from testbed import identity
+from testbed.environments.skirmish.maps import Map
+
+
+def now() -> dict[str, Any]:
+    """What the record would say of this code."""
+    parameters = {f"topology {name}": family.parameters for name, family in topologies.FAMILIES.items()}
+    return identity.present([*WORKLOADS.values(), TopologySettings, Map], parameters)
+
+
+def write() -> None:
+    """Adds the defaults of new settings; if the format has been raised, writes all anew.
+
+    Raises:
+        ValueError: a recorded default has changed and the format has not been raised.
+    """
+    text = json.dumps(identity.extended(now()), indent=1, sort_keys=True)
+    Path(str(testbed.__path__[0]), identity.RECORD).write_text(text + "\n", encoding="utf-8")
