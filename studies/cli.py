@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 import topologies
 from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
@@ -93,7 +94,7 @@ def run(
         check()
     executor = places.executor(on, jobs, store.folder)
     store.remember(loaded)
-    out.print(f"{loaded.name}: {described(loaded)}")
+    out.print(f"{loaded.name}: {described(loaded)}", markup=False)
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
@@ -113,7 +114,7 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
     from studies.loading import load
 
     loaded = load(study, overrides=overrides or (), quick=quick)
-    out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it")
+    out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it", markup=False)
     out.print(needs.described(loaded))
 
 
@@ -136,7 +137,7 @@ def train(
     store.remember(loaded)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
-        out.print(f"{trial.title} was finished before")
+        out.print(f"{trial.title} was finished before", markup=False)
     else:
 
         def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
@@ -154,7 +155,7 @@ def list_studies() -> None:
 
     for name in builtin_names():
         study = load(name)
-        out.print(f"[bold]{name}[/]  {study.question} ({described(study)})")
+        out.print(f"[bold]{escape(name)}[/]  {escape(study.question)} ({escape(described(study))})")
 
 
 import studies.inspection  # noqa: E402
@@ -197,7 +198,7 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
     from studies import forecast
 
     with err.status("") as busy:
-        found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {trial.title}"))
+        found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {escape(trial.title)}"))
     show(forecast.table(found))
     out.print(f"{study.name}: {forecast.total(found, jobs)}", markup=False)
 
@@ -205,9 +206,12 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
 def _conclude(study: Study, store: Store) -> None:
     from studies.results import draw_figures, warnings
 
-    figures = draw_figures(study, store)
-    out.print(f"tables:  {store.folder / 'summary.csv'}")
-    for figure in figures:
-        out.print(f"figure:  {figure}")
-    for line in warnings(study, store):
+    def warn(line: str) -> None:
         err.print(f"warning: {line}")
+
+    figures = draw_figures(study, store, warn)
+    out.print(f"tables:  {store.folder / 'summary.csv'}", markup=False)
+    for figure in figures:
+        out.print(f"figure:  {figure}", markup=False)
+    for line in warnings(study, store):
+        warn(line)

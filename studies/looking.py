@@ -17,6 +17,7 @@ from studies.console import (
     chosen_trial,
     out,
     prepare,
+    runs,
     time_of,
 )
 from studies.document import StudyError
@@ -48,7 +49,7 @@ def trace(
     window = tracing.Window(time_of("--from", begin), time_of("--to", end))
     loaded, store = prepare(study, out_folder, overrides, quick)
     chosen = chosen_trial(loaded, trial)
-    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
     recorded = tracing.record(chosen)
     folder = out_folder or store.folder / "traces" / chosen.hash
     try:
@@ -57,7 +58,7 @@ def trace(
         raise StudyError(str(error)) from error
     out.print(f"{len(recorded.events)} events")
     for file in files:
-        out.print(f"trace:   {file}")
+        out.print(f"trace:   {file}", markup=False)
     if check:
         found = tracing.difference(chosen, recorded)
         out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
@@ -103,15 +104,15 @@ def play(
     from studies.store import Store
 
     loaded = load(study, overrides=overrides or (), quick=quick)
-    store = Store(Path("runs") / loaded.name)
+    store = Store(runs(loaded.name))
     chosen = chosen_trial(loaded, trial)
     player = playing.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
     file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"
     films.check(file)
-    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
-    out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""))
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
+    out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""), markup=False)
     playing.film(player, file, out.print, seed=seed, episodes=episodes, frames_per_second=fps)
-    out.print(f"film:    {file}")
+    out.print(f"film:    {file}", markup=False)
 
 
 @app.command()
@@ -140,4 +141,4 @@ def show_topologies(
         raise StudyError("--draw and --name belong together: --draw ring.png --name ring")
     if draw is not None and name is not None:
         topology_table.draw(name, nodes, seed, draw)
-        out.print(f"drawn: {draw}")
+        out.print(f"drawn: {draw}", markup=False)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from studies import text
+
 Varied = Mapping[str, str | int | float | bool]
 
 FORMAT = 1
@@ -55,7 +57,7 @@ class StudyOutline(Protocol):
 
 def titled(varied: Varied, seed: int) -> str:
     """``loss=0.1 seed=0``: what tells a trial from the others of its study."""
-    words = [f"{path.split('.')[-1]}={value}" for path, value in varied.items()]
+    words = [f"{text.label(path.split('.')[-1])}={text.label(str(value))}" for path, value in varied.items()]
     return " ".join([*words, f"seed={seed}"])
 
 

@@ -176,7 +176,7 @@ class _Rounds:
                         display.left(trial, ELSEWHERE)
                     case Finished():
                         self.others += event.index in by_others
-                        display.finished(trial)
+                        display.finished(trial, self.store.metrics(trial))
                     case Failed():
                         self.store.write_failure(trial, self.now, event.trace)
                         self.failed.append(trial)

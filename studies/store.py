@@ -5,7 +5,7 @@
     OUT/
       study.json           the study that was run here last, and its trials by hash
       trials/<hash>/       spec.json      all settings of the trial
-                           metrics.parquet, curves_<name>.parquet
+                           metrics.parquet, curves_<name>.parquet   <name> as in CURVES and TABLES
                            models.pt      of a training run: what was learnt
                            timings.json   what the machine took: the only file that differs between two runs
                            versions.json  of Python, the libraries and this package, and the commit
@@ -29,13 +29,14 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from studies import text
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
 from studies.spec import TrialSpec
@@ -46,6 +47,12 @@ from testbed.files import beside
 Row = Mapping[str, float | int | str]
 
 STUDY = "study.json"
+
+CURVES = ("consensus", "training")
+"""Tables of a trial that are curves: along an agreement, and along a training run."""
+
+TABLES = ("traffic", "faults")
+"""Other tables of a trial."""
 
 
 class Store:
@@ -169,7 +176,7 @@ class Store:
         place = self.folder / name
         with beside(place) as file:
             if name.endswith(".csv"):
-                table.to_csv(file, index=False, float_format="%.12g")
+                csv(table, file)
             else:
                 table.to_parquet(file, index=False)
         return place
@@ -275,6 +282,16 @@ def _uniform(table: pd.DataFrame, study: StudyOutline) -> pd.DataFrame:
             table[path] = table[path].astype(float if numeric.all() else str)
     first = ["trial", *study.varied, "seed"]
     return table[[*first, *(column for column in table if column not in first)]] if len(table) else table
+
+
+def csv(table: pd.DataFrame, file: Path | TextIO) -> None:
+    """Writes a table as CSV, in which control characters of labels are escaped: a line is a row."""
+    texts = {name: table[name].map(_visible) for name in table.select_dtypes(exclude="number")}
+    table.assign(**texts).rename(columns=text.visible).to_csv(file, index=False, float_format="%.12g")
+
+
+def _visible(value: Any) -> Any:
+    return text.visible(value) if isinstance(value, str) else value
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
