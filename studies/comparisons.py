@@ -154,7 +154,7 @@ def _comparison(pair: Pair, notes: list[str]) -> dict[str, Any]:
         estimate = mean(pair.differences)
         missing = no_interval(estimate, len(pair.differences), Estimator())
         row |= _named("paired_difference", estimate, missing)
-        notes.append("all differences equal" if missing.startswith("all") else missing)
+        notes.append("all differences equal" if missing.endswith("equal") else missing)
     return row
 
 

@@ -188,6 +188,8 @@ def _places(node: yaml.Node, keys: Keys, source: str) -> Iterator[tuple[Keys, st
 
 def _refuse_twice(node: yaml.Node | None, source: str) -> None:
     """YAML itself lets the last of two equal keys win, silently; and a key such as `1` is not text."""
+    if isinstance(node, yaml.ScalarNode):
+        node.value = _whole_letters(node, source)
     if isinstance(node, yaml.SequenceNode):
         for value in node.value:
             _refuse_twice(value, source)
@@ -200,7 +202,26 @@ def _refuse_twice(node: yaml.Node | None, source: str) -> None:
             continue
         if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
             raise StudyError(f"{source}:{line}: the key {getattr(key, 'value', '?')!r} is not text; quote it")
+        key.value = _whole_letters(key, source)
         if key.value in seen:
             raise StudyError(f"{source}:{line}: {key.value} is set twice; first on line {seen[key.value]}")
         seen[key.value] = line
         _refuse_twice(value, source)
+
+
+def _whole_letters(node: yaml.ScalarNode, source: str) -> str:
+    r"""The text of a node; letters that JSON writes in halves (``\ud83c\udf89``) are put together.
+
+    Raises:
+        StudyError: there is half a letter alone, which no file could be written with.
+    """
+    text: str = node.value
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"{source}:{node.start_mark.line + 1}: {text!a} has half a letter in it, of a pair of \\uD800 to"
+            " \\uDFFF"
+        ) from error

@@ -183,7 +183,9 @@ def no_interval(estimate: Estimate, seeds: int, how: Estimator) -> str:
     if not equal([estimate.low, estimate.high]):
         return ""
     half = "the middle half of " if how.middle and seeds >= 4 else ""
-    return f"{half}{seeds} seeds equal" if half else f"all {seeds} seeds equal"
+    if half:
+        return f"{half}{seeds} seeds equal"
+    return "both seeds equal" if seeds == 2 else f"all {seeds} seeds equal"
 
 
 def no_interval_of_probability(estimate: Estimate) -> str:

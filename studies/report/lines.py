@@ -105,7 +105,7 @@ def lines(
             continue
         each = (sum(study.trials[i].hash in runs for i in c.trials) for c in conditions.conditions)
         seeds = [number for number in each if number]
-        left_out = "; 0 left out" if measure.log and bool((source[measure.y] == 0).any()) else ""
+        left_out = "; values of 0 left out" if measure.log and bool((source[measure.y] == 0).any()) else ""
         drawn.append(
             {
                 "name": measure.name,

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from studies import text
 from studies.outline import StudyOutline
 from studies.results import idle_faults
 from studies.state import TrialState, counted, states
@@ -73,8 +74,11 @@ def progress(made: Made) -> str:
 
 def document(study: StudyOutline) -> str:
     """The study as a file that ``testbed run`` takes."""
-    text: str = yaml.safe_dump(_plain(study.document), sort_keys=False, allow_unicode=True, width=100)
-    return text
+    data = _plain(study.document)
+    shown: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    if shown != text.visible(shown, lines=True):  # marks that would change how it is read
+        shown = yaml.safe_dump(data, sort_keys=False, allow_unicode=False, width=100)
+    return shown
 
 
 def _code(version: str | None, commit: str | None) -> str:

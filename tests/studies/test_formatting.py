@@ -24,7 +24,7 @@ def _read(text):
     return Fraction(Decimal(text.replace(",", "")))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(st.lists(FLOATS, min_size=3, max_size=3).map(sorted), NEAR), st.sampled_from(UNITS))
 def test_a_value_is_printed_within_its_interval_whose_ends_differ(numbers, unit):
     low, value, high = numbers
@@ -40,7 +40,7 @@ def test_a_value_is_printed_within_its_interval_whose_ends_differ(numbers, unit)
         assert not width or error <= width / 4 or error <= abs(number) * Fraction("1e-15")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(FLOATS, st.sampled_from(UNITS))
 def test_a_number_alone_is_read_back_to_four_digits(number, unit):
     text, _, name = quantity(number, unit).partition(" ")
