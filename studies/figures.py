@@ -351,8 +351,10 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> sn
         if plan.log:
             axes.set_yscale("log")
         readable(axes, "y")
-        if max(map(len, roles.levels(x))) * len(roles.levels(x)) > 60:
-            axes.tick_params(axis="x", labelrotation=25)
+        letters = [len(level) for level in roles.levels(x)]
+        if max(letters) * len(letters) > 60:
+            crowded = len(letters) > 10 or max(letters) > 30  # sloping labels would lie over each other
+            axes.tick_params(axis="x", labelrotation=90 if crowded else 25)
             for tick in axes.get_xticklabels():
                 tick.set_horizontalalignment("right")
     return grid
@@ -370,5 +372,8 @@ def _head(figure: Figure, question: str, shown: str) -> None:
     width, height = figure.get_size_inches()
     asked = text.shortened(text.visible(" ".join(question.split())), QUESTION)
     wrapped = "\n".join(textwrap.wrap(asked, int(width * 11)))
-    figure.suptitle(wrapped, x=0.02, y=1 + 0.1 / height, ha="left", va="bottom", fontsize=13)
-    figure.text(0.02, 1.0, shown, ha="left", va="center", fontsize=10, color="0.35")
+    # A legend of many entries is higher than the figure.
+    tops = [legend.get_window_extent().y1 / figure.dpi / height for legend in figure.legends]
+    top = max([1.0, *tops])
+    figure.suptitle(wrapped, x=0.02, y=top + 0.1 / height, ha="left", va="bottom", fontsize=13)
+    figure.text(0.02, top, shown, ha="left", va="center", fontsize=10, color="0.35")

@@ -286,8 +286,10 @@ def _uniform(table: pd.DataFrame, study: StudyOutline) -> pd.DataFrame:
 
 def csv(table: pd.DataFrame, file: Path | TextIO) -> None:
     """Writes a table as CSV, in which control characters of labels are escaped: a line is a row."""
-    texts = {name: table[name].map(_visible) for name in table.select_dtypes(exclude="number")}
-    table.assign(**texts).rename(columns=text.visible).to_csv(file, index=False, float_format="%.12g")
+    shown = table.copy()
+    for name in table.select_dtypes(exclude="number"):
+        shown[name] = table[name].map(_visible)
+    shown.rename(columns=text.visible).to_csv(file, index=False, float_format="%.12g")
 
 
 def _visible(value: Any) -> Any:

@@ -59,7 +59,8 @@ function legend() {
         }),
         kind === "hue" ? marker(like, 17, 7) : null,
       );
-      const button = h("button", { type: "button", "aria-pressed": "true" }, sample, level);
+      const button = h("button", { type: "button", "aria-pressed": "true" }, sample, fitted(level, 330));
+      if (fitted(level, 330) !== level) button.title = level;
       button.addEventListener("click", () => {
         shown[kind][i] = !shown[kind][i];
         button.setAttribute("aria-pressed", String(shown[kind][i]));

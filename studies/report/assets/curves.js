@@ -125,7 +125,7 @@ function curvesChart() {
       const x = linear(xDomain.length ? [Math.min(...xDomain), Math.max(...xDomain)] : [0, 1], [
         place.left,
         place.left + wide,
-      ]);
+      ], axisUnit() === "count");
       const y = (measure.log ? logarithmic : linear)(yDomain, [place.top + height, place.top]);
       axes(svg, place, x, y, axisTitle(), fitted(title, wide));
       for (const { panel, policy, means } of measure.log ? [] : references) {

@@ -132,24 +132,25 @@ function seconds(value) {
   return `${Number(value.toPrecision(5))} s`;
 }
 
-function linear([low, high], [from, to]) {
+/** With `whole` ticks are integers. */
+function linear([low, high], [from, to], whole = false) {
   if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
   [low, high] = [low, high].map((end) => Math.min(Math.max(end, -Number.MAX_VALUE), Number.MAX_VALUE));
   const half = high / 2 - low / 2; // the whole may be infinite
   const scale = (value) => from + ((value / 2 - low / 2) / half) * (to - from);
-  scale.ticks = (most) => linearTicks(low, high, most);
+  scale.ticks = (most) => linearTicks(low, high, most, whole);
   return scale;
 }
 
 /** Round numbers: at most `most` of them, or as few more as make three. */
-function linearTicks(low, high, most) {
+function linearTicks(low, high, most, whole = false) {
   if (!Number.isFinite(high - low)) return linearTicks(low / 16, high / 16, most).map((tick) => 16 * tick);
   const power = Math.floor(Math.log10(high - low)) + 1;
   let found = [];
   for (let place = 0; place < 60; place++) {
     const [factor, size] = [[5, 2, 1][place % 3], power - Math.floor(place / 3) - 1];
     const step = Number(`${factor}e${size}`);
-    if (!step) break;
+    if (!step || (whole && size < 0)) break;
     const ticks = [];
     for (let i = Math.floor(low / step); i <= Math.ceil(high / step) && ticks.length < 99; i++) {
       const tick = Number(`${i * factor}e${size}`);
