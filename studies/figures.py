@@ -194,7 +194,9 @@ def _described(plan: Plan, how: Estimator, groups: Sequence[pd.DataFrame], *, ze
         equals = [len(group) > 1 and equal(list(group[plan.y])) for group in groups]
         if any(equals):
             words += "; all seeds equal" if all(equals) else "; no interval where all seeds are equal"
-    return f"{words}; {'conditions with a' if isinstance(plan, Final) else 'values of'} 0 left out" if zeros else words
+    if not zeros:
+        return words
+    return f"{words}; {'conditions with a' if isinstance(plan, Final) else 'values of'} 0 left out"
 
 
 ENDINGS = ("svg", "png")

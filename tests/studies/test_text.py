@@ -168,7 +168,7 @@ def test_tables_show_labels_as_text(nasty, call):
     code, out, _ = call("table", store.folder)
     assert code == 0
     for name in NASTY:
-        assert "".join(text.label(name).split()) in "".join(out.split())  # long ones are broken
+        assert text.label(name)[:200] in out  # very long ones are broken into lines
     code, out, _ = call("table", store.folder, "--csv")
     assert len(out.splitlines()) == 1 + len(NASTY)
     assert not set(out) & set("\x1b\x07\u202e")
