@@ -157,9 +157,10 @@ def _flat(value: Any, keys: str = "") -> dict[str, str]:
 
 def heading(metric: str, sides: Sequence[Side]) -> str:
     """What :func:`written` says of the metric, above its lines."""
-    how = sides[0].how
+    how, seeds = sides[0].how, [side.seeds for side in sides]
     middle = "geometric mean of the ratios" if how.geometric else "mean of the differences"
-    return f"{metric}, first -> second: {middle}, over the seeds that both have"
+    few = f"; fewer than {ENOUGH} seeds are too few to conclude" if min(seeds) < ENOUGH else ""
+    return f"{metric}, {how.name(max(seeds))} first -> second: {middle} by seed{few}"
 
 
 def written(side: Side, metric: str) -> str:
@@ -168,7 +169,7 @@ def written(side: Side, metric: str) -> str:
     first, second = quantity(side.first, kind), quantity(side.second, kind)
     value, low, high = side.difference
     if np.isnan(value):
-        return f"{first} -> {second}: no ratio, for a number that is not positive"
+        return f"{first} -> {second}: no ratio, as a number is not positive"
     missing = no_interval(side.difference, side.seeds, Estimator())
     if not missing:
         text = interval_text(value, low, high, "" if ratio else kind)
@@ -176,9 +177,7 @@ def written(side: Side, metric: str) -> str:
         reason = "" if side.seeds < 2 else f" (the same for all {side.seeds} seeds)"
         text = f"{quantity(value, '' if ratio else kind)}{reason}"
     sign = "x " if ratio else "+" if value >= 0 else ""
-    few = "" if side.seeds >= ENOUGH else ", too few to conclude"
-    counted = f"{side.seeds} seed{'s' * (side.seeds != 1)}"
-    return f"{first} -> {second}: {sign}{text}, {side.how.name(side.seeds)} of {counted}{few}"
+    return f"{first} -> {second}: {sign}{text}, {side.seeds} seed{'s' * (side.seeds != 1)}"
 
 
 def _sides(table: pd.DataFrame, how: Estimator) -> tuple[Side, ...]:

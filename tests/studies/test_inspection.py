@@ -111,7 +111,9 @@ def test_other_settings_are_named_and_their_effect_is_paired_by_seed(call, ran):
     ratio = np.exp(np.log(ring["error_two"] / ring["error_one"]).mean())
     line = next(line for line in out.splitlines() if "topology=ring loss=0: " in line)
     assert f"{means[0]:.4g} -> {means[1]:.4g}: x {ratio:.3g}" in line
-    assert line.endswith("geometric mean of 2 seeds, too few to conclude")
+    assert line.endswith(", 2 seeds")
+    heading = "  error, geometric mean first -> second: geometric mean of the ratios by seed"
+    assert f"{heading}; fewer than 5 seeds are too few to conclude:\n" in out
     assert "topology=star loss=0.3: " in out
     assert out.endswith("only in the first: 1, only in the second: 0\n")
 
