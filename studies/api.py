@@ -44,24 +44,54 @@ class Results:
 
     @cached_property
     def statistics(self) -> pd.DataFrame:
-        """Of training: each condition over its seeds, and how conditions compare; as ``statistics.csv``."""
+        """Of training: each condition over its seeds, and how conditions compare; as ``statistics.csv``.
+
+        Over the seeds by the mean and the interquartile mean, whose name for so many seeds is in
+        ``estimator``.
+        """
         from studies.results import statistics
 
         return statistics(self.study, self.summary)
 
+    @property
+    def curves(self) -> list[str]:
+        """The names of the curves that trials have, such as ``consensus``, and of training ``training``."""
+        from studies.store import CURVES
+
+        return self._having(CURVES)
+
+    @property
+    def tables(self) -> list[str]:
+        """The names of the other tables that trials have: ``traffic``, and with faults ``faults``."""
+        from studies.store import TABLES
+
+        return self._having(TABLES)
+
     def curve(self, name: str) -> pd.DataFrame:
-        """The rows of all trials of one curve, such as ``training`` or ``consensus``.
+        """The rows of all trials of one curve, by a name in ``curves``.
 
         Raises:
             ValueError: no trial has a curve of this name.
         """
-        table = self._store.curve(self.study, name)
-        if table.empty:
-            names = sorted({found for trial in self.study.trials for found in self._store.tables(trial)})
+        return self._read("curve", name, self.curves)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The rows of all trials of one of the other tables, by a name in ``tables``.
+
+        Raises:
+            ValueError: no trial has a table of this name.
+        """
+        return self._read("table", name, self.tables)
+
+    def _having(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if not self._store.curve(self.study, name).empty]
+
+    def _read(self, kind: str, name: str, known: Sequence[str]) -> pd.DataFrame:
+        if name not in known:
             raise ValueError(
-                f"curve: no trial has one named {name!r}; there are {', '.join(names) or 'none'}"
+                f"{kind}: no trial has one named {name!r}; there are {', '.join(known) or 'none'}"
             )
-        return table
+        return self._store.curve(self.study, name)
 
     def plot(self, name: str) -> Figure:
         """One figure of the study, by the name of its file under ``figures/`` and without the ending.
@@ -144,7 +174,8 @@ def run(
 
     Args:
         study: from :func:`define`, or what that takes.
-        folder: where results go; None: ``runs/<name>``.
+        folder: where results go; None: ``runs/<name>``, with ``%2E`` and the like for what in a name would
+            lead elsewhere.
         jobs: trials at once; None: as many as there are processors.
         on: ``local``, ``ray``, or the address of a Ray cluster, as for ``testbed run --on``.
 

@@ -1,34 +1,28 @@
-"""Lines with a band over the seeds: where they are drawn, how wide the band is, and on what axis."""
+"""Lines with a band over the seeds: where they are drawn, and how wide the band is."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from studies.alignment import together
 from studies.grouping import grouped
-from studies.statistics import interquartile_mean, mean
+from studies.statistics import Estimator
 
 
-def over_seeds(table: pd.DataFrame, *, log: bool, middle: bool) -> dict[str, Any]:
-    """What seaborn draws of the seeds: their interquartile mean (``middle``) or mean, and its interval.
+def over_seeds(table: pd.DataFrame, how: Estimator) -> dict[str, Any]:
+    """What seaborn draws of the seeds: their estimate, and its interval.
 
-    On a logarithmic axis it is that of the logarithms, where a mean is geometric. Seaborn's own bootstrap
-    takes seconds a figure, and may cross zero on a logarithmic axis.
+    Seaborn's own bootstrap takes seconds a figure, and may cross zero on a logarithmic axis.
     """
-    there, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
-    estimate = interquartile_mean if middle else mean
 
     def value(values: Any) -> float:
-        return float(back(estimate(there(np.asarray(values, dtype=float))).value))
+        return how(values).value
 
     def interval(values: Any) -> tuple[float, float]:
-        _, low, high = estimate(there(np.asarray(values, dtype=float)))
-        return float(back(low)), float(back(high))
+        _, low, high = how(values)
+        return low, high
 
     return {"estimator": value, "errorbar": interval if table["seed"].nunique() > 1 else None}
 
@@ -45,13 +39,3 @@ def aligned(table: pd.DataFrame, x: str, y: str, groups: list[str], *, log: bool
             constants = {column: one[column].iloc[0] for column in [*groups, "seed"]}
             parts.append(pd.DataFrame({x: places, y: values, **constants}))
     return pd.concat(parts, ignore_index=True)
-
-
-def logarithmic(axes: Axes) -> None:
-    """Makes the y axis logarithmic, with plain numbers where it spans few decades."""
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    if high / low < 50:  # powers of ten alone would leave the axis nearly bare
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high / low < 20 else (1, 3)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())

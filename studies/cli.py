@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 import topologies
 from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
@@ -100,7 +101,7 @@ def run(
         needs.check_games(loaded)
     for line in store.remember(loaded):
         err.print(line)
-    out.print(f"{loaded.name}: {described(loaded)}")
+    out.print(f"{loaded.name}: {described(loaded)}", markup=False)
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
@@ -121,7 +122,7 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     needs.check_memory(loaded)
-    out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it")
+    out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it", markup=False)
     out.print(needs.described(loaded))
 
 
@@ -147,7 +148,7 @@ def train(
         err.print(line)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
-        out.print(f"{trial.title} was finished before")
+        out.print(f"{trial.title} was finished before", markup=False)
     else:
 
         def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
@@ -170,7 +171,7 @@ def list_studies() -> None:
 
     for name in builtin_names():
         study = load(name)
-        out.print(f"[bold]{name}[/]  {study.question} ({described(study)})")
+        out.print(f"[bold]{escape(name)}[/]  {escape(study.question)} ({escape(described(study))})")
 
 
 import studies.inspection  # noqa: E402
@@ -216,7 +217,7 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
     from studies import forecast
 
     with err.status("") as busy:
-        found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {trial.title}"))
+        found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {escape(trial.title)}"))
     show(forecast.table(found))
     out.print(f"{study.name}: {forecast.total(found, jobs)}", markup=False)
 
@@ -225,11 +226,14 @@ def _conclude(study: Study, store: Store) -> None:
     from studies import references
     from studies.results import draw_figures, warnings
 
+    def warn(line: str) -> None:
+        err.print(f"warning: {line}")
+
     if (damage := references.damage(store)) is not None:
         err.print(f"damaged: {damage}; it is measured anew")
-    figures = draw_figures(study, store, lambda line: err.print(f"warning: {line}"))
-    out.print(f"tables:  {store.folder / 'summary.csv'}")
+    figures = draw_figures(study, store, warn)
+    out.print(f"tables:  {store.folder / 'summary.csv'}", markup=False)
     for figure in figures:
-        out.print(f"figure:  {figure}")
+        out.print(f"figure:  {figure}", markup=False)
     for line in warnings(study, store):
-        err.print(f"warning: {line}")
+        warn(line)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from studies import text
+from studies.formatting import Unit
+from studies.statistics import Estimator
 
 RESERVED = ("trial", "seed", "panel", "metric", "mean", "iqm", "pairs", "reference")
 """Columns that tables and figures have besides what is varied and measured."""
@@ -83,9 +88,55 @@ ALGORITHMS = {
 """As the literature writes the names of algorithms."""
 
 
+GEOMETRIC = frozenset(
+    {
+        "error",
+        "disagreement",
+        "relative_disagreement",
+        "relative_disagreement_before",
+        "primal_residual",
+        "solve_error",
+        "solve_residual",
+        "solve_residual_max",
+    }
+)
+"""Distances, which fall by powers of ten: on logarithmic axes, and over seeds by their geometric mean."""
+
+COUNTS = frozenset({"activations", "exchanges", "update", "steps", "episodes", "given_up", "half_committed"})
+
+COUNTED = ("messages_", "dropped_", "faults", "solves", "fisher_products")
+"""Beginnings of the names of other counts."""
+
+
+def geometric(metric: str) -> bool:
+    """Whether a metric is averaged by its logarithms, and drawn on a logarithmic axis."""
+    return metric in GEOMETRIC
+
+
+def estimator(workload: str, metric: str) -> Estimator:
+    """How a metric is estimated over seeds, wherever it is shown: tables, figures and the page.
+
+    Training by interquartile means, as Agarwal et al. advise (2021, arXiv 2108.13264); all else by means.
+    """
+    return Estimator(middle=workload == "training", geometric=geometric(metric))
+
+
+def unit(metric: str) -> Unit:
+    """What a metric is in."""
+    if metric == "bytes" or metric.startswith("bytes_") or metric.endswith("_bytes"):
+        return "bytes"
+    if (
+        metric in ("seconds", "transmitting")
+        or metric.endswith("_seconds")
+        or metric.startswith("message_age")
+    ):
+        return "seconds"
+    return "count" if metric in COUNTS or metric.startswith(COUNTED) else ""
+
+
 def title(column: str) -> str:
     """A column's name for people; dotted paths that are not listed lose their outer keys."""
-    return TITLES.get(column, column.split(".")[-1].replace("_", " "))
+    return TITLES.get(column) or text.label(column.split(".")[-1].replace("_", " "))
 
 
 def said(column: str, value: object) -> str:
@@ -93,9 +144,17 @@ def said(column: str, value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if column not in ("algorithm", "algorithm.name"):
-        return str(value)
+        return text.label(str(value))
     name, *rest = str(value).split(" ")
-    return " ".join([ALGORITHMS.get(name, name), *rest])
+    return text.label(" ".join([ALGORITHMS.get(name, name), *rest]))
+
+
+def levels(column: str, values: Sequence[object]) -> list[str]:
+    """Of different values the words for them, as :func:`said` has them but all different."""
+    found = [said(column, value) for value in values]
+    if len(set(found)) < len(found):
+        found = [repr(value) if isinstance(value, float) else said(column, value) for value in values]
+    return text.apart(found)
 
 
 def label(value: Any) -> str | int | float | bool:

@@ -9,8 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from studies.columns import estimator
 from studies.grouping import grouped
-from studies.statistics import Array, Estimate, interquartile_mean, mean, probability_of_improvement
+from studies.statistics import (
+    ENOUGH,
+    Array,
+    Estimate,
+    Estimator,
+    mean,
+    no_interval,
+    no_interval_of_probability,
+    probability_of_improvement,
+)
 
 METRICS = ("return", "return_battle_won", "evaluation_return", "evaluation_return_battle_won")
 """Final numbers of a training run of which more is better."""
@@ -96,38 +106,62 @@ def overall(found: Sequence[Pair]) -> dict[Any, Estimate]:
 def table(summary: pd.DataFrame, varied: Sequence[str], compared: str | None) -> pd.DataFrame:
     """A row per metric and condition, with its intervals over the seeds, and how it compares.
 
-    Columns: ``metric``; what is varied; ``seeds``, ``mean``, ``iqm``, ``iqm_low``, ``iqm_high``; and, beside
-    the condition that differs in ``compared`` alone and has ``reference`` there:
-    ``probability_of_improvement``, and ``paired_difference``, the mean over the ``pairs`` of runs that share
-    a seed, both with ``_low`` and ``_high``. If there is more than one condition to compare in, rows with
-    ``all`` in the place of what else is varied have the probability over all of them.
+    Columns: ``metric``; what is varied; ``seeds``, ``estimator`` (the name of what ``iqm`` is for so many
+    seeds), ``mean``, ``iqm``, ``iqm_low``, ``iqm_high``; and, beside the condition that differs in
+    ``compared`` alone and has ``reference`` there: ``probability_of_improvement``, and ``paired_difference``,
+    the mean over the ``pairs`` of runs that share a seed, both with ``_low`` and ``_high``. An interval that
+    would be no wider than a point is left empty. ``note`` says why, and where the seeds are too few to
+    conclude from. If there is more than one condition to compare in, rows with ``all`` in the place of what
+    else is varied have the probability over all of them.
     """
     rows: list[dict[str, Any]] = []
     for metric in measured(summary):
         finite = summary[np.isfinite(summary[metric])]
+        how = estimator("training", metric)
         found = list(pairs(summary, varied, compared, metric)) if compared else []
         beside = {tuple(pair.condition[name] for name in varied): pair for pair in found}
         names = list(varied)
         for values, group in grouped(finite, names):
-            row = {"metric": metric, **dict(zip(names, values, strict=True)), "seeds": len(group)}
-            row |= {"mean": group[metric].mean(), **_named("iqm", interquartile_mean(group[metric]))}
-            rows.append(row | (_comparison(beside[values]) if values in beside else {}))
+            seeds, notes = len(group), []
+            row = {"metric": metric, **dict(zip(names, values, strict=True)), "seeds": seeds}
+            estimate = how(group[metric])
+            row |= {"estimator": how.name(seeds), "mean": group[metric].mean()}
+            row |= _named("iqm", estimate, missing := no_interval(estimate, seeds, how))
+            notes += [missing, "" if seeds >= ENOUGH else "too few seeds to conclude"]
+            row |= _comparison(beside[values], notes) if values in beside else {}
+            rows.append(row | {"note": _joined(notes)})
         if len({tuple(pair.others.values()) for pair in found}) > 1:
             for level, estimate in overall(found).items():
                 row = {"metric": metric} | {name: level if name == compared else ALL for name in names}
                 row |= {"reference": found[0].reference}
-                rows.append(row | _named("probability_of_improvement", estimate))
-    return pd.DataFrame(rows)
+                missing = no_interval_of_probability(estimate)
+                row |= _named("probability_of_improvement", estimate, missing)
+                sizes = [min(len(pair.ours), len(pair.theirs)) for pair in found if pair.level == level]
+                few = "" if min(sizes) >= ENOUGH else "too few seeds to conclude"
+                rows.append(row | {"note": _joined([missing, few])})
+    made = pd.DataFrame(rows)
+    return made[[*(name for name in made if name != "note"), "note"]] if rows else made
 
 
-def _comparison(pair: Pair) -> dict[str, Any]:
-    row = {"reference": pair.reference}
-    row |= _named("probability_of_improvement", probability_of_improvement([pair.ours], [pair.theirs]))
+def _comparison(pair: Pair, notes: list[str]) -> dict[str, Any]:
+    """How a condition compares; adds to ``notes`` why an interval is missing."""
+    row: dict[str, Any] = {"reference": pair.reference}
+    estimate = probability_of_improvement([pair.ours], [pair.theirs])
+    row |= _named("probability_of_improvement", estimate, missing := no_interval_of_probability(estimate))
+    notes.append(missing)
     row["pairs"] = len(pair.differences)
     if len(pair.differences):
-        row |= _named("paired_difference", mean(pair.differences))
+        estimate = mean(pair.differences)
+        missing = no_interval(estimate, len(pair.differences), Estimator())
+        row |= _named("paired_difference", estimate, missing)
+        notes.append("all differences equal" if missing.endswith("equal") else missing)
     return row
 
 
-def _named(name: str, estimate: Estimate) -> dict[str, float]:
-    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+def _named(name: str, estimate: Estimate, missing: str) -> dict[str, float]:
+    low, high = (np.nan, np.nan) if missing else estimate[1:]
+    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _joined(notes: Sequence[str]) -> str:
+    return "; ".join(dict.fromkeys(note for note in notes if note))

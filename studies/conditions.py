@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from studies.columns import said, title
+from studies.columns import estimator, levels, title, unit
 from studies.document import StudyError
 from studies.explain import nearest
+from studies.formatting import interval_text, quantity
 from studies.grouping import grouped
 from studies.outline import StudyOutline
-from studies.statistics import Estimate, interquartile_mean, mean
+from studies.statistics import Estimate, described, no_interval
 
 FIRST = {
     "problem": ("error", "relative_disagreement", "consensus_seconds", "consensus_bytes"),
@@ -41,40 +42,72 @@ def chosen(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | 
 
 def estimates(
     study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str]
-) -> list[tuple[tuple[object, ...], int, list[Estimate | None]]]:
+) -> list[tuple[tuple[object, ...], int, list[tuple[Estimate, int] | None]]]:
     """Of each condition its varied values, the number of finished seeds, and each metric over them.
 
-    Training has interquartile means, as its figures do; None where no seed has a finite number.
+    A metric has the estimate of :func:`studies.columns.estimator`, and how many seeds it is of: those with a
+    finite number; None where no seed has one.
     """
     names = list(study.varied)
-    over = interquartile_mean if study.workload == "training" else mean
     rows = []
     for values, group in grouped(summary, names):
-        found: list[Estimate | None] = []
+        found: list[tuple[Estimate, int] | None] = []
         for name in metrics:
             finite = group[name][np.isfinite(group[name])]
-            found.append(over(finite) if len(finite) else None)
+            how = estimator(study.workload, name)
+            found.append((how(finite), len(finite)) if len(finite) else None)
         rows.append((tuple(values), len(group), found))
     return rows
 
 
 def table(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> Table:
-    """For the terminal: a line per condition, each number with its 95 % interval over the seeds."""
+    """For the terminal: a line per condition, each number with its interval over the seeds."""
     names = chosen(study, summary, metrics)
     drawn = Table(box=None, pad_edge=False)
     for path in study.varied:
-        drawn.add_column(escape(title(path)))
+        drawn.add_column(Text(title(path)))
     drawn.add_column("seeds", justify="right")
     for name in names:
-        drawn.add_column(name, justify="right", no_wrap=True)
-    for values, seeds, found in estimates(study, summary, names):
-        labels = [escape(said(path, value)) for path, value in zip(study.varied, values, strict=True)]
-        drawn.add_row(*labels, str(seeds), *(map(_written, found)))
+        drawn.add_column(Text(name), justify="right", no_wrap=True)
+    rows = estimates(study, summary, names)
+    words = []
+    for place, path in enumerate(study.varied):
+        different = list(dict.fromkeys(values[place] for values, _, _ in rows))
+        words.append(dict(zip(different, levels(path, different), strict=True)))
+    for values, seeds, found in rows:
+        labels = [Text(known[value]) for known, value in zip(words, values, strict=True)]
+        numbers = [_written(study, name, one) for name, one in zip(names, found, strict=True)]
+        drawn.add_row(*labels, str(seeds), *numbers)
     return drawn
 
 
-def _written(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "-"
-    interval = "" if np.isnan(estimate.low) else f" [dim]({estimate.low:.3g}, {estimate.high:.3g})[/]"
-    return f"{estimate.value:.4g}{interval}"
+def notes(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
+    """Below the table: what its numbers and intervals are, a line for all metrics that have it in common."""
+    names = chosen(study, summary, metrics)
+    rows = estimates(study, summary, names)
+    common: dict[str, list[str]] = {}
+    lines = []
+    for place, name in enumerate(names):
+        how = estimator(study.workload, name)
+        seeds = [one[1] for _, _, found in rows if (one := found[place]) is not None]
+        if seeds:
+            common.setdefault(described(seeds, how), []).append(name)
+        if how.geometric and (zeros := int((summary[name] == 0).sum())):
+            lines.append(
+                f"{name}: 0 in {zeros} of {len(summary)} trials; a geometric mean with a 0 in it is 0"
+            )
+    return [f"{', '.join(those)}: {words}" for words, those in common.items()] + lines
+
+
+def _written(study: StudyOutline, name: str, found: tuple[Estimate, int] | None) -> Text:
+    if found is None:
+        return Text("-")
+    estimate, seeds = found
+    how, kind = estimator(study.workload, name), unit(name)
+    missing = no_interval(estimate, seeds, how)
+    if not missing:
+        text = interval_text(*estimate, kind)
+        value, _, interval = text.partition(" (")
+        return Text.assemble(value, (f" ({interval}", "dim"))
+    reason = "" if seeds == 1 else f" ({missing})"
+    return Text.assemble(quantity(estimate.value, kind), (reason, "dim"))

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from studies.document import StudyError
+from studies.text import visible
 
 if TYPE_CHECKING:
     from studies.spec import Study, TrialSpec
     from studies.store import Store
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+class _Console(Console):
+    """A console on which text acts on nothing: its control characters are shown escaped."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(
+            *(visible(one, lines=True) if isinstance(one, str) else one for one in objects), **options
+        )
+
+
+out = _Console(highlight=False, soft_wrap=True, emoji=False)
+err = _Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _completions(incomplete: str) -> list[str]:
@@ -104,7 +116,7 @@ def described(study: Study) -> str:
 
 def show(table: Table) -> None:
     """Prints a table, as wide as it is where there is no terminal to fit it into."""
-    (out if out.is_terminal else Console(width=1000)).print(table)
+    (out if out.is_terminal else Console(width=1000, emoji=False)).print(table)
 
 
 def counted(number: int, thing: str) -> str:

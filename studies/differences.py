@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from studies import conditions
+from studies.columns import estimator, unit
 from studies.document import StudyError
+from studies.formatting import interval_text, quantity
 from studies.outline import StudyOutline, TrialOutline
-from studies.statistics import Estimate, mean
+from studies.statistics import ENOUGH, Estimate, Estimator, mean, no_interval
 from studies.store import Store
 
 
@@ -35,13 +37,23 @@ class Different:
 
 @dataclass(frozen=True)
 class Side:
-    """A condition that both have with other settings: the second's metric minus the first's, by seed."""
+    """A condition that both have with other settings, over the seeds that both have.
+
+    Attributes:
+        title: of the condition.
+        seeds: how many.
+        first, second: the metric's estimate in each folder.
+        difference: of the second to the first, by seed: the mean of the differences or, if the metric is
+            averaged geometrically, the geometric mean of the ratios; not a number if there is no such mean.
+        how: the metric's estimator.
+    """
 
     title: str
     seeds: int
     first: float
     second: float
     difference: Estimate
+    how: Estimator
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,10 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
         different=different,
         changed=changed,
         pairs=len(pairs),
-        sides=_sides(pd.DataFrame(rows, columns=["condition", "first", "second"])),
+        sides=_sides(
+            pd.DataFrame(rows, columns=["condition", "first", "second"]),
+            estimator(first.study().workload, metric or ""),
+        ),
         only_first=len(ones) - len(shared) - len(pairs),
         only_second=len(apart),
     )
@@ -167,16 +182,43 @@ def _flat(value: Any, keys: str = "") -> dict[str, str]:
     return {keys: json.dumps(value)}
 
 
-def _sides(table: pd.DataFrame) -> tuple[Side, ...]:
+def heading(metric: str, sides: Sequence[Side]) -> str:
+    """What :func:`written` says of the metric, above its lines."""
+    how, seeds = sides[0].how, [side.seeds for side in sides]
+    middle = "geometric mean of the ratios" if how.geometric else "mean of the differences"
+    few = f"; fewer than {ENOUGH} seeds are too few to conclude" if min(seeds) < ENOUGH else ""
+    return f"{metric}, {how.name(max(seeds))} first -> second: {middle} by seed{few}"
+
+
+def written(side: Side, metric: str) -> str:
+    """``0.31 -> 0.62: +0.31 (0.29, 0.33)``, or ``x 2.00 (1.95, 2.06)`` of what is averaged geometrically."""
+    kind, ratio = unit(metric), side.how.geometric
+    first, second = quantity(side.first, kind), quantity(side.second, kind)
+    value, low, high = side.difference
+    if np.isnan(value):
+        return f"{first} -> {second}: no ratio, as a number is not positive"
+    missing = no_interval(side.difference, side.seeds, Estimator())
+    if not missing:
+        text = interval_text(value, low, high, "" if ratio else kind)
+    else:
+        reason = "" if side.seeds < 2 else f" (the same for all {side.seeds} seeds)"
+        text = f"{quantity(value, '' if ratio else kind)}{reason}"
+    sign = "x " if ratio else "+" if value >= 0 else ""
+    return f"{first} -> {second}: {sign}{text}, {side.seeds} seed{'s' * (side.seeds != 1)}"
+
+
+def _sides(table: pd.DataFrame, how: Estimator) -> tuple[Side, ...]:
     table = table.astype({"first": float, "second": float})
     table = table[np.isfinite(table["first"]) & np.isfinite(table["second"])]
-    return tuple(
-        Side(
-            str(title),
-            len(group),
-            float(group["first"].mean()),
-            float(group["second"].mean()),
-            mean(group["second"] - group["first"]),
-        )
-        for title, group in table.groupby("condition", sort=False)
-    )
+    sides = []
+    for title, group in table.groupby("condition", sort=False):
+        first, second = (group[name].to_numpy() for name in ("first", "second"))
+        if not how.geometric:
+            difference = mean(second - first)
+        elif (first > 0).all() and (second > 0).all():
+            difference = Estimator(geometric=True)(second / first)
+        else:
+            difference = Estimate(np.nan, np.nan, np.nan)
+        values = how(first).value, how(second).value
+        sides.append(Side(str(title), len(group), *values, difference, how))
+    return tuple(sides)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from studies.columns import unit
 from studies.executors import reason
+from studies.formatting import quantity
 from studies.spec import TrialSpec
+from studies.text import visible
 
 SHOWN = ("return", "disagreement", "relative_disagreement", "error")
 """Of what a trial reports, the numbers people watch."""
@@ -23,9 +28,12 @@ STEP = 5.0
 """... and after which it gets one already if it has come through another tenth of its work."""
 
 
-def numbers(latest: dict[str, float]) -> str:
+def numbers(latest: Mapping[str, Any]) -> str:
     """``return -180.2  disagreement 0.0123``: of the latest numbers, those that people watch."""
-    return "  ".join(f"{name.replace('_', ' ')} {latest[name]:.4g}" for name in SHOWN if name in latest)
+    known = {name: float(latest[name]) for name in SHOWN if name in latest}
+    return "  ".join(
+        f"{name.replace('_', ' ')} {quantity(value, unit(name))}" for name, value in known.items()
+    )
 
 
 class Pace:
@@ -91,7 +99,6 @@ class Display:
         self._pace = Pace(total - kept)
         self._whole = self._progress.add_task("trials", total=total, completed=kept, latest="")
         self._rows: dict[str, TaskID] = {}
-        self._latest: dict[str, str] = {}
         self._begun: dict[str, float] = {}
         self._said: dict[str, tuple[float, int]] = {}
         """Where there is no terminal: when a trial last got a line, and which tenth of its work it was in."""
@@ -119,7 +126,6 @@ class Display:
         """Its bar and its latest numbers."""
         self._pace.progressed(trial.hash, done, total)
         self._progress.update(self._whole, latest=self._left())
-        self._latest[trial.hash] = numbers(latest)
         text = f"{phase}  {numbers(latest)}"
         self._progress.update(self._rows[trial.hash], completed=done, total=total, latest=text)
         if not self._progress.console.is_terminal:
@@ -136,16 +142,19 @@ class Display:
     def retried(self, trial: TrialSpec, reason: str) -> None:
         """Its row waits, after a line that tells why."""
         self._progress.update(self._rows[trial.hash], latest="waiting for another node")
-        self._print(trial, f"[yellow]retried[/]   {escape(trial.title)}  {escape(reason)}")
+        self._print(trial, f"[yellow]retried[/]   {escape(trial.title)}  {escape(visible(reason))}")
 
     def held(self, reason: str) -> None:
         """A line that concerns no trial alone."""
-        self._progress.console.print(escape(reason), highlight=False, soft_wrap=True)
+        self._progress.console.print(visible(reason), highlight=False, soft_wrap=True, markup=False)
 
-    def finished(self, trial: TrialSpec) -> None:
-        """Its row becomes a line that stays."""
-        latest = self._latest.get(trial.hash, "")
-        self._end(trial, f"[green]finished[/]  {escape(trial.title)}  {latest}")
+    def finished(self, trial: TrialSpec, metrics: Mapping[str, Any]) -> None:
+        """Its row becomes a line that stays, with the final numbers as they are stored.
+
+        Not with the latest that were reported: reports are some time apart, and a final number may be
+        another than that of the last update.
+        """
+        self._end(trial, f"[green]finished[/]  {escape(trial.title)}  {numbers(metrics)}")
 
     def left(self, trial: TrialSpec, why: str) -> None:
         """Nothing was done about it: its row goes, until it is started again."""
@@ -154,7 +163,8 @@ class Display:
 
     def failed(self, trial: TrialSpec, trace: str) -> None:
         """Its row becomes a line that stays, with the last line of the traceback."""
-        self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(reason(trace))}")
+        said = visible(reason(trace))
+        self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(said)}")
 
     def _end(self, trial: TrialSpec, line: str) -> None:
         self._progress.remove_task(self._rows.pop(trial.hash))
@@ -169,4 +179,4 @@ class Display:
     def _print(self, trial: TrialSpec, line: str) -> None:
         seconds = time.monotonic() - self._begun[trial.hash]
         words = [line, f"[dim]{seconds:.1f} s", trial.hash, *([left] if (left := self._left()) else [])]
-        self._progress.console.print("  ".join(words), highlight=False, soft_wrap=True)
+        self._progress.console.print("  ".join(words), highlight=False, soft_wrap=True, emoji=False)

@@ -273,6 +273,8 @@ def plain(data: Any, source: str, keys: Keys = ()) -> Any:
         return [plain(value, source, (*keys, index)) for index, value in enumerate(data)]
     if data is None or isinstance(data, bool):
         return data
+    if isinstance(data, str) and any("\ud800" <= letter <= "\udfff" for letter in data):
+        raise StudyError(f"{where}: {data!a} has half a letter in it, of a pair of \\uD800 to \\uDFFF")
     for kind in (str, int, float):
         if isinstance(data, kind):
             return kind(data)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -17,11 +17,12 @@ import studies.cli  # noqa: F401  # registers the commands
 import topologies
 from policies.algorithms.registry import AlgorithmSettings
 from studies import format_record
-from studies.columns import TITLES
+from studies.columns import GEOMETRIC, TITLES
 from studies.console import app
 from studies.documented_settings import COLUMNS, Documented, Section, prose, table, written
-from studies.meanings import MEANINGS
+from studies.meanings import FILES, MEANINGS
 from studies.spec import Header
+from studies.statistics import ENOUGH
 from studies.topology import TopologySettings
 from testbed import environments, units
 from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
@@ -163,14 +164,37 @@ def _command_line() -> Iterator[str]:
 def _columns() -> Iterator[str]:
     yield "# Columns of the tables"
     yield (
-        "Of `summary.csv`, which has a row per trial, of the curves of each trial (`consensus.parquet`,"
-        " `training.parquet`), and of the other tables. A table has the columns that its study measures; what"
-        " is varied stands in columns of its own. `*` stands for any ending."
+        "Of `summary.csv`, which has a row per trial, of the curves of each trial"
+        " (`curves_consensus.parquet`, `curves_training.parquet`), and of the other tables. A table has the"
+        " columns that its study measures; what is varied stands in columns of its own. `*` stands for any"
+        " ending."
+    )
+    yield "## Files"
+    yield "In the folder of a study's results, where `<hash>` is the name of a trial:"
+    times = {"always": "always", "training": "of training", "faults": "with `network.faults`"}
+    rows = [
+        [f"`{name}`", times[when], words] for name, found in FILES.items() for when, words in found.items()
+    ]
+    yield table(("file", "there", "what is in it"), rows)
+    yield "## Numbers over seeds"
+    yield (
+        "Each metric has one estimator, whether in `testbed table`, a figure, a report or `testbed compare`."
+        " In training studies it is the interquartile mean, which of fewer than four seeds is the mean; in"
+        f" others the mean. Of {_listed(GEOMETRIC)} it is geometric: of the logarithms. A 0 among the seeds"
+        " makes a geometric mean 0, and figures with logarithmic axes leave the condition out and say so;"
+        " negative numbers have none. Intervals are 95 % percentile bootstrap intervals, which of two or"
+        " three seeds are their range; of one seed, or of equal ones, there is none. Fewer than"
+        f" {ENOUGH} seeds are too few to conclude from."
     )
     for heading, columns in MEANINGS.items():
         yield f"## {prose(heading)}"
         rows = [[f"`{name}`", prose(words), prose(TITLES.get(name, ""))] for name, words in columns.items()]
         yield table(("column", "meaning", "on figures"), rows)
+
+
+def _listed(names: Collection[str]) -> str:
+    *others, last = (f"`{name}`" for name in sorted(names))
+    return f"{', '.join(others)} and {last}"
 
 
 def _sections(documented: Documented, sections: list[Section]) -> Iterator[str]:

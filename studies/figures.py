@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,25 @@ mpl.use("Agg")  # figures go to files; a study also runs where there is no scree
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from studies import forest
-from studies.bands import aligned, logarithmic, over_seeds
-from studies.columns import said, title
+from studies import fonts, forest, text
+from studies.bands import aligned, over_seeds
+from studies.columns import COUNTS, estimator, levels, said, title
+from studies.formatting import equal
 from studies.grouping import grouped
 from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
 from studies.reference_lines import draw_references
-from studies.roles import MARKERS, Roles
-from studies.statistics import described
+from studies.roles import MARKERS, Roles, legend_text
+from studies.statistics import Estimator, described
+from studies.ticks import readable
 from testbed.files import beside
 from testbed.references import Reference
 
 PANEL = "panel"
 """The column that joins the varied parameters which share the panels."""
-POINTS_SHOWN = "a point per trial, lines through the means over seeds"
+QUESTION = 400
+"""Letters of a question that are shown above a figure."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,40 @@ class Results:
     compared: str | None = None
 
 
-def draw(results: Results, folder: Path) -> list[Path]:
-    """Draws all figures as PNG and SVG; returns the PNG files."""
+Warn = Callable[[str], None]
+
+
+def draw(results: Results, folder: Path, warn: Warn | None = None) -> list[Path]:
+    """Draws all figures as PNG and SVG; returns the PNG files.
+
+    Args:
+        results: what to draw.
+        folder: where the files go.
+        warn: gets a line for each figure that cannot be drawn, whose files are removed, and one if letters
+            are in no font; without it, such a figure's exception is raised.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    return [_save(figure, folder, name) for name, figure in drawings(results)]
+    drawn = []
+    style, missing = _style(results)
+    for name, make in _plans(results):
+        open_before = plt.get_fignums()
+        try:
+            with style():
+                figure = make()
+                if figure is not None:
+                    drawn.append(_save(figure, folder, name))
+        except Exception as error:  # a figure is worth less than the others and the tables
+            if warn is None:
+                raise
+            for ending in ENDINGS:
+                (folder / f"{name}.{ending}").unlink(missing_ok=True)
+            reason = text.visible(" ".join(f"{type(error).__name__}: {error}".split()))
+            warn(f"figure {name} could not be drawn: {text.shortened(reason, 200)}")
+            for number in set(plt.get_fignums()) - set(open_before):
+                plt.close(number)
+    if missing and warn is not None:
+        warn(f"no installed font has {_named(missing)}: figures have empty boxes there")
+    return drawn
 
 
 def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str, Figure], None, None]:
@@ -73,66 +106,118 @@ def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str
 
     With ``wanted`` the one of that name alone, if there is such a figure.
     """
-    middle = results.workload == "training"
-    for plan in PLANS[results.workload]:
-        source = results.curves.get(plan.table) if isinstance(plan, Curve) else results.summary
-        if wanted not in (None, plan.name):
-            continue
-        table = _usable(source, plan)
-        if table is None or not (isinstance(plan, Curve) or _more_than_one(table, results.varied)):
-            continue
-        with _style():
-            figure = _drawn(results, plan, table, middle=middle)
+    style, _ = _style(results)
+    for name, make in _plans(results):
+        if wanted in (None, name):
+            with style():
+                figure = make()
             if figure is not None:
-                yield plan.name, figure
-    if middle:
-        with _style():
-            compared = forest.drawings(results.summary, results.varied, results.compared, results.worlds)
-            for name, figure, shown in compared:
-                if wanted not in (None, name):
-                    plt.close(figure)
-                    continue
-                _head(figure, results.question, shown)
                 yield name, figure
 
 
-def _style() -> AbstractContextManager[None]:
-    return mpl.rc_context({**sns.plotting_context("notebook"), **sns.axes_style("whitegrid"), **_FIXED})
+def _plans(results: Results) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
+    """The name of each figure that there may be, and what draws it, or finds that it would show nothing."""
+    for plan in PLANS[results.workload]:
+        yield plan.name, partial(_drawn, results, plan)
+    if results.workload == "training":
+        for name in forest.NAMES:
+            yield name, partial(_compared, results, name)
 
 
-def _drawn(results: Results, plan: Plan, table: pd.DataFrame, *, middle: bool) -> Figure | None:
+def _compared(results: Results, name: str) -> Figure | None:
+    found = forest.drawing(name, results.summary, results.varied, results.compared, results.worlds)
+    if found is None:
+        return None
+    figure, shown = found
+    _head(figure, results.question, shown)
+    return figure
+
+
+def _style(results: Results) -> tuple[Callable[[], AbstractContextManager[None]], str]:
+    """The settings in which figures are drawn and saved, and the letters of their text that no font has."""
+    texts = [text.visible(results.question), *map(title, results.varied)]
+    texts += [said(path, value) for path in results.varied for value in results.summary.get(path, ())]
+    families, missing = fonts.families(texts)
+
+    @contextmanager
+    def style() -> Iterator[None]:
+        look = {**sns.plotting_context("notebook"), **sns.axes_style("whitegrid"), **_FIXED}
+        with mpl.rc_context({**look, "font.family": families}), fonts.quiet():
+            yield
+
+    return style, missing
+
+
+def _named(letters: str) -> str:
+    more = f" and {len(letters) - 12} more" if len(letters) > 12 else ""
+    return f"the letter{'s' * (len(letters) > 1)} {' '.join(letters[:12])}{more}"
+
+
+def _drawn(results: Results, plan: Plan) -> Figure | None:
+    source = results.curves.get(plan.table) if isinstance(plan, Curve) else results.summary
+    table = _usable(source, plan)
+    if source is None or table is None:
+        return None
     if isinstance(plan, Curve) and results.workload != "training":
         table = _longest(table, results.varied)
-    seeds = [group["seed"].nunique() for _, group in grouped(table, results.varied)]
+    how = estimator(results.workload, plan.y)
+    groups = [group for _, group in grouped(table, results.varied)]
+    if isinstance(plan, Final) and plan.log:  # there is no place for zero on its axis
+        groups = [group for group in groups if how(group[plan.y]).value > 0]
+        table = pd.concat(groups) if groups else table[:0]
+    if table.empty or not (isinstance(plan, Curve) or _more_than_one(table, results.varied)):
+        return None
+    shown = _described(plan, how, groups, zeros=plan.log and bool((source[plan.y] == 0).any()))
     table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
     match plan:
         case Curve():
-            grid = _curve(table, plan, roles, middle=middle)
+            grid = _curve(table, plan, roles, how)
         case Final():
-            grid = _final(table, plan, roles, middle=middle)
+            grid = _final(table, plan, roles, how)
         case Against():
-            grid = against(table, plan, roles)
+            grid, joined = against(table, plan, roles, results.workload)
+            left = "; those at 0 left out" if shown.endswith("0 left out") else ""
+            shown = f"a point per trial{f', lines through {joined}' if joined else ''}{left}"
     if grid is None:
         return None
     if not isinstance(plan, Against):
         draw_references(grid, table, plan, roles, results.references)
-    _finish(grid, results, POINTS_SHOWN if isinstance(plan, Against) else described(seeds, middle=middle))
+    _finish(grid, results, shown)
     figure: Figure = grid.figure
     return figure
 
 
+def _described(plan: Plan, how: Estimator, groups: Sequence[pd.DataFrame], *, zeros: bool) -> str:
+    """What is drawn over the seeds of conditions, and what is not."""
+    words = described([group["seed"].nunique() for group in groups], how)
+    if isinstance(plan, Final):
+        equals = [len(group) > 1 and equal(list(group[plan.y])) for group in groups]
+        if any(equals):
+            words += "; all seeds equal" if all(equals) else "; no interval where all seeds are equal"
+    if not zeros:
+        return words
+    return f"{words}; {'conditions with a' if isinstance(plan, Final) else 'values of'} 0 left out"
+
+
+ENDINGS = ("svg", "png")
+
+
 def _save(figure: Figure, folder: Path, name: str) -> Path:
-    for ending, metadata in (("svg", {"Date": None}), ("png", None)):
+    for ending in ENDINGS:
         path = folder / f"{name}.{ending}"
         with beside(path) as part:
+            metadata = {"Date": None} if ending == "svg" else None
             figure.savefig(part, format=ending, dpi=150, bbox_inches="tight", metadata=metadata)
     plt.close(figure)
-    return path
+    return folder / f"{name}.png"
 
 
 _FIXED: Any = {
     "svg.hashsalt": "testbed",
     "svg.fonttype": "none",
+    "text.usetex": False,  # labels are text, never formulas
+    "text.parse_math": False,
+    "axes.unicode_minus": True,
     "grid.color": "0.9",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -140,15 +225,16 @@ _FIXED: Any = {
 
 
 def _usable(source: pd.DataFrame | None, plan: Plan) -> pd.DataFrame | None:
-    """The rows that can be drawn: numbers, and positive ones on a logarithmic axis."""
+    """The rows that can be drawn: numbers, and positive ones in points and lines on a logarithmic axis."""
     needed = [plan.y] if isinstance(plan, Final) else [plan.x, plan.y]
+    positive = plan.log and not isinstance(plan, Final)
     if source is None or not set(needed) <= set(source.columns):
         return None
     if isinstance(plan, Curve) and plan.x != "update" and plan.table == "consensus" and "update" in source:
         # A training run agrees once per update: the last agreement stands for it.
         source = source[source["update"] == source.groupby("trial")["update"].transform("max")]
     y = source[plan.y]
-    table = source[np.isfinite(y) & ((y > 0) if plan.log else True)]
+    table = source[np.isfinite(y) & ((y > 0) if positive else True)]
     if isinstance(plan, Against):
         table = table[table[plan.x] > 0]
     if not isinstance(plan, Final) and table[plan.x].nunique() < 2:
@@ -187,12 +273,15 @@ def _roles(
     order: dict[str, list[str]] = {}
     for path in seen:
         values = sorted(table[path].unique()) if path in numeric else list(dict.fromkeys(table[path]))
-        order[path] = [said(path, value) for value in values]
-        table[path] = table[path].map(lambda value, path=path: said(path, value))
+        order[path] = text.apart([legend_text(words) for words in levels(path, values)])
+        table[path] = table[path].map(dict(zip(values, order[path], strict=True)))
     # Renamed before drawing: the room a legend gets depends on the length of its title.
-    names = {path: title(path) for path in seen}
-    if len(set(names.values())) < len(names):
-        names = {path: path for path in seen}
+    others = [str(column) for column in table if column not in seen]
+    titles = [title(path) for path in seen]
+    if len(set(titles)) < len(titles):
+        titles = [text.label(path) for path in seen]
+    titles = text.apart([*others, *map(legend_text, titles)])[len(others) :]
+    names = dict(zip(seen, titles, strict=True))
     table = table.rename(columns=names)
     order = {names[path]: values for path, values in order.items()}
     numeric = frozenset(names[path] for path in numeric)
@@ -208,7 +297,7 @@ def _roles(
     return table, Roles(hue, style, col, order, numeric)
 
 
-def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, *, middle: bool) -> sns.FacetGrid | None:
+def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sns.FacetGrid | None:
     """None where the seeds of no condition have a part of the x axis in common."""
     groups = [column for column in (roles.hue, roles.style, roles.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
@@ -220,22 +309,20 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, *, middle: bool) -> s
         kind="line",
         x=plan.x,
         y=plan.y,
-        **over_seeds(table, log=plan.log, middle=middle),
+        **over_seeds(table, how),
         err_kws={"alpha": 0.15, "linewidth": 0},
         **({"marker": "o", "markersize": 5} if few else {}),
     )
     grid.set_axis_labels(title(plan.x), title(plan.y))
     for axes in grid.axes.flat:
         if plan.log:
-            logarithmic(axes)
-        if plan.x == "update":
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        elif table[plan.x].max() >= 10_000:
-            axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 20k, 3M
+            axes.set_yscale("log")
+        readable(axes, "x", whole=plan.x in COUNTS)
+        readable(axes, "y")
     return grid
 
 
-def _final(table: pd.DataFrame, plan: Final, roles: Roles, *, middle: bool) -> sns.FacetGrid:
+def _final(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> sns.FacetGrid:
     x, roles = roles.across()
     hue = roles.hue
     shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
@@ -252,7 +339,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, *, middle: bool) -> s
         col_order=roles.levels(roles.col) or None,
         col_wrap=roles.columns(),
         dodge=dodge,
-        **over_seeds(table, log=plan.log, middle=middle),
+        **over_seeds(table, how),
         linestyle="-" if x in roles.numeric else "none",
         linewidth=1.2,
         markersize=7,
@@ -264,9 +351,12 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, *, middle: bool) -> s
     grid.set_axis_labels(str(x), f"{title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         if plan.log:
-            logarithmic(axes)
-        if max(map(len, roles.levels(x))) * len(roles.levels(x)) > 60:
-            axes.tick_params(axis="x", labelrotation=25)
+            axes.set_yscale("log")
+        readable(axes, "y")
+        letters = [len(level) for level in roles.levels(x)]
+        if max(letters) * len(letters) > 60:
+            crowded = len(letters) > 10 or max(letters) > 30  # sloping labels would lie over each other
+            axes.tick_params(axis="x", labelrotation=90 if crowded else 25)
             for tick in axes.get_xticklabels():
                 tick.set_horizontalalignment("right")
     return grid
@@ -274,15 +364,18 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, *, middle: bool) -> s
 
 def _finish(grid: sns.FacetGrid, results: Results, shown: str) -> None:
     if grid.axes.size > 1:
-        grid.set_titles(
-            f"{title(str(grid._col_var))} = {{col_name}}" if grid._col_var != PANEL else "{col_name}"
-        )
+        told = str(grid._col_var).replace("{", "{{").replace("}", "}}")
+        grid.set_titles(f"{told} = {{col_name}}" if grid._col_var != PANEL else "{col_name}")
     _head(grid.figure, results.question, shown)
 
 
 def _head(figure: Figure, question: str, shown: str) -> None:
     """The question, and below it what is drawn, as far apart whatever the height of the figure."""
     width, height = figure.get_size_inches()
-    wrapped = "\n".join(textwrap.wrap(question, int(width * 11)))
-    figure.suptitle(wrapped, x=0.02, y=1 + 0.1 / height, ha="left", va="bottom", fontsize=13)
-    figure.text(0.02, 1.0, shown, ha="left", va="center", fontsize=10, color="0.35")
+    asked = text.shortened(text.visible(" ".join(question.split())), QUESTION)
+    wrapped = "\n".join(textwrap.wrap(asked, int(width * 11)))
+    # A legend of many entries is higher than the figure.
+    tops = [legend.get_window_extent().y1 / figure.dpi / height for legend in figure.legends]
+    top = max([1.0, *tops])
+    figure.suptitle(wrapped, x=0.02, y=top + 0.1 / height, ha="left", va="bottom", fontsize=13)
+    figure.text(0.02, top, shown, ha="left", va="center", fontsize=10, color="0.35")

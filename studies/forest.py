@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,46 +13,64 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from studies import text
+from studies.columns import levels as worded
 from studies.columns import said, title
 from studies.comparisons import Pair, decisive, overall, pairs
-from studies.statistics import Estimate, mean, probability_of_improvement
+from studies.statistics import (
+    ENOUGH,
+    Estimate,
+    mean,
+    no_interval_of_probability,
+    probability_of_improvement,
+)
+from studies.ticks import readable
 
-Drawing = tuple[str, Figure, str]
-"""The name of a figure, the figure, and what it says about what is drawn."""
+NAMES = ("probability_of_improvement", "paired_differences")
 
 
-def drawings(
-    summary: pd.DataFrame, varied: Sequence[str], compared: str | None, worlds: Sequence[str]
-) -> Iterator[Drawing]:
-    """The figures of a training study's comparisons; none without something to compare and two seeds.
+def drawing(
+    name: str, summary: pd.DataFrame, varied: Sequence[str], compared: str | None, worlds: Sequence[str]
+) -> tuple[Figure, str] | None:
+    """A figure of a training study's comparisons, and what it says about what is drawn.
 
     Args:
+        name: one of NAMES.
         summary: a row per trial.
         varied: columns that tell conditions apart.
         compared: one of them.
         worlds: those that make environments different.
+
+    Returns:
+        None without something to compare and two seeds.
     """
     metric = decisive(summary)
     found = list(pairs(summary, varied, compared, metric)) if compared and metric else []
-    seeds = summary["seed"].nunique()
+    seeds = int(summary["seed"].nunique())
     if compared is None or metric is None or not found or seeds < 2:
-        return
-    reference = said(compared, found[0].reference)
-    average = overall(found) if len({tuple(pair.others.values()) for pair in found}) > 1 else {}
-    said_of_it = f"probability that the {title(metric)} is higher than with {reference}"
-    figure = _forest(found, compared, worlds, _improvement, None, 0.5, average, said_of_it)
-    for axes in figure.axes:
-        axes.set_xlim(-0.04, 1.04)
-        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
-    shown = f"share of the pairs of runs of {seeds} seeds, 95 % stratified-bootstrap interval"
-    yield "probability_of_improvement", figure, shown
+        return None
+    reference = text.shortened(said(compared, found[0].reference))
+    few = f" ({seeds} seeds are too few to conclude)" if seeds < ENOUGH else ""
+    if name == "probability_of_improvement":
+        average = overall(found) if len({tuple(pair.others.values()) for pair in found}) > 1 else {}
+        said_of_it = f"probability that the {title(metric)} is higher than with {reference}"
+        figure = _forest(found, compared, worlds, _improvement, None, 0.5, average, said_of_it)
+        for axes in figure.axes:
+            axes.set_xlim(-0.04, 1.04)
+            axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+        certain = [no_interval_of_probability(_improvement(pair)) for pair in found]
+        none = "; no interval where every pair has the same outcome" if any(certain) else ""
+        shown = f"share of the pairs of runs of {seeds} seeds, 95 % stratified-bootstrap interval{none}"
+        return figure, f"{shown}{few}"
     paired = [pair for pair in found if len(pair.differences)]
-    if paired:
-        said_of_it = f"{title(metric)}: difference to {reference} on the same seed"
-        figure = _forest(paired, compared, worlds, _difference, _differences, 0, {}, said_of_it)
-        spread = "95 % bootstrap interval" if seeds > 2 else "range"  # of two runs they are the same
-        shown = f"a small point for each of {seeds} seeds, mean, {spread}"
-        yield "paired_differences", figure, shown
+    if not paired:
+        return None
+    said_of_it = f"{title(metric)}: difference to {reference} on the same seed"
+    figure = _forest(paired, compared, worlds, _difference, _differences, 0, {}, said_of_it)
+    for axes in figure.axes:
+        readable(axes, "x")
+    spread = "95 % bootstrap interval" if seeds > 3 else "range"  # of three runs they are the same
+    return figure, f"a small point for each of {seeds} seeds, mean, {spread}{few}"
 
 
 def _improvement(pair: Pair) -> Estimate:
@@ -90,6 +108,7 @@ def _forest(
         what: the label of the x axis.
     """
     levels = list(dict.fromkeys(pair.level for pair in found))
+    names = text.apart([text.shortened(words) for words in worded(compared, levels)])
     panels = list(dict.fromkeys(_words(pair, worlds, inside=True) for pair in found))
     kinds = list(dict.fromkeys(_words(pair, worlds, inside=False) for pair in found))
     colours = sns.color_palette("colorblind" if len(kinds) <= 10 else "viridis", len(kinds))
@@ -124,7 +143,7 @@ def _forest(
         axes.set_visible(False)
     for axes in grid.flat[:count]:
         axes.axvline(nothing, color="0.35", linewidth=0.9, linestyle=(0, (6, 3)), zorder=1)
-        axes.set_yticks(range(len(levels)), [str(said(compared, level)) for level in levels])
+        axes.set_yticks(range(len(levels)), names)
         axes.set_ylim(len(levels) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
     if len(kinds) > 1:
@@ -136,7 +155,7 @@ def _forest(
 def _words(pair: Pair, worlds: Sequence[str], *, inside: bool) -> str:
     """The world of a pair, or what else it has in common."""
     return ", ".join(
-        f"{title(name)} = {said(name, value)}"
+        f"{text.shortened(title(name))} = {text.shortened(said(name, value))}"
         for name, value in pair.others.items()
         if (name in worlds) == inside
     )

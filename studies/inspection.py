@@ -54,6 +54,7 @@ def table(
     """Print the conditions of a study with their numbers over the seeds, or all trials as CSV."""
     from studies import conditions
     from studies.store import Store
+    from studies.store import csv as write_csv
 
     if csv and metrics is not None:
         raise StudyError("--csv and --metrics exclude each other: the CSV has every number")
@@ -65,11 +66,14 @@ def table(
     if summary.empty:
         raise StudyError(f"{folder}: none of its {counted(len(study.trials), 'trial')} has finished")
     if csv:
-        summary.to_csv(sys.stdout, index=False, float_format="%.12g")
+        write_csv(summary, sys.stdout)
         return
     if study.question:
         out.print(study.question, markup=False)
-    show(conditions.table(study, summary, metrics.split(",") if metrics else None))
+    wanted = metrics.split(",") if metrics else None
+    show(conditions.table(study, summary, wanted))
+    for line in conditions.notes(study, summary, wanted):
+        out.print(line, markup=False)
     done, all_of_them = len(summary), len(study.trials)
     if done < all_of_them:
         err.print(f"{done} of {counted(all_of_them, 'trial')} have finished")
@@ -104,6 +108,8 @@ def compare(
 
 
 def _tell(found: Comparison, metric: str | None) -> None:
+    from studies import differences
+
     shared = found.equal + len(found.different)
     if shared:
         out.print(f"{counted(shared, 'trial')} in both, by hash: {found.equal} with equal results")
@@ -119,15 +125,12 @@ def _tell(found: Comparison, metric: str | None) -> None:
             out.print(
                 f"  {name}: {', '.join(f'{ours} -> {theirs}' for ours, theirs in values)}", markup=False
             )
-        if found.sides:
-            out.print(f"  {metric}, second minus first, over the seeds that both have:")
+        if found.sides and metric is not None:
+            out.print(f"  {differences.heading(metric, found.sides)}:")
         else:
             out.print(f"  {metric or 'no number that is shown first'} is in both for no seed", markup=False)
         for side in found.sides:
-            gap = side.difference
-            interval = f" ({gap.low:.4g} to {gap.high:.4g})" if gap.low == gap.low else ""
-            numbers = f"{side.first:.4g} -> {side.second:.4g}: {gap.value:+.4g}{interval}"
-            out.print(f"    {side.title or 'all'}: {numbers}, {counted(side.seeds, 'seed')}", markup=False)
+            out.print(f"    {side.title or 'all'}: {differences.written(side, metric)}", markup=False)
     if found.only_first or found.only_second:
         out.print(f"only in the first: {found.only_first}, only in the second: {found.only_second}")
 

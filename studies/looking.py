@@ -54,7 +54,7 @@ def trace(
     needs.check_game(chosen)
     if out_folder is not None:
         refuse_to_replace("--out", *(out_folder / name for name in tracing.FILES), force=force)
-    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
     recorded = tracing.record(chosen)
     folder = out_folder or store.folder / "traces" / chosen.hash
     try:
@@ -63,7 +63,7 @@ def trace(
         raise StudyError(str(error)) from error
     out.print(f"{len(recorded.events)} events")
     for file in files:
-        out.print(f"trace:   {file}")
+        out.print(f"trace:   {file}", markup=False)
     if check:
         found = tracing.difference(chosen, recorded)
         out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
@@ -117,10 +117,10 @@ def play(
     films.check(file)
     if film is not None:
         refuse_to_replace("--out", film, force=force)
-    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}")
-    out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""))
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
+    out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""), markup=False)
     playing.film(player, file, out.print, seed=seed, episodes=episodes, frames_per_second=fps)
-    out.print(f"film:    {file}")
+    out.print(f"film:    {file}", markup=False)
 
 
 @app.command()
@@ -152,4 +152,4 @@ def show_topologies(
         raise StudyError("--draw and --name belong together: --draw ring.png --name ring")
     if draw is not None and name is not None:
         topology_table.draw(name, nodes, seed, draw)
-        out.print(f"drawn: {draw}")
+        out.print(f"drawn: {draw}", markup=False)

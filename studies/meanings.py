@@ -4,6 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+FILES: Mapping[str, Mapping[str, str]] = {
+    "trials/<hash>/spec.json": {"always": "all settings of the trial"},
+    "trials/<hash>/metrics.parquet": {"always": "its final numbers, in a row: that of `summary.csv`"},
+    "trials/<hash>/curves_consensus.parquet": {
+        "always": 'how agreements went along their activations; in Python `results.curve("consensus")`'
+    },
+    "trials/<hash>/curves_training.parquet": {
+        "training": 'a row per update; in Python `results.curve("training")`'
+    },
+    "trials/<hash>/curves_traffic.parquet": {
+        "always": 'what each direction of a link carried; in Python `results.table("traffic")`'
+    },
+    "trials/<hash>/curves_faults.parquet": {
+        "faults": 'what each fault did; in Python `results.table("faults")`'
+    },
+    "trials/<hash>/models.pt": {"training": "what was learnt"},
+    "trials/<hash>/timings.json": {"always": "wall time: the only file that differs between two runs"},
+    "trials/<hash>/versions.json": {"always": "of Python, of the libraries and of the code that made it"},
+    "trials/<hash>/status.json": {"always": "whether it finished or failed"},
+    "study.json": {"always": "the study that was run here last, and its trials by hash"},
+    "summary.csv": {"always": "a row per finished trial: its hash, what is varied, the seed, final numbers"},
+    "summary.parquet": {"always": "the same, with the exact numbers"},
+    "statistics.csv": {"training": "each condition over its seeds, and how conditions compare"},
+}
+"""Tables and other files of a study's results -> when they are there (always, of training, with faults) and
+what is in them."""
+
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "Which trial": {
         "trial": "its hash: the name of its folder under `trials/`",
@@ -122,7 +149,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "faults": "faults that the study asks for",
         "faults_untouched": "those that touched no packet, and so tested nothing",
     },
-    "What each fault did (`faults.parquet` of a trial)": {
+    "What each fault did (`curves_faults.parquet`)": {
         "fault": "its name",
         "refused": "packets that were sent, or reached a crashed agent, while it lasted, and were dropped",
         "removed": "packets that were in flight when it began, and dropped",
@@ -130,7 +157,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "slowed": "packets that an agent sent while it computed more slowly",
         "touched": "the sum of these",
     },
-    "What each direction carried (`traffic.parquet` of a trial)": {
+    "What each direction carried (`curves_traffic.parquet`)": {
         "source": "the agent that sends",
         "destination": "the agent that receives",
         "bytes": "taken by the transmitter, whatever became of them later",
@@ -141,12 +168,14 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "metric": "the final number that the row is about",
         "seeds": "finished runs",
         "mean": "over the seeds",
+        "estimator": "what `iqm` is: the interquartile mean or, of fewer than four seeds, the mean",
         "iqm": "interquartile mean over the seeds (of fewer than four their mean), with its 95 % bootstrap"
-        " interval in `iqm_low`, `iqm_high`",
+        " interval in `iqm_low`, `iqm_high`, which are empty where it would be no wider than a point",
         "reference": "the first value of what is compared, beside which the condition stands",
         "probability_of_improvement": "that a run of the condition ends higher than one of the reference;"
         " `_low`, `_high` as above",
         "pairs": "seeds that both have",
+        "note": "why an interval is empty, and whether the seeds are too few to conclude from",
         "paired_difference": "condition minus reference, mean over these seeds; `_low`, `_high` as above",
     },
 }

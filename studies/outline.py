@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from studies import text
 from testbed import identity
 
 Varied = Mapping[str, str | int | float | bool]
@@ -58,7 +59,7 @@ class StudyOutline(Protocol):
 
 def titled(varied: Varied, seed: int) -> str:
     """``loss=0.1 seed=0``: what tells a trial from the others of its study."""
-    words = [f"{path.split('.')[-1]}={value}" for path, value in varied.items()]
+    words = [f"{text.label(path.split('.')[-1])}={text.label(str(value))}" for path, value in varied.items()]
     return " ".join([*words, f"seed={seed}"])
 
 

@@ -5,45 +5,55 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from studies.columns import geometric
+
+
+class _Drawn:
+    """What all figures have."""
+
+    y: str
+
+    @property
+    def log(self) -> bool:
+        """Whether the y axis is logarithmic: where its metric is averaged by its logarithms."""
+        return geometric(self.y)
+
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(_Drawn):
     """``y`` of the curve table ``table`` against ``x``, one line per combination, a band over the seeds."""
 
     name: str
     table: str
     x: str
     y: str
-    log: bool = False
 
 
 @dataclass(frozen=True)
-class Final:
+class Final(_Drawn):
     """The metric ``y`` of each trial against what is varied: a point with an interval per combination."""
 
     name: str
     y: str
-    log: bool = False
     when: str = "at the end"
 
 
 @dataclass(frozen=True)
-class Against:
+class Against(_Drawn):
     """The metric ``y`` of each trial against its metric ``x``, on a logarithmic axis: a point per trial."""
 
     name: str
     x: str
     y: str
-    log: bool = False
     when: str = "at the end"
 
 
 Plan = Curve | Final | Against
 
 DISAGREEMENT = (
-    Curve("disagreement_by_activations", "consensus", "activations", "relative_disagreement", log=True),
-    Curve("disagreement_by_seconds", "consensus", "seconds", "relative_disagreement", log=True),
-    Curve("disagreement_by_bytes", "consensus", "bytes", "relative_disagreement", log=True),
+    Curve("disagreement_by_activations", "consensus", "activations", "relative_disagreement"),
+    Curve("disagreement_by_seconds", "consensus", "seconds", "relative_disagreement"),
+    Curve("disagreement_by_bytes", "consensus", "bytes", "relative_disagreement"),
 )
 TRAFFIC = (
     Curve("message_age_by_seconds", "consensus", "seconds", "message_age"),
@@ -54,23 +64,23 @@ TRAFFIC = (
 PLANS: Mapping[str, Sequence[Plan]] = {
     "problem": (
         *DISAGREEMENT,
-        Curve("error_by_activations", "consensus", "activations", "error", log=True),
-        Curve("error_by_seconds", "consensus", "seconds", "error", log=True),
-        Curve("error_by_bytes", "consensus", "bytes", "error", log=True),
-        Curve("residual_by_activations", "consensus", "activations", "primal_residual", log=True),
-        Curve("residual_by_seconds", "consensus", "seconds", "primal_residual", log=True),
-        Curve("residual_by_bytes", "consensus", "bytes", "primal_residual", log=True),
+        Curve("error_by_activations", "consensus", "activations", "error"),
+        Curve("error_by_seconds", "consensus", "seconds", "error"),
+        Curve("error_by_bytes", "consensus", "bytes", "error"),
+        Curve("residual_by_activations", "consensus", "activations", "primal_residual"),
+        Curve("residual_by_seconds", "consensus", "seconds", "primal_residual"),
+        Curve("residual_by_bytes", "consensus", "bytes", "primal_residual"),
         *TRAFFIC,
-        Final("final_error", "error", log=True),
+        Final("final_error", "error"),
     ),
     "update": (
         *DISAGREEMENT,
         *TRAFFIC,
-        Final("final_disagreement", "relative_disagreement", log=True),
+        Final("final_disagreement", "relative_disagreement"),
         Final("binding", "binding", when="at the last solve"),
         Final("surrogate_gain", "surrogate_gain", when="on the batch"),
         Final("holdout_gain", "holdout_gain", when="on a batch not learnt from"),
-        Against("disagreement_by_error", "solve_error", "relative_disagreement", log=True),
+        Against("disagreement_by_error", "solve_error", "relative_disagreement"),
         Against("surrogate_gain_by_error", "solve_error", "surrogate_gain", when="on the batch"),
         Against("holdout_gain_by_error", "solve_error", "holdout_gain", when="on a batch not learnt from"),
     ),
@@ -81,11 +91,11 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Curve("win_rate_by_steps", "training", "steps", "return_battle_won"),
         Curve("evaluation_return_by_steps", "training", "steps", "evaluation_return"),
         Curve("evaluation_win_rate_by_steps", "training", "steps", "evaluation_return_battle_won"),
-        Curve("disagreement_by_update", "training", "update", "relative_disagreement", log=True),
+        Curve("disagreement_by_update", "training", "update", "relative_disagreement"),
         *DISAGREEMENT,
         Final("final_return", "return", when="last tenth of the updates"),
         Final("final_win_rate", "return_battle_won", when="last tenth of the updates"),
-        Final("final_disagreement", "relative_disagreement", log=True, when="last update"),
+        Final("final_disagreement", "relative_disagreement", when="last update"),
         Against("final_return_by_bytes", "bytes_sent", "return", when="last tenth of the updates"),
     ),
 }

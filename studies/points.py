@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
-from studies.bands import logarithmic
-from studies.columns import title
+from studies.columns import estimator, title
 from studies.plans import Against
 from studies.roles import Roles
+from studies.ticks import readable
 
 
-def against(table: pd.DataFrame, plan: Against, roles: Roles) -> sns.FacetGrid:
-    """A point per trial; conditions of the same colour are joined through their means."""
+def against(table: pd.DataFrame, plan: Against, roles: Roles, workload: str) -> tuple[sns.FacetGrid, str]:
+    """A point per trial; conditions of the same colour are joined through their estimates over the seeds.
+
+    Returns:
+        The figure, and what the lines go through, in words; empty if there are none.
+    """
     grid = roles.relplot(table, kind="scatter", x=plan.x, y=plan.y, s=60)
     colours = dict(zip(roles.levels(roles.hue), roles.palette(), strict=True)) if roles.style else {}
+    joined = False
     for panel, axes in grid.axes_dict.items() if roles.col else [(None, grid.ax)]:
         shown = table if panel is None else table[table[roles.col] == panel]
         for level, colour in colours.items():
-            means = _means(shown[shown[roles.hue] == level], plan, str(roles.style))
-            axes.plot(means[plan.x], means[plan.y], color=colour, linewidth=1.2, zorder=1)
+            line = _estimates(shown[shown[roles.hue] == level], plan, str(roles.style), workload)
+            if len(line) > 1:
+                axes.plot(line[plan.x], line[plan.y], color=colour, linewidth=1.2, zorder=1)
+                joined = True
     grid.set_axis_labels(title(plan.x), f"{title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         axes.set_xscale("log")
-        low, high = axes.get_xlim()
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e3 else (1,)))
-        axes.xaxis.set_major_formatter(
-            EngFormatter(sep="") if low > 1 else FuncFormatter(lambda x, _: f"{x:g}")
-        )
-        axes.xaxis.set_minor_formatter(NullFormatter())
         if plan.log:
-            logarithmic(axes)
-    return grid
+            axes.set_yscale("log")
+        readable(axes, "x")
+        readable(axes, "y")
+    seeds = int(table["seed"].nunique())
+    names = list(dict.fromkeys(estimator(workload, name).name(seeds) for name in (plan.x, plan.y)))
+    words = f"the {names[0]}s" if len(names) == 1 else f"the {names[0]} in x and {names[1]} in y"
+    return grid, f"{words} of {seeds} seed{'s' * (seeds != 1)}" if joined else ""
 
 
-def _means(table: pd.DataFrame, plan: Against, by: str) -> pd.DataFrame:
-    """Means over the seeds of each condition, geometric on logarithmic axes, from left to right."""
-    values = table[[by, plan.x, plan.y]].copy()
-    values[plan.x] = np.log(values[plan.x])
-    if plan.log:
-        values[plan.y] = np.log(values[plan.y])
-    means = values.groupby(by)[[plan.x, plan.y]].mean()
-    means[plan.x] = np.exp(means[plan.x])
-    if plan.log:
-        means[plan.y] = np.exp(means[plan.y])
-    return means.sort_values(plan.x)
+def _estimates(table: pd.DataFrame, plan: Against, by: str, workload: str) -> pd.DataFrame:
+    """The estimates over the seeds of each condition, from left to right."""
+    rows = [
+        {name: estimator(workload, name)(group[name]).value for name in (plan.x, plan.y)}
+        for _, group in table.groupby(by)
+    ]
+    return pd.DataFrame(rows, columns=[plan.x, plan.y]).sort_values(plan.x)

@@ -11,10 +11,8 @@ import pandas as pd
 from studies import comparisons, figures, references
 from studies.outline import StudyOutline
 from studies.spec import Study
-from studies.store import Store
+from studies.store import CURVES, Store
 from testbed.references import Reference
-
-CURVES = ("consensus", "training")
 
 
 def warnings(study: Study, store: Store) -> list[str]:
@@ -39,13 +37,14 @@ def idle_faults(study: StudyOutline, table: pd.DataFrame) -> list[str]:
 def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = warn) -> list[Path]:
     """Writes the summary tables, draws the figures the study's results allow, and returns the PNG files.
 
-    ``complain`` is told in a line what had to be left out of them.
+    ``complain`` is told in a line what had to be left out of them, and which of them cannot be drawn; see
+    :func:`studies.figures.draw`.
     """
     summary = store.summarise(study)
     if study.workload == "training":
         store.write_table("statistics.csv", statistics(study, summary))
     found = gathered(study, store, summary, references.by_trial(study, store, complain))
-    return figures.draw(found, store.folder / "figures")
+    return figures.draw(found, store.folder / "figures", complain)
 
 
 def statistics(study: StudyOutline, summary: pd.DataFrame) -> pd.DataFrame:

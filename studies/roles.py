@@ -9,11 +9,19 @@ from typing import Any, Literal
 import pandas as pd
 import seaborn as sns
 
+from studies import text
+
 COLOURS = 10
 """Of seaborn's palette for the colour-blind."""
 
 DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
 MARKERS = ("o", "s", "^", "D")
+
+
+def legend_text(words: str) -> str:
+    """A label that is short enough, and that matplotlib does not hide, as it does what begins with ``_``."""
+    words = text.shortened(words)
+    return f"\u200a{words}" if words.startswith("_") else words
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ class _Rounds:
                         display.left(trial, ELSEWHERE)
                     case Finished():
                         self.others += event.index in by_others
-                        display.finished(trial)
+                        display.finished(trial, self.store.metrics(trial))
                     case Failed():
                         self._record(trial, event.trace)
                         self.failed.append(trial)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from studies.display import numbers
 from studies.executors import reason
 from studies.outline import StudyOutline, TrialOutline
 from studies.store import Store
+from studies.text import visible
 
 Status = Literal["finished", "running", "failed", "damaged", "stopped", "missing"]
 """`stopped`: begun and given up, with a checkpoint or a note of how far it came; the next run goes on.
@@ -88,6 +89,6 @@ def table(found: Sequence[TrialState], *, everything: bool) -> Table | None:
     drawn = Table("state", "trial", "", "hash", box=None, pad_edge=False)
     for state in shown:
         colour = COLOURS[state.status]
-        title, said = escape(state.trial.title), escape(state.said)
+        title, said = Text(state.trial.title), Text(visible(state.said))
         drawn.add_row(f"[{colour}]{state.status}[/]", title, said, f"[dim]{state.trial.hash}[/]")
     return drawn

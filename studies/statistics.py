@@ -8,11 +8,17 @@ draws are fixed, so that the same numbers, in any order, always have the same in
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from studies.formatting import equal
+
+ENOUGH = 5
+"""Seeds from which on intervals say something: of fewer they are the range of the runs, or nearly so."""
 
 RESAMPLES = 10_000
 PERCENTILES = (2.5, 97.5)
@@ -28,6 +34,58 @@ class Estimate(NamedTuple):
     high: float
 
 
+@dataclass(frozen=True)
+class Estimator:
+    """How a number over seeds is made from those of the runs.
+
+    Attributes:
+        middle: by the interquartile mean, which of fewer than four runs is the mean; otherwise by the mean.
+        geometric: of the logarithms, for sizes that spread over powers of ten. A run at zero makes it zero,
+            unless it is among those left out of an interquartile mean; of negative numbers there is none
+            (not a number).
+    """
+
+    middle: bool = False
+    geometric: bool = False
+
+    def __call__(self, values: ArrayLike) -> Estimate:
+        """The estimate of the runs and its interval.
+
+        Args:
+            values: one per run, finite; at least one.
+        """
+        runs = np.sort(np.asarray(values, dtype=float))
+        if runs[0] == runs[-1] and len(runs) > 1 and not (self.geometric and runs[0] < 0):
+            return Estimate(*[float(runs[0])] * 3)  # exactly, whatever sums of it are rounded to
+        if not self.geometric:
+            return _estimate(runs, self.middle)
+        if runs[0] < 0:
+            return Estimate(np.nan, np.nan, np.nan)
+        with np.errstate(divide="ignore"):
+            logarithms = np.log(runs)
+        return Estimate(*(float(np.exp(part)) for part in _estimate(logarithms, self.middle)))
+
+    def along(self, values: Array) -> tuple[Array, Array, Array]:
+        """The same at every place of a curve.
+
+        Args:
+            values: [places, runs], finite, and positive if ``geometric``.
+
+        Returns:
+            [places] each: value, low, high.
+        """
+        if not self.geometric:
+            return along(values, middle=self.middle)
+        value, low, high = (np.exp(part) for part in along(np.log(values), middle=self.middle))
+        return value, low, high
+
+    def name(self, seeds: int = ENOUGH) -> str:
+        """``mean``, ``geometric mean``, ``interquartile mean`` or ``geometric interquartile mean``."""
+        words = ["geometric"] if self.geometric else []
+        words += ["interquartile"] if self.middle and seeds >= 4 else []
+        return " ".join([*words, "mean"])
+
+
 def interquartile_mean(values: ArrayLike) -> Estimate:
     """Mean of the middle half of the runs: of ``n`` the ``n // 4`` lowest and highest are left out.
 
@@ -36,12 +94,7 @@ def interquartile_mean(values: ArrayLike) -> Estimate:
     Args:
         values: one per run, finite; at least one.
     """
-    runs = np.sort(np.asarray(values, dtype=float))
-    cut = len(runs) // 4
-    value = float(runs[cut : len(runs) - cut].mean())
-    if len(runs) < 2:
-        return Estimate(value, np.nan, np.nan)
-    return Estimate(value, *_bounds(_trimmed_weights(len(runs)) @ runs))
+    return Estimator(middle=True)(values)
 
 
 def mean(values: ArrayLike) -> Estimate:
@@ -50,10 +103,26 @@ def mean(values: ArrayLike) -> Estimate:
     Args:
         values: one per run, or per pair of runs their difference; finite.
     """
-    runs = np.sort(np.asarray(values, dtype=float))
-    if len(runs) < 2:
-        return Estimate(float(runs.mean()), np.nan, np.nan)
-    return Estimate(float(runs.mean()), *_bounds(_counts(len(runs), 0) @ runs / len(runs)))
+    return Estimator()(values)
+
+
+def _estimate(runs: Array, middle: bool) -> Estimate:
+    """Of ascending runs, the lowest of which may be minus infinity."""
+    count = len(runs)
+    cut = count // 4 if middle else 0
+    value = float(runs[cut : count - cut].mean())
+    if count < 2:
+        return Estimate(value, np.nan, np.nan)
+    weights = _weights(count, middle)
+    lowest = int(np.isneginf(runs).sum())
+    if not lowest:
+        return Estimate(value, *_bounds(weights @ runs))
+    resampled = weights[:, lowest:] @ runs[lowest:]
+    resampled[weights[:, :lowest].any(axis=1)] = -np.inf
+    # Between minus infinity and a number there is nothing to interpolate.
+    low = float(np.percentile(resampled, PERCENTILES[0], method="lower"))
+    high = float(np.percentile(resampled, PERCENTILES[1], method="higher"))
+    return Estimate(value, low, high)
 
 
 def along(values: Array, *, middle: bool) -> tuple[Array, Array, Array]:
@@ -84,16 +153,53 @@ def along(values: Array, *, middle: bool) -> tuple[Array, Array, Array]:
     return value, low, high
 
 
-def described(seeds: Collection[int], *, middle: bool) -> str:
-    """What a point with its interval is, in words; the interquartile mean of less than four is the mean.
+def described(seeds: Collection[int], how: Estimator) -> str:
+    """What a point with its interval is, in words: ``geometric mean of 3 seeds and their range ...``.
 
     ``seeds`` are how many each condition has.
     """
     fewest, most = min(seeds), max(seeds)
     of = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
-    few = {1: "one seed", 2: f"mean and range of {of}"}
-    name = "interquartile mean" if middle and most >= 4 else "mean"
-    return few.get(most, f"{name} of {of}, 95 % bootstrap interval")
+    if most == 1:
+        return "one seed, so no interval"
+    # Up to three runs, a resample is one run over and over in more than one of forty cases at each end.
+    spread = " and their range" if most <= 3 else ", 95 % bootstrap interval"
+    few = (
+        ""
+        if fewest >= ENOUGH
+        else " (too few to conclude)"
+        if most < ENOUGH
+        else " (some too few to conclude)"
+    )
+    return f"{how.name(most)} of {of}{spread}{few}"
+
+
+def no_interval(estimate: Estimate, seeds: int, how: Estimator) -> str:
+    """Why an estimate has no interval, or none that is wider than a point; empty if it has one."""
+    if seeds < 2:
+        return "one seed"
+    if np.isnan(estimate.value):
+        return "negative numbers have no geometric mean"
+    if not equal([estimate.low, estimate.high]):
+        return ""
+    half = "the middle half of " if how.middle and seeds >= 4 else ""
+    if half:
+        return f"{half}{seeds} seeds equal"
+    return "both seeds equal" if seeds == 2 else f"all {seeds} seeds equal"
+
+
+def no_interval_of_probability(estimate: Estimate) -> str:
+    """The same of :func:`probability_of_improvement`."""
+    if np.isnan(estimate.low):
+        return "one seed"
+    if estimate.low < estimate.high:
+        return ""
+    words = {
+        0.0: "every pair of runs lower",
+        0.5: "every pair of runs equal",
+        1.0: "every pair of runs higher",
+    }
+    return words.get(estimate.value, "the same in every resample")
 
 
 def probability_of_improvement(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> Estimate:

@@ -5,7 +5,7 @@
     OUT/
       study.json           the study that was run here last, and its trials by hash
       trials/<hash>/       spec.json      all settings of the trial
-                           metrics.parquet, curves_<name>.parquet
+                           metrics.parquet, curves_<name>.parquet   <name> as in CURVES and TABLES
                            models.pt      of a training run: what was learnt
                            timings.json   what the machine took: the only file that differs between two runs
                            versions.json  of Python, the libraries and this package, and the commit
@@ -34,14 +34,14 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studies import soundness
+from studies import soundness, text
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
 from studies.soundness import Damage
@@ -55,20 +55,21 @@ Row = Mapping[str, float | int | str]
 
 STUDY = "study.json"
 
+CURVES = ("consensus", "training")
+"""Tables of a trial that are curves: along an agreement, and along a training run."""
+
+TABLES = ("traffic", "faults")
+"""Other tables of a trial."""
+
 
 def default_folder(name: str, *, quick: bool = False) -> Path:
     """Where the results of a study go unless it is said: ``runs/<name>``.
 
     A short form goes to ``runs/<name>-quick``: it never takes the place of the whole.
-
-    Raises:
-        StudyError: its name leads elsewhere.
+    No name leads out of ``runs``; see :func:`studies.text.folder_name`.
     """
-    if name in ("", ".", "..") or Path(name).name != name:
-        raise StudyError(
-            f"{name!r} is no name for a folder in runs/: rename the study, or say where with --out"
-        )
-    return Path("runs") / (f"{name}-quick" if quick else name)
+    folder = text.folder_name(name)
+    return Path("runs") / (f"{folder}-quick" if quick else folder)
 
 
 class Store:
@@ -251,7 +252,7 @@ class Store:
         place = self.folder / name
         with beside(place) as file:
             if name.endswith(".csv"):
-                table.to_csv(file, index=False, float_format="%.12g")
+                csv(table, file)
             else:
                 table.to_parquet(file, index=False)
         return place
@@ -381,6 +382,18 @@ def _uniform(table: pd.DataFrame, study: StudyOutline) -> pd.DataFrame:
             table[path] = table[path].astype(float if numeric.all() else str)
     first = ["trial", *study.varied, "seed"]
     return table[[*first, *(column for column in table if column not in first)]] if len(table) else table
+
+
+def csv(table: pd.DataFrame, file: Path | TextIO) -> None:
+    """Writes a table as CSV, in which control characters of labels are escaped: a line is a row."""
+    shown = table.copy()
+    for name in table.select_dtypes(exclude="number"):
+        shown[name] = table[name].map(_visible)
+    shown.rename(columns=text.visible).to_csv(file, index=False, float_format="%.12g")
+
+
+def _visible(value: Any) -> Any:
+    return text.visible(value) if isinstance(value, str) else value
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

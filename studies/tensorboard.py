@@ -35,7 +35,7 @@ class Board:
     """
 
     def __init__(self, folder: Path, trial: TrialOutline, report: Report) -> None:
-        name = "".join("_" if letter in '/\\:*?"<>|' else letter for letter in trial.title)
+        name = "".join("_" if letter in '/\\:*?"<>|' else letter for letter in trial.title)[:150]
         self.folder = folder / FOLDER / f"{name} {trial.hash}"
         self.report = report
         self.writer: SummaryWriter | None = None

@@ -233,9 +233,9 @@ for _kind, _form, _first in _CORE:
     _Dumper.add_implicit_resolver(f"{_TAG}{_kind}", re.compile(rf"(?:{_form})\Z"), list(_first))
 
 
-def dump(data: Any, *, width: int = 100) -> str:
+def dump(data: Any, *, width: int = 100, ascii_only: bool = False) -> str:
     """Plain data as YAML in the order in which it is, which reads as the same data in YAML 1.1 and 1.2."""
-    text = _dump(data, width, allow_unicode=True)
+    text = _dump(data, width, allow_unicode=not ascii_only)
     # PyYAML writes some of the line ends of Unicode as they are where they do not read back.
     return text if text.isascii() or not _LINE_ENDS.search(text) else _dump(data, width, allow_unicode=False)
 

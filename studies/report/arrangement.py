@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studies.columns import said, title
+from studies.columns import levels as worded
+from studies.columns import title
 from studies.outline import StudyOutline, Varied
 
 
@@ -86,6 +87,7 @@ def arrange(study: StudyOutline) -> Arrangement:
     hue, style, *rest = [*(name for name in seen if name not in apart), None, None]
     split = [name for name in seen if name in apart or name in rest]
     levels = {name: _levels(values[name]) for name in seen}
+    words = {name: dict(zip(found, worded(name, found), strict=True)) for name, found in levels.items()}
     trials: dict[tuple[Any, ...], list[int]] = {}
     of: dict[str, int] = {}
     for index, trial in enumerate(study.trials):
@@ -96,14 +98,14 @@ def arrange(study: StudyOutline) -> Arrangement:
     conditions = []
     for key, members in trials.items():
         varied = dict(zip(study.varied, key, strict=True))
-        panel = ", ".join(_worded(name, varied[name]) for name in split)
+        panel = ", ".join(_worded(name, varied[name], words[name]) for name in split)
         own = [name for name in seen if name not in split]
         conditions.append(
             Condition(
                 varied,
-                ", ".join(_worded(name, varied[name]) for name in seen),
-                ", ".join(_worded(name, varied[name]) for name in own) or "all trials",
-                ", ".join(said(name, varied[name]) for name in own) or "all trials",
+                ", ".join(_worded(name, varied[name], words[name]) for name in seen),
+                ", ".join(_worded(name, varied[name], words[name]) for name in own) or "all trials",
+                ", ".join(words[name][varied[name]] for name in own) or "all trials",
                 tuple(members),
                 panels.setdefault(panel, len(panels)),
                 levels[hue].index(varied[hue]) if hue else 0,
@@ -116,8 +118,8 @@ def arrange(study: StudyOutline) -> Arrangement:
         tuple(panels),
         title(hue) if hue else "",
         title(style) if style else "",
-        tuple(said(hue, value) for value in levels[hue]) if hue else (),
-        tuple(said(style, value) for value in levels[style]) if style else (),
+        tuple(words[hue].values()) if hue else (),
+        tuple(words[style].values()) if style else (),
         bool(hue) and all(_number(value) for value in levels[str(hue)]),
         of,
     )
@@ -133,7 +135,6 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _worded(name: str, value: object) -> str:
+def _worded(name: str, value: object, words: Mapping[Any, str]) -> str:
     """``MATRPO``; or with what it is, where the value alone would say nothing: ``link delay 0.1``."""
-    text = said(name, value)
-    return text if isinstance(value, str) and value != "none" else f"{title(name)} {text}"
+    return words[value] if isinstance(value, str) and value != "none" else f"{title(name)} {words[value]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,23 @@ import numpy as np
 import pandas as pd
 
 from studies import comparisons
-from studies.columns import said, title
+from studies.columns import estimator, said, title, unit
+from studies.formatting import equal
 from studies.outline import StudyOutline
 from studies.plans import PLANS, Final
 from studies.report.arrangement import Arrangement
-from studies.report.lines import estimated
-from studies.report.plain import exact, figure
-from studies.statistics import Estimate, interquartile_mean, mean, probability_of_improvement
+from studies.report.plain import exact, figure, spread
+from studies.statistics import (
+    ENOUGH,
+    Estimate,
+    Estimator,
+    described,
+    mean,
+    no_interval,
+    no_interval_of_probability,
+    probability_of_improvement,
+)
+from studies.text import isolated
 
 LOWER_IS_BETTER = frozenset({"error", "relative_disagreement"})
 HIGHER_IS_BETTER = frozenset({*comparisons.METRICS, "surrogate_gain", "holdout_gain"})
@@ -57,32 +68,26 @@ def plans(workload: str, summary: pd.DataFrame) -> list[Final]:
     return [plan for plan in found if plan.y in summary and np.isfinite(summary[plan.y]).any()]
 
 
-def estimates(plan: Final, summary: pd.DataFrame, conditions: Arrangement, *, middle: bool) -> list[Row]:
-    """Of each condition with a finished trial the estimate over its seeds, as the figures have it."""
-    y = summary[plan.y]
-    table = summary[np.isfinite(y) & ((y > 0) if plan.log else True)]
+def estimates(plan: Final, study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[Row]:
+    """Of each condition with a finished trial the estimate over its seeds, as tables and figures have it."""
+    table = summary[np.isfinite(summary[plan.y])]
     place = table["trial"].map(conditions.of)
-    rows = []
-    for number, group in table.groupby(place, sort=True):
-        values = group[plan.y].to_numpy(dtype=float)
-        if plan.log:
-            estimate = Estimate(*(float(np.exp(part)) for part in _over(np.log(values), middle=middle)))
-        else:
-            estimate = _over(values, middle=middle)
-        rows.append(Row(int(number), len(values), estimate))
-    return rows
+    how = estimator(study.workload, plan.y)
+    return [
+        Row(int(number), len(group), how(group[plan.y])) for number, group in table.groupby(place, sort=True)
+    ]
 
 
 def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
     """What the page draws of the final numbers, then of their comparison.
 
-    Each has its names, ``rows`` ``[condition, value, low, high, seeds]`` and ``runs`` ``[trial, value]``; in
-    a comparison ``nothing`` is the value that says there is no difference.
+    Each has its names, its unit, ``rows`` ``[condition, value, low, high, seeds, why it has no interval]``
+    and ``runs`` ``[trial, value]``; of a comparison, ``nothing`` is the value of no difference.
     """
-    middle, number = study.workload == "training", {trial.hash: i for i, trial in enumerate(study.trials)}
+    number = {trial.hash: i for i, trial in enumerate(study.trials)}
     drawn: list[dict[str, Any]] = []
     for plan in plans(study.workload, summary):
-        rows = estimates(plan, summary, conditions, middle=middle)
+        rows, how = estimates(plan, study, summary, conditions), estimator(study.workload, plan.y)
         finite = summary[np.isfinite(summary[plan.y])]
         runs = zip(finite["trial"], finite[plan.y], strict=True)
         drawn.append(
@@ -90,13 +95,22 @@ def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
                 "name": plan.y,
                 "title": title(plan.y),
                 "of": plan.when,
+                "unit": unit(plan.y),
                 "log": plan.log and bool((finite[plan.y] > 0).all()),
-                "estimate": estimated([row.seeds for row in rows] or [1], log=plan.log, middle=middle),
-                "rows": [[row.condition, *map(exact, row.estimate), row.seeds] for row in rows],
+                "estimate": described([row.seeds for row in rows] or [1], how),
+                "rows": [
+                    _drawn(row.condition, row.estimate, row.seeds, no_interval(row.estimate, row.seeds, how))
+                    for row in rows
+                ],
                 "runs": [[number[trial], exact(float(value))] for trial, value in runs],
             }
         )
     return [*drawn, *_comparisons(study, summary, conditions)]
+
+
+def _drawn(condition: int, estimate: Estimate, seeds: int, missing: str) -> list[Any]:
+    low, high = (None, None) if missing else map(exact, estimate[1:])
+    return [condition, exact(estimate.value), low, high, seeds, missing]
 
 
 def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
@@ -108,32 +122,50 @@ def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrange
         return []
     places = by_values(study, summary, conditions)
 
-    def place(pair: comparisons.Pair) -> int:
-        return places[tuple(pair.condition[name] for name in study.varied)]
-
-    def rows(of: Sequence[comparisons.Pair], estimate: Callable[[comparisons.Pair], Estimate]) -> list[Any]:
-        return [[place(pair), *map(exact, estimate(pair)), len(pair.ours)] for pair in of]
+    def rows(
+        of: Sequence[comparisons.Pair],
+        estimate: Callable[[comparisons.Pair], Estimate],
+        missing: Callable[[comparisons.Pair, Estimate], str],
+    ) -> list[Any]:
+        made = []
+        for pair in of:
+            place = places[tuple(pair.condition[name] for name in study.varied)]
+            one = estimate(pair)
+            made.append(_drawn(place, one, len(pair.ours), missing(pair, one)))
+        return made
 
     reference, what = said(study.compared, found[0].reference), title(metric)
     paired = [pair for pair in found if len(pair.differences)]
+    fewest = min(min(len(pair.ours), len(pair.theirs)) for pair in found)
+    few = "" if fewest >= ENOUGH else f" ({fewest} seed{'s' * (fewest != 1)}: too few to conclude)"
     probability = {
         "name": "probability_of_improvement",
         "title": f"probability that the {what} is higher than with {reference}",
         "of": "of two runs, one of each",
+        "unit": "",
         "log": False,
         "nothing": 0.5,
-        "estimate": "share of the pairs of runs, 95 % stratified-bootstrap interval",
-        "rows": rows(found, lambda pair: probability_of_improvement([pair.ours], [pair.theirs])),
+        "estimate": f"share of the pairs of runs, 95 % stratified-bootstrap interval{few}",
+        "rows": rows(
+            found,
+            lambda pair: probability_of_improvement([pair.ours], [pair.theirs]),
+            lambda _, estimate: no_interval_of_probability(estimate),
+        ),
         "runs": [],
     }
     difference = {
         "name": "paired_difference",
         "title": f"{what}: difference to {reference} on the same seed",
         "of": "final numbers",
+        "unit": "",
         "log": False,
         "nothing": 0,
-        "estimate": "mean over the seeds, 95 % bootstrap interval",
-        "rows": rows(paired, lambda pair: mean(pair.differences)),
+        "estimate": f"mean over the seeds, 95 % bootstrap interval{few}",
+        "rows": rows(
+            paired,
+            lambda pair: mean(pair.differences),
+            lambda pair, estimate: no_interval(estimate, len(pair.differences), Estimator()),
+        ),
         "runs": [],
     }
     return [probability, difference] if paired else [probability]
@@ -142,8 +174,8 @@ def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrange
 def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> pd.DataFrame:
     """A row per metric and condition: of training that of ``statistics.csv``, of others what figures show.
 
-    Columns of the latter: ``metric``; what is varied; ``seeds``, ``mean``, ``mean_low``, ``mean_high``, which
-    is the geometric mean of what is drawn on a logarithmic axis.
+    Columns of the latter: ``metric``; what is varied; ``seeds``, ``estimator``, ``estimate``,
+    ``estimate_low``, ``estimate_high`` and ``note``, which says why there is no interval.
     """
     if not len(summary):
         return pd.DataFrame()
@@ -152,11 +184,13 @@ def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangeme
     values = {number: varied for varied, number in by_values(study, summary, conditions).items()}
     rows: list[dict[str, Any]] = []
     for plan in plans(study.workload, summary):
-        for row in estimates(plan, summary, conditions, middle=False):
+        how = estimator(study.workload, plan.y)
+        for row in estimates(plan, study, summary, conditions):
             varied = dict(zip(study.varied, values[row.condition], strict=True))
-            value, low, high = row.estimate
-            numbers = {"seeds": row.seeds, "mean": value, "mean_low": low, "mean_high": high}
-            rows.append({"metric": plan.y, **varied, **numbers})
+            missing = no_interval(row.estimate, row.seeds, how)
+            _, value, low, high, seeds, _ = _drawn(row.condition, row.estimate, row.seeds, missing)
+            numbers = {"estimate": value, "estimate_low": low, "estimate_high": high, "note": missing}
+            rows.append({"metric": plan.y, **varied, "seeds": seeds, "estimator": how.name(seeds), **numbers})
     return pd.DataFrame(rows)
 
 
@@ -167,30 +201,50 @@ def by_values(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangemen
 
 
 def answer(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[str]:
-    """What stands out in the decisive number, a sentence or two for each panel; none without a comparison."""
+    """What stands out in the decisive number, a sentence or two for each panel; none without a comparison.
+
+    Of fewer seeds than allow a conclusion it says so, and no more than what was seen.
+    """
     found = plans(study.workload, summary)
     if not found or found[0].y not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
         return []
-    plan, middle = found[0], study.workload == "training"
+    plan, how = found[0], estimator(study.workload, found[0].y)
     best = min if plan.y in LOWER_IS_BETTER else max
+    word = "lowest" if best is min else "highest"
     sentences = []
-    rows = estimates(plan, summary, conditions, middle=middle)
+    rows = [row for row in estimates(plan, study, summary, conditions) if not math.isnan(row.estimate.value)]
     for number, panel in enumerate(conditions.panels):
         here = [row for row in rows if conditions.conditions[row.condition].panel == number]
         if len(here) < 2:
             continue
         first = best(here, key=lambda row: row.estimate.value)
-        word = "lowest" if best is min else "highest"
-        prefix, name = f"{panel}: " if panel else "", conditions.conditions[first.condition].name
-        text = f"{prefix}{title(plan.y)} ({plan.when}) is {word} with {name}: {_said(first)}."
-        sentences.append(text[0].upper() + text[1:] + _overlap(first, here, conditions))
+        same = [row for row in here if equal([row.estimate.value, first.estimate.value])]
+        names = _names(same, conditions) if len(same) < len(here) else "all conditions"
+        fewest = min(row.seeds for row in here)
+        few = fewest < ENOUGH
+        verb = ("was" if few else "is") + (" the same" if len(same) == len(here) else f" {word}")
+        alike = " (equal)" if 1 < len(same) < len(here) else ""
+        what = f"{title(plan.y)} ({plan.when}) {verb} with {names}{alike}: {_said(first, plan, how)}."
+        prefix = f"{panel}: " if panel else ""
+        if few:
+            seeds = "a single seed" if fewest == 1 else f"{fewest} seeds"
+            sentences.append(
+                f"{prefix}{capital(seeds)} of a condition {'are' if fewest > 1 else 'is'} too few to conclude"
+                f" from; at least {ENOUGH} are needed. In these runs, {what}"
+            )
+        else:
+            text = what if prefix else capital(what)
+            sentences.append(prefix + text + (_overlap(first, here, conditions) if len(same) == 1 else ""))
     return sentences
+
+
+def capital(text: str) -> str:
+    """With a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _overlap(first: Row, here: Sequence[Row], conditions: Arrangement) -> str:
     """Which others' intervals reach into that of the first."""
-    if first.seeds < 2:
-        return ""
     near = [
         row
         for row in here
@@ -202,18 +256,22 @@ def _overlap(first: Row, here: Sequence[Row], conditions: Arrangement) -> str:
         return " No other interval reaches into its own."
     if len(near) == len(here) - 1 > 1:
         return " The intervals of all others overlap with it."
-    names = [conditions.conditions[row.condition].name for row in near[:3]] + (
-        ["others"] if len(near) > 3 else []
-    )
-    joined = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    joined = _names(near, conditions)
     return f" The interval{'s' * (len(near) > 1)} of {joined} overlap{'s' * (len(near) == 1)} with it."
 
 
-def _said(row: Row) -> str:
-    value, low, high = map(figure, row.estimate)
-    word = "range" if row.seeds == 2 else "interval"
-    return value if row.seeds < 2 else f"{value}, {word} from {low} to {high} over {row.seeds} seeds"
+def _names(rows: Sequence[Row], conditions: Arrangement) -> str:
+    names = [isolated(conditions.conditions[row.condition].name) for row in rows[:3]]
+    names += ["others"] if len(rows) > 3 else []
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _over(values: np.ndarray, *, middle: bool) -> Estimate:
-    return interquartile_mean(values) if middle else mean(values)
+def _said(row: Row, plan: Final, how: Estimator) -> str:
+    """``geometric mean 0.012 of 5 seeds, interval 0.011 to 0.014``."""
+    if row.seeds < 2:
+        return figure(row.estimate.value, unit(plan.y))
+    missing = no_interval(row.estimate, row.seeds, how)
+    value, interval = spread(row.estimate, unit(plan.y))
+    word = "range" if row.seeds <= 3 else "95 % interval"
+    ends = missing or f"{word} {interval}"
+    return f"{how.name(row.seeds)} {value} of {row.seeds} seeds, {ends}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from studies.alignment import Array, evenly, together
-from studies.columns import title
+from studies.columns import estimator, geometric, title, unit
 from studies.outline import StudyOutline
 from studies.plans import PLANS, Curve
 from studies.report.arrangement import Arrangement
 from studies.report.plain import rounded
-from studies.statistics import along, described
+from studies.statistics import described
 
 POINTS_OF_A_TRIAL = 100
 """Of a single trial's line, at most: rows of its table, evenly apart."""
@@ -39,7 +39,11 @@ class Measure:
 
     table: str
     y: str
-    log: bool
+
+    @property
+    def log(self) -> bool:
+        """Whether its axis is logarithmic."""
+        return geometric(self.y)
 
     @property
     def name(self) -> str:
@@ -64,12 +68,10 @@ class Places:
 
 def measures(workload: str) -> list[Measure]:
     """What the figures of a workload show, then what else can be chosen."""
-    found = {
-        Measure(plan.table, plan.y, plan.log): None for plan in PLANS[workload] if isinstance(plan, Curve)
-    }
+    found = {Measure(plan.table, plan.y): None for plan in PLANS[workload] if isinstance(plan, Curve)}
     if workload == "training":
         known = {measure.y for measure in found if measure.table == "training"}
-        found |= {Measure("training", y, False): None for y in MORE if y not in known}
+        found |= {Measure("training", y): None for y in MORE if y not in known}
     return list(found)
 
 
@@ -90,7 +92,6 @@ def lines(
         ``xs``. A measure that no condition has two points of is left out.
     """
     xs = Places()
-    middle = study.workload == "training"
     drawn = []
     for measure in sorted(measures(study.workload), key=lambda measure: measure.y != first):
         source = curves.get(measure.table)
@@ -98,20 +99,22 @@ def lines(
             continue
         axes = [axis for axis in AXES[measure.table] if axis in source]
         runs = _apart(_usable(source, measure, study.workload), [measure.y, *axes])
-        bands = list(_bands(study, conditions, runs, axes, measure, xs, middle=middle))
+        bands = list(_bands(study, conditions, runs, axes, measure, xs))
         shown = [axis for axis in axes if any(band[1] == axis for band in bands)]
         if not shown:
             continue
         each = (sum(study.trials[i].hash in runs for i in c.trials) for c in conditions.conditions)
         seeds = [number for number in each if number]
+        left_out = "; values of 0 left out" if measure.log and bool((source[measure.y] == 0).any()) else ""
         drawn.append(
             {
                 "name": measure.name,
                 "title": title(measure.y),
                 "of": _where(measure, study.workload),
                 "log": measure.log,
-                "estimate": estimated(seeds, log=measure.log, middle=middle),
-                "axes": [{"name": axis, "title": title(axis)} for axis in shown],
+                "unit": unit(measure.y),
+                "estimate": described(seeds, estimator(study.workload, measure.y)) + left_out,
+                "axes": [{"name": axis, "title": title(axis), "unit": unit(axis)} for axis in shown],
                 "lines": bands,
                 "runs": list(_runs(study, runs, shown, measure, xs)),
             }
@@ -147,8 +150,6 @@ def _bands(
     axes: Sequence[str],
     measure: Measure,
     xs: Places,
-    *,
-    middle: bool,
 ) -> Iterator[list[Any]]:
     for number, condition in enumerate(conditions.conditions):
         members = [runs[study.trials[i].hash] for i in condition.trials if study.trials[i].hash in runs]
@@ -157,8 +158,7 @@ def _bands(
             places, matrix = together([rows[axis] for rows in members], values, log=measure.log)
             if len(places) < 2:  # nothing that a line could be drawn through
                 continue
-            estimates = along(np.log(matrix) if measure.log else matrix, middle=middle)
-            parts = [np.exp(part) if measure.log else part for part in estimates]
+            parts = estimator(study.workload, measure.y).along(matrix)
             yield [number, axis, xs.add(places), *(rounded(part) for part in parts)]
 
 
@@ -181,11 +181,3 @@ def _where(measure: Measure, workload: str) -> str:
     if workload != "training":
         return ""
     return "along the last agreement" if measure.table == "consensus" else "along the training"
-
-
-def estimated(seeds: Collection[int], *, log: bool, middle: bool) -> str:
-    """What is drawn, in words; ``seeds`` are how many each condition has."""
-    words = described(seeds, middle=middle)
-    if not log or max(seeds) < 2:
-        return words
-    return f"geometric {words}" if words.startswith("mean") else f"{words}, of the logarithms"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from studies import text
 from studies.outline import StudyOutline
 from studies.results import idle_faults
 from studies.state import TrialState, counted, states
@@ -74,7 +75,11 @@ def progress(made: Made) -> str:
 
 def document(study: StudyOutline) -> str:
     """The study as a file that ``testbed run`` takes."""
-    return yaml_text.dump(_plain(study.document))
+    data = _plain(study.document)
+    shown = yaml_text.dump(data)
+    if shown != text.visible(shown, lines=True):  # marks that would change how it is read
+        shown = yaml_text.dump(data, ascii_only=True)
+    return shown
 
 
 def _code(version: str | None, commit: str | None) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from studies.formatting import Unit, quantity, with_interval
+from studies.statistics import Estimate
 
 DIGITS = 5
 """Significant digits of the points of curves: far below a pixel. Tables and final values keep twelve."""
@@ -41,18 +45,20 @@ def exact(value: Any) -> Any:
     return float(f"{value:.12g}") if math.isfinite(value) else None
 
 
-def figure(value: float) -> str:
-    """``1,200``, ``0.0312``, ``3.2e+09``, with a true minus."""
-    if not math.isfinite(value):
-        return ""
-    size = abs(value)
-    if size >= 1e7 or 0 < size < 1e-4:
-        text = f"{value:.3g}"
-    elif value == int(value) or size >= 1e4:
-        text = f"{value:,.0f}"
-    else:
-        text = f"{value:.4g}"
-    return text.replace("-", "−", 1) if value < 0 else text
+def figure(value: float, unit: Unit = "") -> str:
+    """``1,200``, ``0.0312``, ``179 MB``, with a true minus; nothing for what is not finite."""
+    return minus(quantity(value, unit)) if math.isfinite(value) else ""
+
+
+def spread(estimate: Estimate, unit: Unit = "") -> tuple[str, str]:
+    """A value, and its interval as ``0.0101 to 0.0140``, with digits that fit both."""
+    value, low, high, name = with_interval(*estimate, unit)
+    return minus(f"{value} {name}".rstrip()), minus(f"{low} to {high} {name}".rstrip())
+
+
+def minus(text: str) -> str:
+    """Numbers with a true minus before them, but not in their powers of ten."""
+    return re.sub(r"(?<!e)-(?=\d)", "−", text)
 
 
 def embedded(data: Any) -> str:

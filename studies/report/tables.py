@@ -10,11 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from studies.columns import said, title
+from studies import text
+from studies.columns import said, title, unit
 from studies.display import duration
+from studies.formatting import Unit
 from studies.outline import StudyOutline
 from studies.report.made import Made
-from studies.report.plain import exact, figure
+from studies.report.plain import exact, figure, spread
+from studies.statistics import Estimate
 
 INTERVAL = "95 % interval"
 
@@ -70,18 +73,25 @@ def table(name: str, caption: str, columns: Sequence[str], rows: Iterable[tuple[
     )
 
 
-def number(value: Any) -> Cell:
+def number(value: Any, unit: Unit = "") -> Cell:
     """A number with four digits; nothing for what is not finite."""
     value = exact(float(value))
-    return Cell("" if value is None else figure(value), value)
+    return Cell("" if value is None else figure(value, unit), value)
 
 
-def with_interval(row: Mapping[str, Any], name: str) -> list[Cell]:
-    """A number, and its interval in a cell of its own."""
-    value, low, high = (exact(float(row.get(key, math.nan))) for key in (name, f"{name}_low", f"{name}_high"))
-    if low is None:
-        return [number(value if value is not None else math.nan), Cell("")]
-    return [number(value), Cell(f"{figure(low)} to {figure(high)}", low)]
+def with_interval(row: Mapping[str, Any], name: str, unit: Unit = "", missing: str = "") -> list[Cell]:
+    """A number, and its interval in a cell of its own, or in its place why there is none."""
+    found = (_finite(row.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
+    value, low, high = found
+    if value is None or low is None or high is None:
+        return [number(value if value is not None else math.nan, unit), Cell(missing)]
+    shown, interval = spread(Estimate(value, low, high), unit)
+    return [Cell(shown, value), Cell(interval, low)]
+
+
+def _finite(value: Any) -> float | None:
+    number: float | None = None if value is None else exact(float(value))
+    return number
 
 
 def statistics(
@@ -97,8 +107,8 @@ def statistics(
         caption: of the table.
     """
     training, compared = "iqm" in data, "probability_of_improvement" in data
-    columns = ["metric", *map(title, shown), "seeds", "mean"]
-    columns += ["interquartile mean"] if training else []
+    columns = ["metric", *map(title, shown), "seeds"]
+    columns += ["mean", "interquartile mean"] if training else ["estimator", "estimate"]
     columns.append(INTERVAL)
     if compared:
         columns += ["beside", "probability of improvement", INTERVAL, "paired difference", INTERVAL]
@@ -112,18 +122,21 @@ def statistics(
             *values,
         ]
         cells.append(number(row.get("seeds", math.nan)))
-        cells += (
-            [number(row.get("mean", math.nan)), *with_interval(row, "iqm")]
-            if training
-            else with_interval(row, "mean")
-        )
+        kind, note = unit(str(row["metric"])), str(row.get("note") or "")
+        if training:
+            cells += [
+                number(row.get("mean", math.nan), kind),
+                *with_interval(row, "iqm", kind, _about(note, "seed")),
+            ]
+        else:
+            cells += [Cell(str(row["estimator"])), *with_interval(row, "estimate", kind, note)]
         if compared:
             beside = row["reference"]
             missing = beside is None or (isinstance(beside, float) and math.isnan(beside))
             cells.append(Cell("" if missing else said(str(study.compared), beside)))
             cells += [
-                *with_interval(row, "probability_of_improvement"),
-                *with_interval(row, "paired_difference"),
+                *with_interval(row, "probability_of_improvement", "", _about(note, "pair of runs")),
+                *with_interval(row, "paired_difference", kind, _about(note, "differences")),
             ]
         rows.append((link, cells))
     return table("statistics", caption, columns, rows)
@@ -153,11 +166,17 @@ def trials(
             Cell(str(place + 1), float(place + 1), link if result else "", ": select it", trial.hash[:6])
         ]
         cells += [_value(name, trial.varied[name]) for name in varied]
-        cells += [number(trial.seed), Cell(state.status, more=state.said)]
-        cells += [number(result.get(name, math.nan)) for name in shown]
+        cells += [number(trial.seed), Cell(state.status, more=text.visible(state.said))]
+        cells += [number(result.get(name, math.nan), unit(name)) for name in shown]
         cells.append(Cell("") if seconds is None else Cell(duration(seconds), exact(seconds)))
         rows.append((link, cells))
-    return table("trials", f"The trials of {study.name}", columns, rows)
+    return table("trials", f"The trials of {text.label(study.name)}", columns, rows)
+
+
+def _about(note: str, word: str) -> str:
+    """Of a row's notes the one about something."""
+    found = (one for one in note.split("; ") if word in one and not one.startswith("too few"))
+    return next(found, "")
 
 
 def _records(data: pd.DataFrame) -> list[dict[str, Any]]:
@@ -172,14 +191,14 @@ def _value(name: str, value: Any) -> Cell:
 
 def _cell(cell: Cell, right: bool, place: int) -> str:
     value = "" if cell.value is None else f' data-v="{cell.value!r}"'
-    text = escape(cell.text)
+    shown = escape(cell.text)
     if cell.link:
-        text = f'<a href="#{escape(cell.link)}">{text}<span class="unseen">{escape(cell.said)}</span></a>'
+        shown = f'<a href="#{escape(cell.link)}">{shown}<span class="unseen">{escape(cell.said)}</span></a>'
     if cell.more:
-        text += f" <small>{escape(cell.more)}</small>"
+        shown += f" <small>{escape(cell.more)}</small>"
     if place == 0:
-        return f'<th scope="row"{value}>{text}</th>'
-    return f"<td{_class(right)}{value}>{text}</td>"
+        return f'<th scope="row"{value}>{shown}</th>'
+    return f"<td{_class(right)}{value}>{shown}</td>"
 
 
 def _class(right: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from studies.text import visible
 from testbed.network.trace import LinkEvent, OtherEvent, PacketEvent, TraceEvent
 
 PACKETS = {
@@ -72,7 +73,11 @@ class Wording:
         fields = event.fields
         if event.event in ("fault_begun", "fault_lifted"):
             verb = "begins" if event.event == "fault_begun" else "is over"
-            return self._place("fault", f"fault {fields['fault']}: {verb}"), fields.get("agent"), None
+            return (
+                self._place("fault", f"fault {visible(str(fields['fault']))}: {verb}"),
+                fields.get("agent"),
+                None,
+            )
         agent = fields.get("agent")
         other = None
         if agent is not None and "link" in fields:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from studies import references
+from studies import references, text
 from studies.columns import said, title
 from studies.display import duration
 from studies.document import StudyError
@@ -21,8 +21,9 @@ from studies.report.lines import lines
 from studies.report.plain import exact
 from studies.report.recording import record
 from studies.report.replay import AGENTS, described, differences, replay
-from studies.results import CURVES
-from studies.store import Store
+from studies.statistics import ENOUGH
+from studies.store import CURVES, Store
+from studies.text import isolated
 from studies.versions import OWN
 from testbed.files import write_text
 
@@ -79,6 +80,7 @@ def write(
         warned.append(f"there are no lines of policies without learning: {damage}")
     plans, first = finals.plans(study.workload, summary), finals.decisive(study.workload, summary)
     statistics = finals.statistics(study, summary, conditions)
+    name = text.label(study.name)
     data = {
         "trials": [trial.hash for trial in study.trials],
         "titles": [trial.title for trial in study.trials],
@@ -90,7 +92,7 @@ def write(
     }
     numbers = [plan.y for plan in plans] + [name for name in SHOWN if name in summary]
     parts = {
-        "heading": escape(study.question or study.name),
+        "heading": escape(text.visible(" ".join(study.question.split())) or name),
         "facts": escape(_facts(study, conditions)),
         "progress": escape(made.progress(made_by)),
         "unfinished": " unfinished" if len(summary) < len(study.trials) else "",
@@ -100,11 +102,12 @@ def write(
         "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
         "replay": escape(note),
         "document": escape(made.document(study)),
-        "name": escape(study.name),
+        "name": escape(f"{name}.yaml"),
+        "commands": escape(_commands(study)),
         "versions": _versions(made_by),
         "took": escape(_took(made_by)),
     }
-    _write(place, page.page(f"{study.name}: report", parts, data))
+    _write(place, page.page(f"{name}: report", parts, data))
     return Report(place, note, tuple(warned))
 
 
@@ -120,9 +123,9 @@ def _checked(place: Path, *, force: bool) -> Path:
     return place
 
 
-def _write(place: Path, text: str) -> None:
+def _write(place: Path, html: str) -> None:
     try:
-        write_text(place, text)
+        write_text(place, html)
     except OSError as error:
         raise StudyError(f"--out {place}: cannot be written: {error.strerror}") from error
 
@@ -143,7 +146,7 @@ def _replay(
         return None, "There is no replay: no trial that has finished sent a message.", []
     trial = study.trials[place]
     label = conditions.conditions[conditions.of[trial.hash]].label
-    label += ", " if label else ""
+    label = f"{isolated(label)}, " if label else ""
     named = f"trial {place + 1} ({label}seed {trial.seed})"
     if not trust and (code := outside_code(store, trial)) is not None:
         reason = "runs code from outside the testbed: `testbed report --trust` runs it"
@@ -159,8 +162,8 @@ def _replay(
         f"run again for its replay, {named} came out differently: {', '.join(other[:3])}"
         + (f", and {len(other) - 3} other numbers" if len(other) > 3 else "")
     ]
-    text = f"T{named[1:]}, run again: {described(recording)}."
-    return {**replay(recording), "trial": place}, text, lines if other else []
+    words = f"T{named[1:]}, run again: {described(recording)}."
+    return {**replay(recording), "trial": place}, words, lines if other else []
 
 
 def _chosen(study: StoredStudy, summary: pd.DataFrame, made_by: made.Made, number: int | None) -> int | None:
@@ -192,7 +195,14 @@ def _facts(study: StudyOutline, conditions: Arrangement) -> str:
     count = len(conditions.conditions)
     parts = [f"{count} condition{'s' * (count != 1)}" + (f" of {varied}" if varied else "")]
     parts.append(f"{seeds} seed{'s' * (seeds != 1)} each")
-    return f"{study.workload} study “{study.name}”: {', '.join(parts)}."
+    return f"{study.workload} study “{text.label(study.name)}”: {', '.join(parts)}."
+
+
+def _commands(study: StudyOutline) -> str:
+    """What makes the results again, to be pasted into a shell."""
+    file = text.path_argument(f"{text.visible(study.name)}.yaml")
+    lines = [["testbed", "run", file, "--out", "again"], ["testbed", "report", "again"]]
+    return "\n".join(map(text.command, lines))
 
 
 def _statistics(
@@ -203,13 +213,16 @@ def _statistics(
     places = finals.by_values(study, summary, conditions)
     rows = [places.get(tuple(row[name] for name in study.varied)) for row in data.to_dict("records")]
     caption = "Each condition over its seeds"
-    if study.workload != "training":
-        geometric = [title(plan.y) for plan in finals.plans(study.workload, summary) if plan.log]
-        caption += f"; means of {' and '.join(geometric)} are geometric" if geometric else ""
-    elif "reference" in data and study.compared is not None:
+    if study.workload == "training":
+        caption += "; interquartile means, which of fewer than four seeds are means"
+    seeds = data["seeds"].dropna()
+    if "reference" in data and study.compared is not None:
         first = data["reference"].dropna()
         beside = f", and beside {said(study.compared, first.iloc[0])} on the same seeds" if len(first) else ""
         caption += beside
+    if len(seeds) and seeds.min() < ENOUGH:
+        caption += f". Fewer than {ENOUGH} seeds are too few to conclude from"
+        caption += ", and the interval of two or three is their range"
     return tables.statistics(data, study, conditions.seen, rows, caption)
 
 

@@ -55,9 +55,7 @@ def test_a_training_study_has_statistics_curves_and_figures(here):
     assert list(here.iterdir()) == [here / "out"]
     with pytest.raises(ValueError, match=r"no figure 'returns'; there are .*return_by_steps"):
         again.plot("returns")
-    with pytest.raises(
-        ValueError, match="no trial has one named 'train'; there are consensus, traffic, training"
-    ):
+    with pytest.raises(ValueError, match=r"no trial has one named 'train'; there are training$"):
         again.curve("train")
 
 

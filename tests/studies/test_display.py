@@ -30,7 +30,7 @@ def test_a_log_file_shows_that_a_study_lives(write, at):
         for seconds, done in ((1, 20), (6, 21), (8, 29), (11, 30), (12, 45), (40, 46), (72, 47), (80, 48)):
             at(seconds)
             shown.progressed(trial, "training", done, 100, {"return": float(-done), "other": 1.0})
-        shown.finished(trial)
+        shown.finished(trial, {"return": -100.0, "other": 1.0})
     lines = text.getvalue().splitlines()
     # 6 s: five seconds and another tenth; 11 s: the next tenth; 12 s: too soon; 40 s: the tenth that 12 s
     # kept back; 72 s: after half a minute without another tenth.
@@ -41,7 +41,7 @@ def test_a_log_file_shows_that_a_study_lives(write, at):
         "training 47/100",
     ]
     assert lines[0].startswith("running   topology=ring loss=0 seed=0  training 21/100  return -21  6.0 s  ")
-    assert lines[-1].startswith("finished  topology=ring loss=0 seed=0  return -48  80.0 s  ")
+    assert lines[-1].startswith("finished  topology=ring loss=0 seed=0  return -100  80.0 s  ")
 
 
 def test_work_of_unknown_length_is_heard_of_twice_a_minute(write, at):
@@ -66,7 +66,7 @@ def test_a_trial_that_has_lost_its_node_gets_a_line_and_goes_on(write, at):
         at(3)
         shown.retried(trial, "node 10.0.0.1 was lost")
         at(9)
-        shown.finished(trial)
+        shown.finished(trial, {})
     title = "topology=ring loss=0 seed=0"
     assert text.getvalue().splitlines() == [
         "one at once, not 2: [too large]",
@@ -100,7 +100,7 @@ def test_lines_tell_the_time_that_is_left(write, at):
         at(60)
         shown.progressed(trial, "training", 1, 2, {})
         at(120)
-        shown.finished(trial)
+        shown.finished(trial, {})
     lines = text.getvalue().splitlines()
     assert lines[0].endswith(f"{trial.hash}  about 3 min 0 s left")
     assert lines[1].endswith(f"{trial.hash}  about 2 min 0 s left")

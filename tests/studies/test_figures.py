@@ -10,7 +10,7 @@ import pytest
 from studies import figures
 from studies.alignment import POINTS
 from studies.bands import aligned, over_seeds
-from studies.columns import label, title
+from studies.columns import estimator, label, title
 from studies.figures import Results
 
 PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
@@ -186,14 +186,15 @@ def test_seeds_with_no_time_in_common_leave_a_figure_by_time_out(tmp_path, monke
     assert "disagreement_by_seconds" not in drawn
 
 
-@pytest.mark.parametrize("middle", [False, True])
-def test_the_mean_on_a_logarithmic_axis_is_geometric_and_lies_in_its_interval(middle):
-    chosen = over_seeds(pd.DataFrame({"seed": [0, 1]}), log=True, middle=middle)
+@pytest.mark.parametrize("workload", ["problem", "training"])
+def test_the_mean_of_a_distance_is_geometric_and_lies_in_its_interval(workload):
+    how = estimator(workload, "relative_disagreement")
+    chosen = over_seeds(pd.DataFrame({"seed": [0, 1]}), how)
     values = pd.Series([0.01, 1.0])
     assert chosen["estimator"](values) == pytest.approx(0.1)
     low, high = chosen["errorbar"](values)
     assert 0 < low <= 0.1 <= high
-    assert over_seeds(pd.DataFrame({"seed": [0, 0]}), log=False, middle=middle)["errorbar"] is None
+    assert over_seeds(pd.DataFrame({"seed": [0, 0]}), how)["errorbar"] is None
 
 
 def test_conditions_that_have_fewer_seeds_than_others_are_owned_up_to(tmp_path):
@@ -201,7 +202,7 @@ def test_conditions_that_have_fewer_seeds_than_others_are_owned_up_to(tmp_path):
     rings = some.curves["consensus"][PATHS[0]] == VALUES[0][0]
     some.curves["consensus"] = some.curves["consensus"][~rings | (some.curves["consensus"]["seed"] == 0)]
     svg = _first(some, tmp_path).with_suffix(".svg").read_text()
-    assert "mean of 1 to 3 seeds, 95 % bootstrap interval" in svg
+    assert "geometric mean of 1 to 3 seeds and their range (too few to conclude)" in svg
 
 
 @pytest.mark.parametrize("figure", ["return_by_steps", "final_return_by_bytes"])

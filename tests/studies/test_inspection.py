@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -59,8 +60,14 @@ def test_the_table_has_a_line_per_condition_and_the_csv_a_line_per_trial(call, r
     summary = store.summary(store.study())
     first = summary[(summary["topology"] == "ring") & (summary["network.link.loss"] == 0)]
     cells = out.splitlines()[1].split()  # after the header
-    assert cells[:4] == ["ring", "0", "2", f"{first['error'].mean():.4g}"]
-    assert len(out.splitlines()) == 1 + 3
+    assert cells[:3] == ["ring", "0", "2"]
+    geometric = np.exp(np.log(first["error"]).mean())
+    assert float(cells[3]) == pytest.approx(geometric, rel=5e-3)
+    assert float(cells[4].strip("(,")) <= float(cells[3]) <= float(cells[5].strip("),"))
+    assert out.splitlines()[4:] == [
+        "error: geometric mean of 2 seeds and their range (too few to conclude)",
+        "bytes_sent: mean of 2 seeds and their range (too few to conclude)",
+    ]
     code, out, _ = call("table", store.folder, "--csv")
     read = pd.read_csv(io.StringIO(out))
     assert list(read["trial"]) == list(summary["trial"])
@@ -92,11 +99,13 @@ def test_other_settings_are_named_and_their_effect_is_paired_by_seed(call, ran):
     one, two = (store.summary(store.study()) for store in (first, second))
     both = one.merge(two, on=["topology", "network.link.loss", "seed"], suffixes=("_one", "_two"))
     ring = both[(both["topology"] == "ring") & (both["network.link.loss"] == 0)]
-    gap = (ring["error_two"] - ring["error_one"]).mean()
-    assert (
-        f"topology=ring loss=0: {ring['error_one'].mean():.4g} -> {ring['error_two'].mean():.4g}: {gap:+.4g}"
-        in out
-    )
+    means = [np.exp(np.log(ring[name]).mean()) for name in ("error_one", "error_two")]
+    ratio = np.exp(np.log(ring["error_two"] / ring["error_one"]).mean())
+    line = next(line for line in out.splitlines() if "topology=ring loss=0: " in line)
+    assert f"{means[0]:.4g} -> {means[1]:.4g}: x {ratio:.3g}" in line
+    assert line.endswith(", 2 seeds")
+    heading = "  error, geometric mean first -> second: geometric mean of the ratios by seed"
+    assert f"{heading}; fewer than 5 seeds are too few to conclude:\n" in out
     assert "topology=star loss=0.3: " in out
     assert out.endswith("only in the first: 1, only in the second: 0\n")
 

@@ -221,9 +221,9 @@ def test_a_best_policy_that_never_wins_is_told_from_the_random_one(draw):
 def test_updates_without_evaluation_are_left_out(monkeypatch, tmp_path):
     places, curve = {}, figures._curve
 
-    def watched(table, plan, roles, **more):
+    def watched(table, plan, *more):
         places[plan.name] = set(table["steps"])
-        return curve(table, plan, roles, **more)
+        return curve(table, plan, *more)
 
     monkeypatch.setattr(figures, "_curve", watched)
     monkeypatch.setattr(sns.FacetGrid, "savefig", lambda *_, **__: None)

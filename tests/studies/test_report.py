@@ -14,6 +14,7 @@ import pytest
 from studies import comparisons, report
 from studies.alignment import POINTS, together
 from studies.bands import aligned, over_seeds
+from studies.columns import estimator
 from studies.document import parse
 from studies.loading import load
 from studies.report.plain import rounded
@@ -79,7 +80,7 @@ def test_the_numbers_are_those_of_the_statistics(write, tmp_path):
         for name, number in numbers.items():
             assert (math.nan if number is None else number) == pytest.approx(record[name], nan_ok=True), name
     finals = {final["name"]: final for final in page.data["finals"]}
-    rows = {page.data["conditions"][row[0]]["label"]: row[1:] for row in finals["return"]["rows"]}
+    rows = {page.data["conditions"][row[0]]["label"]: row[1:5] for row in finals["return"]["rows"]}
     for record in wanted[wanted["network.link.loss"] != comparisons.ALL].to_dict("records"):
         label = f"{record['method']}, message loss (probability) {float(record['network.link.loss']):g}"
         assert rows[label] == [record["iqm"], record["iqm_low"], record["iqm_high"], record["seeds"]]
@@ -96,7 +97,7 @@ def test_bands_are_those_of_the_figures(write, tmp_path, axis):
     (measure,) = (m for m in page.data["curves"]["measures"] if m["name"] == "training.return")
     curve = store.curve(study, "training")
     drawn = aligned(curve, axis, "return", list(study.varied), log=False)
-    over = over_seeds(drawn, log=False, middle=True)
+    over = over_seeds(drawn, estimator("training", "return"))
     found = [line for line in measure["lines"] if line[1] == axis]
     assert len(found) == 4
     for number, _, x, y, low, high in found:

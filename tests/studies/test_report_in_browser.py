@@ -4,13 +4,18 @@ They are skipped on a machine without Chromium or Chrome. Playwright is only the
 its own is used, and none is downloaded.
 """
 
+import itertools
 import os
 import shutil
+from importlib import resources
 
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from studies import report
+from studies import report, ticks
+from studies.formatting import with_interval
+from studies.report import plain
 
 from . import reported
 
@@ -135,7 +140,10 @@ def test_the_numbers_of_a_chart_are_there_as_a_table(visit):
     until(page, lambda: page.locator("#finals tbody tr").count() == 4)
     rows = [row.inner_text().split("\t") for row in page.locator("#finals tbody tr").all()]
     assert [row[0] for row in rows] == [f"{t}, penalty β {p}" for t in ("ring", "star") for p in (1, 2)]
-    assert all(float(low) <= float(value) <= float(high) for _, value, low, high, _ in rows)
+    for _, value, interval, seeds in rows:
+        low, high = map(float, interval.split(" to "))
+        assert low <= float(value) <= high
+        assert seeds == "2"
 
 
 def test_tables_sort_by_their_heads_and_say_so(visit):
@@ -346,3 +354,74 @@ def test_it_prints_without_its_controls(visit):
     assert not page.locator("#replay-play").is_visible()
     assert page.locator("#curves svg").is_visible()
     assert page.locator("#statistics").is_visible()
+
+
+SCALES = (resources.files("studies.report") / "assets" / "scales.js").read_text(encoding="utf-8")
+
+
+def test_the_script_writes_numbers_and_ticks_as_the_tables_and_figures_do(browser):
+    generator = np.random.default_rng(0)
+    sizes = 10.0 ** generator.uniform(-12, 14, 300)
+    signs = generator.choice([-1, 1], 300)
+    numbers = [
+        *map(float, sizes * signs),
+        *map(float, np.round(sizes)),
+        *(0.0, 20.0, 1e7, 9_999_999.6, 1e-4, 0.99996, 120_300.0, 179e6, 1e300, -1e-300),
+    ]
+    triples = []
+    for number in numbers:
+        width = abs(number) * float(10.0 ** generator.uniform(-7, 1))
+        triples.append([number, number - width, number + width * float(generator.uniform())])
+    triples += [[20.0, 20.0, 20.0], [0.01, 1e-4, 1.0], [0.0, -1.5, 1.5]]
+    page = browser.new_page()
+    units = ("", "bytes", "seconds", "count")
+    for unit in units:
+        found = page.evaluate(
+            f"([numbers, triples, unit]) => {{ {SCALES}\n return [numbers.map((n) => figure(n, unit)),"
+            " triples.map(([v, l, h]) => spread(v, l, h, unit))]; }",
+            [numbers, triples, unit],
+        )
+        assert found[0] == [plain.figure(number, unit) for number in numbers]
+        assert found[1] == [[plain.minus(word) for word in with_interval(*t, unit)] for t in triples]
+    ranges = [sorted(triple[1:]) for triple in triples if triple[1] != triple[2]]
+    ranges = [pair for pair in ranges if abs(pair[1] - pair[0]) > 1e-9 * max(map(abs, pair))]
+    positive = [pair for pair in ranges if pair[0] > 0]
+    for most in (3, 8):
+        found = page.evaluate(
+            f"([ranges, positive, most]) => {{ {SCALES}\n"
+            " return [ranges.map(([l, h]) => labels(linearTicks(l, h, most))),"
+            " positive.map(([l, h]) => labels(logarithmicTicks(l, h, most)))]; }",
+            [ranges, positive, most],
+        )
+        assert found[0] == [ticks.labels(ticks.linear(*pair, most)) for pair in ranges]
+        assert found[1] == [ticks.labels(ticks.logarithmic(*pair, most)) for pair in positive]
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_every_axis_of_a_chart_has_three_labels_that_do_not_meet(visit, width):
+    page = visit(width=width)
+    selects = page.locator("#curves select")
+    for measure in range(page.locator("#curves select").first.locator("option").count()):
+        selects.first.select_option(index=measure)
+        for axis in range(selects.nth(1).locator("option").count()):
+            selects.nth(1).select_option(index=axis)
+            _labelled(page, "#curves-figure", ("x", "y"))
+    final = page.locator("#finals .controls select")
+    for number in range(final.locator("option").count()):
+        final.select_option(index=number)
+        _labelled(page, "#finals-figure", ("x",))
+
+
+def _labelled(page, figure, axes):
+    """Whether the ticks of a chart are three or more, inside the picture and apart from each other."""
+    for axis in axes:
+        boxes = [one.bounding_box() for one in page.locator(f"{figure} .tick.{axis}").all()]
+        assert len(boxes) >= 3
+        if axis == "x":
+            assert all(
+                box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"] for box in boxes
+            )
+            boxes.sort(key=lambda box: box["x"])
+            for one, other in itertools.pairwise(boxes):
+                assert one["x"] + one["width"] <= other["x"] + 1

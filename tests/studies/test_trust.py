@@ -113,17 +113,3 @@ def test_a_trial_can_have_no_name_that_leads_out_of_its_folder(call, write, name
 def test_ones_own_environments_need_no_trust(write, tmp_path):
     _, store = reported.run(write(MATRPO), tmp_path / "out")
     assert report.write(store.folder).replayed.startswith("Trial 1 (seed 0), run again: ")
-
-
-@pytest.mark.parametrize("name", ["../elsewhere", "..", ".", "", "a/b", "/elsewhere"])
-def test_results_of_a_study_whose_name_leads_elsewhere_need_a_folder(name):
-    study = studies.define({"workload": "problem"}, name=name)
-    with pytest.raises(ValueError, match="is no name for a folder in runs/"):
-        studies.run(study)
-
-
-def test_a_study_file_named_by_dots_writes_nowhere_by_itself(call, write):
-    code, out, err = call("run", write(name="...yaml"))
-    assert (code, out) == (2, "")
-    assert err.startswith("'..' is no name for a folder in runs/")
-    assert list(Path.cwd().iterdir()) == []

@@ -59,7 +59,8 @@ function legend() {
         }),
         kind === "hue" ? marker(like, 17, 7) : null,
       );
-      const button = h("button", { type: "button", "aria-pressed": "true" }, sample, level);
+      const button = h("button", { type: "button", "aria-pressed": "true" }, sample, fitted(level, 330));
+      if (fitted(level, 330) !== level) button.title = level;
       button.addEventListener("click", () => {
         shown[kind][i] = !shown[kind][i];
         button.setAttribute("aria-pressed", String(shown[kind][i]));
@@ -206,21 +207,35 @@ function axes(svg, place, x, y, xTitle, title) {
   const { left, top, width, height } = place;
   const bottom = top + height;
   const group = s("g", { class: "axes" });
-  for (const tick of y.ticks(Math.max(2, Math.floor(height / 55)))) {
+  const across = yTicks(y, height);
+  const names = labels(across);
+  across.forEach((tick, i) =>
     group.append(
       s("line", { x1: left, x2: left + width, y1: y(tick), y2: y(tick), class: "grid" }),
-      s("text", { x: left - 8, y: y(tick) + 4, class: "tick end" }, short(tick)),
-    );
-  }
-  for (const tick of x.ticks(Math.max(2, Math.floor(width / 90)))) {
-    group.append(s("text", { x: x(tick), y: bottom + 18, class: "tick middle" }, short(tick)));
-  }
+      s("text", { x: left - 8, y: y(tick) + 4, class: "tick end y" }, names[i]),
+    ),
+  );
+  group.append(...xTicks(x, left, width, bottom + 18));
   group.append(
     s("line", { x1: left, x2: left + width, y1: bottom, y2: bottom, class: "base" }),
-    s("text", { x: left + width / 2, y: bottom + 38, class: "axis-title middle" }, xTitle),
+    s("text", { x: left + width / 2, y: bottom + 38, class: "axis-title middle" }, fitted(xTitle, width + left)),
     title ? s("text", { x: left, y: top - 10, class: "panel-title" }, title) : "",
   );
   svg.append(group);
+}
+
+const yTicks = (y, height) => y.ticks(Math.max(3, Math.floor(height / 45)));
+
+/** Labels below an axis. */
+function xTicks(x, left, width, y) {
+  const ticks = fittingTicks(x, width);
+  const names = labels(ticks);
+  return ticks.map((tick, i) => {
+    // At the right end of a narrow picture, so that nothing of it is cut off.
+    const half = names[i].length * 3.5;
+    const at = Math.max(Math.min(x(tick), left + width + 12 - half), half - 2);
+    return s("text", { x: at, y, class: "tick middle x" }, names[i]);
+  });
 }
 
 /** Text that fits into a width of about so many pixels. */

@@ -27,6 +27,7 @@ function curvesChart() {
     }));
   };
 
+  const axisUnit = () => measure.axes.find(({ name }) => name === axis).unit;
   const axisTitle = () => measure.axes.find(({ name }) => name === axis).title;
   const chosen = () => {
     chart?.redraw();
@@ -77,7 +78,7 @@ function curvesChart() {
   const describe = () => {
     const each = lines().map(
       ({ condition, x, y }) =>
-        `${condition.label}: from ${figure(y[0])} at ${short(x[0])} to ${figure(y.at(-1))} at ${short(x.at(-1))}`,
+        `${condition.label}: from ${figure(y[0], measure.unit)} at ${figure(x[0], axisUnit())} to ${figure(y.at(-1), measure.unit)} at ${figure(x.at(-1), axisUnit())}`,
     );
     return `Line chart of ${measure.title} against ${axisTitle()}; ${measure.estimate}. ${each.join(". ")}.`;
   };
@@ -97,9 +98,8 @@ function curvesChart() {
       data.conditions.length > 1;
     const longest = Math.max(0, ...drawn.map(({ condition }) => condition.short.length));
     const right = labelled ? Math.min(34 + longest * 7.6, width * 0.28) : 14;
-    const [left, top, foot] = [58, panels.length > 1 ? 34 : 26, 50];
+    const [top, foot] = [panels.length > 1 ? 34 : 26, 50];
     const height = panels.length > 1 ? 230 : Math.min(400, Math.max(260, width * 0.5));
-    const wide = (width - columns * (left + right)) / columns;
     const all = [
       ...drawn.flatMap(({ y, low, high }) => [...y, ...low, ...high]),
       ...single.flatMap(({ y }) => y),
@@ -107,6 +107,9 @@ function curvesChart() {
     const references = data.references.filter(({ means }) => measureOf(measure.name) in means);
     if (!measure.log) all.push(...references.map(({ means }) => means[measureOf(measure.name)]));
     const yDomain = extent(all, measure.log);
+    const names = labels(yTicks((measure.log ? logarithmic : linear)(yDomain, [height, 0]), height));
+    const left = Math.max(58, 14 + 7 * Math.max(...names.map((name) => name.length)));
+    const wide = (width - columns * (left + right)) / columns;
     const points = [];
     svg.append(s("text", { x: 0, y: 12, class: "axis-title" }, fitted(measure.title, width)));
     panels.forEach(({ title, i }, n) => {
@@ -122,7 +125,7 @@ function curvesChart() {
       const x = linear(xDomain.length ? [Math.min(...xDomain), Math.max(...xDomain)] : [0, 1], [
         place.left,
         place.left + wide,
-      ]);
+      ], axisUnit() === "count");
       const y = (measure.log ? logarithmic : linear)(yDomain, [place.top + height, place.top]);
       axes(svg, place, x, y, axisTitle(), fitted(title, wide));
       for (const { panel, policy, means } of measure.log ? [] : references) {
@@ -170,7 +173,8 @@ function curvesChart() {
     }
     svg.append(group);
     line.x.forEach((value, k) => {
-      const band = line.low[k] === null ? "" : `interval ${figure(line.low[k])} to ${figure(line.high[k])}`;
+      const between = fromTo(line.y[k], line.low[k], line.high[k], measure.unit);
+      const band = line.low[k] === null ? "one seed" : line.low[k] === line.high[k] ? "all seeds equal" : `interval ${between}`;
       points.push({
         x: places[k][0],
         y: places[k][1],
@@ -179,8 +183,8 @@ function curvesChart() {
         fragment: `condition=${line.i}`,
         text: [
           condition.label,
-          `${axisTitle()}: ${figure(value)}`,
-          `${measure.title}: ${figure(line.y[k])}`,
+          `${axisTitle()}: ${figure(value, axisUnit())}`,
+          `${measure.title}: ${figure(line.y[k], measure.unit)}`,
           band,
         ].filter(Boolean),
       });
@@ -205,8 +209,8 @@ function curvesChart() {
         fragment: `trial=${data.trials[run.trial]}`,
         text: [
           `Trial ${run.trial + 1}: ${data.titles[run.trial]}`,
-          `${axisTitle()}: ${figure(value)}`,
-          `${measure.title}: ${figure(run.y[k])}`,
+          `${axisTitle()}: ${figure(value, axisUnit())}`,
+          `${measure.title}: ${figure(run.y[k], measure.unit)}`,
         ],
       });
     });
@@ -217,7 +221,12 @@ function curvesChart() {
       `${capital(measure.title)} against ${axisTitle()}`,
       ["condition", axisTitle(), measure.estimate, "from", "to"],
       lines().flatMap(({ condition, x, y, low, high }) =>
-        x.map((value, k) => [condition.label, figure(value), figure(y[k]), figure(low[k]), figure(high[k])]),
+        x.map((value, k) => {
+          const [text, from, to, name] =
+            low[k] === null ? [figure(y[k], measure.unit), "", "", ""] : spread(y[k], low[k], high[k], measure.unit);
+          const units = (number) => (name ? `${number} ${name}` : number);
+          return [condition.label, figure(value, axisUnit()), units(text), units(from), units(to)];
+        }),
       ),
     );
 

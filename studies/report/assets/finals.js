@@ -10,16 +10,22 @@ function finalsChart() {
   const table = numbersOf(() =>
     plainTable(
       capital(final.title),
-      ["condition", final.estimate, "from", "to", "seeds"],
-      rows().map(([i, value, low, high, seeds]) => [
+      ["condition", final.estimate, "interval", "seeds"],
+      rows().map(([i, value, low, high, seeds, missing]) => [
         data.conditions[i].label,
-        figure(value),
-        figure(low),
-        figure(high),
+        valueOf(value, low, high),
+        missing || fromTo(value, low, high, final.unit),
         String(seeds),
       ]),
     ),
   );
+  const valueOf = (value, low, high) => {
+    if (low === null) return figure(value, final.unit);
+    const [text, , , name] = spread(value, low, high, final.unit);
+    return name ? `${text} ${name}` : text;
+  };
+  const intervalOf = ([, value, low, high, seeds, missing]) =>
+    missing ? `(${missing})` : low === null ? "" : `[${fromTo(value, low, high, final.unit).replace(" to ", ", ")}]`;
   const rows = () => final.rows.filter(([i]) => visible(data.conditions[i]));
   const chosen = () => {
     chart?.redraw();
@@ -29,8 +35,8 @@ function finalsChart() {
   };
   const describe = () => {
     const each = rows().map(
-      ([i, value, low, high]) =>
-        `${data.conditions[i].label}: ${figure(value)}${low === null ? "" : `, interval ${figure(low)} to ${figure(high)}`}`,
+      ([i, value, low, high, , missing]) =>
+        `${data.conditions[i].label}: ${valueOf(value, low, high)}, ${missing || `interval ${fromTo(value, low, high, final.unit)}`}`,
     );
     return `Chart of ${final.title}, ${final.of}; ${final.estimate}. ${each.join(". ")}.`;
   };
@@ -48,12 +54,11 @@ function finalsChart() {
           width * 0.33,
         );
     const present = rows();
-    const written = ([, value, low, high]) =>
-      `${figure(value)} ${low === null ? "" : `[${figure(low)}, ${figure(high)}]`}`;
+    const written = (row) => `${valueOf(...row.slice(1, 4))} ${intervalOf(row)}`;
     const right = narrow ? 12 : 26 + 6.8 * Math.max(0, ...present.map((row) => written(row).length));
     const [step, head] = [narrow ? 54 : 36, 34];
     const values = [
-      ...present.flatMap(([, ...row]) => row.slice(0, 3)),
+      ...present.flatMap(([, value, low, high]) => [value, low, high]),
       ...final.runs
         .filter(([trial]) => visible(data.conditions[conditionOf[trial]]))
         .map(([, value]) => value),
@@ -79,7 +84,7 @@ function finalsChart() {
     );
     if (!narrow)
       svg.append(s("text", { x: left - 16, y: 12, class: "axis-title end" }, fitted(told, left - 16)));
-    const ticks = x.ticks(Math.max(2, Math.floor((width - left - right) / 90)));
+    const ticks = fittingTicks(x, width - left - right);
     data.panels.forEach((title, panel) => {
       const here = present.filter(([i]) => data.conditions[i].panel === panel);
       if (!here.length) return;
@@ -105,23 +110,24 @@ function finalsChart() {
       );
       top = bottom;
     });
-    for (const tick of ticks)
-      svg.append(s("text", { x: x(tick), y: top + 18, class: "tick middle" }, short(tick)));
+    svg.append(...xTicks(x, left, width - left - right, top + 18));
     return [top + 28, points];
   };
 
   const drawRow = (
     svg,
-    [i, value, low, high, seeds],
+    row,
     x,
     top,
     { narrow, step, left, width, right },
     points,
   ) => {
+    const [i, value, low, high, seeds, missing] = row;
     const condition = data.conditions[i];
     const faded = selection.condition !== null && selection.condition !== i;
     const y = narrow ? top + 34 : top + step / 2 - 3;
-    const interval = low === null ? "" : `[${figure(low)}, ${figure(high)}]`;
+    const interval = intervalOf(row);
+    const said = valueOf(value, low, high);
     const group = s("g", { class: `${colour(condition.hue)}${faded ? " faded" : ""}` });
     for (const [trial, own] of final.runs) {
       if (conditionOf[trial] !== i || (final.log && own <= 0)) continue;
@@ -132,7 +138,7 @@ function finalsChart() {
         y: y + 10,
         series: `row ${i}`,
         fragment: `trial=${data.trials[trial]}`,
-        text: [`Trial ${trial + 1}: ${data.titles[trial]}`, `${final.title}: ${figure(own)}`],
+        text: [`Trial ${trial + 1}: ${data.titles[trial]}`, `${final.title}: ${figure(own, final.unit)}`],
       });
     }
     if (low !== null) group.append(s("line", { x1: x(low), x2: x(high), y1: y, y2: y, class: "interval" }));
@@ -142,7 +148,7 @@ function finalsChart() {
         s(
           "text",
           { x: 0, y: top + 18, class: "label" },
-          fitted(`${condition.short}:  ${figure(value)} ${interval}`, width),
+          fitted(`${condition.short}:  ${said} ${interval}`, width),
         ),
       );
     } else {
@@ -151,7 +157,7 @@ function finalsChart() {
         s(
           "text",
           { x: width - right + 16, y: y + 4, class: "label" },
-          figure(value),
+          said,
           s("tspan", { class: "soft", dx: 6 }, interval),
         ),
       );
@@ -164,8 +170,8 @@ function finalsChart() {
       fragment: `condition=${i}`,
       text: [
         condition.label,
-        `${final.title}: ${figure(value)}`,
-        interval && `interval ${figure(low)} to ${figure(high)}`,
+        `${final.title}: ${said}`,
+        missing || (low !== null && `interval ${fromTo(value, low, high, final.unit)}`),
         `${seeds} ${seeds === 1 ? "seed" : "seeds"}`,
       ].filter(Boolean),
     });

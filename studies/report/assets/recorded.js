@@ -58,7 +58,9 @@ class Recorded {
   /** An event in words. */
   wordsOf(k) {
     const name = (agent) => `agent ${agent}`;
-    const text = this.words[this.word[k]][1]
+    const [sort, words] = this.words[this.word[k]];
+    if (sort === "fault") return words; // with the name of a fault, in which nothing is to be replaced
+    const text = words
       .replaceAll("{a}", name(this.a[k]))
       .replaceAll("{b}", name(this.b[k]));
     return capital(text);

@@ -1,0 +1,62 @@
+"""Fonts for text in any script: what is installed is searched for the letters that figures need."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
+
+BASE = ("sans-serif", "DejaVu Sans")
+"""The second comes with matplotlib, and has what axes and captions need."""
+
+
+def families(texts: Iterable[str]) -> tuple[list[str], str]:
+    """Font families that together have the letters of some texts, and the letters that none installed has."""
+    letters = {letter for text in texts for letter in text if not letter.isspace()}
+    missing = {ord(letter) for letter in letters} - _letters(font_manager.findfont("DejaVu Sans"))
+    found = list(BASE)
+    if not missing:
+        return list(BASE), ""
+    # Chinese, Japanese and Korean share letters that each writes in its own way.
+    kana, hangul = (any(a <= code <= b for code in missing) for a, b in ((0x3040, 0x30FF), (0xAC00, 0xD7A3)))
+    best = f"Noto Sans CJK {'JP' if kana else 'KR' if hangul else 'SC'}"
+    fonts = sorted(
+        {(entry.name, entry.fname) for entry in font_manager.fontManager.ttflist if _usable(entry)},
+        key=lambda font: (font[0] != best, "Sans CJK" not in font[0], "Noto Sans" not in font[0], *font),
+    )
+    for name, file in fonts:
+        if not missing:
+            break
+        if name not in found and (has := missing & _letters(file)):
+            found.append(name)
+            missing -= has
+    return found, "".join(map(chr, sorted(missing)))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without a warning for each missing letter: :func:`families` tells them all at once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from")
+        yield
+
+
+def _usable(entry: font_manager.FontEntry) -> bool:
+    """Upright fonts of normal weight with outlines, not the coloured bitmaps of emoji."""
+    return (
+        entry.style == "normal"
+        and entry.weight in (400, "normal", "regular", "book")
+        and ("Color" not in entry.name and "Last Resort" not in entry.name)
+    )
+
+
+@lru_cache(maxsize=256)
+def _letters(file: str) -> frozenset[int]:
+    try:
+        return frozenset(FT2Font(file).get_charmap())
+    except (OSError, RuntimeError):  # a font that is installed and damaged
+        return frozenset()
