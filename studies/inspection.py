@@ -127,10 +127,10 @@ def _tell(found: Comparison, metric: str | None) -> None:
             )
         if found.sides and metric is not None:
             out.print(f"  {differences.heading(metric, found.sides)}:")
+            for side in found.sides:
+                out.print(f"    {side.title or 'all'}: {differences.written(side, metric)}", markup=False)
         else:
             out.print(f"  {metric or 'no number that is shown first'} is in both for no seed", markup=False)
-        for side in found.sides:
-            out.print(f"    {side.title or 'all'}: {differences.written(side, metric)}", markup=False)
     if found.only_first or found.only_second:
         out.print(f"only in the first: {found.only_first}, only in the second: {found.only_second}")
 
