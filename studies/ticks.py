@@ -36,10 +36,12 @@ def linear(low: float, high: float, most: int = MOST, *, whole: bool = False) ->
         return [16 * tick for tick in linear(low / 16, high / 16, most)]
     power = math.floor(math.log10(high - low)) + 1
     found: list[float] = []
-    for place in range(3 * 20):
-        factor, power_of = (5, 2, 1)[place % 3], power - place // 3 - 1
+    for place in range(4 * 20):
+        factor, power_of = ("5", "2.5", "2", "1")[place % 4], power - place // 4 - 1
         if whole and power_of < 0:
             break
+        if factor == "2.5" and (len(found) >= FEWEST or (whole and power_of < 1)):
+            continue
         step = Decimal(factor).scaleb(power_of)
         first, last = math.ceil(Decimal(low) / step), math.floor(Decimal(high) / step)
         if last - first + 1 > most and len(found) >= FEWEST:

@@ -56,7 +56,7 @@ def test_only_what_is_missing_is_run(fakes, write, tmp_path, monkeypatch):
     ran = (tmp_path / "ran.txt").read_text().split()
     assert sorted(ran) == sorted(trial.hash for trial in study.trials)
     assert shown.count("finished") == 6
-    assert "topology=star loss=0.3 seed=1  disagreement 0.4913" in shown
+    assert "topology=star loss=0.3 seed=1  error 1.3" in shown  # as stored
     monkeypatch.setattr(runner, "versions", lambda: {"consensus-testbed": "99"})
     outcome, shown = run(study, store, fakes.numbers)
     assert outcome == runner.Outcome(run=0, kept=8, failed=())

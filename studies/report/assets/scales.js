@@ -1,6 +1,6 @@
 // From numbers to places and words.
 
-const minus = (text) => text.replace("-", "\u2212");
+const minus = (text) => text.replace(/(?<!e)-/, "\u2212");
 
 // As in formatting.py: numbers in a unit that suits them, and intervals with digits that tell their ends apart.
 const UNITS = {
@@ -147,8 +147,9 @@ function linearTicks(low, high, most, whole = false) {
   if (!Number.isFinite(high - low)) return linearTicks(low / 16, high / 16, most).map((tick) => 16 * tick);
   const power = Math.floor(Math.log10(high - low)) + 1;
   let found = [];
-  for (let place = 0; place < 60; place++) {
-    const [factor, size] = [[5, 2, 1][place % 3], power - Math.floor(place / 3) - 1];
+  for (let place = 0; place < 80; place++) {
+    const [factor, size] = [[5, 2.5, 2, 1][place % 4], power - Math.floor(place / 4) - 1];
+    if (factor === 2.5 && (found.length >= 3 || (whole && size < 1))) continue;
     const step = Number(`${factor}e${size}`);
     if (!step || (whole && size < 0)) break;
     const ticks = [];
