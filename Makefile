@@ -71,5 +71,5 @@ clean:
 .venv-lowest/.installed: pyproject.toml tests/lowest.txt
 	$(PYTHON) -m venv .venv-lowest
 	$(LOWEST)/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep ^torch tests/lowest.txt)
-	$(LOWEST)/pip install --quiet --requirement tests/lowest.txt pytest hypothesis jsonschema scipy --editable .
+	$(LOWEST)/pip install --quiet --requirement tests/lowest.txt pytest hypothesis jsonschema scipy mpe2 --editable .
 	touch $@
