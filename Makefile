@@ -6,7 +6,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint types layers unit bench reference clean
+.PHONY: demo test lint types layers unit bench lowest reference clean
 
 demo: .venv/.base
 	$(BIN)/testbed run topologies --quick --out demo
@@ -31,11 +31,24 @@ bench: .venv/.bench
 	$(BIN)/pytest tests/benchmarks --override-ini addopts=--import-mode=importlib \
 		--override-ini "pythonpath=tests/shared tests/benchmarks" -s
 
+# Installs the lowest versions that pyproject.toml allows into .venv-lowest, and tries them: quick studies, a
+# report, and a part of the tests. Warnings are no errors there: new packages warn of what old ones still do.
+LOWEST := .venv-lowest/bin
+lowest: .venv-lowest/.installed
+	rm -rf .venv-lowest/runs
+	for study in topologies latency burst-loss; do \
+		$(LOWEST)/testbed run $$study --quick --out .venv-lowest/runs/$$study || exit 1; \
+		$(LOWEST)/testbed report .venv-lowest/runs/$$study || exit 1; \
+	done
+	$(LOWEST)/pytest --override-ini filterwarnings=default tests/topologies tests/testbed/network \
+		tests/testbed/consensus tests/testbed/test_checkpoints.py tests/studies/test_cli.py \
+		tests/studies/test_spec.py tests/studies/test_figures.py tests/studies/test_builtin_studies.py
+
 reference: .venv/.base
 	$(BIN)/python -m studies.documentation
 
 clean:
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/.torch:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
@@ -53,4 +66,10 @@ clean:
 
 .venv/.dev: .venv/.base
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+.venv-lowest/.installed: pyproject.toml tests/lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep ^torch tests/lowest.txt)
+	$(LOWEST)/pip install --quiet --requirement tests/lowest.txt pytest hypothesis jsonschema scipy mpe2 --editable .
 	touch $@

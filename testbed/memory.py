@@ -45,29 +45,35 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
 def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int) -> int:
     """The arrays of a convex problem; N agents, signals of M numbers, R rows each; float64."""
     n, m = problem.agents, problem.dimension
-    # Two variables at each end of a link, and about as much again in messages; or what each end holds of the
-    # other, and a message each way.
-    signals = 8 * links + 4 * n if consensus.algorithm == "edge_admm" else 6 * links + 5 * n
+    match consensus.algorithm:
+        case "edge_admm":
+            # Two variables at each end of a link, and about as much again in messages.
+            signals = 8 * links + 4 * n
+        case "relaxed_admm" | "robust_push_sum":
+            # What each end holds of the other, and a message each way.
+            signals = 6 * links + 5 * n
+        case _:
+            signals = 2 * links + 2 * n
     numbers = signals * m
     match problem:
         case MeanSettings():
             numbers += n * m
         case LeastSquaresSettings():
-            # The rows, and two copies to find rank and optimum; a basis each, and three to find one.
-            numbers += 3 * n * problem.rows * m + (n + 3) * m * m
+            # The rows, and a copy to find rank and optimum; a basis each, and three to find one.
+            numbers += 2 * n * problem.rows * m + (n + 3) * m * m
         case LassoSettings():
             numbers += 2 * n * problem.rows * m + (n + 5) * m * m
         case LogisticSettings():
             # The rows, those of all and of each with their labels' signs, and all of them weighted.
-            numbers += 4 * n * problem.rows * m + 4 * m * m
+            numbers += 5 * n * problem.rows * m + 4 * m * m
     return 8 * numbers
 
 
 COUNTLESS = 10**18
 """Where numbers end that somebody may have written for "for ever"."""
 
-ROW = 1200
-"""Bytes of a row of a curve, some fifteen numbers by name (measured)."""
+ROW = 900
+"""Bytes of a row of a curve, some fifteen numbers by name, with its share of the table written (measured)."""
 
 
 def _recorded(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int:

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 
 import topologies
-from testbed import memory
+from testbed import memory, workloads
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 SCRIPT = """
@@ -65,13 +66,7 @@ else:
                 "consensus": {"budget": {"activations": 12}},
             },
         ),
-        (
-            ProblemWorkload,
-            {
-                "problem": {"name": "least_squares", "agents": 8, "dimension": 1000, "rows": 200},
-                "consensus": {"budget": {"activations": 5}},
-            },
-        ),
+        (ProblemWorkload, {"problem": {"name": "mean", "agents": 8, "dimension": 1000}}),
     ],
     ids=["training", "mappo", "fdmarl", "update", "problem"],
 )
@@ -99,6 +94,50 @@ def test_more_of_anything_takes_more():
     ):
         assert said(**more) > usual
     assert said(algorithm={"precision": "bfloat16-matmul"}) < usual
+
+
+@pytest.mark.parametrize(
+    ("problem", "consensus"),
+    [
+        ({"name": "mean", "agents": 8, "dimension": 100_000}, {"budget": {"activations": 30}}),
+        (
+            {"name": "mean", "agents": 8, "dimension": 100_000},
+            {"algorithm": "relaxed_admm", "budget": {"activations": 32}},
+        ),
+        (
+            {"name": "mean", "agents": 8, "dimension": 100_000},
+            {"algorithm": "metropolis", "budget": {"activations": 32}},
+        ),
+        (
+            {"name": "mean", "agents": 8, "dimension": 100_000},
+            {"algorithm": "robust_push_sum", "budget": {"activations": 32}},
+        ),
+        (
+            {"name": "least_squares", "agents": 6, "dimension": 250, "rows": 50},
+            {"budget": {"activations": 3}},
+        ),
+        (
+            {"name": "least_squares", "agents": 4, "dimension": 50, "rows": 3000},
+            {"budget": {"activations": 3}},
+        ),
+        ({"name": "lasso", "agents": 6, "dimension": 250, "rows": 50}, {"budget": {"activations": 3}}),
+        ({"name": "logistic", "agents": 4, "dimension": 50, "rows": 3000}, {"budget": {"activations": 3}}),
+        ({"name": "mean", "agents": 3, "dimension": 1}, {"budget": {"activations": 2000}}),
+    ],
+    ids=lambda given: "-".join(str(value) for value in given.values() if not isinstance(value, dict)),
+)
+def test_a_problem_s_arrays_and_curves_are_about_what_was_said(problem, consensus):
+    """What NumPy and Python allocate, without the process itself; the workspace of LAPACK is not seen."""
+    trial = ProblemWorkload.model_validate({"problem": problem, "consensus": consensus})
+    graph = topologies.make("ring", trial.agents)
+    said = memory.peak(trial, graph.number_of_edges()) - memory.PROCESS
+    tracemalloc.start()
+    try:
+        workloads.run(trial, seed=0, graph=graph)
+        used = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 0.4 * said < used < 1.25 * said
 
 
 @pytest.mark.parametrize("name", ["mean", "least_squares", "lasso", "logistic"])
