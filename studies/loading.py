@@ -20,7 +20,8 @@ from studies.document import (
     split,
 )
 from studies.explain import nearest
-from studies.spec import Study, resolve
+from studies.resolving import resolve
+from studies.spec import Study
 
 
 def find(name: str) -> Path:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from studies.document import Document, StudyError
+from studies.named_files import read_files
 from studies.outline import TrialOutline
-from studies.spec import WORKLOADS, TrialSpec, read_files
+from studies.spec import WORKLOADS, TrialSpec
 from studies.store import Store
 from studies.topology import TopologySettings
 from testbed import workloads

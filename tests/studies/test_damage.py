@@ -389,10 +389,10 @@ def test_a_file_that_changes_while_the_trial_runs_changes_nothing(write, tmp_pat
 
 
 def test_a_file_named_twice_is_read_once_for_all_trials(write, monkeypatch):
-    from studies import spec
+    from studies import named_files
 
-    read, real = [], spec.content_of
-    monkeypatch.setattr(spec, "content_of", lambda path: (read.append(path.name), real(path))[1])
+    read, real = [], named_files.content_of
+    monkeypatch.setattr(named_files, "content_of", lambda path: (read.append(path.name), real(path))[1])
     write("0 1\n1 2\n2 3\n", "x.txt")
     load(str(write(STUDY + "topology: {file: x.txt}\nvary: {network.link.loss: [0, 0.1]}\n")))
     assert read == ["x.txt"]

@@ -18,7 +18,7 @@ from studies.columns import estimator
 from studies.document import parse
 from studies.loading import load
 from studies.report.plain import rounded
-from studies.spec import resolve
+from studies.resolving import resolve
 from studies.store import Store
 
 from . import reported

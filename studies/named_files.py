@@ -1,0 +1,73 @@
+"""The files that a study names: found, and read once, so that trials can be named by what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from studies.document import Document, Keys
+from studies.explain import complaint
+from testbed.environments.skirmish.maps import names_a_file
+from testbed.identity import content_of
+
+FILES: tuple[Keys, ...] = (
+    ("topology", "file"),
+    ("update", "batch"),
+    ("network", "link", "round_trips"),
+    ("network", "links", "*", "round_trips"),
+    ("network", "classes", "*", "round_trips"),
+    ("environment", "map"),
+)
+"""Where a study names files (`*`: under any key). They are relative to the study file, and are hashed by
+content."""
+
+NAME_OR_FILE: tuple[Keys, ...] = (("environment", "map"),)
+"""Those where what does not look like a path is the name of something built in."""
+
+
+def read_files(
+    document: Document, known: MutableMapping[str, dict[str, str]] | None = None
+) -> dict[str, dict[str, str]]:
+    """Finds the files a study names, and puts their absolute paths into the document.
+
+    Args:
+        document: a study, or the settings of one trial.
+        known: what has been read before, by path, which is not read again; what is new is put there.
+
+    Returns:
+        Each path with what stands for the file's content in names.
+
+    Raises:
+        StudyError: there is no such file, or it cannot be read.
+    """
+    known = {} if known is None else known
+    found = {}
+    for pattern in FILES:
+        for keys, outer in _mappings(document.data, pattern[:-1]):
+            last = str(pattern[-1])
+            value = outer.get(last)
+            if isinstance(value, str) and (pattern not in NAME_OR_FILE or names_a_file(value)):
+                path = (document.folder / value).absolute()
+                if not path.is_file():
+                    reason = f"there is no such file in {path.parent}"
+                    raise complaint(document, (*keys, last), reason, value=value)
+                outer[last] = str(path)
+                if str(path) not in known:
+                    try:
+                        known[str(path)] = content_of(path)
+                    except OSError as error:
+                        reason = f"cannot be read: {error.strerror}"
+                        raise complaint(document, (*keys, last), reason, value=value) from error
+                found[str(path)] = known[str(path)]
+    return found
+
+
+def _mappings(data: object, pattern: Keys, keys: Keys = ()) -> Iterator[tuple[Keys, dict[str, Any]]]:
+    """The mappings that keys lead to, with those keys; a `*` stands for every key."""
+    if not isinstance(data, dict):
+        return
+    if not pattern:
+        yield keys, data
+        return
+    for key in list(data) if pattern[0] == "*" else [pattern[0]]:
+        yield from _mappings(data.get(key), pattern[1:], (*keys, key))

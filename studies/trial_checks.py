@@ -1,0 +1,136 @@
+"""What is looked at of one condition of a study before anything runs. Each check raises StudyError."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+import topologies
+from policies.batch import Batch
+from studies.document import Document, Keys, StudyError
+from studies.explain import complaint, nearest, problem, problems, setting_paths
+from studies.spec import DEFAULT_TOPOLOGY, HEADER_KEYS, WORKLOADS
+from studies.topology import OWN_KEYS, TopologySettings
+from testbed import sources, workloads
+from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.starcraft import StarCraftSettings
+from testbed.settings import SettingError, Settings
+from testbed.training import LoopSettings
+
+
+def check_settings(document: Document, workload: str) -> workloads.Workload:
+    model = WORKLOADS[workload]
+    own = {key: value for key, value in document.data.items() if key not in (*HEADER_KEYS, "topology")}
+    try:
+        return typing.cast(workloads.Workload, model.model_validate(own))
+    except ValidationError as error:
+        also = (*HEADER_KEYS, "topology")
+        paths = (*also, "topology.nodes", *setting_paths(model))
+        raise StudyError.of(problems(error, model, document, also, paths)) from error
+
+
+def check_samples(document: Document, settings: workloads.Workload) -> bool:
+    """True: the samples of a batch are whole rounds of the episodes side by side. Raises StudyError."""
+    if isinstance(settings, workloads.ProblemWorkload):
+        return True
+    if isinstance(settings, workloads.TrainingWorkload):
+        loop = settings.training
+    else:
+        loop = LoopSettings(samples=settings.update.samples)
+    try:
+        loop.shape(settings.environment.episode_length)
+    except ValueError as error:
+        raise complaint(document, (settings.workload, "samples"), str(error)) from error
+    return True
+
+
+def check_batch(document: Document, settings: workloads.Workload, checked: set[tuple[object, ...]]) -> bool:
+    """A stored batch must be whole and, as far as can be told without other people's code, of this world."""
+    if not isinstance(settings, workloads.UpdateWorkload) or settings.update.batch is None:
+        return True
+    path, environment = settings.update.batch, settings.environment
+    if (path, environment) in checked:
+        return True
+    try:
+        batch = Batch.load(path)
+        if not isinstance(environment, PettingZooSettings | StarCraftSettings):
+            with environment.make(1) as world:
+                sources.check_batch(batch, path, world)
+    except ValueError as error:
+        reason = str(error).removeprefix("update.batch: ").removeprefix("batch: ")
+        raise complaint(document, ("update", "batch"), reason) from error
+    checked.add((path, environment))
+    return True
+
+
+def check_topology(document: Document) -> TopologySettings:
+    data = document.data.get("topology", DEFAULT_TOPOLOGY)
+    if isinstance(data, dict):
+        _check_parameters(document, data)
+    elif isinstance(data, str) and data not in topologies.FAMILIES:
+        raise _no_family(document, ("topology",), data)
+    try:
+        return _Holder.model_validate({"topology": data}).topology
+    except ValidationError as error:
+        raise StudyError.of(problems(error, _Holder, document)) from error
+
+
+class _Holder(Settings):
+    topology: TopologySettings
+
+
+def _check_parameters(document: Document, data: Mapping[str, Any]) -> None:
+    name = data.get("name")
+    if isinstance(name, str) and name not in topologies.FAMILIES:
+        raise _no_family(document, ("topology", "name"), name)
+    family = topologies.FAMILIES.get(str(name))
+    allowed = [*OWN_KEYS, *(family.parameters if family else ())]
+    unknown = []
+    for key in data:
+        if key not in allowed and (family or "name" not in data):
+            reason = f"unknown key{nearest(key, allowed)} (allowed: {', '.join(sorted(allowed))})"
+            unknown.append(problem(document, ("topology", key), reason))
+    if unknown:
+        raise StudyError.of(unknown)
+
+
+def _no_family(document: Document, keys: Keys, name: str) -> StudyError:
+    families = topologies.FAMILIES
+    return complaint(
+        document, keys, f"must be one of {', '.join(families)}{nearest(name, families)}", value=name
+    )
+
+
+def check_graph(
+    document: Document, settings: workloads.Workload, topology: TopologySettings, seed: int
+) -> bool:
+    """True: the graph can be built and has the links that the network's settings name. Raises StudyError."""
+    try:
+        graph = topology.graph(settings.agents, seed)
+    except ValueError as error:
+        field, _, rest = str(error).partition(": ")
+        named = field in OWN_KEYS or field in topology.parameters
+        keys: Keys = ("topology", field) if named else ("topology",)
+        if "topology" not in document.data:  # then it is the number of agents that fits no ring
+            keys = ("problem", "agents")
+            if not isinstance(settings, workloads.ProblemWorkload):
+                has_field = "agents" in type(settings.environment).model_fields
+                keys = ("environment", "agents") if has_field else ("environment",)
+        raise complaint(document, keys, rest if named else str(error)) from error
+    network = settings.network
+    try:
+        network.check(graph)
+    except SettingError as error:
+        if not error.keys:  # then it is about attributes that the graph's file gives to links
+            raise complaint(document, ("topology",), str(error)) from error
+        raise complaint(document, ("network", *error.keys), str(error).partition(": ")[2]) from error
+    try:
+        settings.check(graph)
+    except SettingError as error:
+        raise complaint(document, error.keys, str(error)) from error
+    except ValueError as error:
+        raise complaint(document, ("topology",), str(error)) from error
+    return True
