@@ -210,7 +210,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _tell_failure(trial: TrialSpec, reason: str, store: Store) -> None:
-    err.print(f"failed: {trial.title}: {reason} (traceback: {store.traceback(trial)})")
+    trace = store.traceback(trial)
+    where = f"traceback: {trace}" if trace.exists() else "it could not be stored"
+    err.print(f"failed: {trial.title}: {reason} ({where})")
 
 
 def _foretell(study: Study, store: Store, jobs: int) -> None:

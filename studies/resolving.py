@@ -53,11 +53,24 @@ def resolve(document: Document, name: str) -> Study:
             raise complaint(document, ("vary",), reason)
         one = trial if earlier is None else replace(trial, apart=True)
         seen[one.hash] = one
+    found.problems = found.problems or list(_not_finite(document, data))
     if found.problems:
         raise StudyError.of(found.problems)
     trials = tuple(seen.values())
     worlds, compared = grid.worlds(levels), grid.compared(levels)
     return Study(name, header.question, workload, tuple(levels), trials, worlds, compared, data)
+
+
+def _not_finite(document: Document, value: object, keys: Keys = ()) -> Iterator[Problem]:
+    """Numbers that are none where no setting is checked, as in a short form that nobody asks for."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _not_finite(document, inner, (*keys, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _not_finite(document, inner, (*keys, index))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield problem(document, keys, "must be a finite number", value=value)
 
 
 def _check_number(document: Document, levels: Mapping[str, Sequence[grid.Level]], seeds: int) -> None:

@@ -151,7 +151,12 @@ def _replay(
     if not trust and (code := outside_code(store, trial)) is not None:
         reason = "runs code from outside the testbed: `testbed report --trust` runs it"
         return None, f"There is no replay: {named} names {code}, which {reason}.", []
-    again = trial_again(store, trial)
+    try:
+        again = trial_again(store, trial)
+    except StudyError as error:
+        if number is not None:  # somebody wants this one
+            raise
+        return None, f"There is no replay: {error}.", []
     if again.settings.agents > AGENTS:
         return None, f"There is no replay: {named} has more than {AGENTS} agents.", []
     recording = record(again, batches=store.batches if store.batches.is_dir() else None)

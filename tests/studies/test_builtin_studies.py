@@ -20,7 +20,7 @@ def test_each_can_be_run_and_has_a_short_form(name):
 
 @pytest.mark.parametrize("name", CONVEX)
 def test_the_beginning_of_each_condition_of_a_convex_study_runs(name):
-    overrides = ["consensus.budget={seconds: 1, activations: 40}"]
+    overrides = ["consensus.budget={seconds: 30, activations: 40}"]
     for trial in load(name, quick=True, overrides=overrides).trials:
         if trial.seed == 0:
             result = workloads.run(trial.settings, seed=0, graph=trial.graph())

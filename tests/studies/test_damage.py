@@ -234,7 +234,10 @@ def test_a_full_disk_leaves_what_was_there(call, ran, write, here, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("studies.store.settle_all", full)
         code, _, err = call("run", write(STUDY.replace("seeds: 3", "seeds: 5")), "--out", folder)
-        assert (code, err) == (1, "failed: seed=4: it could not be stored\n")
+        assert (code, err) == (
+            1,
+            "failed: seed=4: OSError: [Errno 28] No space left on device: 'file' (it could not be stored)\n",
+        )
     assert len(Store(folder).summary(Store(folder).study())) == 4
     assert not [path.name for path in (folder / "trials").iterdir() if path.name.startswith(".")]
 

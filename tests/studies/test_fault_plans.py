@@ -54,7 +54,7 @@ SCHEDULES = [
         "{name: switching, period: 1, rounds: [[0-2]]}",
         "4: network.schedule.rounds: '0-2' is not a link of this",
     ),
-    ("{name: one_peer_exponential, period: 0}", "4: network.schedule.period = 0: must be more than 0"),
+    ("{name: one_peer_exponential, period: 0}", "4: network.schedule.period = 0: must be at least 1e-06"),
     ("{name: random_waypoint, period: 1s}", "4: network.schedule.range: missing"),
 ]
 

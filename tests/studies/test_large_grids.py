@@ -72,6 +72,9 @@ def test_the_trials_that_are_missing_are_found_without_comparing_all_with_all(wr
         def versions(self, trial):
             return runner.versions()
 
+        def damage(self, trial):
+            return None
+
     class Nothing:
         def run(self, tasks):
             self.tasks = tasks

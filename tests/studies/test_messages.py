@@ -213,9 +213,12 @@ def test_a_grid_of_numbers_with_exponents_is_of_numbers(write):
     [
         (
             {"workload": "problem", "topology": nx.path_graph(3)},
-            "mine: topology: a Graph cannot",
+            "mine: topology: got Graph, must be",
         ),
-        ({"workload": "problem", "quick": {"a": datetime.date(2024, 1, 1)}}, "mine: quick.a: a date cannot"),
+        (
+            {"workload": "problem", "quick": {"a": datetime.date(2024, 1, 1)}},
+            "mine: quick.a: got date, must be",
+        ),
         ({"workload": "problem", 3: 4}, "mine: the key 3 is not text"),
         ({"workload": "problem", "a": {"b": {1: 2}}}, "mine: a.b: the key 1 is not text"),
     ],
