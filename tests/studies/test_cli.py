@@ -116,7 +116,11 @@ def test_validate_says_what_would_run(call, write):
 def test_a_failed_trial_ends_in_exit_code_1_with_its_name(call, write, monkeypatch):
     from studies import runner
 
-    monkeypatch.setattr(runner, "run", lambda study, *_, **__: runner.Outcome(0, 0, study.trials[:1]))
+    def failing(study, store, **_):
+        store.write_failure(study.trials[0], {}, "no")
+        return runner.Outcome(0, 0, study.trials[:1])
+
+    monkeypatch.setattr(runner, "run", failing)
     code, _, err = call("run", write())
     assert code == 1
     assert err.startswith("failed: topology=ring loss=0 seed=0: see runs/study/trials/")
