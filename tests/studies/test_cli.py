@@ -118,7 +118,8 @@ def test_validate_says_what_would_run(call, write):
 def test_a_failed_trial_ends_in_exit_code_1_with_its_name(call, write, monkeypatch):
     from studies import runner
 
-    def failing(study, *_, **__):
+    def failing(study, store, **_):
+        store.write_failure(study.trials[0], {}, "no")
         return runner.Outcome(0, 0, study.trials[:1], reasons=("WorldError: it fell over",))
 
     monkeypatch.setattr(runner, "run", failing)

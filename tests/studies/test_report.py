@@ -259,6 +259,7 @@ def test_trials_of_different_code_and_idle_faults_are_warned_of(write, tmp_path)
     study, store = reported.run(write(text), tmp_path / "out")
     file = store.trials / study.trials[1].hash / "versions.json"
     file.write_text(json.dumps({"commit": f"{'d' * 40}-dirty"}))
+    (file.parent / "status.json").write_text('{"status": "finished"}')  # without checksums
     assert report.write(store.folder).warnings == (
         "in 2 of 2 trials a fault touched no message and so tested nothing: seed=0, seed=1",
         "the trials were made by 2 versions of the code: 1 by commit cccccccccc,"
