@@ -141,6 +141,7 @@ _KINDS: Mapping[str, tuple[str, int]] = {
     "terminations": ("b", 0),
     "boundaries": ("b", 0),
     "masks": ("b", 1),
+    "active": ("b", 0),
 }
 """NumPy's letters of what each array may hold, and how many axes come after [T, B, N]."""
 

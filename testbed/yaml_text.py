@@ -189,6 +189,18 @@ def _check_keys(node: yaml.MappingNode) -> None:
         seen[key.value] = line
 
 
+_PAIRS = re.compile(
+    r"(?<!\\)(?P<before>(?:\\\\)*)"
+    r"\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"
+)
+"""What JSON writes for letters beyond its first 65,536, and libyaml does not read."""
+
+
+def _one_letter(pair: re.Match[str]) -> str:
+    halves = bytes.fromhex(pair["high"] + pair["low"])
+    return pair["before"] + halves.decode("utf-16-be")
+
+
 def read(text: str) -> tuple[yaml.Node | None, Any]:
     """The root of a text, with the lines of everything, and the plain data it stands for.
 
@@ -199,6 +211,7 @@ def read(text: str) -> tuple[yaml.Node | None, Any]:
     """
     if len(text) > MOST_CHARACTERS:
         raise YamlError(f"{len(text):,} characters; at most {MOST_CHARACTERS:,}")
+    text = _PAIRS.sub(_one_letter, text)
     try:
         loader = _Loader(text)
         try:

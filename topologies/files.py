@@ -258,6 +258,7 @@ def _names(rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[tuple[int
         if len(row) != len(rows):
             raise TopologyError(
                 f"line {line}: {len(row)} entries in a matrix of {len(rows)} rows; it must be square"
+                " (a .csv is an adjacency matrix, a list of edges is a file .edgelist)"
             )
     return names, rows
 

@@ -1,5 +1,7 @@
 """Whether a budget of simulated time can be spent at the pace at which activations follow one another."""
 
+from collections.abc import Iterator
+from math import inf
 from typing import TYPE_CHECKING
 
 from testbed.consensus.settings import ConsensusSettings
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 MOST_ACTIVATIONS = 10_000_000
 """That a budget of seconds may stand for where nothing else limits them: some hours of computing."""
 
+MOST_CHANGES = 10_000_000
+"""Rounds of a schedule, or beginnings and ends of random faults, that one agreement may hold."""
+
 SHORTEST = 1e-9
 """Seconds between activations on average; anything shorter is a slip of the keyboard, or no time at all."""
 
@@ -19,14 +24,19 @@ SHORTEST = 1e-9
 def check_budget(
     consensus: ConsensusSettings, network: NetworkSettings, graph: "nx.Graph[int]", size: int
 ) -> None:
-    """Raise SettingError if activations are not limited, and simulated time passes too slowly to end them.
+    """Raise SettingError if an agreement would hold too much to be computed.
 
-    ``size`` is the greatest number of bytes that a message can have.
+    That is so if activations are not limited and simulated time passes too slowly to end them, or if the
+    network itself changes too often in the time that it lasts. ``size`` is the greatest number of bytes that
+    a message can have.
     """
-    budget = consensus.budget
-    if budget.activations is not None or not graph.number_of_edges():
+    if not graph.number_of_edges():
         return
     each = seconds_per_activation(consensus, network, graph, size)
+    _check_changes(consensus, network, graph, each)
+    budget = consensus.budget
+    if budget.activations is not None:
+        return
     if each < SHORTEST:
         takes = "takes no time" if each == 0 else f"takes {each:.1g} s of simulated time"
         raise SettingError(
@@ -41,6 +51,38 @@ def check_budget(
             f"{budget.seconds:g} s hold about {budget.seconds / each:.1g} activations, one in {each:.1g} s:"
             f" must hold at most {MOST_ACTIVATIONS:,}, or set budget.activations, too",
         )
+
+
+def _check_changes(
+    consensus: ConsensusSettings, network: NetworkSettings, graph: "nx.Graph[int]", each: float
+) -> None:
+    """Raise SettingError if rounds of a schedule, or random faults, come too often to be computed."""
+    budget = consensus.budget
+    lasts = min(
+        inf if budget.seconds is None else budget.seconds,
+        inf if budget.activations is None else budget.activations * each,
+    )
+    often = [(period, keys) for period, keys in _periods(network, graph) if lasts / period > MOST_CHANGES]
+    if lasts < inf and often:
+        period, keys = min(often)
+        raise SettingError(
+            keys,
+            f"so often that an agreement of {lasts:.3g} s holds about {lasts / period:.1g} changes of the"
+            f" network: must be at most {MOST_CHANGES:,}",
+        )
+
+
+def _periods(
+    network: NetworkSettings, graph: "nx.Graph[int]"
+) -> Iterator[tuple[float, tuple[str | int, ...]]]:
+    """Seconds between changes that the network makes by itself, each with the setting that says so."""
+    if network.schedule is not None:
+        yield network.schedule.period, ("network", "schedule", "period")
+    for number, fault in enumerate(network.faults):
+        if fault.mtbf is not None and fault.mttr is not None:
+            every = getattr(fault, "link", None) == "all" or getattr(fault, "agent", None) == "all"
+            subjects = max(graph.number_of_edges(), graph.number_of_nodes()) if every else 1
+            yield (fault.mtbf + fault.mttr) / (2 * subjects), ("network", "faults", number, "mtbf")
 
 
 def seconds_per_activation(

@@ -244,6 +244,11 @@ class PartitionFault(ScheduledFault):
                 wrong = unknown_agent(agent, graph)
                 if wrong is not None:
                     return ("groups" if self.isolate is None else "isolate"), wrong
+        if self.sets is not None:
+            named = [group for group in self.sets if group]
+            rest = len(graph) - sum(map(len, named))
+            if len(named) + (rest > 0) < 2:
+                return "groups", "all agents are in one group, so nothing is parted"
         return None
 
 
@@ -280,6 +285,13 @@ class StragglerFault(_OnAgents):
     fault: Literal["straggler"]
     factor: Annotated[float, Field(gt=0, le=1e6)]
     """Its compute times are multiplied by this."""
+
+    @field_validator("factor")
+    @classmethod
+    def _changes_something(cls, factor: float) -> float:
+        if factor == 1:
+            raise ValueError("factor 1 changes nothing")
+        return factor
 
     @property
     def subject(self) -> str:

@@ -147,6 +147,20 @@ def test_a_network_that_is_busy_with_itself_is_said_so(network, impatient, monke
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(("network", "keys"), [
+    ({"schedule": {"name": "switching", "period": 1e-6, "rounds": [["0-1"], []]}}, ("schedule", "period")),
+    ({"schedule": {"name": "random_waypoint", "period": 1e-6, "range": 0.5}}, ("schedule", "period")),
+    ({"faults": [{"link": "all", "mtbf": 1e-6, "mttr": 1e-6}]}, ("faults", 0, "mtbf")),
+    ({"faults": [{"fault": "crash", "agent": 2, "mtbf": 1e-6, "mttr": 1e-6}]}, ("faults", 0, "mtbf")),
+])  # fmt: skip
+@pytest.mark.parametrize(("algorithm", "activation"), PAIRS)
+def test_a_network_that_changes_too_often_for_its_budget_is_refused(network, keys, algorithm, activation):
+    consensus = {"algorithm": algorithm, "activation": activation, "budget": {"seconds": 100}}
+    with pytest.raises(SettingError, match="changes of the network: must be at most 10,000,000") as caught:
+        run(consensus, network)
+    assert caught.value.keys == ("network", *keys)
+
+
 def test_bytes_that_crashes_never_let_anybody_send_are_said_so(impatient):
     """Each solve takes fifty times as long as an agent lives."""
     crash = {"fault": "crash", "agent": "all", "mtbf": 0.001, "mttr": 0.001}

@@ -275,6 +275,9 @@ def test_plans_that_make_no_sense_are_refused(faults: list[dict[str, Any]], mess
         ({"fault": "straggler", "agent": 4, "factor": 2, "down": 1}, "faults: 4 is not an agent"),
         ({"fault": "partition", "isolate": 5, "down": 1}, "faults: 5 is not an agent"),
         ({"fault": "partition", "groups": [[0], [1, 8]], "down": 1}, "faults: 8 is not an agent"),
+        ({"fault": "partition", "groups": [[0, 1, 2, 3]], "down": 1}, "in one group, so nothing is parted"),
+        ({"fault": "partition", "groups": [[], []], "down": 1}, "in one group, so nothing is parted"),
+        ({"fault": "straggler", "agent": 0, "factor": 1, "down": 1}, "factor 1 changes nothing"),
     ],
 )
 def test_faults_of_what_the_graph_does_not_have_are_refused(fault: dict[str, Any], message: str) -> None:
