@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
@@ -31,14 +31,6 @@ LENGTH = 16
 """Hexadecimal digits kept: two of a million names collide with probability 3e-8."""
 
 RECORD = "format_defaults.json"
-
-
-@runtime_checkable
-class HasEssence(Protocol):
-    """Settings with more than one way to say the same, which choose one of them."""
-
-    def essence(self) -> Any:
-        """Plain data, equal for equal meanings."""
 
 
 def canonical(data: Any) -> str:
@@ -85,13 +77,19 @@ def paths(value: Any) -> Iterator[Path]:
 def essence(value: Any) -> Any:
     """Plain data that says what settings mean: of models what differs from the format's defaults.
 
+    Settings with more than one way to say the same choose one of them in a method ``essence``: plain data,
+    equal for equal meanings.
+
     Raises:
         TypeError: for a value that is neither a model nor like JSON.
     """
-    if isinstance(value, HasEssence):
-        return value.essence()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value + 0.0  # -0.0 means 0.0
     if isinstance(value, BaseModel):
-        return differing(value)
+        # Not isinstance: asking whether something follows a protocol takes ten times as long as all else.
+        return value.essence() if hasattr(type(value), "essence") else differing(value)
     if isinstance(value, Mapping):
         return {str(key): essence(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -100,10 +98,6 @@ def essence(value: Any) -> Any:
         return sorted(essence(inner) for inner in value)
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, float):
-        return value + 0.0  # -0.0 means 0.0
-    if value is None or isinstance(value, bool | int | str):
-        return value
     raise TypeError(f"{type(value).__name__} {value!r} cannot be part of a name")
 
 
@@ -241,8 +235,13 @@ def _must(field: FieldInfo) -> bool:
     return field.is_required() or (literal and len(typing.get_args(field.annotation)) == 1)
 
 
+_SCALARS = (bool, int, float, str, type(None))
+
+
 def same(one: Any, other: Any) -> bool:
     """Equality of plain data in which 1 is 1.0 and true is not 1."""
+    if isinstance(one, _SCALARS) and isinstance(other, _SCALARS):
+        return isinstance(one, bool) == isinstance(other, bool) and one == other
     return canonical(whole(one)) == canonical(whole(other))
 
 
