@@ -3,8 +3,10 @@
 from typing import Any, get_args
 
 import networkx as nx
+import pytest
 from hypothesis import strategies as st
 
+from testbed.network.clock import Timeline
 from testbed.network.link_settings import Distribution
 
 Plan = dict[str, Any]
@@ -130,3 +132,21 @@ def networks(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     if draw(st.booleans()):
         network |= {"transport": "reliable", "retries": draw(st.integers(0, 3))}
     return network
+
+
+def limit_events(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Fails with AssertionError each simulation that has more events than ``most``."""
+    plain = Timeline.__init__
+
+    def init(self: Timeline) -> None:
+        plain(self)
+        events = 0
+
+        def count() -> None:
+            nonlocal events
+            events += 1
+            assert events < most, "the simulation does not end"
+
+        self.checks.append(count)
+
+    monkeypatch.setattr(Timeline, "__init__", init)

@@ -25,7 +25,6 @@ from studies.document import StudyError
 from testbed import workloads
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
 from testbed.network import Trace, first_difference
-from testbed.network.clock import Timeline
 
 NIGHTLY = settings().max_examples >= 1000
 
@@ -125,21 +124,8 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @pytest.fixture
 def everything_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts the events of each simulation."""
-
-    def init(self: Timeline) -> None:
-        plain(self)
-        events = 0
-
-        def count() -> None:
-            nonlocal events
-            events += 1
-            assert events < EVENTS, "the simulation does not end"
-
-        self.checks.append(count)
-
-    plain = Timeline.__init__
-    monkeypatch.setattr(Timeline, "__init__", init)
+    """A simulation that does not end fails."""
+    network_plans.limit_events(monkeypatch, EVENTS)
 
 
 def run(study: "studies.spec.Study", trace: Trace) -> workloads.WorkloadResult:

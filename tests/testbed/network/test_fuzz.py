@@ -27,7 +27,6 @@ from testbed.consensus.agent import EdgeAgent
 from testbed.consensus.edge_admm import _EdgeAgreement
 from testbed.network import Trace, first_difference, links, rules
 from testbed.network.agent_faults import Crash
-from testbed.network.clock import Timeline
 from testbed.network.faults import LinkDown
 
 NIGHTLY = settings().max_examples >= 1000
@@ -50,19 +49,7 @@ def _run(plan: Plan, trace: Trace | None = None) -> workloads.WorkloadResult:
 
 @pytest.fixture(autouse=True)
 def _everything_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    def init(self: Timeline) -> None:
-        plain(self)
-        events = 0
-
-        def count() -> None:
-            nonlocal events
-            events += 1
-            assert events < EVENTS, "the simulation does not end"
-
-        self.checks.append(count)
-
-    plain = Timeline.__init__
-    monkeypatch.setattr(Timeline, "__init__", init)
+    network_plans.limit_events(monkeypatch, EVENTS)
 
 
 # --- plans ---------------------------------------------------------------------------------------------
