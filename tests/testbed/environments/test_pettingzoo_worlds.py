@@ -434,7 +434,7 @@ def test_what_comes_with_python_is_not_even_imported(path: str, monkeypatch: pyt
 
     monkeypatch.setattr(worlds.importlib, "import_module", imported)
     before = set(sys.modules)
-    with pytest.raises(ValueError, match="Python's standard library|comes with Python|is a program"):
+    with pytest.raises(ValueError, match=r"Python's standard library|comes with Python|is a program"):
         environments.settings("pettingzoo", pettingzoo=path, episode_length=6)
     assert set(sys.modules) == before
 
@@ -448,7 +448,7 @@ def test_somebody_may_have_a_package_of_a_name_that_python_does_not_reserve(
     for name in [name for name in sys.modules if name.split(".")[0] == "test"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ValueError, match="module 'test.worlds' has no 'parallel_env'"):
+    with pytest.raises(ValueError, match=r"module 'test\.worlds' has no 'parallel_env'"):
         worlds.load("test.worlds")
     for name in ("test", "test.worlds"):
         del sys.modules[name]
