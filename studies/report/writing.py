@@ -227,7 +227,6 @@ def _statistics(
         caption += beside
     if len(seeds) and seeds.min() < ENOUGH:
         caption += f". Fewer than {ENOUGH} seeds are too few to conclude from"
-        caption += ", and the interval of two or three is their range"
     return tables.statistics(data, study, conditions.seen, rows, caption)
 
 

@@ -181,7 +181,7 @@ class LinkSettings(LinkOverride):
 
         Args:
             overrides: of a link that has these settings without them.
-            last: whether nothing else overrides the same link, so that what changes nothing there is left out.
+            last: whether nothing else overrides that link, so that what changes nothing there is left out.
 
         Raises ValueError if together they make no sense.
         """
@@ -189,7 +189,7 @@ class LinkSettings(LinkOverride):
         before, after = (differing(each, LinkSettings.model_fields) for each in (self, merged))
         implied = {"delay", "jitter"} if merged.distribution == "empirical" else set()
         if last:
-            # Not to tell the law of a jitter of 0 from another is right unless the other is of measured delays.
+            # The law of a jitter of 0 says nothing, unless it replaces that of measured delays.
             implied |= merged.idle - ({"distribution"} if self.distribution == "empirical" else set())
         return {
             name: value
