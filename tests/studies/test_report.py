@@ -122,6 +122,7 @@ def test_seeds_are_told_of_each_condition(write, tmp_path, left_out, header, sai
     assert header in page.records("statistics")[0]
     text = store.folder.joinpath("report.html").read_text()
     assert f"<p>{said}; at least 5 are needed. In these runs, " in text
+    assert "replay-section" not in re.sub("<script.*|<style.*?</style>", "", text, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("axis", ["steps", "seconds"])
