@@ -27,6 +27,9 @@ SIGN_OF_LIFE = 30.0
 STEP = 5.0
 """... and after which it gets one already if it has come through another tenth of its work."""
 
+ENOUGH_DONE = 0.05
+"""Share of a study's work after which it is told how long the rest will take, unless a trial has ended."""
+
 
 def numbers(latest: Mapping[str, Any]) -> str:
     """``return -180.2  disagreement 0.0123``: of the latest numbers, those that people watch."""
@@ -48,6 +51,7 @@ class Pace:
         self._begun = time.monotonic()
         self._shares: dict[str, tuple[float, float]] = {}
         """Of a trial the share of its work that was done when it was first heard of, and that is done now."""
+        self._any_ended = False
 
     def progressed(self, name: str, done: int, total: int) -> None:
         """So much of a trial is done."""
@@ -58,10 +62,16 @@ class Pace:
     def ended(self, name: str) -> None:
         """All of a trial is done, or will not be."""
         self._shares[name] = self._shares.get(name, (0.0, 0.0))[0], 1.0
+        self._any_ended = True
 
     def left(self) -> float | None:
-        """Wall seconds; None if nothing has been heard of yet."""
+        """Wall seconds; None before a trial has ended or ``ENOUGH_DONE`` of all work is done.
+
+        Until then most of the time went into starting.
+        """
         done = sum(now - first for first, now in self._shares.values())
+        if not self._any_ended and done < ENOUGH_DONE * self._trials:
+            return None
         missing = self._trials - sum(now for _, now in self._shares.values())
         return (time.monotonic() - self._begun) * missing / done if done > 0 else None
 

@@ -49,7 +49,8 @@ def read_files(
             if isinstance(value, str) and (pattern not in NAME_OR_FILE or names_a_file(value)):
                 path = (document.folder / value).absolute()
                 if not path.is_file():
-                    reason = f"there is no such file in {path.parent}"
+                    absent = f"there is no such file in {path.parent}"
+                    reason = "is not a regular file" if path.exists() else absent
                     raise complaint(document, (*keys, last), reason, value=value)
                 outer[last] = str(path)
                 if str(path) not in known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import typing
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -16,6 +17,10 @@ from studies.store import Store
 from studies.topology import TopologySettings
 from testbed import workloads
 from testbed.environments import NAMES, OUTSIDE
+from testbed.identity import digest, same, with_contents
+
+NAMING = ("name", "pettingzoo", "kwargs", "python")
+"""What of an environment's settings says which code from outside runs, and what it is called with."""
 
 
 def outside_code(store: Store, trial: TrialOutline) -> str | None:
@@ -37,7 +42,8 @@ def outside_code(store: Store, trial: TrialOutline) -> str | None:
 def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
     """The trial as it was run, if this code still means the same by its settings.
 
-    Checking the settings of a PettingZoo world imports and builds it: see :func:`outside_code`.
+    Checking the settings of a PettingZoo world imports and builds it, so what they name must be what the
+    trial's name was made of before that: see :func:`outside_code`. The rest is compared afterwards.
 
     Args:
         store: where its results are.
@@ -48,6 +54,11 @@ def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
     """
     data = copy.deepcopy(store.settings(trial))
     contents = read_files(Document(data, source=f"trial {trial.hash}"))
+    if outside_code(store, trial) is not None and not _is_named(store, trial, contents):
+        raise StudyError(
+            f"trial {trial.hash}: cannot be run again: the code from outside the testbed that its settings"
+            " name is not what its name was made of"
+        )
     seed, topology = data.pop("seed"), data.pop("topology")
     settings = WORKLOADS[data["workload"]]
     try:
@@ -69,3 +80,17 @@ def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
             " else to this version"
         )
     return again
+
+
+def _is_named(store: Store, trial: TrialOutline, contents: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether a trial's name was made of the code from outside that its settings name; imports nothing."""
+    identity = store.identity(trial)
+    if not isinstance(identity, dict) or digest(identity) != trial.hash:
+        return False
+    settings = identity.get("settings")
+    hashed = settings.get("environment") if isinstance(settings, dict) else None
+    stored = store.settings(trial).get("environment")
+    if not isinstance(hashed, dict) or not isinstance(stored, dict):
+        return False
+    named = with_contents({key: stored[key] for key in NAMING if stored.get(key) not in (None, {})}, contents)
+    return same(named, {key: hashed[key] for key in NAMING if key in hashed})

@@ -16,7 +16,7 @@ from studies.formatting import equal
 from studies.outline import StudyOutline
 from studies.plans import PLANS, Final
 from studies.report.arrangement import Arrangement
-from studies.report.plain import exact, figure, spread
+from studies.report.plain import exact, figure, interval_name, spread
 from studies.statistics import (
     ENOUGH,
     Estimate,
@@ -136,8 +136,9 @@ def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrange
 
     reference, what = said(study.compared, found[0].reference), title(metric)
     paired = [pair for pair in found if len(pair.differences)]
-    fewest = min(min(len(pair.ours), len(pair.theirs)) for pair in found)
-    few = "" if fewest >= ENOUGH else f" ({fewest} seed{'s' * (fewest != 1)}: too few to conclude)"
+    counts = [len(runs) for pair in found for runs in (pair.ours, pair.theirs)]
+    few = f" ({_too_few(counts, short=True)})" if min(counts) < ENOUGH else ""
+    spread_of = interval_name((len(pair.differences) for pair in paired), "95 % bootstrap interval")
     probability = {
         "name": "probability_of_improvement",
         "title": f"probability that the {what} is higher than with {reference}",
@@ -160,7 +161,7 @@ def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrange
         "unit": "",
         "log": False,
         "nothing": 0,
-        "estimate": f"mean over the seeds, 95 % bootstrap interval{few}",
+        "estimate": f"mean over the seeds, {spread_of}{few}",
         "rows": rows(
             paired,
             lambda pair: mean(pair.differences),
@@ -220,22 +221,42 @@ def answer(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
         first = best(here, key=lambda row: row.estimate.value)
         same = [row for row in here if equal([row.estimate.value, first.estimate.value])]
         names = _names(same, conditions) if len(same) < len(here) else "all conditions"
-        fewest = min(row.seeds for row in here)
-        few = fewest < ENOUGH
+        counts = [row.seeds for row in here]
+        few = min(counts) < ENOUGH
         verb = ("was" if few else "is") + (" the same" if len(same) == len(here) else f" {word}")
         alike = " (equal)" if 1 < len(same) < len(here) else ""
-        what = f"{title(plan.y)} ({plan.when}) {verb} with {names}{alike}: {_said(first, plan, how)}."
+        value = _said(first, plan, how, alone=len(set(counts)) == 1)
+        what = f"{title(plan.y)} ({plan.when}) {verb} with {names}{alike}: {value}."
         prefix = f"{panel}: " if panel else ""
         if few:
-            seeds = "a single seed" if fewest == 1 else f"{fewest} seeds"
             sentences.append(
-                f"{prefix}{capital(seeds)} of a condition {'are' if fewest > 1 else 'is'} too few to conclude"
-                f" from; at least {ENOUGH} are needed. In these runs, {what}"
+                f"{prefix}{_too_few(counts)}; at least {ENOUGH} are needed. In these runs, {what}"
             )
         else:
             text = what if prefix else capital(what)
             sentences.append(prefix + text + (_overlap(first, here, conditions) if len(same) == 1 else ""))
     return sentences
+
+
+def _too_few(counts: Sequence[int], *, short: bool = False) -> str:
+    """That so many seeds of each condition are too few, of which some may be enough."""
+    few = [count for count in counts if count < ENOUGH]
+    if short:
+        some = "" if len(few) == len(counts) else " in some conditions"
+        return f"{_seeds(few)}{some}: too few to conclude"
+    if len(set(counts)) == 1:
+        seeds = "A single seed" if few[0] == 1 else f"{few[0]} seeds"
+        return f"{seeds} of a condition {'are' if few[0] > 1 else 'is'} too few to conclude from"
+    if len(few) == len(counts):
+        return f"The conditions have {_seeds(few)}, too few to conclude from"
+    have = "have" if len(few) > 1 else "has"
+    return f"{len(few)} of {len(counts)} conditions {have} {_seeds(few)}, too few to conclude from"
+
+
+def _seeds(counts: Sequence[int]) -> str:
+    """``1 seed``, ``1 to 3 seeds``."""
+    low, high = min(counts), max(counts)
+    return f"{low} seed{'s' * (low != 1)}" if low == high else f"{low} to {high} seeds"
 
 
 def capital(text: str) -> str:
@@ -266,12 +287,18 @@ def _names(rows: Sequence[Row], conditions: Arrangement) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _said(row: Row, plan: Final, how: Estimator) -> str:
-    """``geometric mean 0.012 of 5 seeds, interval 0.011 to 0.014``."""
+def _said(row: Row, plan: Final, how: Estimator, *, alone: bool) -> str:
+    """``geometric mean 0.012 of 5 seeds, interval 0.011 to 0.014``.
+
+    Args:
+        row: a condition's.
+        plan: of which number.
+        how: it is estimated.
+        alone: whether the seeds of every condition have been told already.
+    """
     if row.seeds < 2:
-        return figure(row.estimate.value, unit(plan.y))
+        return figure(row.estimate.value, unit(plan.y)) + ("" if alone else " of 1 seed")
     missing = no_interval(row.estimate, row.seeds, how)
     value, interval = spread(row.estimate, unit(plan.y))
-    word = "range" if row.seeds <= 3 else "95 % interval"
-    ends = missing or f"{word} {interval}"
+    ends = missing or f"{interval_name([row.seeds])} {interval}"
     return f"{how.name(row.seeds)} {value} of {row.seeds} seeds, {ends}"

@@ -69,6 +69,21 @@ def notes(lines: Sequence[str]) -> str:
     return f'<section class="warnings" aria-labelledby="to-know">{heading}<ul>{items}</ul></section>'
 
 
+def replay(note: str) -> tuple[str, str]:
+    """The link to the part with the replay, and that part; both empty without anything to say of one.
+
+    Args:
+        note: what it shows, or why there is none.
+    """
+    if not note:
+        return "", ""
+    return '<a href="#replay-section">Replay</a>', (
+        '<section id="replay-section" aria-labelledby="replay-title">\n'
+        '<h2 id="replay-title">Replay of the network</h2>\n'
+        f'<p class="prose">{escape(note)}</p>\n<div id="replay"></div>\n</section>'
+    )
+
+
 def paragraphs(lines: Sequence[str]) -> str:
     """A paragraph each."""
     return "".join(f"<p>{escape(line)}</p>" for line in lines)

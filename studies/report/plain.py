@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,14 @@ def spread(estimate: Estimate, unit: Unit = "") -> tuple[str, str]:
     """A value, and its interval as ``0.0101 to 0.0140``, with digits that fit both."""
     value, low, high, name = with_interval(*estimate, unit)
     return minus(f"{value} {name}".rstrip()), minus(f"{low} to {high} {name}".rstrip())
+
+
+def interval_name(counts: Iterable[float], interval: str = "95 % interval") -> str:
+    """What the bootstrap's intervals of means of so many runs are: of two or three they are their range."""
+    few = {count <= 3 for count in counts if count > 1}
+    if few == {True}:
+        return "range"
+    return f"{interval} (range of 2 or 3 seeds)" if True in few else interval
 
 
 def minus(text: str) -> str:

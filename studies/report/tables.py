@@ -16,10 +16,13 @@ from studies.display import duration
 from studies.formatting import Unit
 from studies.outline import StudyOutline
 from studies.report.made import Made
-from studies.report.plain import exact, figure, spread
+from studies.report.plain import exact, figure, interval_name, spread
 from studies.statistics import Estimate
 
 INTERVAL = "95 % interval"
+"""Of what is no mean of runs: see :func:`interval_name`."""
+
+RANGE = "range"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def table(name: str, caption: str, columns: Sequence[str], rows: Iterable[tuple[
     rows = list(rows)
     right = [
         i > 0
-        and column != INTERVAL
+        and not column.startswith((INTERVAL, RANGE))
         and all(cells[i].value is not None or not cells[i].text for _, cells in rows)
         for i, column in enumerate(columns)
     ]
@@ -109,9 +112,10 @@ def statistics(
     training, compared = "iqm" in data, "probability_of_improvement" in data
     columns = ["metric", *map(title, shown), "seeds"]
     columns += ["mean", "interquartile mean"] if training else ["estimator", "estimate"]
-    columns.append(INTERVAL)
+    columns.append(interval_name(data["seeds"].dropna()))
     if compared:
-        columns += ["beside", "probability of improvement", INTERVAL, "paired difference", INTERVAL]
+        columns += ["beside", "probability of improvement", INTERVAL]
+        columns += ["paired difference", interval_name(data["pairs"].dropna() if "pairs" in data else ())]
     rows = []
     for row, place in zip(_records(data), places, strict=True):
         link = "" if place is None else f"condition={place}"

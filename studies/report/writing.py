@@ -91,6 +91,7 @@ def write(
         "replay": shown,
     }
     numbers = [plan.y for plan in plans] + [name for name in SHOWN if name in summary]
+    link, section = page.replay(note)
     parts = {
         "heading": escape(text.visible(" ".join(study.question.split())) or name),
         "facts": escape(_facts(study, conditions)),
@@ -100,7 +101,8 @@ def write(
         "answer": page.paragraphs(finals.answer(study, summary, conditions)),
         "statistics": _statistics(statistics, study, summary, conditions),
         "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
-        "replay": escape(note),
+        "replay_link": link,
+        "replay": section,
         "document": escape(made.document(study)),
         "name": escape(f"{name}.yaml"),
         "commands": escape(_commands(study)),
@@ -227,7 +229,6 @@ def _statistics(
         caption += beside
     if len(seeds) and seeds.min() < ENOUGH:
         caption += f". Fewer than {ENOUGH} seeds are too few to conclude from"
-        caption += ", and the interval of two or three is their range"
     return tables.statistics(data, study, conditions.seen, rows, caption)
 
 

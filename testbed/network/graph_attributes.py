@@ -35,7 +35,7 @@ _TIMES = {
         "us": "us µs usec microsec microsecond microseconds",
         "ms": "ms msec millisec millisecond milliseconds",
         "s": "s sec second seconds",
-        "min": "m min minute minutes",
+        "min": "min minute minutes",
         "h": "h hour hours",
     }.items()
     for word in words.split()

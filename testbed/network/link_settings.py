@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
-from testbed.identity import differing
+from testbed.identity import differing, same
 from testbed.network.impairment_settings import (
     Corrupt,
     CorruptSetting,
@@ -175,3 +175,24 @@ class LinkSettings(LinkOverride):
             return LinkSettings(**merged)
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+    def changed_by(self, *overrides: LinkOverride, last: bool = False) -> dict[str, Any]:
+        """The essence of what is different with overrides, the later ones stronger; see `testbed.identity`.
+
+        Args:
+            overrides: of a link that has these settings without them.
+            last: whether nothing else overrides that link, so that what changes nothing there is left out.
+
+        Raises ValueError if together they make no sense.
+        """
+        merged = self.overridden(*overrides)
+        before, after = (differing(each, LinkSettings.model_fields) for each in (self, merged))
+        implied = {"delay", "jitter"} if merged.distribution == "empirical" else set()
+        if last:
+            # The law of a jitter of 0 says nothing, unless it replaces that of measured delays.
+            implied |= merged.idle - ({"distribution"} if self.distribution == "empirical" else set())
+        return {
+            name: value
+            for name, value in after.items()
+            if name not in implied and not same(value, before[name])
+        }

@@ -90,16 +90,32 @@ class NetworkSettings(Settings):
         if self.transport != "reliable":
             for name in RELIABLE_ONLY:
                 found.pop(name, None)
-        # "0-1" is both directions, and is put in place before "0>1" is: see `testbed.network.link_table`.
+        # What repeats `link` says nothing; what attributes a link has from elsewhere is not known here.
+        classes = {name: self.link.changed_by(override) for name, override in self.classes.items()}
+        classes = {name: changed for name, changed in classes.items() if changed}
         links: dict[str, list[dict[str, Any]]] = {}
-        for name in sorted(self.links, key=lambda name: len(parse_directions(name)), reverse=True):
-            for way in parse_directions(name):
-                if given := self.links[name].essence():
-                    links.setdefault("{}>{}".format(*way), []).append(given)
-        found |= {"links": links, "classes": {k: v for k, v in found.get("classes", {}).items() if v}}
-        if not (attributes or self.links or self.classes) and "link" in found:
+        for (u, v), overrides in self._overrides().items():
+            if not (attributes or classes):
+                given = [self.link.changed_by(*overrides, last=True)]
+            else:
+                given = [override.essence() for override in overrides]
+            if given := [each for each in given if each]:
+                links[f"{u}>{v}"] = given
+        found |= {"links": links, "classes": classes}
+        if not (attributes or links or classes) and "link" in found:
             found["link"] = {k: value for k, value in found["link"].items() if k not in self.link.idle}
         return {name: value for name, value in found.items() if not same(value, default(type(self), name))}
+
+    def _overrides(self) -> dict[tuple[int, int], list[LinkOverride]]:
+        """What `links` gives each direction, the later ones stronger.
+
+        "0-1" is both directions, and is put in place before "0>1" is: see `testbed.network.link_table`.
+        """
+        found: dict[tuple[int, int], list[LinkOverride]] = {}
+        for name in sorted(self.links, key=lambda name: len(parse_directions(name)), reverse=True):
+            for way in parse_directions(name):
+                found.setdefault(way, []).append(self.links[name])
+        return found
 
     def by_direction(self, graph: "nx.Graph[int]") -> dict[tuple[int, int], LinkSettings]:
         """The settings of each direction by (source, destination); raises SettingError as `check` does."""

@@ -92,6 +92,22 @@ def test_the_time_that_is_left_goes_by_what_was_done_here_and_not_before(at):
     assert pace.left() == pytest.approx(200 * 0.5 / 2.0)
 
 
+def test_nothing_is_told_of_the_time_that_is_left_while_little_but_starting_was_done(at):
+    pace = display.Pace(trials=4)
+    at(30)
+    for done in range(1, 20):
+        pace.progressed("first", done, 100)
+        assert pace.left() is None
+    pace.progressed("first", 20, 100)  # a twentieth of four trials
+    assert pace.left() == pytest.approx(30 * 3.8 / 0.2)
+    pace = display.Pace(trials=1000)
+    at(40)
+    pace.progressed("first", 1, 2)
+    assert pace.left() is None
+    pace.ended("first")
+    assert pace.left() == pytest.approx(10 * 999)
+
+
 def test_lines_tell_the_time_that_is_left(write, at):
     trial = load(str(write()), quick=True).trials[0]
     text = StringIO()

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import networkx as nx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,6 +35,10 @@ def linked(**link):
     return {"network": {"link": link}}
 
 
+def network(delay, links):
+    return {"network": {"link": {"delay": delay}, "links": links}}
+
+
 SAME = [
     [{}, {"topology": "ring"}, {"topology": {"name": "ring", "nodes": 4, "seed": 7}}, {"seeds": [0]}],
     [{}, {"topology": {"name": "ring", "allow_disconnected": True}}, {"question": "Why?"}],
@@ -55,6 +60,17 @@ SAME = [
         {"network": {"links": {"0-1": {"loss": 0.1}, "1>2": {}}}},
         {"network": {"links": {"1-0": {"loss": {"random": 0.1}}}}},
         {"network": {"links": {"1>0": {"loss": 0.1}, "0>1": {"loss": 0.1}}}},
+    ],
+    [
+        network("5ms", {"0-1": {"loss": 0.1}}),
+        network("5ms", {"0-1": {"loss": 0.1, "delay": 0.005}, "1-2": {"delay": "5ms"}}),
+        network("5ms", {"0-1": {"loss": 0.1, "jitter_correlation": 0.5}, "2>3": {"limit": 3, "rate": None}}),
+        network("5ms", {"0-1": {"loss": 0.3}, "0>1": {"loss": 0.1}, "1>0": {"loss": 0.1}}),
+    ],
+    [
+        network("5ms", {}),
+        network("5ms", {"0-1": {"delay": "5ms", "loss": 0}, "2>3": {"distribution": "normal"}}),
+        network("5ms", {"0-1": {"delay": "9ms"}, "0>1": {"delay": "5ms"}, "1>0": {"delay": "5ms"}}),
     ],
     [{}, {"network": {"retries": 3, "acknowledgement_size": 0}}, {"network": {"transport": "datagram"}}],
     [
@@ -113,6 +129,8 @@ OTHER = [
     {"network": {"links": {"0>1": {"loss": 0.1}}}},
     {"network": {"links": {"0-1": {"jitter": 0.001}}}},
     {"network": {"link": {"distribution": "normal"}, "links": {"0-1": {"jitter": 0.001}}}},
+    network("5ms", {"0-1": {"delay": 0}}),
+    network("5ms", {"0-1": {"delay": 0}, "0>1": {"delay": "5ms"}}),
     {"network": {"transport": "reliable"}},
     {"network": {"transport": "reliable", "retries": 3}},
     {"network": {"faults": [{"link": "0-1", "down": 1}]}},
@@ -167,6 +185,64 @@ def test_links_have_one_name_if_and_only_if_they_are_the_same(one, other, data):
     first = name(PLAIN, network={"link": one})
     assert name(PLAIN, network={"link": spelt(one, data.draw)}) == first
     assert (name(PLAIN, network={"link": other}) == first) == (meaning(one) == meaning(other))
+
+
+overrides = st.fixed_dictionaries(
+    {},
+    optional={
+        "delay": st.sampled_from([0.25, 1.0]),
+        "jitter": st.sampled_from([0.0, 0.001]),
+        "jitter_correlation": st.sampled_from([0.0, 0.5]),
+        "distribution": st.sampled_from(["uniform", "normal"]),
+        "rate": st.sampled_from([None, 1000.0]),
+        "limit": st.sampled_from([None, 3]),
+        "loss": st.sampled_from([0.0, 0.1]),
+    },
+)
+by_name = st.dictionaries(st.sampled_from(["0-1", "0>1", "1>0"]), overrides, max_size=3)
+
+
+@settings(max_examples=80, deadline=None)
+@given(overrides, by_name, by_name)
+def test_overrides_that_have_one_name_make_the_same_links(link, one, other):
+    def made(links):
+        found = NetworkSettings(link=link, links=links)
+        table = found.by_direction(nx.path_graph(2))
+        matter = [
+            {k: v for k, v in each.model_dump().items() if k not in each.idle} for each in table.values()
+        ]
+        return found.meaning(attributes=False), matter
+
+    first, second = made(one), made(other)
+    assert (first[0] == second[0]) == (first[1] == second[1])
+    repeated = {name: {**link, **given} for name, given in one.items() if "-" in name or "0-1" not in one}
+    if len(repeated) == len(one):
+        assert made(repeated)[0] == first[0]
+
+
+def test_an_override_that_leaves_measured_delays_counts(tmp_path):
+    (tmp_path / "rtt.csv").write_text("rtt_ms\n10\n20\n")
+    measured = {"distribution": "empirical", "round_trips": tmp_path / "rtt.csv"}
+
+    def links(link, **override):
+        return NetworkSettings(link=link, links={"0-1": override}).meaning(attributes=False)["links"]
+
+    uniform = [{"distribution": "uniform"}]
+    assert links(measured, distribution="uniform") == {"0>1": uniform, "1>0": uniform}
+    assert links({"delay": 1}, **measured) == links({"delay": 1}, **measured, delay=0)
+    assert "links" not in NetworkSettings(link=measured, links={"0-1": measured}).meaning(attributes=False)
+
+
+def test_an_override_is_kept_where_a_class_or_a_file_may_say_otherwise():
+    link, same = {"delay": 1}, {"delay": 1.0}
+
+    def meaning(attributes, **more):
+        return NetworkSettings(link=link, **more).meaning(attributes=attributes)
+
+    assert "links" in meaning(True, links={"0-1": same})
+    assert "links" in meaning(False, links={"0-1": same}, classes={"wan": {"delay": 2}})
+    assert meaning(False, links={"0-1": same}, classes={"wan": same}) == meaning(False)
+    assert meaning(True, classes={"wan": same}) == meaning(True)
 
 
 def test_trials_of_a_study_that_mean_the_same_in_other_words_are_kept_apart(tmp_path):

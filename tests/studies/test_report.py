@@ -17,7 +17,7 @@ from studies.bands import aligned, over_seeds
 from studies.columns import estimator
 from studies.document import parse
 from studies.loading import load
-from studies.report.plain import rounded
+from studies.report.plain import interval_name, rounded
 from studies.resolving import resolve
 from studies.store import Store
 
@@ -88,6 +88,41 @@ def test_the_numbers_are_those_of_the_statistics(write, tmp_path):
     compared = wanted.dropna(subset="paired_difference")
     names = ["paired_difference", "paired_difference_low", "paired_difference_high"]
     assert sorted(differences.values()) == sorted(compared[names].to_numpy().tolist())
+
+
+@pytest.mark.parametrize(
+    ("counts", "name"),
+    [
+        ([2, 3], "range"),
+        ([1, 2], "range"),
+        ([1], "95 % interval"),
+        ([4, 9], "95 % interval"),
+        ([2, 4], "95 % interval (range of 2 or 3 seeds)"),
+    ],
+)
+def test_an_interval_is_called_what_it_is(counts, name):
+    assert interval_name(counts) == name
+
+
+@pytest.mark.parametrize(
+    ("left_out", "header", "said"),
+    [
+        ((), "range", "2 seeds of a condition are too few to conclude from"),
+        ((3,), "range", "The conditions have 1 to 2 seeds, too few to conclude from"),
+        ((1, 3, 5, 7), "95 % interval", "A single seed of a condition is too few to conclude from"),
+    ],
+)
+def test_seeds_are_told_of_each_condition(write, tmp_path, left_out, header, said):
+    study, store = load(str(write(reported.LOSSY))), Store(tmp_path / "out")
+    store.remember(study)
+    for number, trial in enumerate(study.trials):
+        if number not in left_out:
+            store.write(trial, {"error": 1.0 + number}, {}, {"commit": "c"}, 1.0)
+    page = reported.read(report.write(store.folder, replayed=False).file)
+    assert header in page.records("statistics")[0]
+    text = store.folder.joinpath("report.html").read_text()
+    assert f"<p>{said}; at least 5 are needed. In these runs, " in text
+    assert "replay-section" not in re.sub("<script.*|<style.*?</style>", "", text, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("axis", ["steps", "seconds"])

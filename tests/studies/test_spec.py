@@ -1,6 +1,8 @@
 """From study files to trials, and what is said about bad ones."""
 
 import dataclasses
+import os
+import re
 
 import pytest
 
@@ -360,3 +362,24 @@ def test_least_squares_with_fewer_rows_than_unknowns_are_refused(write, agents, 
     text = f"workload: problem\ntopology: {{name: complete, allow_disconnected: true}}\nproblem: {problem}\n"
     with pytest.raises(StudyError, match=rf"3: problem: rows {rows} of .* must be at least {least}$"):
         load(str(write(text)))
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("topology.file", "workload: problem\ntopology: {file: %s}\n"),
+        ("network.link.round_trips", "workload: problem\nnetwork: {link: {round_trips: %s}}\n"),
+        (
+            "environment.map",
+            "workload: training\nenvironment: {name: skirmish, map: %s}\n",
+        ),
+        ("update.batch", "workload: update\nupdate: {batch: %s}\n"),
+    ],
+)
+def test_what_is_no_regular_file_is_not_opened(write, tmp_path, kind, field, text):
+    place = {"device": "/dev/zero", "pipe": "./pipe", "folder": "./folder"}[kind]
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StudyError, match=rf"{re.escape(f'{field} = {place!r}')}: is not a regular file"):
+        load(str(write(text % place)))

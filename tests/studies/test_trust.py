@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import studies
-from studies import report
+from studies import report, soundness
+from testbed.identity import digest
 
 from . import reported
 
@@ -35,13 +36,27 @@ def canary(tmp_path, monkeypatch):
     sys.modules.pop("canary_world", None)
 
 
-def doctored(write, environment, folder="out"):
-    """Results of a trial whose stored settings, and whose study, name another environment."""
+def doctored(write, environment, folder="out", named=None):
+    """Results of a trial whose stored settings, and whose study, name another environment.
+
+    Its checksums are right. Its name is made of the environment that it was run with, or else of `named`.
+    """
     study, store = reported.run(write(MATRPO), Path(folder))
-    for file in (store.trials / study.trials[0].hash / "spec.json", store.folder / "study.json"):
-        data = json.loads(file.read_text())
-        (data if file.name == "spec.json" else data["document"])["environment"] = environment
-        file.write_text(json.dumps(data))
+    trial = store.trials / study.trials[0].hash
+    spec = json.loads((trial / "spec.json").read_text())
+    spec["environment"] = environment
+    remembered = store.folder / "study.json"
+    kept = json.loads(remembered.read_text())
+    kept["document"]["environment"] = environment
+    if named is not None:
+        spec["identity"]["settings"]["environment"] = named
+        kept["trials"][0]["hash"] = digest(spec["identity"])
+        trial = trial.rename(trial.with_name(digest(spec["identity"])))
+    remembered.write_text(json.dumps(kept))
+    (trial / "spec.json").write_text(json.dumps(spec))
+    status = json.loads((trial / "status.json").read_text())
+    status["files"] = soundness.sums(trial)
+    (trial / "status.json").write_text(json.dumps(status))
     return store
 
 
@@ -73,17 +88,61 @@ def test_reading_results_runs_none_of_the_code_they_name(call, write, tmp_path, 
 
 
 def test_with_trust_it_is_run(call, write, tmp_path, canary):
-    doctored(write, environments(tmp_path)["world"])
-    code, _, err = call("report", "out", "--trust")
+    world = environments(tmp_path)["world"]
+    named = {"name": "pettingzoo", "pettingzoo": "canary_world", "episode_length": 5}
+    doctored(write, world, named=named)
+    code, _, err = call("report", "out", "--trial", "1", "--trust")
     assert canary.exists()
     assert code == 2  # for the module has no world
     assert err.count("\n") == 1
     assert "module 'canary_world' has no 'parallel_env'" in err
 
 
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("world", None),
+        ("world", {"name": "pettingzoo", "pettingzoo": "another_world"}),
+        ("world", {"name": "pettingzoo", "pettingzoo": "canary_world", "kwargs": {"n": 1}}),
+        ("world without a name", {"name": "pettingzoo", "pettingzoo": "another_world"}),
+        ("world under another name", {"name": "navigation"}),
+        ("game", {"name": "starcraft", "map": "3m", "python": "/usr/bin/python3"}),
+        ("game", {"name": "starcraft", "map": "3m"}),
+    ],
+)
+def test_even_with_trust_no_code_is_run_that_the_name_of_a_trial_is_not_made_of(
+    call, write, tmp_path, canary, kind, named
+):
+    doctored(write, environments(tmp_path)[kind], named=named)
+    code, _, err = call("report", "out", "--trial", "1", "--trust")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "cannot be run again: the code from outside the testbed that its settings name is not what" in err
+    assert not canary.exists()
+    assert "canary_world" not in sys.modules
+    code, out, _ = call("report", "out", "--trust")
+    assert "There is no replay: trial " in out
+    assert not canary.exists()
+
+
+def test_even_with_trust_no_code_is_run_where_a_trial_does_not_say_what_its_name_is_made_of(
+    call, write, tmp_path, canary
+):
+    store = doctored(write, environments(tmp_path)["world"])
+    (trial,) = store.trials.iterdir()
+    spec = json.loads((trial / "spec.json").read_text())
+    (trial / "spec.json").write_text(json.dumps({**spec, "identity": None}))
+    status = json.loads((trial / "status.json").read_text())
+    (trial / "status.json").write_text(json.dumps({**status, "files": soundness.sums(trial)}))
+    code, _, err = call("report", "out", "--trial", "1", "--trust")
+    assert code == 2
+    assert "cannot be run again" in err
+    assert not canary.exists()
+
+
 def test_a_trial_of_the_testbeds_own_that_was_doctored_is_not_run_again(call, write):
     doctored(write, {"name": "navigation", "agents": 3, "episode_length": 4})
-    code, _, err = call("report", "out")
+    code, _, err = call("report", "out", "--trial", "1")
     assert code == 2
     assert "cannot be run again" in err
     assert not Path("out/report.html").exists()

@@ -2,12 +2,15 @@
 
 import contextlib
 import importlib
+import importlib.util
 import json
 import math
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -21,11 +24,14 @@ from testbed.errors import WorldError
 FACTORY = "parallel_env"  # what PettingZoo's modules call the function that makes a parallel world
 PETTINGZOO = "pettingzoo"
 
+TOOLS = frozenset({"pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "distutils"})
+"""Packages that come with an installation of Python and are not of its standard library."""
+
 
 def load(path: str) -> Callable[..., Any]:
     """What makes the world, of `module` (its `parallel_env`) or `module:attribute`.
 
-    The module is imported, which runs its code, unless it is of the standard library or a program. What is
+    The module is imported, which runs its code, unless it comes with Python or is a program. What is
     found in it is looked at and not called: see `_refused`.
 
     Raises:
@@ -37,10 +43,10 @@ def load(path: str) -> Callable[..., Any]:
     parts = module_name.split(".")
     if not all(part.isidentifier() for part in [*parts, attribute]):
         raise ValueError(f"{path!r} is neither a dotted module nor module:attribute")
-    if parts[0] in sys.stdlib_module_names:
-        raise ValueError(f"{parts[0]} is of Python's standard library, which has no worlds")
     if "__main__" in parts:
         raise ValueError(f"{module_name} is a program, not a module with worlds")
+    if reason := _comes_with_python(parts[0]):
+        raise ValueError(f"{parts[0]} {reason}, which has no worlds")
     found = absent = None
     with others_code(lambda raised: ValueError(f"{path!r} cannot be imported ({raised})")):
         try:
@@ -60,6 +66,37 @@ def load(path: str) -> Callable[..., Any]:
             " pettingzoo"
         )
     return found  # type: ignore[no-any-return]  # a class or a function
+
+
+def _comes_with_python(package: str) -> str:
+    """Why a package or module of the top level is not somebody's own; nothing if it may be. Imports nothing.
+
+    The list of names that Python has of its standard library leaves out some, such as its tests, so what is
+    found counts by where it is, too.
+    """
+    library = "is of Python's standard library"
+    if package in sys.stdlib_module_names:
+        return library
+    if package in TOOLS:
+        return "is a tool that comes with Python"
+    with others_code(lambda raised: ValueError(f"{package!r} cannot be imported ({raised})")):
+        found = importlib.util.find_spec(package)
+    if found is None:
+        return ""  # importing it says so
+    if found.origin in ("built-in", "frozen"):
+        return library
+    places = [*(found.submodule_search_locations or ()), *([found.origin] if found.origin else [])]
+    return library if any(_in_standard_library(Path(place)) for place in places) else ""
+
+
+def _in_standard_library(place: Path) -> bool:
+    """Whether a file or folder is of the standard library, which may have installed packages inside it."""
+    for name in ("stdlib", "platstdlib"):
+        folder = Path(sysconfig.get_path(name))
+        for whole, inner in ((folder, place), (folder.resolve(), place.resolve())):
+            if inner.is_relative_to(whole):
+                return not {"site-packages", "dist-packages"} & {*inner.relative_to(whole).parts}
+    return False
 
 
 def _refused(module: str, attribute: str, found: Any) -> str:

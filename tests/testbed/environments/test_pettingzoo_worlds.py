@@ -24,7 +24,7 @@ from policies.algorithms.registry import NAMES as ALGORITHMS
 from policies.batch import Batch
 from testbed import checkpoints, environments, workloads
 from testbed.collection import Collector
-from testbed.environments.external import children
+from testbed.environments.external import children, worlds
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings, PettingZooWorlds
 from testbed.environments.external.workers import Workers
 from testbed.errors import WorldError
@@ -420,11 +420,38 @@ def test_nothing_is_called_that_was_not_written_to_make_a_world(
     assert not canary.exists()
 
 
-def test_a_module_of_the_standard_library_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "antigravity", raising=False)  # which opens a browser
-    with pytest.raises(ValueError, match="antigravity is of Python's standard library"):
-        environments.settings("pettingzoo", pettingzoo="antigravity", episode_length=6)
-    assert "antigravity" not in sys.modules
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("antigravity", "test.support", "test:parallel_env", "idlelib.idle", "lib2to3.main", "turtledemo"),
+        *("__hello__", "__phello__.spam", "_testcapi", "pydoc_data.topics", "__pycache__.x", "__main__"),
+        *("pip", "setuptools.command", "pkg_resources", "_distutils_hack", "wheel", "distutils.cmd"),
+    ],
+)
+def test_what_comes_with_python_is_not_even_imported(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def imported(name: str) -> None:
+        raise AssertionError(f"{name} was imported")
+
+    monkeypatch.setattr(worlds.importlib, "import_module", imported)
+    before = set(sys.modules)
+    with pytest.raises(ValueError, match=r"Python's standard library|comes with Python|is a program"):
+        environments.settings("pettingzoo", pettingzoo=path, episode_length=6)
+    assert set(sys.modules) == before
+
+
+def test_somebody_may_have_a_package_of_a_name_that_python_does_not_reserve(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "__init__.py").write_text("")
+    (tmp_path / "test" / "worlds.py").write_text("")
+    for name in [name for name in sys.modules if name.split(".")[0] == "test"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"module 'test\.worlds' has no 'parallel_env'"):
+        worlds.load("test.worlds")
+    for name in ("test", "test.worlds"):
+        del sys.modules[name]
 
 
 def test_a_mask_that_comes_late_is_not_ignored() -> None:

@@ -96,6 +96,7 @@ def test_what_a_file_says_of_a_link_is_honoured(
             {"delay_unit": "weeks"},
             "delay_unit = 'weeks' is not a unit of time: must be one of ns,",
         ),
+        ({"delay": 2}, {"delay_unit": "m"}, "delay_unit = 'm' is not a unit of time: must be one of ns,"),
         ({"delay": 2}, {"time_unit": "ms"}, "delay = 2 has no unit, but the file has time_unit = 'ms'"),
         ({"delay": 2}, {"units": "ms"}, "delay = 2 has no unit, but the file has units = 'ms'"),
         ({"delay": 2}, {"capacity_unit": "Mbps"}, "delay = 2 has no unit, but the file has capacity_unit"),
