@@ -18,7 +18,7 @@ from studies.document import Document, Keys, Problem, StudyError, dotted, shown
 from studies.synonyms import closest, elsewhere
 from testbed.settings import SettingError
 
-_PLAIN = {
+PLAIN = {
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -194,11 +194,11 @@ def _written(data: Any, keys: Keys, otherwise: object) -> object:
 def _reason(details: ErrorDetails, model: type[BaseModel], keys: Keys, data: Any) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind in ("bool_type", "bool_parsing") and (near := closest(details["input"], ("true", "false"))):
-        return f"{_PLAIN[kind]}; did you mean {near}?"
+        return f"{PLAIN[kind]}; did you mean {near}?"
     if kind == "string_type" and isinstance(details["input"], bool | int | float):
         return "must be text; quote it if that is meant"
-    if kind in _PLAIN:
-        return _PLAIN[kind]
+    if kind in PLAIN:
+        return PLAIN[kind]
     if kind == "literal_error" and (names := _choices(model, keys, data)):
         return f"must be one of {', '.join(names)}{nearest(details['input'], names)}"
     if kind in _BOUNDS:

@@ -5,9 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self
+
+from pydantic import (
+    BaseModel,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
 from studies import text
+from studies.stored_files import reason
 from testbed import identity
 
 Varied = Mapping[str, str | int | float | bool]
@@ -34,6 +46,14 @@ class TrialOutline(Protocol):
     @property
     def title(self) -> str:
         """What tells it from the others of its study."""
+
+    @property
+    def names(self) -> int:
+        """The format of its name, see :mod:`testbed.identity`."""
+
+    @property
+    def workload(self) -> str:
+        """That of its study."""
 
 
 class StudyOutline(Protocol):
@@ -70,6 +90,8 @@ class StoredTrial:
     hash: str
     seed: int
     varied: Varied
+    names: int
+    workload: str
 
     @property
     def title(self) -> str:
@@ -111,27 +133,63 @@ def to_json(study: StudyOutline) -> dict[str, Any]:
     }
 
 
-def from_json(data: Mapping[str, Any]) -> StoredStudy:
-    """What :func:`to_json` gave. KeyError, TypeError or ValueError if it is anything else."""
-    if data["format"] != FORMAT:
-        raise ValueError(f"format {data['format']!r}, where {FORMAT} is understood")
-    return StoredStudy(
-        name=str(data["name"]),
-        question=str(data["question"]),
-        workload=str(data["workload"]),
-        varied=tuple(data["varied"]),
-        worlds=tuple(data["worlds"]),
-        compared=data["compared"],
-        trials=tuple(map(_trial, data["trials"])),
-        document=data["document"],
-        names=int(data.get("names", 1)),  # at first they had only one
-    )
+def from_json(data: Any) -> StoredStudy:
+    """What :func:`to_json` gave. ValueError that names the field if it is anything else."""
+    if not isinstance(data, dict):
+        raise ValueError("is not a mapping of keys to values")
+    if (known := data.get("format")) != FORMAT:
+        raise ValueError(f"format {known!r}, where {FORMAT} is understood")
+    for one in data["trials"] if isinstance(data.get("trials"), list) else ():
+        name = one.get("hash") if isinstance(one, dict) else None
+        if not re.fullmatch(r"[0-9a-f]{16}", str(name)):  # folders are named by it
+            raise ValueError(
+                f"a trial has the hash {text.shortened(repr(name), 100)}, where 16 hexadecimal digits are"
+                " understood"
+            )
+    try:
+        study = _Study.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(reason(error)) from error
+    trials = [
+        StoredTrial(one.hash, one.seed, one.varied, study.names, study.workload) for one in study.trials
+    ]
+    fields = {name: getattr(study, name) for name in _Study.model_fields if name not in ("format", "trials")}
+    fields |= {"varied": tuple(study.varied), "worlds": tuple(study.worlds)}
+    return StoredStudy(**fields, trials=tuple(trials))
 
 
-def _trial(one: Mapping[str, Any]) -> StoredTrial:
-    name, seed, varied = one["hash"], one["seed"], one["varied"]
-    if not re.fullmatch(r"[0-9a-f]{16}", str(name)):  # folders are named by it
-        raise ValueError(f"a trial has the hash {name!r}, where 16 hexadecimal digits are understood")
-    if not isinstance(seed, int) or not isinstance(varied, dict):
-        raise TypeError(f"trial {name}: seed and varied are {seed!r} and {varied!r}")
-    return StoredTrial(name, seed, varied)
+class _Trial(BaseModel):
+    hash: StrictStr
+    seed: Annotated[StrictInt, Field(ge=0)]
+    varied: dict[str, StrictStr | StrictBool | StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]]
+
+
+class _Study(BaseModel):
+    name: StrictStr
+    question: StrictStr
+    workload: Literal["problem", "update", "training"]
+    varied: list[StrictStr]
+    worlds: list[StrictStr]
+    compared: StrictStr | None
+    trials: list[_Trial]
+    document: dict[str, Any]
+    names: Annotated[StrictInt, Field(ge=1)] = 1  # at first they had only one
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if len(set(self.varied)) < len(self.varied):
+            raise ValueError("varied: names the same twice")
+        if not set(self.worlds) <= set(self.varied):
+            raise ValueError("worlds: names what is not in varied")
+        if self.compared is not None and self.compared not in self.varied:
+            raise ValueError("compared: names what is not in varied")
+        if (written := self.document.get("workload", self.workload)) != self.workload:
+            raise ValueError(f"workload: is {self.workload}, where the document has {written!r}")
+        hashes: set[str] = set()
+        for number, trial in enumerate(self.trials):
+            if trial.hash in hashes:
+                raise ValueError(f"trials.{number}: lists the trial {trial.hash} a second time")
+            hashes.add(trial.hash)
+            if set(trial.varied) != set(self.varied):
+                raise ValueError(f"trials.{number}.varied: must have what the study varies")
+        return self

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from studies.outline import StudyOutline, TrialOutline
-from studies.soundness import Damage, read_json
 from studies.spec import Study
 from studies.store import Store
+from studies.stored_files import Damage, read_json
 from studies.versions import versions
 from testbed import references
 from testbed.errors import WorldError

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from studies.outline import TrialOutline
+from studies.same_trial import check_settings
+from studies.stored_files import Damage, check_table, missing, read_json
 from testbed import checkpoints
-from testbed.identity import digest
+from testbed.identity import FORMAT, digest
 
 STATUS = "status.json"
 NEEDED = ("spec.json", "versions.json", "timings.json", "metrics.parquet")
 """What a finished trial has, whatever else."""
-
-
-class Damage(ValueError):
-    """The folder of a trial cannot be used; one line that names the file and what is wrong with it."""
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """The mapping in a JSON file. Raises Damage if there is none."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Damage(f"{file.name}: {_missing(file, error)}") from error
-    except ValueError as error:  # not UTF-8, or not JSON
-        raise Damage(f"{file.name}: {'is empty' if not file.stat().st_size else 'is not JSON'}") from error
-    if not isinstance(found, dict):
-        raise Damage(f"{file.name}: is not a mapping of keys to values")
-    return found
+MODELS = "models.pt"
 
 
 def sums(folder: Path) -> dict[str, str]:
@@ -40,12 +22,12 @@ def sums(folder: Path) -> dict[str, str]:
     return {file.name: _sum(file) for file in sorted(folder.iterdir()) if file.name != STATUS}
 
 
-def status(folder: Path, name: str) -> str:
+def status(folder: Path, trial: TrialOutline) -> str:
     """``finished`` or ``failed``.
 
     Args:
-        folder: of a trial.
-        name: the trial's.
+        folder: of the trial.
+        trial: whose it should be.
 
     Raises:
         Damage: a file is missing or not what was written, or the folder is that of another trial.
@@ -53,55 +35,71 @@ def status(folder: Path, name: str) -> str:
     if not folder.is_dir():
         raise Damage("is a file, where a folder should be")
     found = read_json(folder / STATUS)
-    said = found.get("status")
-    if said not in ("finished", "failed"):
-        raise Damage(f"{STATUS}: says neither finished nor failed")
-    if said == "finished":
+    if found["status"] == "finished":
         written = found.get("files")
-        if isinstance(written, dict):
-            for file, expected in written.items():
-                _compare(folder / file, expected)
-        else:  # written before sums were kept
-            _open(folder)
-    if (folder / "spec.json").exists():
-        _check_owner(folder, name)
-    return str(said)
+        if written is not None:
+            _compare(folder, written)
+        elif trial.names >= FORMAT:
+            raise Damage(f"{STATUS}: has no checksums of the other files")
+        _open(folder)  # files whose sums are right can have been written by anybody
+    if found["status"] == "finished" or (folder / "spec.json").exists():
+        _check_owner(folder, trial)
+    return str(found["status"])
 
 
-def _compare(file: Path, expected: object) -> None:
-    if _sum(file) != expected:
-        empty = not file.stat().st_size
-        raise Damage(
-            f"{file.name}: is {'empty' if empty else 'not what was written (its checksum is wrong)'}"
-        )
+def _compare(folder: Path, written: dict[str, str]) -> None:
+    """The files are those that were written, and no other that would be read."""
+    there = {file.name for file in folder.iterdir()}
+    for name in (*written, *NEEDED):
+        if name not in there:
+            raise Damage(f"{_shown(name)}: is missing")
+        if name not in written:
+            raise Damage(f"{STATUS}: has no checksum of {name}")
+        file = folder / name
+        if _sum(file) != written[name]:
+            empty = not file.stat().st_size
+            raise Damage(f"{name}: is {'empty' if empty else 'not what was written (its checksum is wrong)'}")
+    for name in sorted(there - written.keys()):
+        if name.endswith(".parquet") or name == MODELS:
+            raise Damage(f"{name}: is not among the files that were written")
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() else repr(name)
 
 
 def _open(folder: Path) -> None:
-    for file in NEEDED:
-        if not (folder / file).is_file():
-            raise Damage(f"{file}: is missing")
+    for name in NEEDED:
+        if not (folder / name).is_file():
+            raise Damage(f"{name}: is missing")
     for path in sorted(folder.iterdir()):
         if path.suffix == ".json":
             read_json(path)
         elif path.suffix == ".parquet":
-            try:
-                pq.ParquetFile(path).read(use_threads=False)
-            except (OSError, pa.ArrowException) as error:
-                raise Damage(f"{path.name}: cannot be read as a table") from error
-        elif path.name == "models.pt":
+            check_table(path)
+        elif path.name == MODELS:
             try:
                 checkpoints.check(path)
             except checkpoints.DamagedError as error:
                 raise Damage(f"{path.name}: is damaged") from error
 
 
-def _check_owner(folder: Path, name: str) -> None:
-    identity = read_json(folder / "spec.json").get("identity")
+def _check_owner(folder: Path, trial: TrialOutline) -> None:
+    spec = read_json(folder / "spec.json")
+    if spec["workload"] != trial.workload:
+        raise Damage(f"spec.json: workload: is {spec['workload']!r}, where the study's is {trial.workload!r}")
+    identity = spec.pop("identity", None)
     if identity is None:
+        if trial.names >= FORMAT:
+            raise Damage("spec.json: identity: is missing")
         return  # of a format in which trials did not say what their names are made of
-    if not isinstance(identity, dict) or (other := digest(identity)) != name:
-        whose = f"trial {other}" if isinstance(identity, dict) else "no trial"
-        raise Damage(f"spec.json: is that of {whose}: the folder has been replaced")
+    try:
+        other = digest(identity)
+    except ValueError as error:  # an infinity
+        raise Damage("spec.json: identity: has a number that is none") from error
+    if other != trial.hash:
+        raise Damage(f"spec.json: is that of trial {other}: the folder has been replaced")
+    check_settings(spec, identity, trial.varied)
 
 
 def _sum(file: Path) -> str:
@@ -109,8 +107,4 @@ def _sum(file: Path) -> str:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise Damage(f"{file.name}: {_missing(file, error)}") from error
-
-
-def _missing(file: Path, error: OSError) -> str:
-    return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        raise Damage(f"{file.name}: {missing(file, error)}") from error

@@ -119,6 +119,16 @@ class TrialSpec:
         return digest(self.identity)
 
     @property
+    def names(self) -> int:
+        """The format of its name."""
+        return FORMAT
+
+    @property
+    def workload(self) -> str:
+        """That of its study."""
+        return self.settings.workload
+
+    @property
     def title(self) -> str:
         """What tells this trial from the others of its study."""
         return titled(self.varied, self.seed)

@@ -44,8 +44,8 @@ import pyarrow.parquet as pq
 from studies import soundness, text
 from studies.document import StudyError
 from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
-from studies.soundness import Damage
 from studies.spec import TrialSpec
+from studies.stored_files import Damage, parsed, read_json
 from studies.under_way import UnderWay
 from testbed import checkpoints
 from testbed.files import beside, settle, settle_all, write_json
@@ -139,13 +139,13 @@ class Store:
         """
         file = self.folder / STUDY
         try:
-            return from_json(json.loads(file.read_text(encoding="utf-8")))
+            return from_json(parsed(file))
         except FileNotFoundError as error:
             reason = "holds no results of `testbed run`" if self.folder.is_dir() else "no such folder"
             raise StudyError(f"{self.folder}: {reason}") from error
         except NotADirectoryError as error:
             raise StudyError(f"{self.folder}: is a file, not the folder of a study's results") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise StudyError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
 
     def status(self, trial: TrialOutline) -> str:
@@ -173,13 +173,13 @@ class Store:
             return "finished"
         if not os.path.lexists(place):
             return "missing"
-        found = soundness.status(place, trial.hash)
+        found = soundness.status(place, trial)
         if found == "finished":
             self._sound.add(trial.hash)
         return found
 
     def _json(self, trial: TrialOutline, name: str) -> dict[str, Any]:
-        return soundness.read_json(self.trials / trial.hash / name)
+        return read_json(self.trials / trial.hash / name)
 
     def versions(self, trial: TrialOutline) -> dict[str, str]:
         """What made a stored trial."""

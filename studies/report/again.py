@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
+from studies import same_trial
 from studies.document import Document, StudyError
 from studies.named_files import read_files
 from studies.outline import TrialOutline
@@ -16,7 +17,6 @@ from studies.spec import WORKLOADS, TrialSpec
 from studies.store import Store
 from studies.topology import TopologySettings
 from testbed import workloads
-from testbed.environments import NAMES, OUTSIDE
 from testbed.identity import digest, same, with_contents
 
 NAMING = ("name", "pettingzoo", "kwargs", "python")
@@ -28,15 +28,7 @@ def outside_code(store: Store, trial: TrialOutline) -> str | None:
 
     Nothing of it is imported or started to find out.
     """
-    environment = store.settings(trial).get("environment")
-    if environment is None:
-        return None
-    name = environment.get("name") if isinstance(environment, dict) else None
-    if name in NAMES and name not in OUTSIDE and "pettingzoo" not in environment:
-        return None
-    named = [environment[key] for key in ("pettingzoo", "python") if environment.get(key)] if name else []
-    text = f"environment {' '.join(map(str, [name, *named]))}"
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return same_trial.outside_code(store.settings(trial))
 
 
 def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:

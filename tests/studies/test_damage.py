@@ -6,10 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import studies
-from studies import figures, places, references, runner
+from studies import figures, places, references, runner, soundness
 from studies.executors import Started, attempt
 from studies.loading import load
 from studies.store import Store
@@ -82,6 +83,18 @@ def into_a_folder(file):
     file.mkdir()
 
 
+def change(file, **values):
+    """Puts other values at the top of a JSON file; ``...`` takes one away."""
+    data = {**json.loads(file.read_text()), **values}
+    file.write_text(json.dumps({key: value for key, value in data.items() if value is not ...}))
+
+
+def seal(place, leaving_out=()):
+    """Makes the checksums of a trial's folder right."""
+    sums = {name: one for name, one in soundness.sums(place).items() if name not in leaving_out}
+    (place / "status.json").write_text(json.dumps({"status": "finished", "files": sums}))
+
+
 HARMS = [empty, remove, cut, replace_by_text, into_a_folder]
 FILES = ["status.json", "metrics.parquet", "versions.json", "spec.json", "timings.json"]
 FILES += ["curves_consensus.parquet"]
@@ -138,6 +151,8 @@ def test_results_from_before_checksums_are_looked_into(ran):
     folder, place = ran
     for trial in (folder / "trials").iterdir():
         (trial / "status.json").write_text('{"status": "finished"}')
+    assert "status.json: has no checksums" in str(Store(folder).damage(Store(folder).study().trials[1]))
+    change(folder / "study.json", names=1)
     store = Store(folder)
     assert not store.damages(store.study())
     for file in FILES[1:5]:
@@ -148,6 +163,164 @@ def test_results_from_before_checksums_are_looked_into(ran):
         (place / file).write_bytes(content)
     (place / "models.pt").write_bytes(b"damaged")
     assert "models.pt: is damaged" in str(Store(folder).damage(store.study().trials[1]))
+
+
+DEEP = "[" * 100_000
+DOCTORED = {
+    "no settings": ("spec.json", {"seed": ...}, "spec.json: seed: is missing"),
+    "no identity": ("spec.json", {"identity": ...}, "spec.json: identity: is missing"),
+    "identity of text": ("spec.json", {"identity": "x"}, "spec.json: identity: must be a mapping"),
+    "another seed": ("spec.json", {"seed": 7}, "spec.json: seed: is not what the trial's name is made of"),
+    "another workload": ("spec.json", {"workload": "x"}, "spec.json: workload: is 'x', where the study's is"),
+    "an environment of text": (
+        "spec.json",
+        {"environment": "x"},
+        "spec.json: environment: must be a mapping",
+    ),
+    "no wall seconds": ("timings.json", {"wall_seconds": ...}, "timings.json: wall_seconds: is missing"),
+    "wall seconds of text": (
+        "timings.json",
+        {"wall_seconds": "1"},
+        "timings.json: wall_seconds: must be a num",
+    ),
+    "endless seconds": (
+        "timings.json",
+        {"wall_seconds": 1e999},
+        "timings.json: wall_seconds: must be a finite",
+    ),
+    "timings of text": ("timings.json", {"training": "ab"}, "timings.json: training: must be a list"),
+    "a list of versions": ("versions.json", {"python": [3]}, "versions.json: python: must be text"),
+}
+
+
+@pytest.mark.parametrize("kind", DOCTORED)
+def test_a_file_with_a_right_sum_and_a_wrong_value_is_damaged(ran, kind):
+    (folder, place), (file, values, said) = ran, DOCTORED[kind]
+    change(place / file, **values)
+    seal(place)
+    check_damaged(folder, place, said)
+
+
+def check_damaged(folder, place, said):
+    """The second of three trials is damaged, and the others are read."""
+    store = Store(folder)
+    (line,) = store.damages(store.study())
+    assert line.startswith(f"seed=1: {place}: {said}")
+    assert "\n" not in line
+    assert len(store.summary(store.study())) == 2
+    assert set(store.curve(store.study(), "consensus")["seed"]) == {0, 2}
+
+
+def test_settings_that_are_not_those_of_the_name_are_damaged(ran):
+    folder, place = ran
+    settings = json.loads((place / "spec.json").read_text())["consensus"]
+    change(place / "spec.json", consensus={**settings, "penalty": 77.0})
+    seal(place)
+    check_damaged(folder, place, "spec.json: settings.consensus.penalty: is not what")
+    change(place / "spec.json", consensus={**settings, "penalty": -1.0})
+    seal(place)
+    check_damaged(folder, place, "spec.json: its settings are not those of a trial")
+    change(place / "spec.json", consensus={**settings, "of_a_later_version": 1})
+    seal(place)
+    assert not Store(folder).damages(Store(folder).study())
+
+
+STATUSES = {
+    "no file": ({"status": "finished", "files": {}}, "status.json: has no checksum of spec.json"),
+    "a list of files": ({"status": "finished", "files": ["a"]}, "status.json: files: must be a mapping"),
+    "a file with no name": ({"status": "finished", "files": {"\0": "x"}}, "'\\x00': is missing"),
+    "a file elsewhere": ({"status": "finished", "files": {"../x": "x"}}, "../x: is missing"),
+    "no status": ({"files": {}}, "status.json: status: is missing"),
+    "another status": ({"status": "done"}, "status.json: status: must be 'finished' or 'failed'"),
+}
+
+
+@pytest.mark.parametrize("kind", STATUSES)
+def test_a_status_that_says_too_little_is_damaged(ran, kind):
+    (folder, place), (content, said) = ran, STATUSES[kind]
+    (place / "status.json").write_text(json.dumps(content))
+    check_damaged(folder, place, said)
+
+
+@pytest.mark.parametrize("file", [*soundness.NEEDED, "curves_consensus.parquet"])
+def test_a_file_that_has_no_sum_is_damaged(ran, file):
+    folder, place = ran
+    seal(place, leaving_out=[file])
+    check_damaged(folder, place, "status.json: " if file in soundness.NEEDED else f"{file}: is not among")
+    if file in soundness.NEEDED:
+        remove(place / file)
+        check_damaged(folder, place, f"{file}: is missing")
+
+
+@pytest.mark.parametrize("file", ["status.json", "spec.json", "versions.json", "timings.json"])
+@pytest.mark.parametrize("content", [DEEP, "[" * 200 + "]" * 200, '{"a":' * 200 + "1" + "}" * 200])
+def test_files_nested_too_deep_are_damaged(ran, file, content):
+    folder, place = ran
+    (place / file).write_text(content)
+    if file != "status.json":
+        seal(place)
+    check_damaged(folder, place, f"{file}: is nested more than 100 deep")
+
+
+TABLES = {
+    "two rows": ("metrics", lambda table: pd.concat([table, table]), "has 2 rows, where one is stored"),
+    "no row": ("metrics", lambda table: table[:0], "has no rows, where one is stored"),
+    "text in numbers": ("metrics", lambda table: table.assign(error="x"), "the column 'error' holds"),
+    "text in a curve": (
+        "curves_consensus",
+        lambda table: table.assign(error="x"),
+        "the column 'error' holds",
+    ),
+    "a trial": ("metrics", lambda table: table.assign(trial=1.0), "has a column 'trial'"),
+    "a seed in a curve": ("curves_consensus", lambda table: table.assign(seed=1.0), "has a column 'seed'"),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_table_with_a_right_sum_and_wrong_columns_is_damaged(ran, kind):
+    (folder, place), (name, other, said) = ran, TABLES[kind]
+    file = place / f"{name}.parquet"
+    other(pd.read_parquet(file)).to_parquet(file, index=False)
+    seal(place)
+    check_damaged(folder, place, f"{name}.parquet: {said}")
+
+
+OUTLINES = {
+    "varied": "ab",
+    "worlds": ["x"],
+    "compared": "x",
+    "workload": "training",
+    "trials": [{"hash": "a" * 16, "seed": 0}],
+    "document": [],
+    "name": 3,
+    "question": None,
+    "names": "2",
+}
+
+
+@pytest.mark.parametrize("field", OUTLINES)
+def test_a_study_file_that_is_doctored_is_refused_by_field(ran, field):
+    folder, _ = ran
+    change(folder / "study.json", **{field: OUTLINES[field]})
+    with pytest.raises(ValueError, match=rf"study\.json: cannot be read: {field}[.:]") as said:
+        Store(folder).study()
+    assert "\n" not in str(said.value)
+    assert "object" not in str(said.value)
+
+
+@pytest.mark.parametrize("kind", ["twice", "varied a list", "no value", "deep"])
+def test_a_study_file_with_doctored_trials_is_refused(call, ran, kind):
+    folder, _ = ran
+    file = folder / "study.json"
+    trials = json.loads(file.read_text())["trials"]
+    trials[1] = {"twice": trials[0], "varied a list": {**trials[1], "varied": []}}.get(kind, trials[1])
+    change(file, trials=trials, varied=["a"] if kind == "no value" else [])
+    if kind == "deep":
+        file.write_text("[" * 200_000)
+    code, out, err = call("status", folder)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    where = {"twice": "trials.1: ", "no value": "trials.0.varied: ", "deep": "is nested "}
+    assert err.startswith(f"{file}: cannot be read: {where.get(kind, 'trials.1.varied: ')}")
 
 
 @pytest.mark.parametrize("harm", ["another's", "a file", "a link to nothing"])

@@ -136,16 +136,16 @@ def test_even_with_trust_no_code_is_run_where_a_trial_does_not_say_what_its_name
     (trial / "status.json").write_text(json.dumps({**status, "files": soundness.sums(trial)}))
     code, _, err = call("report", "out", "--trial", "1", "--trust")
     assert code == 2
-    assert "cannot be run again" in err
+    assert "damaged" in err
     assert not canary.exists()
 
 
-def test_a_trial_of_the_testbeds_own_that_was_doctored_is_not_run_again(call, write):
+def test_a_trial_of_the_testbeds_own_that_was_doctored_is_damaged(call, write):
     doctored(write, {"name": "navigation", "agents": 3, "episode_length": 4})
-    code, _, err = call("report", "out", "--trial", "1")
-    assert code == 2
-    assert "cannot be run again" in err
-    assert not Path("out/report.html").exists()
+    code, _, err = call("report", "out")
+    assert (code, err.count("\n")) == (0, 1)
+    assert "spec.json: settings.environment.episode_length: is not what the trial's name is made of" in err
+    assert call("status", "out")[0] == 3
 
 
 def test_trust_without_a_replay_means_nothing(call, write):

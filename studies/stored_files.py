@@ -1,0 +1,156 @@
+"""What each stored file must hold: checked in one place, for every command and for Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from studies.explain import PLAIN
+
+DEEPEST = 100
+"""Lists and mappings inside each other in a stored file; what is written has a tenth of it."""
+
+TEXTS = {"curves_faults": ("fault",)}
+"""Columns that hold text, of the tables that have any; all others hold numbers."""
+
+OURS = ("trial", "seed")
+"""Columns that tables get when those of all trials are put together."""
+
+Number = StrictFloat
+"""Or a whole number: JSON knows no difference."""
+Wall = Annotated[Number, Field(ge=0, allow_inf_nan=False)]
+
+
+class Damage(ValueError):
+    """The folder of a trial cannot be used; one line that names the file and what is wrong with it."""
+
+
+class _Spec(BaseModel):
+    seed: Annotated[StrictInt, Field(ge=0)]
+    workload: StrictStr
+    topology: dict[str, Any]
+    environment: dict[str, Any] | None = None
+    identity: dict[str, Any] | None = None
+
+
+class _Versions(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, StrictStr]
+
+
+class _Timings(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    wall_seconds: Wall
+    metrics: dict[str, Number] = {}
+    __pydantic_extra__: dict[str, list[dict[str, Number]]]
+
+
+class _Status(BaseModel):
+    status: Literal["finished", "failed"]
+    files: dict[str, StrictStr] | None = None
+
+
+MODELS: dict[str, type[BaseModel]] = {
+    "spec.json": _Spec,
+    "versions.json": _Versions,
+    "timings.json": _Timings,
+    "status.json": _Status,
+}
+
+
+def parsed(file: Path) -> Any:
+    """The data in a JSON file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON, or is nested more than ``DEEPEST`` deep.
+    """
+    deep = f"is nested more than {DEEPEST} deep"
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError(deep) from error
+    except ValueError as error:
+        raise ValueError("is not JSON" if file.stat().st_size else "is empty") from error
+    level = [data]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return data
+    raise ValueError(deep)
+
+
+def _inside(value: Any) -> list[Any]:
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [inner for inner in values if isinstance(inner, dict | list)]
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The mapping in a JSON file, checked if it is one of ``MODELS``. Raises Damage if it is no such."""
+    try:
+        found = parsed(file)
+    except OSError as error:
+        raise Damage(f"{file.name}: {missing(file, error)}") from error
+    except ValueError as error:
+        raise Damage(f"{file.name}: {error}") from error
+    if not isinstance(found, dict):
+        raise Damage(f"{file.name}: is not a mapping of keys to values")
+    if (model := MODELS.get(file.name)) is not None:
+        try:
+            model.model_validate(found)
+        except ValidationError as error:
+            raise Damage(f"{file.name}: {reason(error)}") from error
+    return found
+
+
+def missing(file: Path, error: OSError) -> str:
+    """Why a file cannot be read, in words."""
+    return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+
+
+def reason(error: ValidationError) -> str:
+    """The first thing that pydantic found: ``wall_seconds: must be a number``."""
+    first = error.errors(include_url=False)[0]
+    kind, message = first["type"], first["msg"]
+    said = (
+        "is missing"
+        if kind == "missing"
+        else PLAIN.get(kind, message.removeprefix("Value error, ").replace("Input should be", "must be"))
+    )
+    keys = [str(key) for key in first["loc"] if key not in ("int", "float", "str", "bool")]
+    named = ".".join(keys)
+    return f"{named}: {said}" if named else said
+
+
+def check_table(file: Path) -> None:
+    """A table of a trial: numbers, but for ``TEXTS``; of the final numbers one row. Raises Damage."""
+    try:
+        with pq.ParquetFile(file) as table:
+            rows, schema = table.metadata.num_rows, table.schema_arrow
+    except (OSError, pa.ArrowException) as error:
+        raise Damage(f"{file.name}: cannot be read as a table") from error
+    names = schema.names
+    for name in names:
+        if name in OURS:
+            raise Damage(f"{file.name}: has a column {name!r}, which tells trials apart")
+        if names.count(name) > 1:
+            raise Damage(f"{file.name}: has the column {name!r} twice")
+        kind = schema.field(name).type
+        wanted = "text" if name in TEXTS.get(file.stem, ()) else "numbers"
+        if not (pa.types.is_null(kind) or (_text(kind) if wanted == "text" else _number(kind))):
+            raise Damage(f"{file.name}: the column {name!r} holds {kind}, not {wanted}")
+    if file.stem == "metrics" and rows != 1:
+        raise Damage(f"{file.name}: has {rows or 'no'} rows, where one is stored")
+
+
+def _text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
