@@ -15,7 +15,7 @@ import typer
 from rich.markup import escape
 
 import topologies
-from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
+from studies.console import Out, Overrides, Quick, StudyName, app, counted, described, err, out, prepare, show
 from studies.document import StudyError, one_line
 from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
 from testbed.errors import WorldError
@@ -105,7 +105,7 @@ def run(
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
-    out.print(f"{outcome.run} trials run{kept}{others}")
+    out.print(f"{counted(outcome.run, 'trial')} run{kept}{others}")
     if outcome.run + outcome.kept + outcome.others:
         _conclude(loaded, store)
     for trial, reason in zip(outcome.failed, outcome.reasons, strict=True):

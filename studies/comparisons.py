@@ -19,6 +19,7 @@ from studies.statistics import (
     mean,
     no_interval,
     no_interval_of_probability,
+    not_finite,
     probability_of_improvement,
 )
 
@@ -116,18 +117,22 @@ def table(summary: pd.DataFrame, varied: Sequence[str], compared: str | None) ->
     """
     rows: list[dict[str, Any]] = []
     for metric in measured(summary):
-        finite = summary[np.isfinite(summary[metric])]
         how = estimator("training", metric)
         found = list(pairs(summary, varied, compared, metric)) if compared else []
         beside = {tuple(pair.condition[name] for name in varied): pair for pair in found}
         names = list(varied)
-        for values, group in grouped(finite, names):
+        for values, everything in grouped(summary, names):
+            group = everything[np.isfinite(everything[metric])]
             seeds, notes = len(group), []
             row = {"metric": metric, **dict(zip(names, values, strict=True)), "seeds": seeds}
+            left_out = not_finite(len(everything) - seeds, len(everything))
+            if not seeds:
+                rows.append(row | {"note": left_out})
+                continue
             estimate = how(group[metric])
             row |= {"estimator": how.name(seeds), "mean": group[metric].mean()}
             row |= _named("iqm", estimate, missing := no_interval(estimate, seeds, how))
-            notes += [missing, "" if seeds >= ENOUGH else "too few seeds to conclude"]
+            notes += [missing, "" if seeds >= ENOUGH else "too few seeds to conclude", left_out]
             row |= _comparison(beside[values], notes) if values in beside else {}
             rows.append(row | {"note": _joined(notes)})
         if len({tuple(pair.others.values()) for pair in found}) > 1:

@@ -15,7 +15,7 @@ from studies.explain import nearest
 from studies.formatting import interval_text, quantity
 from studies.grouping import grouped
 from studies.outline import StudyOutline
-from studies.statistics import Estimate, described, no_interval
+from studies.statistics import Estimate, described, no_interval, not_finite
 
 FIRST = {
     "problem": ("error", "relative_disagreement", "consensus_seconds", "consensus_bytes"),
@@ -34,6 +34,8 @@ def chosen(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | 
     fixed = ("trial", "seed", *study.varied)
     known = [str(name) for name in summary.select_dtypes("number") if name not in fixed]
     for name in metrics or ():
+        if not name:
+            raise StudyError(f"--metrics {','.join(metrics or ())}: has an empty name")
         if name not in known:
             reason = f"no such metric{nearest(name, known)} (there are: {', '.join(known)})"
             raise StudyError(f"--metrics {name}: {reason}")
@@ -55,7 +57,11 @@ def estimates(
         for name in metrics:
             finite = group[name][np.isfinite(group[name])]
             how = estimator(study.workload, name)
-            found.append((how(finite), len(finite)) if len(finite) else None)
+            if not len(finite) and np.isinf(group[name]).any():  # not unknown by design, as nan may be
+                worst = float(group[name][np.isinf(group[name])].iloc[0])
+                found.append((Estimate(worst, np.nan, np.nan), 0))
+            else:
+                found.append((how(finite), len(finite)) if len(finite) else None)
         rows.append((tuple(values), len(group), found))
     return rows
 
@@ -76,7 +82,7 @@ def table(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
         words.append(dict(zip(different, levels(path, different), strict=True)))
     for values, seeds, found in rows:
         labels = [Text(known[value]) for known, value in zip(words, values, strict=True)]
-        numbers = [_written(study, name, one) for name, one in zip(names, found, strict=True)]
+        numbers = [_written(study, name, one, seeds) for name, one in zip(names, found, strict=True)]
         drawn.add_row(*labels, str(seeds), *numbers)
     return drawn
 
@@ -89,7 +95,7 @@ def notes(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
     lines = []
     for place, name in enumerate(names):
         how = estimator(study.workload, name)
-        seeds = [one[1] for _, _, found in rows if (one := found[place]) is not None]
+        seeds = [one[1] for _, _, found in rows if (one := found[place]) is not None and one[1]]
         if seeds:
             common.setdefault(described(seeds, how), []).append(name)
         if how.geometric and (zeros := int((summary[name] == 0).sum())):
@@ -99,15 +105,16 @@ def notes(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
     return [f"{', '.join(those)}: {words}" for words, those in common.items()] + lines
 
 
-def _written(study: StudyOutline, name: str, found: tuple[Estimate, int] | None) -> Text:
+def _written(study: StudyOutline, name: str, found: tuple[Estimate, int] | None, seeds: int) -> Text:
     if found is None:
         return Text("-")
-    estimate, seeds = found
+    estimate, finite = found
     how, kind = estimator(study.workload, name), unit(name)
-    missing = no_interval(estimate, seeds, how)
-    if not missing:
+    missing = no_interval(estimate, finite, how) if finite else ""
+    left_out = not_finite(seeds - finite, seeds)
+    if finite and not missing:
         text = interval_text(*estimate, kind)
         value, _, interval = text.partition(" (")
-        return Text.assemble(value, (f" ({interval}", "dim"))
-    reason = "" if seeds == 1 else f" ({missing})"
-    return Text.assemble(quantity(estimate.value, kind), (reason, "dim"))
+        return Text.assemble(value, (f" ({interval}", "dim"), f" ({left_out})" if left_out else "")
+    words = [*([] if finite < 2 else [missing]), *([left_out] if left_out else [])]
+    return Text.assemble(quantity(estimate.value, kind), (f" ({'; '.join(words)})" if words else "", "dim"))

@@ -29,7 +29,7 @@ from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
 from studies.reference_lines import draw_references
 from studies.roles import MARKERS, Roles, legend_text
-from studies.statistics import Estimator, described
+from studies.statistics import Estimator, described, left_out
 from studies.ticks import readable
 from testbed.files import beside
 from testbed.references import Reference
@@ -168,6 +168,7 @@ def _drawn(results: Results, plan: Plan) -> Figure | None:
     if table.empty or not (isinstance(plan, Curve) or _more_than_one(table, results.varied)):
         return None
     shown = _described(plan, how, groups, zeros=plan.log and bool((source[plan.y] == 0).any()))
+    wrong = _infinite(source, plan)
     table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
     match plan:
         case Curve():
@@ -182,9 +183,16 @@ def _drawn(results: Results, plan: Plan) -> Figure | None:
         return None
     if not isinstance(plan, Against):
         draw_references(grid, table, plan, roles, results.references)
-    _finish(grid, results, shown)
+    _finish(grid, results, shown + left_out(wrong))
     figure: Figure = grid.figure
     return figure
+
+
+def _infinite(source: pd.DataFrame, plan: Plan) -> int:
+    """Trials that have something not finite; along curves nan may be a number that was not measured there."""
+    y = source[plan.y]
+    wrong = np.isinf(y) if isinstance(plan, Curve) else ~np.isfinite(y)
+    return int(source.loc[wrong, "trial"].nunique())
 
 
 def _described(plan: Plan, how: Estimator, groups: Sequence[pd.DataFrame], *, zeros: bool) -> str:

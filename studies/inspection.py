@@ -70,7 +70,7 @@ def table(
         return
     if study.question:
         out.print(study.question, markup=False)
-    wanted = metrics.split(",") if metrics else None
+    wanted = metrics.split(",") if metrics is not None else None
     show(conditions.table(study, summary, wanted))
     for line in conditions.notes(study, summary, wanted):
         out.print(line, markup=False)

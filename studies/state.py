@@ -73,10 +73,12 @@ def _reason(trace: Path) -> str:
 
 
 def counted(found: Sequence[TrialState]) -> str:
-    """``3 finished, 1 running, 20 missing of 24 trials``."""
+    """``3 finished, 1 running, 20 missing of 24 trials``, or ``no trials``."""
+    if not found:
+        return "no trials"
     counts = Counter(state.status for state in found)
     parts = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
-    return f"{parts} of {len(found)} trials"
+    return f"{parts} of {len(found)} trial{'s' * (len(found) != 1)}"
 
 
 def table(found: Sequence[TrialState], *, everything: bool) -> Table | None:

@@ -188,6 +188,18 @@ def no_interval(estimate: Estimate, seeds: int, how: Estimator) -> str:
     return "both seeds equal" if seeds == 2 else f"all {seeds} seeds equal"
 
 
+def not_finite(left_out: int, seeds: int) -> str:
+    """``1 of 2 seeds not finite``: what an estimate leaves out; empty if nothing."""
+    return f"{left_out} of {seeds} seed{'s' * (seeds != 1)} not finite" if left_out else ""
+
+
+def left_out(trials: int) -> str:
+    """``; 1 trial that is not finite left out``: for the end of a caption; empty if there is none."""
+    if not trials:
+        return ""
+    return f"; {trials} trial{'s that are' if trials > 1 else ' that is'} not finite left out"
+
+
 def no_interval_of_probability(estimate: Estimate) -> str:
     """The same of :func:`probability_of_improvement`."""
     if np.isnan(estimate.low):

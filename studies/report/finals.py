@@ -22,9 +22,11 @@ from studies.statistics import (
     Estimate,
     Estimator,
     described,
+    left_out,
     mean,
     no_interval,
     no_interval_of_probability,
+    not_finite,
     probability_of_improvement,
 )
 from studies.text import isolated
@@ -48,6 +50,8 @@ class Row:
     condition: int
     seeds: int
     estimate: Estimate
+    left_out: str = ""
+    """Which seeds it leaves out, in words."""
 
 
 def decisive(workload: str, summary: pd.DataFrame) -> str | None:
@@ -70,12 +74,15 @@ def plans(workload: str, summary: pd.DataFrame) -> list[Final]:
 
 def estimates(plan: Final, study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[Row]:
     """Of each condition with a finished trial the estimate over its seeds, as tables and figures have it."""
-    table = summary[np.isfinite(summary[plan.y])]
-    place = table["trial"].map(conditions.of)
+    place = summary["trial"].map(conditions.of)
     how = estimator(study.workload, plan.y)
-    return [
-        Row(int(number), len(group), how(group[plan.y])) for number, group in table.groupby(place, sort=True)
-    ]
+    rows = []
+    for number, group in summary.groupby(place, sort=True):
+        finite = group[plan.y][np.isfinite(group[plan.y])]
+        left_out = not_finite(len(group) - len(finite), len(group))
+        if len(finite):
+            rows.append(Row(int(number), len(finite), how(finite), left_out))
+    return rows
 
 
 def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
@@ -97,7 +104,8 @@ def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
                 "of": plan.when,
                 "unit": unit(plan.y),
                 "log": plan.log and bool((finite[plan.y] > 0).all()),
-                "estimate": described([row.seeds for row in rows] or [1], how),
+                "estimate": described([row.seeds for row in rows] or [1], how)
+                + left_out(len(summary) - len(finite)),
                 "rows": [
                     _drawn(row.condition, row.estimate, row.seeds, no_interval(row.estimate, row.seeds, how))
                     for row in rows
@@ -190,7 +198,8 @@ def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangeme
             varied = dict(zip(study.varied, values[row.condition], strict=True))
             missing = no_interval(row.estimate, row.seeds, how)
             _, value, low, high, seeds, _ = _drawn(row.condition, row.estimate, row.seeds, missing)
-            numbers = {"estimate": value, "estimate_low": low, "estimate_high": high, "note": missing}
+            numbers = {"estimate": value, "estimate_low": low, "estimate_high": high}
+            numbers |= {"note": "; ".join(note for note in (missing, row.left_out) if note)}
             rows.append({"metric": plan.y, **varied, "seeds": seeds, "estimator": how.name(seeds), **numbers})
     return pd.DataFrame(rows)
 

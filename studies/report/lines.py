@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from studies import statistics
 from studies.alignment import Array, evenly, together
 from studies.columns import estimator, geometric, title, unit
 from studies.outline import StudyOutline
@@ -106,6 +107,8 @@ def lines(
         each = (sum(study.trials[i].hash in runs for i in c.trials) for c in conditions.conditions)
         seeds = [number for number in each if number]
         left_out = "; values of 0 left out" if measure.log and bool((source[measure.y] == 0).any()) else ""
+        infinite = source.loc[np.isinf(source[measure.y].to_numpy(dtype=float)), "trial"].nunique()
+        wrong = statistics.left_out(int(infinite))
         drawn.append(
             {
                 "name": measure.name,
@@ -113,7 +116,7 @@ def lines(
                 "of": _where(measure, study.workload),
                 "log": measure.log,
                 "unit": unit(measure.y),
-                "estimate": described(seeds, estimator(study.workload, measure.y)) + left_out,
+                "estimate": described(seeds, estimator(study.workload, measure.y)) + left_out + wrong,
                 "axes": [{"name": axis, "title": title(axis), "unit": unit(axis)} for axis in shown],
                 "lines": bands,
                 "runs": list(_runs(study, runs, shown, measure, xs)),

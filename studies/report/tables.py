@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -125,15 +125,19 @@ def statistics(
             Cell(title(str(row["metric"])), link=link, said=f": select {words or 'all trials'}"),
             *values,
         ]
-        cells.append(number(row.get("seeds", math.nan)))
         kind, note = unit(str(row["metric"])), str(row.get("note") or "")
+        seeds = number(row.get("seeds", math.nan))
+        cells.append(replace(seeds, more=_about(note, "not finite")))
         if training:
             cells += [
                 number(row.get("mean", math.nan), kind),
                 *with_interval(row, "iqm", kind, _about(note, "seed")),
             ]
         else:
-            cells += [Cell(str(row["estimator"])), *with_interval(row, "estimate", kind, note)]
+            cells += [
+                Cell(str(row["estimator"])),
+                *with_interval(row, "estimate", kind, _but(note, "not finite")),
+            ]
         if compared:
             beside = row["reference"]
             missing = beside is None or (isinstance(beside, float) and math.isnan(beside))
@@ -181,6 +185,11 @@ def _about(note: str, word: str) -> str:
     """Of a row's notes the one about something."""
     found = (one for one in note.split("; ") if word in one and not one.startswith("too few"))
     return next(found, "")
+
+
+def _but(note: str, word: str) -> str:
+    """A row's notes without the one about something."""
+    return "; ".join(one for one in note.split("; ") if word not in one)
 
 
 def _records(data: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 import studies
-from studies import figures, places, references, runner, soundness
+from studies import comparisons, figures, places, references, runner, soundness
 from studies.executors import Started, attempt
 from studies.loading import load
+from studies.report import finals
+from studies.report.arrangement import arrange
 from studies.store import Store
 from testbed import files
 from testbed.references import Reference
@@ -141,7 +143,7 @@ def test_every_command_names_the_damaged_trial_and_goes_on(call, ran, here, writ
     code, out, err = call("run", write(STUDY), "--out", folder)
     assert (code, err) == (0, "")
     assert f"damaged: seed=1: {place}: {file}: " in out
-    assert "1 trials run, 2 were finished before" in out
+    assert "1 trial run, 2 were finished before" in out
     assert (place / "metrics.parquet").read_bytes() == before
     assert [path.name for path in (folder / "damaged").iterdir()] == [f"{place.name}-1"]
     assert call("status", folder) == (0, "study: 3 finished of 3 trials\n", "")
@@ -595,3 +597,30 @@ def test_files_that_somebody_named_are_not_replaced(call, write, ran):
     assert call("report", folder, "--no-replay", "--force")[0] == 0
     assert call("report", folder, "--no-replay")[0] == 0  # a report takes the place of a report
     assert call("topologies", "--draw", "a.png", "--name", "ring", "--nodes", "4", "--force")[0] == 0
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), float("nan")])
+def test_a_seed_that_is_not_finite_is_said_wherever_it_is_left_out(call, ran, wrong):
+    folder, place = ran
+    file = place / "metrics.parquet"
+    pd.read_parquet(file).assign(error=wrong).to_parquet(file, index=False)
+    seal(place)
+    code, out, _ = call("table", folder, "--metrics", "error")
+    assert (code, out.count("(1 of 3 seeds not finite)") + out.count("; 1 of 3 seeds not finite")) == (0, 1)
+    study, store = Store(folder).study(), Store(folder)
+    summary, conditions = store.summary(study), arrange(study)
+    (row,) = finals.statistics(study, summary, conditions).query("metric == 'error'").to_dict("records")
+    assert (row["seeds"], row["note"].endswith("1 of 3 seeds not finite")) == (2, True)
+    drawn = finals.finals(study, summary, conditions)[0]
+    assert drawn["estimate"].endswith("; 1 trial that is not finite left out")
+    training = summary.rename(columns={"error": "return"})
+    (row,) = comparisons.table(training, [], None).to_dict("records")
+    assert (row["seeds"], row["note"].endswith("1 of 3 seeds not finite")) == (2, True)
+
+
+def test_small_words(call, ran):
+    folder, _ = ran
+    code, _, err = call("table", folder, "--metrics", ",")
+    assert (code, err) == (2, "--metrics ,: has an empty name\n")
+    change(folder / "study.json", trials=[])
+    assert call("status", folder) == (0, "study: no trials\n", "")

@@ -21,7 +21,7 @@ def fill(store, study, skip=0):
     for trial in study.trials[skip:]:
         curve = [{"activations": k, "disagreement": 1 / (k + 1), "wall_solve": 0.5} for k in range(3)]
         store.write(
-            trial, {"error": trial.seed, "kind": "x", "wall_all": 9.0}, {"consensus": curve}, VERSIONS, 1.5
+            trial, {"error": trial.seed, "kind": 2.0, "wall_all": 9.0}, {"consensus": curve}, VERSIONS, 1.5
         )
 
 
@@ -153,7 +153,7 @@ def test_the_results_are_read_without_the_file_of_the_study(study, tmp_path):
         ("{", "study.json: cannot be read"),
         ('{"format": 2}', "format 2, where 1 is understood"),
         ("[]", "study.json: cannot be read"),
-        ('{"format": 1, "name": "x"}', "study.json: cannot be read: 'question'"),
+        ('{"format": 1, "name": "x"}', "study.json: cannot be read: question: is missing"),
     ],
 )
 def test_a_folder_that_holds_no_study_is_refused_in_one_line(tmp_path, text, message):
