@@ -89,7 +89,8 @@ def essence(value: Any) -> Any:
         return value + 0.0  # -0.0 means 0.0
     if isinstance(value, BaseModel):
         # Not isinstance: asking whether something follows a protocol takes ten times as long as all else.
-        return value.essence() if hasattr(type(value), "essence") else differing(value)
+        own = getattr(value, "essence", None)
+        return differing(value) if own is None else own()
     if isinstance(value, Mapping):
         return {str(key): essence(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
