@@ -219,12 +219,11 @@ def test_settings_that_are_not_those_of_the_name_are_damaged(ran):
     change(place / "spec.json", consensus={**settings, "penalty": 77.0})
     seal(place)
     check_damaged(folder, place, "spec.json: settings.consensus.penalty: is not what")
-    change(place / "spec.json", consensus={**settings, "penalty": -1.0})
-    seal(place)
-    check_damaged(folder, place, "spec.json: its settings are not those of a trial")
-    change(place / "spec.json", consensus={**settings, "of_a_later_version": 1})
-    seal(place)
-    assert not Store(folder).damages(Store(folder).study())
+    # What this version refuses, or does not know, may have been right for that which wrote it.
+    for other in ({"penalty": -1.0}, {"of_a_later_version": 1}):
+        change(place / "spec.json", consensus={**settings, **other})
+        seal(place)
+        assert not Store(folder).damages(Store(folder).study())
 
 
 STATUSES = {

@@ -1,12 +1,13 @@
 """The commands that read results."""
 
 import io
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from studies import runner
+from studies import runner, soundness
 from studies.loading import load
 from studies.store import Store
 
@@ -82,7 +83,8 @@ def test_equal_trials_are_compared_for_equality(call, ran):
     other = second.trials / second.study().trials[2].hash / "metrics.parquet"
     metrics = pd.read_parquet(other).assign(error=9.0)
     metrics.to_parquet(other)
-    (other.parent / "status.json").write_text('{"status": "finished"}')  # without checksums
+    sums = soundness.sums(other.parent)
+    (other.parent / "status.json").write_text(json.dumps({"status": "finished", "files": sums}))
     code, out, _ = call("compare", first.folder, second.folder)
     assert code == 1
     assert "8 trials in both, by hash: 7 with equal results\n" in out

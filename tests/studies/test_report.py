@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import comparisons, report
+from studies import comparisons, report, soundness
 from studies.alignment import POINTS, together
 from studies.bands import aligned, over_seeds
 from studies.columns import estimator
@@ -294,7 +294,8 @@ def test_trials_of_different_code_and_idle_faults_are_warned_of(write, tmp_path)
     study, store = reported.run(write(text), tmp_path / "out")
     file = store.trials / study.trials[1].hash / "versions.json"
     file.write_text(json.dumps({"commit": f"{'d' * 40}-dirty"}))
-    (file.parent / "status.json").write_text('{"status": "finished"}')  # without checksums
+    sums = soundness.sums(file.parent)
+    (file.parent / "status.json").write_text(json.dumps({"status": "finished", "files": sums}))
     assert report.write(store.folder).warnings == (
         "in 2 of 2 trials a fault touched no message and so tested nothing: seed=0, seed=1",
         "the trials were made by 2 versions of the code: 1 by commit cccccccccc,"
