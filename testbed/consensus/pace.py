@@ -32,9 +32,11 @@ def check_budget(
     """
     if not graph.number_of_edges():
         return
+    budget = consensus.budget
+    if budget.activations is not None and not any(True for _ in _periods(network, graph)):
+        return
     each = seconds_per_activation(consensus, network, graph, size)
     _check_changes(consensus, network, graph, each)
-    budget = consensus.budget
     if budget.activations is not None:
         return
     if each < SHORTEST:
