@@ -180,6 +180,8 @@ def load_map(name: str) -> Map:
     if name in builtin_maps():
         text = (DATA / "maps" / f"{name}.yaml").read_text(encoding="utf-8")
     elif names_a_file(name):
+        if Path(name).exists() and not Path(name).is_file():  # a device or a pipe may never end
+            raise ValueError(f"map file {name!r} is not a regular file")
         try:
             text = Path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
