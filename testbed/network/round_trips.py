@@ -6,6 +6,7 @@ empty are skipped: those packets never came back.
 """
 
 import csv
+import stat
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,8 @@ def one_way_delays(path: Path) -> NDArray[np.float64]:
         status = path.stat()
     except OSError as error:
         raise ValueError(f"round_trips {str(path)!r} cannot be read ({error.strerror})") from error
+    if not stat.S_ISREG(status.st_mode):  # a device or a pipe may never end
+        raise ValueError(f"round_trips {str(path)!r} is not a regular file")
     return _read(path, status.st_mtime_ns, status.st_size)
 
 
