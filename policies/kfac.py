@@ -16,16 +16,19 @@ class Kfac:
     (A (x) G + damping I) is inverted exactly in the eigenbases of A and G. Output gradients are drawn
     from the policy itself, one draw per sample, which is unbiased. Where heads act at some samples only, both
     are weighted as the Fisher matrix is; inputs, which heads share, by the mean of their weights.
+
+    Of the empirical matrix output gradients are those of the actions taken, each head's with a random sign:
+    the matrix is a sum over heads, and what two heads' gradients have in common is not in it.
     """
 
     def __init__(self, at: Linearisation, uniforms: Tensor) -> None:
-        """Factorise. ``uniforms`` [..., M, N] in [0, 1) pick the action drawn at each head."""
+        """Factorise. ``uniforms`` [..., M, N] in [0, 1) pick the action drawn, or the sign, at each head."""
         self.network = at.policy.network
-        cumulative = at.p.cumsum(-2)
         level = uniforms.reshape(-1, *uniforms.shape[-2:]).mT.unsqueeze(-2)
-        drawn = (cumulative <= level * cumulative[..., -1:, :]).sum(-2, keepdim=True)
-        drawn = drawn.clamp(max=at.policy.actions - 1)
-        back = (-at.p).scatter_add(-2, drawn, torch.ones_like(at.p[..., :1, :]))
+        actions = at.taken if at.matrix == "empirical" else _drawn(at.p, level)
+        back = (-at.p).scatter_add(-2, actions, torch.ones_like(at.p[..., :1, :]))
+        if at.matrix == "empirical":
+            back = torch.where(level < 0.5, back, -back)
         share: Tensor | None = None
         if at.root is not None:
             root = at.root.reshape(-1, *at.root.shape[-2:]).mT
@@ -66,6 +69,13 @@ class Kfac:
         part = copy.copy(self)
         part.blocks = [(a[q : q + 1], g[q : q + 1], s[q : q + 1]) for a, g, s in self.blocks]
         return part
+
+
+def _drawn(p: Tensor, level: Tensor) -> Tensor:
+    """The action [L, N, 1, M] at which each head's cumulative probability passes a level in [0, 1)."""
+    cumulative = p.cumsum(-2)
+    drawn = (cumulative <= level * cumulative[..., -1:, :]).sum(-2, keepdim=True)
+    return drawn.clamp(max=p.shape[-2] - 1)
 
 
 def _eigenbasis(columns: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

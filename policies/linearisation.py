@@ -8,6 +8,7 @@ them are long and contiguous, and what is as large as an activation is written i
 
 import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from torch import Tensor
 from policies.acting import root_weights
 from policies.distributions import log_probabilities
 from policies.networks import MLP, Activation, activate, derivative
+
+Fisher = Literal["expected", "empirical"]
+"""Of actions drawn from the policy itself, in expectation; or of those that were taken."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Linearisation:
     the KL averaged over each head's own samples, and still E[J^T J] = M H. The weights are the same for all
     agents that model the same heads, so that their J x, the signals of consensus, stay comparable.
 
+    With ``fisher`` "empirical", H = J^T J / M + damping I of the actions taken. E[J^T J] = M H holds for
+    actions drawn from this policy; of a model of the joint policy only one head plays, and others draw.
+
     ``products`` is the type in which activations are kept and multiplied (None: that of theta). Sums, and
     vectors of parameters, keep theta's type; with bfloat16 every product carries some 0.4 % of noise.
     """
@@ -72,9 +79,11 @@ class Linearisation:
         damping: float = 0.01,
         products: torch.dtype | None = None,
         acting: Tensor | None = None,
+        fisher: Fisher = "expected",
     ) -> None:
         """Linearise at ``theta``; ``acting`` [..., M, N] says who could act, None: everybody, always."""
         network = policy.network
+        self.matrix = fisher
         self.policy, self.theta, self.damping = policy, theta, damping
         self.observations, self.mask = observations, masks
         self.lead, self.samples = theta.shape[:-1], observations.shape[-2]
@@ -148,6 +157,8 @@ class Linearisation:
         tangent = self._tangent(x)
         mean = self._mean(tangent)
         ratio = self._ratio(tangent, mean)
+        if self.matrix == "empirical":
+            return (self.vjp(ratio) / self.samples).add_(x, alpha=self.damping), ratio
         # Each head's own Fisher matrix applied to the change of its logits, F (K x).
         product = self._cotangent(tangent.sub_(mean).mul_(self._fisher_p)) / self.samples
         return product.add_(x, alpha=self.damping), ratio

@@ -153,8 +153,9 @@ class TrustRegion(ABC):
         draws = self.arithmetic.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
 
         def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
-            point = self.theta.to(kind), observations.to(kind)
-            return Linearisation(self.policy, *point, actions, masks, solver.damping, products, acting)
+            point = self.theta.to(kind), observations.to(kind), actions, masks
+            options = solver.damping, products, acting, self.settings.fisher
+            return Linearisation(self.policy, *point, *options)
 
         at = linearised(self.arithmetic.dtype, self.arithmetic.products)
         kfac = Kfac(at, draws) if solver.preconditioner == "kfac" else None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from policies.arithmetic import Device, Precision
+from policies.linearisation import Fisher
 from policies.networks import Activation
 from policies.settings import AVERAGE_OVER, AverageOver, Settings
 from policies.solver import SolverSettings
@@ -22,6 +23,13 @@ class TrustRegionSettings(Settings):
     """What the trust-region algorithms have in common; defaults are MATRPO's for navigation, three agents."""
 
     delta_per_agent: Annotated[float, Field(gt=0, description="KL radius of one agent, delta/N")] = 0.003
+    fisher: Annotated[
+        Fisher,
+        Field(
+            description="matrix of trust region and penalty: expected over each policy's own actions, or"
+            " J^T J / M of the actions taken, which is the penalty's own (ADMM then cannot blow up)"
+        ),
+    ] = "expected"
     gamma: Annotated[float, Field(ge=0, le=1, description="discount")] = 0.995
     lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
     hidden: Annotated[

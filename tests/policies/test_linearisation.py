@@ -78,6 +78,28 @@ def test_fisher_is_the_expected_outer_product_of_scores(make_case):
     torch.testing.assert_close(case.at.fisher(x)[0], dense @ x + 0.01 * x, **TOLERANCE)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_empirical_fisher_matrix_is_the_mean_outer_product_of_the_scores_of_the_actions_taken(
+    make_case, masked
+):
+    case = make_case(masked=masked)
+    acting = torch.rand(40, 2, generator=torch.Generator().manual_seed(6)) < 0.8
+    for who in (None, acting):
+        at = Linearisation(
+            *(case.policy, case.theta, case.observations, case.actions, case.masks, 0.01),
+            acting=who,
+            fisher="empirical",
+        )
+        jacobian = jacrev(lambda t: ratios(case, t))(case.theta)
+        if who is not None:
+            jacobian = jacobian * (who / who.double().mean(0).sqrt()).unsqueeze(-1)
+        dense = torch.einsum("mnd,mne->de", jacobian, jacobian) / 40
+        x = torch.randn_like(case.theta)
+        product, ratio = at.fisher(x)
+        torch.testing.assert_close(product, dense @ x + 0.01 * x, **TOLERANCE)
+        torch.testing.assert_close(ratio, jacobian @ x, **TOLERANCE)
+
+
 def test_results_are_not_overwritten_by_the_next_product(make_case):
     case = make_case()
     x, w = torch.randn_like(case.theta), torch.randn(40, 2, dtype=torch.float64)

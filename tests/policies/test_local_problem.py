@@ -89,3 +89,44 @@ def test_the_two_steps_agree_where_the_boundary_binds(at):
 def test_nothing_to_gain_means_no_step(at):
     problem = PolicyProblem(at, torch.zeros(at.samples, dtype=torch.float64), delta=DELTA)
     assert not problem.solve(problem.zeros(), 1.0).any()
+
+
+@pytest.fixture
+def sharpened():
+    """A policy sharpened by hand until it is nearly deterministic, at actions that others chose."""
+
+    def linearised(fisher):
+        generator = np.random.default_rng(8)
+        policy = JointPolicy.build(3, (6,), agents=2, actions=3)
+        theta = 40 * torch.from_numpy(policy.network.initial(generator, output_gain=1.0))
+        observations = torch.from_numpy(generator.standard_normal((60, 3)))
+        actions = torch.from_numpy(generator.integers(3, size=(60, 2)))
+        return Linearisation(policy, theta, observations, actions, None, 1e-3, fisher=fisher)
+
+    return linearised
+
+
+def expansion(at, *, delta, penalty=3.0):
+    """The most by which a solve moves two pulls apart, times the penalty; and how often it is bound."""
+    generator = torch.Generator().manual_seed(5)
+    sizes = torch.logspace(-2, 1, 40, dtype=torch.float64).unsqueeze(-1)
+    pulls = sizes * torch.randn(40, 2 * at.samples, generator=generator, dtype=torch.float64)
+    solver = ConjugateGradients(at, iterations=400, tolerance=1e-13, recycle=400)
+    problem = PolicyProblem(at, torch.zeros(at.samples, dtype=torch.float64), delta=delta, solver=solver)
+    found, bound = [], 0
+    for pull in pulls:
+        found.append(penalty * problem.solve(pull, penalty))
+        bound += problem.binding
+    pairs = itertools.combinations(zip(found, pulls, strict=True), 2)
+    return max(float((s - t).norm() / (b - c).norm()) for (s, b), (t, c) in pairs), bound
+
+
+def test_with_the_penalty_s_own_matrix_a_solve_is_a_projection_and_not_expansive(sharpened):
+    """|s(b) - s(b')| <= |b - b'| / penalty: what keeps ADMM's signals from growing without end."""
+    free, bound = expansion(sharpened("empirical"), delta=1e9)
+    assert 0.5 < free <= 1 + 1e-9
+    assert bound == 0
+    within, bound = expansion(sharpened("empirical"), delta=0.01)
+    assert within <= 1 + 1e-9
+    assert 0 < bound < 40
+    assert expansion(sharpened("expected"), delta=1e9)[0] > 2
