@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from policies.algorithms.adoption import HALVINGS
 from policies.algorithms.fdmarl import FdmarlSettings
 from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import check_finite
 from policies.algorithms.mappo import MappoSettings
-from policies.algorithms.trust_region import HALVINGS
 
 from .partly_acting import ALL, SPACES, TRUST_REGIONS, learner, made_up, parameters, update
 
