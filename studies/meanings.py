@@ -95,6 +95,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "kl": "true divergence of the policy step on the batch, mean over policies",
         "kl_max": "the largest of them",
         "kl_played": "of the joint policy that acts: of everybody's own actions, added up",
+        "step_factor": "with `radius: played`, what all agents' steps were multiplied by",
         "kl_halvings": "times that steps were halved because their divergence was too large",
         "steps_refused": "policies that stayed as they were, because their step's divergence was too large"
         " even after 30 halvings",

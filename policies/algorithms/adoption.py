@@ -1,6 +1,7 @@
 """How a policy takes the step that its problem asks for, and how far that moves it on the batch."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,12 @@ from policies.distributions import chosen, kl
 
 HALVINGS = 30
 """Most halvings of one step: it is then a billionth of what it was."""
+
+RADIUS_TOLERANCE = 0.01
+"""How near a KL that is brought to a radius comes to it, relatively."""
+
+ATTEMPTS = 30
+"""Most divergences looked at on the way; four to six are usual."""
 
 
 @dataclass(frozen=True)
@@ -53,3 +60,39 @@ def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
     if not math.isfinite(divergence):
         raise FloatingPointError(f"{whose}: the KL of its policy step is {divergence}")
     return Move(torch.zeros_like(x), torch.zeros_like(of_heads), 0.0, HALVINGS, refused=True)
+
+
+def factor_to(radius: float, divergence: Callable[[float], float]) -> float:
+    """The factor c of steps at which their KL, ``divergence(c)``, is the radius to within one per cent.
+
+    For small steps the KL is c^2 times that of c = 1, which is how the next c is guessed; where that leads
+    nowhere the interval known to hold the answer is halved. 1 where the steps move nothing; the most that is
+    known to stay within the radius if the KL cannot be brought to it.
+    """
+    within, beyond, c = 0.0, math.inf, 1.0
+    for _ in range(ATTEMPTS):
+        moved = divergence(c)
+        if moved == 0 and c == 1:
+            return 1.0
+        if abs(moved - radius) <= RADIUS_TOLERANCE * radius:
+            return c
+        if moved < radius:
+            within = c
+        else:  # or no number at all
+            beyond = c
+        guess = c * math.sqrt(radius / moved) if moved > 0 and math.isfinite(moved) else math.nan
+        if not within < guess < beyond:
+            guess = c * 10 if math.isinf(beyond) else (within + beyond) / 2
+        c = min(max(guess, c / 10), c * 10)
+    return within
+
+
+def played_divergence(problems: Sequence[PolicyProblem], c: float) -> float:
+    """KL of the joint policy that acts if every agent q, who acts by head q, takes c times its step."""
+    total = 0.0
+    for q, problem in enumerate(problems):
+        at = problem.at
+        log_p = at.policy.log_probabilities(at.theta + c * problem.x, at.observations, at.mask)
+        acting = None if at.acting is None else at.acting[..., q]
+        total += float(mean_over_acting(kl(at.log_p[..., q, :], log_p[..., q, :]), acting))
+    return total

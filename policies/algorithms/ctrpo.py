@@ -5,9 +5,10 @@ Trust region policy optimisation (Schulman et al. 2015, arXiv 1502.05477) at a c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces, experience_bytes
@@ -22,6 +23,13 @@ class CtrpoSettings(TrustRegionSettings):
 
     communication: ClassVar[Kind] = "centralise"
     name: Literal["ctrpo"] = "ctrpo"
+    radius: Annotated[
+        Literal["delta", "delta_per_agent"],
+        Field(
+            description="KL radius of its policy: N times `delta_per_agent`, or no more than one agent's, as"
+            " MATRPO's authors have it in their code"
+        ),
+    ] = "delta"
 
 
 class Ctrpo(TrustRegion):
@@ -29,6 +37,7 @@ class Ctrpo(TrustRegion):
 
     def __init__(self, settings: CtrpoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
+        self.radius = settings.radius
         super().__init__(
             settings,
             spaces,
@@ -40,8 +49,9 @@ class Ctrpo(TrustRegion):
 
     @property
     def delta(self) -> float:
-        """N times delta/N: its policy is everybody's."""
-        return self.spaces.agents * self.settings.delta_per_agent
+        """N times delta/N, because its policy is everybody's; or delta/N."""
+        share = self.spaces.agents if self.radius == "delta" else 1
+        return share * self.settings.delta_per_agent
 
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication

@@ -4,7 +4,9 @@ Li & He, "Multi-Agent Trust Region Policy Optimization", arXiv 2010.07916. The a
 network's: this module never sees one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from policies.algorithms.adoption import factor_to, played_divergence
 from policies.algorithms.learner import Communication, Kind, Spaces
 from policies.algorithms.local_problem import PolicyProblem, Step
 from policies.algorithms.trust_region import TrustRegion
@@ -31,6 +34,14 @@ class MatrpoSettings(TrustRegionSettings):
             " paper's Eq. 22, which always goes to the boundary of the trust region"
         ),
     ] = "optimal"
+    radius: Annotated[
+        Literal["joint", "played"],
+        Field(
+            description="what `delta_per_agent` bounds: the KL of each agent's model of all actions (the"
+            " paper's), or that of the policy that is played, which moves by N times as much: all steps are"
+            " multiplied by one factor, for which agents must tell each other one number each"
+        ),
+    ] = "joint"
 
 
 class Matrpo(TrustRegion):
@@ -38,7 +49,7 @@ class Matrpo(TrustRegion):
 
     def __init__(self, settings: MatrpoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
-        self.step = settings.step
+        self.step, self.radius = settings.step, settings.radius
         super().__init__(
             settings,
             spaces,
@@ -47,6 +58,30 @@ class Matrpo(TrustRegion):
             heads=spaces.agents,
             observation_size=spaces.observation_size,
         )
+
+    @property
+    def delta(self) -> float:
+        """KL radius of one agent's model: if models agree, its heads move as those that are played do."""
+        share = self.spaces.agents if self.radius == "played" else 1
+        return share * self.settings.delta_per_agent
+
+    @property
+    def limit(self) -> float:
+        """As of all; none where what is played is brought to the radius, which no halving may undo."""
+        return math.inf if self.radius == "played" else super().limit
+
+    @torch.no_grad()
+    def adopt(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
+        """Move every model; where the radius is that of what is played, all steps by one factor to it."""
+        if self.radius == "joint":
+            return super().adopt(problems)
+        sizes = [float(torch.linalg.vector_norm(problem.x)) for problem in problems]
+        factor = 1.0
+        if any(sizes) and all(map(math.isfinite, sizes)):
+            factor = factor_to(self.delta, partial(played_divergence, problems))
+        for problem in problems:
+            problem.x = factor * problem.x
+        return super().adopt(problems) | {"step_factor": factor}
 
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication

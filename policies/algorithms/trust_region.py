@@ -72,6 +72,11 @@ class TrustRegion(ABC):
         """KL radius of one policy's step."""
         return self.settings.delta_per_agent
 
+    @property
+    def limit(self) -> float:
+        """The largest KL of one policy's step that is not halved."""
+        return 1.5 * self.delta if self.settings.kl_safeguard else math.inf
+
     @abstractmethod
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
@@ -184,8 +189,7 @@ class TrustRegion(ABC):
         Raises:
             FloatingPointError: a step, or its KL, is no finite number.
         """
-        limit = 1.5 * self.delta if self.settings.kl_safeguard else math.inf
-        moves = [move(problem, f"agent {q}", limit) for q, problem in enumerate(problems)]
+        moves = [move(problem, f"agent {q}", self.limit) for q, problem in enumerate(problems)]
         for q, (problem, moved) in enumerate(zip(problems, moves, strict=True)):
             self.theta[q] = problem.at.theta + moved.x
         by_head = torch.stack([moved.kl for moved in moves])  # [G, H]

@@ -1,9 +1,12 @@
 """MATRPO, I-TRPO and C-TRPO are one method with different views of the same batch."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
+from policies.algorithms.adoption import factor_to
 from policies.algorithms.ctrpo import CtrpoSettings
 from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import Spaces, experience_bytes
@@ -185,3 +188,73 @@ def test_what_is_played_is_what_is_learnt_from(settings):
         assert p[agent][~masks[0, agent]].sum() == 0
     greedy = one.act(observations[:1], masks[:1], None)
     assert np.array_equal(greedy[0], p.argmax(-1))
+
+
+class Neighbours(Nobody):
+    """No network: every problem is solved under a pull and a penalty, as neighbours would have it."""
+
+    def agree(self, problems):
+        for q, problem in enumerate(problems):
+            generator = torch.Generator().manual_seed(q)
+            pull = torch.randn(problem.dimension, generator=generator, dtype=torch.float64)
+            problem.solve(pull, self.penalty)
+        return {}
+
+    def __init__(self, penalty):
+        self.penalty = penalty
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("penalty", [1e-3, 1.0, 1e4])
+def test_with_the_radius_of_what_is_played_the_policy_that_acts_moves_by_delta(masked, penalty):
+    """However short the steps that agents agreed on, and by one factor: directions stay as they are."""
+    batch = made_up(3, masked=masked)
+    thetas = {}
+    for radius in ("joint", "played"):
+        one = learner(MatrpoSettings, 3)
+        one.settings, one.radius = one.settings.model_copy(update={"radius": radius}), radius
+        before = one.theta.clone()
+        row = one.learn(batch, Neighbours(penalty), np.random.default_rng(2))
+        thetas[radius] = one.theta - before
+    assert row["kl_played"] == pytest.approx(3 * 0.003, rel=0.011)
+    if penalty == 1e4:  # the boundary binds neither, so that both solve the same
+        assert torch.allclose(thetas["played"], row["step_factor"] * thetas["joint"], rtol=1e-9)
+        assert row["step_factor"] > 10
+
+
+def test_what_does_not_move_stays_where_it_is_whatever_the_radius():
+    class Silent(Nobody):
+        def agree(self, problems):
+            return {}
+
+    one = learner(MatrpoSettings, 3)
+    one.radius = "played"
+    before = one.theta.clone()
+    row = one.learn(made_up(3), Silent(), np.random.default_rng(2))
+    assert torch.equal(one.theta, before)
+    assert (row["kl_played"], row["step_factor"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "divergence",
+    [lambda c: c * c, lambda c: 1e-9 * c**2, lambda c: 5e7 * c**2, lambda c: c**4, lambda c: max(0.0, c - 2)],
+)
+def test_the_factor_brings_the_divergence_to_the_radius(divergence):
+    if divergence(1.0) == 0:
+        assert factor_to(0.01, divergence) == 1
+    else:
+        assert divergence(factor_to(0.01, divergence)) == pytest.approx(0.01, rel=0.01)
+
+
+def test_a_divergence_that_never_reaches_the_radius_gives_the_most_within_it():
+    assert factor_to(0.01, lambda c: 0.001 * c / (1 + c)) > 1e3
+    assert factor_to(0.01, lambda c: 0.001 if c < 5 else math.nan) == pytest.approx(5, rel=0.01)
+
+
+@pytest.mark.parametrize(("radius", "share"), [("delta", 3), ("delta_per_agent", 1)])
+def test_ctrpo_s_radius_is_all_agents_or_one_s(radius, share):
+    spaces = Spaces(3, SIZES[0], ACTIONS, SIZES[:3])
+    one = make_learner(CtrpoSettings(**NETWORK, radius=radius), spaces, np.random.default_rng(1))
+    assert one.delta == pytest.approx(share * 0.003)
+    row = one.learn(made_up(3), Nobody(), np.random.default_rng(2))
+    assert row["kl_played"] == pytest.approx(share * 0.003, rel=0.2)
