@@ -101,6 +101,8 @@ def run(
         needs.check_games(loaded)
     for line in store.remember(loaded):
         err.print(line)
+    if on == places.LOCAL:
+        _advise(loaded)
     out.print(f"{loaded.name}: {described(loaded)}", markup=False)
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
     kept = f", {outcome.kept} were finished before" if outcome.kept else ""
@@ -124,6 +126,7 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
     needs.check_memory(loaded)
     out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it", markup=False)
     out.print(needs.described(loaded))
+    _advise(loaded)
 
 
 @app.command()
@@ -146,6 +149,7 @@ def train(
     needs.check_games(loaded)
     for line in store.remember(loaded):
         err.print(line)
+    _advise(loaded)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
         out.print(f"{trial.title} was finished before", markup=False)
@@ -222,6 +226,14 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
         found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {escape(trial.title)}"))
     show(forecast.table(found))
     out.print(f"{study.name}: {forecast.total(found, jobs)}", markup=False)
+
+
+def _advise(study: Study) -> None:
+    """Say what would make the trials faster here."""
+    from studies import needs
+
+    for line in needs.advice(study):
+        err.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _conclude(study: Study, store: Store) -> None:
