@@ -86,7 +86,8 @@ def _on_circle(graph: nx.Graph[int]) -> NDArray[np.float64]:
 
 def _around_hub(graph: nx.Graph[int]) -> NDArray[np.float64]:
     angles = 2 * math.pi * np.arange(len(graph) - 1) / (len(graph) - 1)
-    return np.vstack([np.zeros((1, 2)), np.column_stack([np.cos(angles), np.sin(angles)])])
+    around = np.column_stack([np.cos(angles), np.sin(angles)])
+    return np.insert(around, graph.graph["parameters"]["center"], 0.0, axis=0)
 
 
 def _on_arc(graph: nx.Graph[int]) -> NDArray[np.float64]:

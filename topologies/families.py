@@ -53,7 +53,7 @@ FAMILIES: dict[str, Family] = {
     for family in (
         _family(shapes.ring, "each node linked to the next, the last to the first; 3 nodes or more"),
         _family(shapes.path, "a line"),
-        _family(shapes.star, "node 0 linked to every other"),
+        _family(shapes.star, "one node linked to every other"),
         _family(shapes.complete, "every pair linked"),
         _family(shapes.grid, "a lattice, as square as it can be; not a prime number of nodes"),
         _family(shapes.torus, "a lattice with its sides glued, four neighbours each; both sides at least 3"),

@@ -29,9 +29,12 @@ def path(nodes: int) -> nx.Graph[int]:
     return graph
 
 
-def star(nodes: int) -> nx.Graph[int]:
-    """Node 0 linked to every other node."""
-    graph: nx.Graph[int] = nx.star_graph(nodes - 1)
+def star(nodes: int, center: object = 0) -> nx.Graph[int]:
+    """Node `center` linked to every other node."""
+    middle = whole("center", center, minimum=0)
+    if middle >= nodes:
+        raise TopologyError(f"center: {middle} is no node of {nodes}, must be 0 to {nodes - 1}")
+    graph: nx.Graph[int] = nx.star_graph([middle, *(node for node in range(nodes) if node != middle)])
     return graph
 
 

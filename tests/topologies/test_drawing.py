@@ -26,6 +26,12 @@ def test_no_two_corners_of_a_hypercube_meet(nodes: int) -> None:
     assert len(np.unique(drawing.layout(make("hypercube", nodes)).round(6), axis=0)) == nodes
 
 
+def test_a_star_is_drawn_around_its_center() -> None:
+    places = drawing.layout(make("star", 6, center=3))
+    away = np.linalg.norm(places - places[3], axis=-1)
+    np.testing.assert_allclose(np.delete(away, 3), away[0])
+
+
 def test_stress_layout_lays_a_path_out_at_its_own_distances() -> None:
     places = drawing.layout(nx.path_graph(5))
     apart = np.linalg.norm(places[:, None] - places[None], axis=-1)

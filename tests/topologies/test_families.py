@@ -54,6 +54,7 @@ def test_every_family_of_the_list_is_there_under_its_name() -> None:
         ("path", 2, {}, nx.path_graph(2)),
         ("path", 9, {}, nx.path_graph(9)),
         ("star", 6, {}, nx.star_graph(5)),
+        ("star", 6, {"center": 5}, nx.star_graph(5)),
         ("complete", 5, {}, nx.complete_graph(5)),
         ("grid", 12, {}, nx.grid_2d_graph(3, 4)),
         ("grid", 12, {"rows": 2}, nx.grid_2d_graph(2, 6)),
@@ -91,6 +92,18 @@ def test_a_lattice_is_numbered_row_by_row_and_says_its_sides() -> None:
     grid = make("grid", 6)
     assert links(grid) == [(0, 1), (0, 3), (1, 2), (1, 4), (2, 5), (3, 4), (4, 5)]
     assert grid.graph["parameters"] == {"rows": 2, "columns": 3}
+
+
+def test_the_center_of_a_star_is_the_node_that_is_asked_for() -> None:
+    assert links(make("star", 4)) == [(0, 1), (0, 2), (0, 3)]
+    assert links(make("star", 4, center=2)) == [(0, 2), (1, 2), (2, 3)]
+    for wrong, why in (
+        (4, "center: 4 is no node of 4, must be 0 to 3"),
+        (-1, "center: -1"),
+        ("hub", "center"),
+    ):
+        with pytest.raises(TopologyError, match=why):
+            make("star", 4, center=wrong)
 
 
 def test_hypercube_links_differ_in_one_binary_digit() -> None:
