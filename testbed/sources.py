@@ -36,6 +36,10 @@ class Start:
     streams: Streams
 
 
+OF_THE_UPDATE = ("step", "solver", "kl_safeguard", "fisher", "radius")
+"""Settings of the algorithm that have no part in a trial's start, so that trials compare their values on one."""
+
+
 def prepare(
     environment: EnvironmentSettings,
     algorithm: MatrpoSettings,
@@ -50,16 +54,14 @@ def prepare(
     """Let ``warmup`` updates pass, then collect; or take up what an earlier trial has kept in ``folder``.
 
     Whatever a trial's topology, network and consensus, its start is the same: the warm-up agrees over a
-    perfect complete graph with default settings. So it is whatever its step and its solver: the warm-up takes
-    optimal steps by the default solver. A ``batch`` that was stored takes the place of the collected one.
+    perfect complete graph with default settings, and takes the default ``OF_THE_UPDATE``. A ``batch`` that was
+    stored takes the place of the collected one.
 
     Raises:
         ValueError: the stored batch is not one of this environment.
     """
     defaults = MatrpoSettings()
-    usual = algorithm.model_copy(
-        update={"step": defaults.step, "solver": defaults.solver, "kl_safeguard": defaults.kl_safeguard}
-    )
+    usual = algorithm.model_copy(update={name: getattr(defaults, name) for name in OF_THE_UPDATE})
     source = Trainer(
         environment=environment,
         algorithm=usual,
