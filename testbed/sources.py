@@ -37,7 +37,7 @@ class Start:
 
 
 OF_THE_UPDATE = ("step", "solver", "kl_safeguard", "fisher", "radius")
-"""Settings of the algorithm that have no part in a trial's start, so that trials compare their values on one."""
+"""Settings of the algorithm that have no part in a trial's start, so that trials compare their values."""
 
 
 def prepare(
@@ -54,8 +54,8 @@ def prepare(
     """Let ``warmup`` updates pass, then collect; or take up what an earlier trial has kept in ``folder``.
 
     Whatever a trial's topology, network and consensus, its start is the same: the warm-up agrees over a
-    perfect complete graph with default settings, and takes the default ``OF_THE_UPDATE``. A ``batch`` that was
-    stored takes the place of the collected one.
+    perfect complete graph with default settings, and has the defaults ``OF_THE_UPDATE``. A ``batch`` that
+    was stored takes the place of the collected one.
 
     Raises:
         ValueError: the stored batch is not one of this environment.
