@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from policies.arithmetic import Arithmetic
 from policies.networks import MLP, Activation, stack_initial
+from policies.squared_errors import SquaredErrors
 
 
 class Critics:
@@ -34,7 +36,7 @@ class Critics:
         arithmetic = arithmetic or Arithmetic.of("cpu", "float32")
         initial = stack_initial(self.network, agents, generator, output_gain=1.0)
         self.theta = torch.from_numpy(initial).to(arithmetic.device, arithmetic.dtype).requires_grad_(True)
-        self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate)
+        self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate, fused=True)
         self.mean = self.theta.new_zeros(agents, 1)
         self.scale = self.theta.new_ones(agents, 1)
 
@@ -62,22 +64,25 @@ class Critics:
         """
         self._normalise(targets)
         wanted = (targets - self.mean) / self.scale
-        total = 0.0
-        samples, agents = observations.shape[:2][::-1]
-        some = None if measured is None or measured.all() else torch.from_numpy(measured).to(targets.device)
+        samples = observations.shape[1]
+        self.theta.grad = torch.zeros_like(self.theta)
+        errors_at = SquaredErrors(self.network, self.theta, self.theta.grad, min(batch_size, samples))
+        squares = wanted.new_zeros(len(wanted))
+        shuffled, aims = torch.empty_like(observations), torch.empty_like(wanted)
         for _ in range(epochs):
             order = torch.from_numpy(generator.permutation(samples)).to(observations.device)
-            shuffled, aims = observations[:, order], wanted[:, order]
-            total = 0.0
+            torch.index_select(observations, 1, order, out=shuffled)
+            torch.index_select(wanted, 1, order, out=aims)
+            squares.zero_()
             for start in range(0, samples, batch_size):
-                outputs = self.network(self.theta, shuffled[:, start : start + batch_size]).squeeze(-1)
-                errors = (outputs - aims[:, start : start + batch_size]).square()
-                self.optimiser.zero_grad()
-                errors.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
+                piece = slice(start, start + batch_size)
+                errors = errors_at(shuffled[:, piece], aims[:, piece])
                 self.optimiser.step()
-                total += float((errors.detach() if some is None else errors.detach()[some]).sum())
-        agents = agents if some is None else int(some.sum())
-        return total / (samples * agents) if agents else math.nan
+                squares += errors.square().sum(1)
+        self.theta.grad = None
+        if measured is not None:
+            squares = squares[torch.from_numpy(measured).to(squares.device)]
+        return float(squares.mean()) / samples if len(squares) else math.nan
 
     @torch.no_grad()
     def _normalise(self, targets: Tensor) -> None:
@@ -106,4 +111,7 @@ class Critics:
         with torch.no_grad():
             self.theta.copy_(theta)
         self.mean, self.scale = mean.to(self.theta.device, copy=True), scale.to(self.theta.device, copy=True)
-        self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))  # type: ignore[arg-type]
+        optimiser: Any = copy.deepcopy(state["optimiser"])
+        for group in optimiser["param_groups"]:
+            group["fused"] = True  # earlier versions' were not
+        self.optimiser.load_state_dict(optimiser)

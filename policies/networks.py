@@ -20,6 +20,25 @@ def activate(name: Activation, z: Tensor) -> Tensor:
     return torch.tanh(z) if name == "tanh" else torch.relu(z)
 
 
+def activate_(name: Activation, z: Tensor) -> Tensor:
+    """The same in place, where no gradient is asked for."""
+    if name == "selu":
+        return torch.nn.functional.selu(z, inplace=True)
+    return z.tanh_() if name == "tanh" else z.relu_()
+
+
+def chain_(name: Activation, gradient: Tensor, h: Tensor) -> Tensor:
+    """Multiply a gradient in place by the derivative at output h, by what autograd itself uses for that."""
+    back = torch.ops.aten
+    if name == "selu":
+        back.elu_backward.grad_input(gradient, _SELU_ALPHA, _SELU_SCALE, 1.0, True, h, grad_input=gradient)
+    elif name == "tanh":
+        back.tanh_backward.grad_input(gradient, h, grad_input=gradient)
+    else:
+        back.threshold_backward.grad_input(gradient, h, 0, grad_input=gradient)
+    return gradient
+
+
 def derivative(name: Activation, h: Tensor) -> Tensor:
     """Derivative of the nonlinearity, written in its *output* h (all three allow it)."""
     if name == "selu":
@@ -46,15 +65,17 @@ class MLP:
 
     def layers(self, theta: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views of ``theta`` [..., D] as (weight [..., out, in], bias [..., out]) for each layer."""
-        views, start, lead = [], 0, theta.shape[:-1]
-        for inp, out in zip(self.sizes, self.sizes[1:], strict=False):
-            weight = theta[..., start : start + out * inp].view(*lead, out, inp)
-            start += out * inp
-            views.append((weight, theta[..., start : start + out]))
-            start += out
-        if start != theta.shape[-1]:
-            raise ValueError(f"theta: has {theta.shape[-1]} entries after {tuple(lead)}, needs {start}")
-        return views
+        lead, shapes = theta.shape[:-1], list(zip(self.sizes[1:], self.sizes, strict=False))
+        if theta.shape[-1] != self.parameters:
+            raise ValueError(
+                f"theta: has {theta.shape[-1]} entries after {tuple(lead)}, needs {self.parameters}"
+            )
+        # One split and not many slices: autograd puts the parts' gradients together again in one go.
+        parts = theta.split_with_sizes([size for out, inp in shapes for size in (out * inp, out)], dim=-1)
+        return [
+            (weight.view(*lead, *shape), bias)
+            for weight, bias, shape in zip(parts[::2], parts[1::2], shapes, strict=True)
+        ]
 
     def __call__(self, theta: Tensor, inputs: Tensor) -> Tensor:
         """Outputs [..., M, out] for parameters [..., D] and inputs [..., M, in]."""

@@ -1,6 +1,7 @@
 """Value networks: private, and invariant to their own normalisation."""
 
 import numpy as np
+import pytest
 import torch
 
 from policies.arithmetic import Arithmetic
@@ -56,6 +57,53 @@ def test_a_restored_critic_goes_on_exactly():
     first.fit(observations, targets, np.random.default_rng(5))
     second = critics()
     second.load_state_dict(first.state_dict())
+    for each in (first, second):
+        each.fit(observations, targets, np.random.default_rng(6))
+    assert torch.equal(first.theta, second.theta)
+
+
+def fit_by_autograd(fitted, observations, targets, generator, *, epochs=3, batch_size=64, measured=None):
+    """What `Critics.fit` does, by PyTorch's own gradients and its plain Adam: the reference."""
+    fitted._normalise(targets)
+    wanted = (targets - fitted.mean) / fitted.scale
+    optimiser = torch.optim.Adam([fitted.theta], lr=fitted.optimiser.param_groups[0]["lr"], fused=False)
+    samples, loss = observations.shape[1], 0.0
+    for _ in range(epochs):
+        order = torch.from_numpy(generator.permutation(samples))
+        squares = torch.zeros(len(observations), dtype=observations.dtype)
+        for piece in order.split(batch_size):
+            outputs = fitted.network(fitted.theta, observations[:, piece]).squeeze(-1)
+            errors = (outputs - wanted[:, piece]).square()
+            optimiser.zero_grad()
+            errors.mean(dim=1).sum().backward()
+            optimiser.step()
+            squares += errors.detach().sum(dim=1)
+        loss = squares if measured is None else squares[torch.from_numpy(measured)]
+    return float(loss.mean()) / samples
+
+
+@pytest.mark.parametrize("activation", ["selu", "tanh", "relu"])
+def test_a_fit_is_that_by_autograd(activation):
+    observations, targets = data(agents=3, samples=250)  # the last batch of an epoch is a short one
+    targets = targets + 20 * observations[..., 1] * observations[..., 2]
+    measured = np.array([True, False, True])
+    losses, fitted = [], []
+    for fit in (fit_by_autograd, Critics.fit):
+        each = Critics(3, 3, (16, 8), np.random.default_rng(1), activation=activation, arithmetic=FLOAT64)
+        losses.append(fit(each, observations, targets, np.random.default_rng(2), epochs=5, measured=measured))
+        fitted.append(each)
+    torch.testing.assert_close(fitted[1].theta, fitted[0].theta, rtol=1e-10, atol=1e-10)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-10)
+
+
+def test_the_states_of_earlier_versions_go_on_likewise():
+    observations, targets = data()
+    first = critics()
+    first.fit(observations, targets, np.random.default_rng(5))
+    state = first.state_dict()
+    state["optimiser"]["param_groups"][0]["fused"] = None
+    second = critics()
+    second.load_state_dict(state)
     for each in (first, second):
         each.fit(observations, targets, np.random.default_rng(6))
     assert torch.equal(first.theta, second.theta)

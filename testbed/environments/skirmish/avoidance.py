@@ -6,7 +6,11 @@ which each of two moving discs goes, and all of which a disc goes beside one tha
 allowed, the one that breaks the worst rule least is taken. From J. van den Berg, S. Guy, M. Lin and
 D. Manocha, "Reciprocal n-body collision avoidance" (2011), sections 4 and 5, whose linear programs are solved
 here side by side: arrays `[line, disc]`, a half-plane being `nx vx + ny vy >= bound` with a unit normal.
+Theirs goes from line to line, and where one is broken looks for the best point on it that the lines before
+allow. As that point does not depend on how the line was reached, here they are found for all lines at once.
 """
+
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,151 +19,246 @@ Array = NDArray[np.float32]
 PARALLEL = 1e-5  # below this sine two lines count as parallel
 INFINITY = np.float32(np.inf)
 NOTHING = np.float32(-1e9)  # the bound of a rule that forbids nothing
+ONE = np.float32(1.0)
+AT_ONCE = 20_000  # up to so many pairs of lines are looked at together, which costs less than choosing some
+TINY = np.finfo(np.float32).tiny
 
 
 def half_planes(
-    px: Array,
-    py: Array,
-    vx: Array,
-    vy: Array,
+    offset: Array,
+    relative: Array,
     radius: Array,
     share: Array,
-    own_x: Array,
-    own_y: Array,
+    own: Array,
     first: NDArray[np.bool_],
     step: float,
 ) -> Array:
     """The rule that each neighbour imposes: normal x, normal y and bound, `[3, contact]`.
 
     Args:
-        px, py: the neighbour's position less one's own.
-        vx, vy: one's own velocity less the neighbour's.
+        offset: the neighbour's position less one's own, `[axis, contact]`.
+        relative: one's own velocity less the neighbour's, `[axis, contact]`.
         radius: sum of both radii.
         share: of the way out that is one's own, 0.5 or 1.
-        own_x, own_y: one's own velocity.
+        own: one's own velocity, `[axis, contact]`.
         first: which of two discs at the very same place, with the same velocity, goes east; the other west.
         step: discs that overlap come apart within this time, in units of the horizon.
     """
-    square = px * px + py * py
-    apart = square > radius * radius
-    pace = np.where(apart, np.float32(1.0), np.float32(1.0 / step))
+    x, y = offset
+    square, own_square = _dot(offset, offset), radius * radius
+    apart = square > own_square
+    pace: Array = np.where(apart, ONE, np.float32(1.0 / step))
     # From the centre of the cut-off disc to the relative velocity.
-    wx, wy = vx - pace * px, vy - pace * py
-    length = np.sqrt(wx * wx + wy * wy)
-    along = wx * px + wy * py
-    cut_off = ~apart | ((along < 0) & (np.abs(along) > radius * length))
-    some = np.maximum(length, np.float32(1e-12))
-    nx, ny = wx / some, wy / some
-    depth = pace * radius - length
+    w: Array = relative - pace * offset
+    length = np.sqrt(_dot(w, w))
+    along = _dot(w, offset)
+    cut_off = (along < 0) & (np.abs(along) > radius * length)
+    cut_off |= ~apart
+    rules = np.empty((3, radius.size), dtype=np.float32)
+    normal, bound = rules[:2], rules[2]
+    # What is right beside the legs, then what is right at the cut-off disc.
+    leg = np.sqrt(np.maximum(square - own_square, 0))
+    leg *= np.where(x * w[1] - y * w[0] > 0, ONE, -ONE)
+    np.negative(x * radius + y * leg, out=normal[0])
+    np.subtract(x * leg, y * radius, out=normal[1])
+    normal /= np.maximum(square, TINY)
+    depth = -_dot(relative, normal)
+    np.copyto(normal, w / np.maximum(length, np.float32(1e-12)), where=cut_off)
+    np.copyto(depth, pace * radius - length, where=cut_off)
     if not length.all():
-        together = length == 0
-        nx[together] = np.where(first[together], np.float32(1.0), np.float32(-1.0))
-    legs = np.flatnonzero(~cut_off)
-    if legs.size:
-        x, y, r, d = px[legs], py[legs], radius[legs], square[legs]
-        leg = np.sqrt(d - r * r)
-        side = np.where(x * wy[legs] - y * wx[legs] > 0, np.float32(1.0), np.float32(-1.0))
-        leg_x, leg_y = side * (x * leg) - y * r, x * r + side * (y * leg)
-        nx[legs], ny[legs] = -leg_y / d, leg_x / d
-        depth[legs] = -(vx[legs] * nx[legs] + vy[legs] * ny[legs])
-    return np.stack([nx, ny, nx * own_x + ny * own_y + share * depth])
+        together = cut_off & (length == 0)
+        normal[0, together] = np.where(first[together], ONE, -ONE)
+    np.add(_dot(normal, own), share * depth, out=bound)
+    return rules
 
 
-def nearest_allowed(rules: Array, walls: int, speed: Array, px: Array, py: Array) -> tuple[Array, Array]:
-    """Velocities `[disc]` of at most `speed` closest to (px, py) that the rules allow.
+def nearest_allowed(rules: Array, walls: int, speed: Array, wish: Array) -> Array:
+    """Velocities `[axis, disc]` of at most `speed` closest to the wish that the rules allow.
 
     Where there is none, the velocity that breaks the most broken rule least.
 
     Args:
         rules: normal x, normal y and bound, `[3, line, disc]`; their order is changed.
         walls: this many lines come first that are never broken.
-        speed, px, py: `[disc]`.
+        speed: `[disc]`.
+        wish: `[axis, disc]`.
     """
-    if rules.shape[1] > walls + 1:
+    lines, discs = rules.shape[1:]
+    if lines > walls + 1:
         # The order of lines is free, and with the most broken one first the others are mostly obeyed.
-        broken = rules[2, walls:] - rules[0, walls:] * px - rules[1, walls:] * py
-        worst = walls + broken.argmax(axis=0)
-        discs = np.arange(px.size)
+        worst = _gap(rules[:, walls:], wish[:, None]).argmax(axis=0)
+        worst += walls
+        worst *= discs
+        worst += np.arange(discs)
+        flat = rules.reshape(3, -1)
         first = rules[:, walls].copy()
-        rules[:, walls] = rules[:, worst, discs]
-        rules[:, worst, discs] = first
-    vx, vy, failed = _solve(rules, speed, px, py, towards=False)
-    stuck = np.flatnonzero(failed < rules.shape[1])
+        rules[:, walls] = flat.take(worst, axis=1)
+        flat[:, worst] = first
+    # Where the lines are many, few discs get beyond the first ones.
+    head = lines if lines * lines * discs < AT_ONCE else min(walls + 1, lines)
+    steps = _walk(rules[:, :head], wish, _best_points(rules[:, :head], 0, speed, wish, towards=False))
+    v = steps[-1]
+    stuck = np.flatnonzero(np.isnan(v[0]))
+    failed, before = _failures(steps, stuck)
+    if head < lines:
+        index = np.flatnonzero(_broken(rules[:, head:], v[:, None]).any(axis=0))
+        if index.size:
+            rest = rules.take(index, axis=2)
+            points = _best_points(rest, head, speed.take(index), wish.take(index, axis=1), towards=False)
+            steps = _walk(rest[:, head:], v.take(index, axis=1), points)
+            v[:, index] = steps[-1]
+            late = np.flatnonzero(np.isnan(steps[-1][0]))
+            at, there = _failures(steps, late)
+            stuck = np.concatenate([stuck, index.take(late)])
+            failed, before = np.concatenate([failed, head + at]), np.concatenate([before, there], axis=1)
     if stuck.size:
-        vx[stuck], vy[stuck] = _least_broken(
-            rules.take(stuck, axis=2), walls, speed[stuck], vx[stuck], vy[stuck], failed[stuck]
-        )
-    return vx, vy
+        v[:, stuck] = _least_broken(rules.take(stuck, axis=2), walls, speed.take(stuck), before, failed)
+    return v
 
 
-def _solve(
-    rules: Array, speed: Array, px: Array, py: Array, *, towards: bool
-) -> tuple[Array, Array, NDArray[np.intp]]:
-    """The two-dimensional program, line after line: velocities, and the line each disc failed at.
+def _dot(a: Array, b: Array) -> Array:
+    """Inner products over the leading axis of two entries."""
+    product = a * b
+    total: Array = product[0]
+    total += product[1]
+    return total
 
-    The aim is the velocity closest to (px, py), or with `towards` the one furthest along the unit vector.
+
+def _broken(rules: Array, v: Array) -> NDArray[np.bool_]:
+    """Which of the rules `[3, ...]` the velocities `[2, ...]` break."""
+    broken: NDArray[np.bool_] = _dot(rules[:2], v) < rules[2]
+    return broken
+
+
+def _gap(rules: Array, v: Array) -> Array:
+    """By how much the velocities `[2, ...]` break the rules `[3, ...]`; negative where they obey."""
+    along = rules[:2] * v
+    gap: Array = rules[2] - along[0]
+    gap -= along[1]
+    return gap
+
+
+def _best_points(rules: Array, begin: int, speed: Array, aim: Array, *, towards: bool) -> Array:
+    """The best point on each line from `begin` on among what lines before allow, `[axis, line - begin, ...]`.
+
+    The best is the one closest to the aim, or with `towards` the one furthest along it, a unit vector. Where
+    nothing is allowed it is nan.
+
+    Args:
+        rules: `[3, line, ...]`.
+        begin: the first line that is asked about.
+        speed: the most, `[...]`.
+        aim: `[axis, ...]`.
     """
+    mine = rules[:, begin:]
+    mx, my, at = mine
+    reach = speed * speed - at * at
+    impossible = reach < 0
+    np.maximum(reach, 0, out=reach)
+    high = np.sqrt(reach, out=reach)
+    low = -high
     lines = rules.shape[1]
-    vx, vy = (px * speed, py * speed) if towards else (px.copy(), py.copy())
-    failed = np.full(vx.shape, lines)
-    for line in range(lines):
-        nx, ny, bound = rules[:, line]
-        broken = nx * vx + ny * vy < bound
-        if line:
-            broken &= failed == lines
-        index = broken.nonzero()[0]
-        if not index.size:
-            continue
-        mx, my, at, limit = nx[index], ny[index], bound[index], speed[index]
-        reach = limit * limit - at * at
-        possible = reach >= 0
-        high = np.sqrt(np.maximum(reach, 0))
-        low = -high
-        if line:
-            # Along this line, at * (mx, my) + t * (my, -mx), the lines before it allow an interval of t.
-            ox, oy, missing = rules[:, :line].take(index, axis=2)
-            slope = ox * my - oy * mx
-            missing -= at * (ox * mx + oy * my)
-            parallel = np.abs(slope) < PARALLEL
-            possible &= ~(parallel & (missing > 0)).any(axis=0)
-            slope[parallel] = 1.0
-            missing /= slope
-            missing[parallel] = -INFINITY
-            upper = slope < 0
-            np.minimum(high, np.where(upper, missing, INFINITY).min(axis=0), out=high)
-            np.maximum(low, np.where(upper, -INFINITY, missing).max(axis=0), out=low)
-            possible &= low <= high
-        best = px[index] * my - py[index] * mx
-        t = np.where(best > 0, high, low) if towards else np.minimum(np.maximum(best, low), high)
-        vx[index] = np.where(possible, at * mx + t * my, vx[index])
-        vy[index] = np.where(possible, at * my - t * mx, vy[index])
-        failed[index[~possible]] = line
-    return vx, vy, failed
+    if lines > 1:
+        # Along line i, at * (mx, my) + t * (my, -mx), line j allows an interval of t: [j, i, ...].
+        other = rules[:, :-1, None]
+        slope = other[0] * my
+        slope -= other[1] * mx
+        missing = _dot(other[:2], mine[:2, None])
+        missing *= at
+        np.subtract(other[2], missing, out=missing)
+        later = _later(lines, begin, rules.ndim - 2)
+        left_out = np.abs(slope) < PARALLEL
+        parallel = left_out > later
+        if parallel.any():
+            parallel &= missing > 0
+            impossible |= parallel.any(axis=0)
+        left_out |= later
+        np.copyto(slope, ONE, where=left_out)
+        missing /= slope
+        np.copyto(missing, -INFINITY, where=left_out)
+        upper = slope < 0
+        np.minimum(high, np.where(upper, missing, INFINITY).min(axis=0), out=high)
+        np.copyto(missing, -INFINITY, where=upper)
+        np.maximum(low, missing.max(axis=0), out=low)
+        impossible |= low > high
+    t: Array = aim[0] * my
+    t -= aim[1] * mx
+    if towards:
+        t = np.where(t > 0, high, low)
+    else:
+        np.maximum(t, low, out=t)
+        np.minimum(t, high, out=t)
+    points: Array = at * mine[:2]
+    points[0] += t * my
+    points[1] -= t * mx
+    np.copyto(points, np.nan, where=impossible)
+    return points
 
 
-def _least_broken(
-    rules: Array, walls: int, speed: Array, vx: Array, vy: Array, failed: NDArray[np.intp]
-) -> tuple[Array, Array]:
-    """The three-dimensional program, from the line on at which the two-dimensional one failed."""
-    distance = np.zeros_like(vx)
-    for line in range(walls, rules.shape[1]):
-        nx, ny, bound = rules[:, line]
-        index = np.flatnonzero((bound - nx * vx - ny * vy > distance) & (failed <= line))
-        if not index.size:
-            continue
-        # Velocities that break an earlier rule no more than this one; a wall's rule is kept as it is.
-        mx, my, at, limit = nx[index], ny[index], bound[index], speed[index]
-        milder = rules[:, :line].take(index, axis=2)
-        nothing = milder[2, walls:] == NOTHING
-        milder[:, walls:] -= rules[:, line].take(index, axis=1)[:, None]
-        size = np.sqrt(milder[0, walls:] ** 2 + milder[1, walls:] ** 2)
-        nothing |= size < PARALLEL
-        size[nothing] = 1.0
-        milder[:, walls:] /= size
-        milder[2, walls:][nothing] = NOTHING
-        new_x, new_y, wrong = _solve(milder, limit, mx, my, towards=True)
-        fine = wrong == line
-        moved = index[fine]
-        vx[moved], vy[moved] = new_x[fine], new_y[fine]
-        distance[index] = at - mx * vx[index] - my * vy[index]
-    return vx, vy
+@cache
+def _later(lines: int, begin: int, axes: int) -> NDArray[np.bool_]:
+    """Whether line j, of all but the last, is no earlier than line i: `[j, i - begin, 1, ...]`."""
+    later = np.arange(lines - 1)[:, None] >= np.arange(begin, lines)
+    return later.reshape(later.shape + (1,) * axes)
+
+
+def _walk(rules: Array, v: Array, points: Array) -> list[Array]:
+    """Velocities `[axis, ...]` from line to line: where one is broken, the best point on it comes next.
+
+    Returns those to begin with, and those after every line; after a line without such a point they are nan.
+
+    Args:
+        rules: `[3, line, ...]`.
+        v: velocities to begin with.
+        points: of `_best_points`.
+    """
+    steps = [v]
+    for line in range(rules.shape[1]):
+        v = np.where(_broken(rules[:, line], v), points[:, line], v)
+        steps.append(v)
+    return steps
+
+
+def _failures(steps: list[Array], stuck: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array]:
+    """The lines at which the stuck ones among the steps of a walk failed, and the velocities before."""
+    every = np.stack([v.take(stuck, axis=1) for v in steps])
+    failed = np.isnan(every[:, 0]).argmax(axis=0) - 1
+    return failed, every[failed, :, np.arange(stuck.size)].T
+
+
+def _least_broken(rules: Array, walls: int, speed: Array, v: Array, failed: NDArray[np.intp]) -> Array:
+    """The three-dimensional program, from the line on at which the two-dimensional one failed.
+
+    On each line it asks for the velocity that breaks the earlier lines no more than this one, and of those
+    this one least; a wall's rule is kept as it is.
+    """
+    begin, lines = max(int(failed.min()), walls), rules.shape[1]
+    mine = rules[:, begin:]
+    # Where line j is as much broken as line i, [3, j, i, disc]; only lines j before i count.
+    milder = np.empty((3, lines - 1, *mine.shape[1:]), dtype=np.float32)
+    milder[:, :walls] = rules[:, :walls, None]
+    between = milder[:, walls:]
+    np.subtract(rules[:, walls:-1, None], mine[:, None], out=between)
+    size = np.sqrt(_dot(between[:2], between[:2]))
+    nothing = size < PARALLEL
+    nothing |= rules[2, walls:-1, None] == NOTHING
+    nothing |= _later(lines, begin, 1)[walls:]
+    np.copyto(size, ONE, where=nothing)
+    between /= size
+    np.copyto(between[2], NOTHING, where=nothing)
+    points = mine[:2] * speed
+    if lines > 1:
+        points = _walk(milder, points, _best_points(milder, 0, speed, mine[:2], towards=True))[-1]
+    fine = ~np.isnan(points[0])
+    reached = _gap(mine, points)
+    asked = failed <= np.arange(begin, lines)[:, None]
+    distance = np.zeros_like(speed)
+    for line in range(lines - begin):
+        gap = _gap(mine[:, line], v)
+        worse = gap > distance
+        worse &= asked[line]
+        np.copyto(gap, reached[line], where=fine[line])
+        np.copyto(distance, gap, where=worse)
+        worse &= fine[line]
+        np.copyto(v, points[:, line], where=worse)
+    return v

@@ -14,6 +14,7 @@ from testbed.environments.skirmish.movement import Movement
 from testbed.environments.skirmish.roster import TICKS_PER_SECOND, Roster
 from testbed.environments.skirmish.targeting import pick_healing, pick_targets
 from testbed.environments.skirmish.turns import replay
+from testbed.environments.skirmish.volley import Volley
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.intp]
@@ -34,8 +35,9 @@ class Battle:
     """Units of `batch` battles; every array may be read, and written between two ticks.
 
     Attributes:
-        x, y: places `[place, batch]`: units, the point the enemy marches to, and the allies' move orders.
-        vx, vy: velocities of the last tick, `[unit, batch]`.
+        place: `[axis, place, batch]`: units, the point the enemy marches to, and the allies' move orders.
+        velocity: of the last tick, `[axis, unit, batch]`.
+        x, y, vx, vy: views of these, by axis.
         hp, shield, cooldown, shield_wait, energy, stock: `[unit, batch]`; cooldown and shield_wait in ticks,
             stock is hp a healer has paid for and not yet given.
         alive: bool `[unit + 1, batch]`, hp above 0.
@@ -51,12 +53,14 @@ class Battle:
     def __init__(self, roster: Roster, batch: int) -> None:
         self.roster, self.batch = roster, batch
         units, allies = roster.units, roster.allies
-        self.x = np.zeros((units + 1 + allies, batch), dtype=np.float32)
-        self.y = np.zeros_like(self.x)
+        self.place = np.zeros((2, units + 1 + allies, batch), dtype=np.float32)
+        self.x, self.y = self.place
         self.x[units], self.y[units] = roster.map.ally_point
         shape = (units, batch)
-        self.vx, self.vy, self.hp, self.shield, self.cooldown, self.shield_wait, self.energy, self.stock = (
-            np.zeros(shape, dtype=np.float32) for _ in range(8)
+        self._numbers = np.zeros((8, *shape), dtype=np.float32)
+        self.velocity = self._numbers[:2]
+        self.vx, self.vy, self.shield, self.cooldown, self.shield_wait, self.energy, self.stock, self.hp = (
+            self._numbers
         )
         self.alive = np.zeros((units + 1, batch), dtype=np.bool_)
         self.target = np.full((units + 1, batch), units)
@@ -69,6 +73,11 @@ class Battle:
         self._row = np.arange(batch)
         self._own = np.arange(units)[:, None]
         self._movement = Movement(roster, batch)
+        west, east = np.zeros((units, 1)), np.full((units, 1), roster.map.width)
+        self._lowest = np.stack([west, self._movement.low]).astype(np.float32)
+        self._highest = np.stack([east, self._movement.high]).astype(np.float32)
+        self._volley = Volley(roster, batch)
+        self._fighters = ~roster.healer[:, None]
         self._healers = np.flatnonzero(roster.healer)
         self._enemy_healers = [int(h) for h in self._healers if h >= allies]
         self._ally_healers = [int(h) for h in self._healers if h < allies]
@@ -111,16 +120,9 @@ class Battle:
         """One sixteenth of a second; with a generator, units act in a random order instead of all at once."""
         roster, units = self.roster, self.roster.units
         before = self.target.copy() if self._healers.size else self.target
-        distances = self._movement.measure(self.x, self.y, self.alive)
+        distances = self._movement.measure(self.place, self.alive)
         self._choose_targets(distances)
-        flat = self.aim * self.batch
-        flat += self._row
-        dx = self.x.take(flat)
-        dx -= self.x[:units]
-        dy = self.y.take(flat)
-        dy -= self.y[:units]
-        square = dx * dx
-        square += dy * dy
+        wish, square = self._towards(self.aim, slice(None, units))
         attacking = square <= self._reach.take(self.aim + self._reach_row)
         moving = square > 0
         moving &= self.alive[:units]
@@ -129,10 +131,9 @@ class Battle:
         np.sqrt(square, out=square)
         pace = self._speeds() / square
         pace *= moving
-        dx *= pace
-        dy *= pace
-        self._movement.steer(self, dx, dy, moving, distances)
-        self.vx, self.vy = dx, dy
+        wish *= pace
+        self._movement.steer(self, wish, moving, distances)
+        self.velocity[:] = wish
         self._move()
 
         self.cooldown -= 1
@@ -146,25 +147,31 @@ class Battle:
         """Shots, deaths and healing."""
         roster, units = self.roster, self.roster.units
         old = None if shuffle is None else (self.hp.copy(), self.shield.copy(), self.shield_wait.copy())
-        shooting = np.flatnonzero(fire & ~roster.healer[:, None])
+        shooting = (fire & self._fighters).reshape(-1).nonzero()[0]
         if shooting.size:
-            self._shoot(shooting)
-        dying = self.alive[:units] & (self.hp <= 0)
-        if dying.any():
-            played = None
-            if shuffle is not None and old is not None:
-                played = np.flatnonzero(dying.any(axis=0))
+            self._volley.fire(self, shooting)
+            dying = self._dying()
+            if dying.size and shuffle is not None and old is not None:
+                played = np.unique(dying % self.batch)
                 for array, values in zip((self.hp, self.shield, self.shield_wait), old, strict=True):
                     array[:, played] = values[:, played]
                 for row in played:
                     replay(self, int(row), fire, before, shuffle.permutation(units))
-                dying = self.alive[:units] & (self.hp <= 0)
+                dying = self._dying()
                 fire[:, played] = False
-            self._bury(dying)
-            if played is None:
-                self.felled += dying[roster.allies :].sum(axis=0)
+            elif dying.size:
+                enemies = dying[dying.searchsorted(roster.allies * self.batch) :]
+                self.felled += np.bincount(enemies % self.batch, minlength=self.batch)
+            if dying.size:
+                self._bury(dying)
         for healer in self._healers:
             self.heal(int(healer), fire[healer], before[healer])
+
+    def _dying(self) -> Ints:
+        """Those who have no hp left and are not buried yet, as flat indices."""
+        dying: NDArray[np.bool_] = self.hp <= 0
+        dying &= self.alive[:-1]
+        return dying.reshape(-1).nonzero()[0]
 
     def _choose_targets(self, distances: Array) -> None:
         allies, units, target = self.roster.allies, self.roster.units, self.target
@@ -173,20 +180,23 @@ class Battle:
         mine = target[allies:units]
         flat = mine * self.batch
         flat += self._row
-        dx = self.x.take(flat)
-        dx -= self.x[allies:units]
-        dy = self.y.take(flat)
-        dy -= self.y[allies:units]
-        dx *= dx
-        dy *= dy
-        dx += dy
-        keep = dx <= self._reach.take(mine + self._reach_row[allies:])
+        _, square = self._towards(mine, slice(allies, units))
+        keep = square <= self._reach.take(mine + self._reach_row[allies:])
         keep |= target.take(flat) == self._own[allies:]
         keep &= self.alive.take(flat)
         np.copyto(mine, units, where=~keep)
         self._slow = {h: pick_healing(self, h) for h in self._enemy_healers}
         pick_targets(self, distances, self._ally_healers)
         np.copyto(self.aim[allies:], mine)
+
+    def _towards(self, aims: Ints, units: slice) -> tuple[Array, Array]:
+        """From these units to the places aimed at, `[axis, unit, batch]`, and the squared distances."""
+        flat = aims * self.batch
+        flat += self._row
+        way = self.place.reshape(2, -1).take(flat, axis=1)
+        way -= self.place[:, units]
+        squares = way * way
+        return way, squares[0] + squares[1]
 
     def _speeds(self) -> Array:
         if not self._slow:
@@ -197,11 +207,10 @@ class Battle:
         return speeds
 
     def _move(self) -> None:
-        x, y = self.x[: self.roster.units], self.y[: self.roster.units]
-        x += self.vx * TICK
-        y += self.vy * TICK
-        np.clip(x, 0, self.roster.map.width, out=x)
-        np.clip(y, self._movement.low, self._movement.high, out=y)
+        place = self.place[:, : self.roster.units]
+        place += self.velocity * TICK
+        np.maximum(place, self._lowest, out=place)
+        np.minimum(place, self._highest, out=place)
 
     def _regrow(self) -> None:
         if self.roster.has_shields:
@@ -220,52 +229,16 @@ class Battle:
             energy += ENERGY_PER_TICK * self.alive[healer]
             np.minimum(energy, MAX_ENERGY, out=energy)
 
-    def _shoot(self, shooting: Ints) -> None:
-        """Damage by these shooters (flat indices), hit by hit in their order."""
-        roster, batch = self.roster, self.batch
-        shooter, row = np.divmod(shooting, batch)
-        target = self.aim.ravel()[shooting]
-        living = self.alive.ravel()[target * batch + row]  # others shoot at a corpse
-        shooter, row, target = shooter[living], row[living], target[living]
-        hit = target * batch + row
-        amount = roster.damage[shooter, target]
-        if roster.has_shields:
-            times = roster.attacks[shooter]
-            hit, amount, armour = (np.repeat(a, times) for a in (hit, amount, roster.armour[target]))
-            order = np.argsort(hit, kind="stable")
-            hit, amount, armour = hit[order], amount[order], armour[order]
-            fresh = np.flatnonzero(np.diff(hit, prepend=-1))
-            rank = np.arange(hit.size) - np.repeat(fresh, np.diff(fresh, append=hit.size))
-            hp, shield = self.hp.reshape(-1), self.shield.reshape(-1)
-            for turn in range(int(rank.max(initial=-1)) + 1):
-                now = rank == turn
-                at, points = hit[now], amount[now]
-                stopped = np.minimum(shield[at], points)
-                shield[at] -= stopped
-                hp[at] -= np.maximum(points - stopped - armour[now], 0)
-            self.shield_wait.reshape(-1)[hit] = self.shield_pause[hit // batch]
-        else:
-            points = np.maximum(amount - roster.armour[target], 0) * roster.attacks[shooter]
-            np.subtract.at(self.hp.reshape(-1), hit, points.astype(np.float32))
-        np.maximum(self.hp, 0, out=self.hp)
-
-    def _bury(self, dying: NDArray[np.bool_]) -> None:
-        units, allies = self.roster.units, self.roster.allies
-        self.alive[:units] &= ~dying
-        for array in (
-            self.shield,
-            self.vx,
-            self.vy,
-            self.cooldown,
-            self.shield_wait,
-            self.energy,
-            self.stock,
-        ):
-            array[dying] = 0.0
-        self.target[:units][dying] = units
-        agents = dying[:allies]
-        self.ordered[agents] = units
-        np.copyto(self.aim[:allies], self._own[:allies], where=agents)
+    def _bury(self, dying: Ints) -> None:
+        """Whoever dies (flat indices) no longer moves, shoots or is ordered about."""
+        allies = self.roster.allies
+        self.alive.reshape(-1)[dying] = False
+        mortal = self._numbers[:-1]
+        mortal.reshape(len(mortal), -1)[:, dying] = 0.0
+        self.target.reshape(-1)[dying] = self.roster.units
+        agents = dying[: dying.searchsorted(allies * self.batch)]
+        self.ordered.reshape(-1)[agents] = self.roster.units
+        self.aim.reshape(-1)[agents] = agents // self.batch
 
     def heal(self, healer: int, acting: NDArray[np.bool_], before: Ints) -> None:
         """One healer's tick, where it is in range: a full target is let go, a new one needs energy 5."""

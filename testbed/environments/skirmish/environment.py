@@ -239,8 +239,8 @@ class Skirmish(BatchedEnvironment):
                     f"state[{name!r}]: got {state[name][wrong][0]:g}, allowed is 0 up to the unit type's own"
                 )
         battle, units = self.battle, self.roster.units
-        battle.x[:units], battle.y[:units] = state["pos"].transpose(2, 1, 0)
-        battle.vx, battle.vy = (a.astype(np.float32) for a in state["vel"].transpose(2, 1, 0))
+        battle.place[:, :units] = state["pos"].transpose(2, 1, 0)
+        battle.velocity[:] = state["vel"].transpose(2, 1, 0)
         for name in UNIT_ARRAYS:
             getattr(battle, name)[:] = state[name].T
         battle.target[:units] = state["target"].T

@@ -23,36 +23,38 @@ def pick_targets(battle: "Battle", distances: Array, ally_healers: list[int]) ->
     roster, batch = battle.roster, battle.batch
     allies, units = roster.allies, roster.units
     target = battle.target[:units]
-    shooters = battle.alive[allies:units] & ~roster.healer[allies:, None]
-    near = distances[: allies * roster.enemies].reshape(allies, roster.enemies * batch)
     free = target[allies:] == units
-    attacked = np.zeros((units + 1) * batch, dtype=np.bool_)
-    attacked[(target[:allies] * batch + np.arange(batch)).ravel()] = True
-    asking = attacked.reshape(units + 1, batch)[allies:units]
-    asking |= near.min(axis=0).reshape(roster.enemies, batch) < roster.widest_scan_squared
-    asking &= shooters
+    asking = battle.alive[allies:units] & ~roster.healer[allies:, None]
     if ally_healers:
         eager = battle.alive[ally_healers].any(axis=0)
         on_shooter = ~roster.healer.take(target[allies:], mode="clip")
-        asking &= free | (eager & on_shooter)
+        on_shooter &= eager
+        on_shooter |= free
+        asking &= on_shooter
     else:
         asking &= free
-    index = np.flatnonzero(asking)
+    index = asking.reshape(-1).nonzero()[0]
     if not index.size:
         return
-    enemy, row = np.divmod(index, batch)
-    square = near[:, index]  # [ally, question]
-    seen = square < roster.scan_squared[:allies, None]
-    attacking = target[:allies, row] == allies + enemy
-    had_none = free.ravel()[index]
-    can_hit = roster.can_hit[allies:, :allies].T[:, enemy]
+    enemy = index // batch
+    row = index - enemy * batch
+    near = distances[: allies * roster.enemies].reshape(allies, roster.enemies * batch)
+    square = near.take(index, axis=1)  # [ally, question]
     in_radius = square <= roster.widest_scan_squared
-    allowed = can_hit & (seen | (attacking & (in_radius | had_none)))
-    key = np.where(in_radius, square, ATTACKER)
+    attacking = target[:allies].take(row, axis=1) == enemy + allies
+    attacking &= in_radius | free.reshape(-1).take(index)
+    allowed = square < roster.scan_squared[:allies, None]
+    allowed |= attacking
+    some = allowed.any(axis=0).nonzero()[0]
+    if not some.size:
+        return
+    enemy, row, allowed = enemy.take(some), row.take(some), allowed.take(some, axis=1)
+    allowed &= roster.can_hit[allies:, :allies].T.take(enemy, axis=1)
+    key = np.where(in_radius.take(some, axis=1), square.take(some, axis=1), ATTACKER)
     key -= np.where(roster.healer[:allies], HEALER_BONUS, np.float32(0))[:, None]
-    key[~allowed] = np.inf
+    np.copyto(key, np.inf, where=~allowed)
     best = key.argmin(axis=0)
-    found = key[best, np.arange(index.size)] < np.inf
+    found = allowed.any(axis=0)
     target[allies + enemy[found], row[found]] = best[found]
 
 

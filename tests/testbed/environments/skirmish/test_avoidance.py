@@ -33,7 +33,7 @@ def test_the_velocity_is_the_nearest_allowed_or_the_least_forbidden(
     way = rng.uniform(0, 2 * np.pi, discs)
     wish = (speed * np.stack([np.cos(way), np.sin(way)])).astype(np.float32)
     limit = np.full(discs, speed, dtype=np.float32)
-    vx, vy = nearest_allowed(rules.copy(), int(wall), limit, *wish)
+    vx, vy = nearest_allowed(rules.copy(), int(wall), limit, wish)
     assert (np.hypot(vx, vy) <= speed * (1 + 1e-5)).all()
     for disc in range(discs):
         nx, ny, bound = rules[:, :, disc].astype(float)
@@ -74,9 +74,10 @@ def test_a_rule_is_the_nearest_way_out_of_the_velocities_that_collide(seed: int)
     way, distance = rng.uniform(0, 2 * np.pi), radius * rng.uniform(1.05, 2.0)
     offset = distance * np.array([math.cos(way), math.sin(way)])
     velocity = rng.uniform(-3, 3, 2)
-    numbers = (*offset, *velocity, radius, 1.0, *velocity)
-    given = [np.array([value], dtype=np.float32) for value in numbers]
-    nx, ny, bound = half_planes(*given, np.array([True]), 1 / 16)[:, 0].astype(float)
+    away, pace, reach, whole = (
+        np.array(value, dtype=np.float32)[..., None] for value in (offset, velocity, radius, 1.0)
+    )
+    nx, ny, bound = half_planes(away, pace, reach, whole, pace, np.array([True]), 1 / 16)[:, 0].astype(float)
     normal = np.array([nx, ny])
     assert math.hypot(nx, ny) == pytest.approx(1, abs=1e-5)
     exit_velocity = velocity + (bound - normal @ velocity) * normal
