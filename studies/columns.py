@@ -56,6 +56,8 @@ TITLES = {
     "consensus.budget.seconds": "simulated seconds per agreement",
     "consensus.budget.bytes": "bytes per agreement",
     "consensus.penalty": "penalty β",
+    "consensus.coupling": "coupling γ",
+    "consensus.initial_dual": "first dual y",
     "consensus.activation": "activation",
     "consensus.relaxation": "relaxation α",
     "consensus.codec": "numbers sent as",

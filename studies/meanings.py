@@ -82,7 +82,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "relative_disagreement_before": "the same, before anything was exchanged",
         "primal_residual": "root mean square of the constraint's violation, signals against link variables",
         "error": "of a problem: root mean square distance of the agents from the optimum, relative to its"
-        " size",
+        " size; with `consensus.coupling`, of each agent from its own part of the coupled optimum",
         "message_age": "seconds since the sending of what an agent last made use of, mean over directions",
         "message_age_max": "of the direction for which it is oldest",
         "message_age_average": "mean over the time of the agreement, too",

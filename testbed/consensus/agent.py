@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from testbed.consensus.codecs import Parcel, updated
+from testbed.consensus.coupling import coupling_share
 from testbed.consensus.problem import LocalProblem, Signal
 
 Link = tuple[int, int]
@@ -11,20 +12,36 @@ Link = tuple[int, int]
 class EdgeAgent:
     """Agent q with its signal s and, on every link e = (i, j) at q, its variable z_qe and dual y_qe.
 
-    Li & He 2020 (arXiv 2010.07916), Algorithm 1, with C_i = +1 and C_j = -1. All variables are [m] and
-    start at zero. Arrays are replaced, never written into, so that they may travel as payloads.
+    Li & He 2020 (arXiv 2010.07916), Algorithm 1, with C_i = +1 and C_j = -1. All variables are [m]; s and z
+    start at zero, and every entry of y at one number, the same at both ends because y_ie = y_je after every
+    exchange. Arrays are replaced, never written into, so that they may travel as payloads.
     """
 
-    __slots__ = ("beta", "index", "links", "problem", "s", "sign", "y", "z")
+    __slots__ = ("beta", "index", "kappa", "links", "problem", "s", "sign", "y", "z")
 
-    def __init__(self, index: int, problem: LocalProblem, links: Sequence[Link], beta: float) -> None:
-        """Take part in those of the given links that end here; ``beta`` is the penalty."""
+    def __init__(
+        self,
+        index: int,
+        problem: LocalProblem,
+        links: Sequence[Link],
+        beta: float,
+        coupling: float | None = None,
+        initial_dual: float = 0.0,
+    ) -> None:
+        """Take part in those of the given links that end here.
+
+        ``beta`` is the penalty, ``coupling`` the gamma of quadratic coupling (None: exact consensus; see
+        ``testbed.consensus.coupling``), ``initial_dual`` where every entry of y starts.
+        """
         self.index, self.problem, self.beta = index, problem, beta
+        self.kappa = coupling_share(coupling, beta)
         self.links = [link for link in links if index in link]
         self.sign = {link: 1.0 if index == link[0] else -1.0 for link in self.links}
         self.s: Signal = problem.zeros()
         self.z: dict[Link, Signal] = {link: problem.zeros() for link in self.links}
         self.y: dict[Link, Signal] = {link: problem.zeros() for link in self.links}
+        if initial_dual:
+            self.y = {link: zeros + initial_dual for link, zeros in self.y.items()}
 
     def solve(self) -> None:
         """s = solve(sum over links e of C_qe (beta z_qe - y_qe), beta degree(q))."""
@@ -37,8 +54,12 @@ class EdgeAgent:
         """What is sent over e: p_q = (y_qe + beta C_qe s_q) / 2."""
         return (self.y[e] + self.beta * self.sign[e] * self.s) / 2
 
-    def commit(self, e: Link, nu: Signal) -> None:
-        """With nu = p_i + p_j: z_qe <- (y_qe - nu) / beta + C_qe s_q and y_qe <- nu."""
+    def commit(self, e: Link, offers: Signal) -> None:
+        """With nu = kappa (p_i + p_j): z_qe <- (y_qe - nu) / beta + C_qe s_q and y_qe <- nu.
+
+        ``offers`` is p_i + p_j.
+        """
+        nu = self.kappa * offers
         self.z[e] = (self.y[e] - nu) / self.beta + self.sign[e] * self.s
         self.y[e] = nu
 
@@ -46,10 +67,12 @@ class EdgeAgent:
         """``commit`` with what both messages really said, at the coordinates they said it of.
 
         An agent whose own numbers were rounded takes C_qe s_q from what the other end has read, p_q, as
-        (2 p_q - y_qe) / beta: then z_qe <- (p_q - p_other) / beta, and both ends still agree on the link.
+        (2 p_q - y_qe) / beta: then z_qe <- ((2 - kappa) p_q - kappa p_other) / beta, and both ends still
+        agree on the link: their z add up to 2 (1 - kappa) (p_i + p_j) / beta, which is nu / gamma.
         """
         if own.exact and other.exact:
             self.commit(e, own.values + other.values)
             return
-        self.z[e] = updated(self.z[e], own.where, (own.values - other.values) / self.beta)
-        self.y[e] = updated(self.y[e], own.where, own.values + other.values)
+        z = ((2 - self.kappa) * own.values - self.kappa * other.values) / self.beta
+        self.z[e] = updated(self.z[e], own.where, z)
+        self.y[e] = updated(self.y[e], own.where, self.kappa * (own.values + other.values))

@@ -67,7 +67,9 @@ class _EdgeAgreement(Agreement):
         # The number of the last request that an end of a link has seen from the other.
         self.newest: dict[tuple[Link, int], int] = {}
         self.audited = (
-            LinkAudit(self.network, self.agents, self.links, self.half, self._answered)
+            LinkAudit(
+                self.network, self.agents, self.links, self.half, self._answered, self.settings.coupling
+            )
             if self.network.settings.audit
             else None
         )
@@ -133,7 +135,10 @@ class _EdgeAgreement(Agreement):
         return [(each.link, self._about(each)) for each in self.under_way if each.responded]
 
     def _new(self, q: int) -> EdgeAgent:
-        agent = EdgeAgent(q, self.problems[q], self.at[q], self.settings.penalty)
+        chosen = self.settings
+        agent = EdgeAgent(
+            q, self.problems[q], self.at[q], chosen.penalty, chosen.coupling, chosen.initial_dual
+        )
         if not agent.links:
             # Nobody will ever answer it: its own optimum is all it can know.
             agent.solve()

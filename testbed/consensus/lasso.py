@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from testbed.consensus.problem import ConvexProblem
+from testbed.consensus.problem import ConvexProblem, Quadratic
 
 _SWEEPS = 10_000
 """Coordinate descent has converged long before; a safeguard against data that are not finite."""
@@ -23,6 +23,10 @@ class LassoProblem(ConvexProblem):
     def forget(self) -> None:
         """The next solve starts from zero, as the first one did."""
         self.previous = self.zeros()
+
+    def model(self, s: np.ndarray) -> Quadratic:
+        """|B s - c|^2 / 2, wherever it is."""
+        return Quadratic(lambda v: self.gram @ v, self.linear, float(self.gram.diagonal().mean()))
 
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """The minimiser, to rounding.

@@ -17,8 +17,11 @@ _ROUNDINGS = 64.0
 class LinkAudit:
     """After a completed exchange z_i + z_j = 0 and y_i = y_j, and so it stays but for half-commits.
 
+    With a coupling gamma, z_i + z_j = y_i / gamma (``testbed.consensus.coupling``): that holds from the first
+    exchange on, unless the duals start at zero, too.
+
     Both hold coordinate by coordinate: the y of the two ends are the same sum and so the same number; the z
-    add up to 0 but for rounding. The ends of a link may only differ at the coordinates of an exchange that
+    add up but for rounding. The ends of a link may only differ at the coordinates of an exchange that
     is answered and not completed, at those of a half-commit that is on the books, and, until they agree
     again, anywhere after one of them has forgotten everything.
     """
@@ -30,12 +33,17 @@ class LinkAudit:
         links: Sequence[Link],
         half: Mapping[Link, Coordinates],
         answered: Callable[[], Iterable[tuple[Link, Coordinates]]],
+        coupling: float | None = None,
     ) -> None:
         """`half`: coordinates on the books as half-committed, looked at as they change. `answered()`: the
-        links and coordinates of exchanges under way whose answering end has committed."""
+        links and coordinates of exchanges under way whose answering end has committed. `coupling`: gamma;
+        None for exact consensus."""
         self._network, self._agents, self._links = network, agents, links
-        self._half, self._answered = half, answered
+        self._half, self._answered, self._coupling = half, answered, coupling
         self._torn: dict[Link, Coordinates] = {}
+        if coupling is not None:
+            for link in links:
+                self._torn[link] = np.arange(agents[link[0]].problem.dimension)
         # Arrays are replaced, never written into: a link whose arrays are the same ones is as it was.
         self._seen: dict[Link, list[Signal]] = {}
         self._apart: dict[Link, Coordinates] = {}
@@ -89,7 +97,8 @@ class LinkAudit:
         self._largest[link] = max(self._largest[link], size)
         unit = max(float(np.finfo(array.dtype).eps) for array in (s_i, y_i, z_i, s_j, y_j, z_j))
         with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite are no sums
-            gap = np.abs(z_i + z_j)
+            apart = 0.0 if self._coupling is None else y_i / self._coupling
+            gap = np.abs(z_i + z_j - apart)
             off = np.isfinite(gap) & (gap > _ROUNDINGS * unit * self._largest[link])
         differ = (y_i != y_j) & ~(np.isnan(y_i) & np.isnan(y_j))
         self._apart[link] = np.flatnonzero(off | differ)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from testbed.consensus.problem import ConvexProblem
+from testbed.consensus.problem import ConvexProblem, Quadratic
 
 _STEPS = 200
 """Newton's method needs about ten; a safeguard against data that are not finite."""
@@ -23,6 +23,19 @@ class LogisticProblem(ConvexProblem):
     def forget(self) -> None:
         """The next solve starts from zero, as the first one did."""
         self.previous = self.zeros()
+
+    def model(self, s: np.ndarray) -> Quadratic:
+        """With H = ridge I + sum_k p_k (1 - p_k) b_k b_k^T for the probability p_k that label k is wrong."""
+        wrong = np.exp(-np.logaddexp(0.0, self.signed @ s))
+        weights = wrong * (1 - wrong)
+
+        def product(v: np.ndarray) -> np.ndarray:
+            curved: np.ndarray = self.ridge * v + self.signed.T @ (weights * (self.signed @ v))
+            return curved
+
+        slope = self.ridge * s - self.signed.T @ wrong
+        size = self.ridge + float(weights @ (self.signed**2).sum(axis=1)) / self.dimension
+        return Quadratic(product, product(s) - slope, size)
 
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """The minimiser, to rounding: Newton's method from the last solution, steps halved until they help.

@@ -5,7 +5,8 @@ and never looks inside.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -38,10 +39,23 @@ class LocalProblem(Protocol):
         ...
 
 
+class Quadratic(NamedTuple):
+    """t . H t / 2 - linear . t, a model of an objective."""
+
+    product: Callable[[np.ndarray], np.ndarray]
+    """H v [m] for a vector v [m]."""
+    linear: np.ndarray
+    """[m]."""
+    size: float
+    """The mean of H's eigenvalues."""
+
+
 class ConvexProblem(ABC):
     """What convex problems share: signals of NumPy's float64, every coordinate for itself."""
 
     width = 1
+    l1 = 0.0
+    """Weight of the l1 norm in the objective; all else in it is smooth."""
 
     @property
     @abstractmethod
@@ -55,3 +69,11 @@ class ConvexProblem(ABC):
     @abstractmethod
     def forget(self) -> None:
         """Lose what earlier solves left behind."""
+
+    @abstractmethod
+    def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
+        """argmin over s of f(s) - pull . s + (penalty / 2) |s|^2, as a new array [m]."""
+
+    @abstractmethod
+    def model(self, s: np.ndarray) -> Quadratic:
+        """The second-order model, at s [m], of the smooth part of f: all but the l1 norm."""

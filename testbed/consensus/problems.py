@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from testbed.consensus.lasso import LassoProblem
 from testbed.consensus.logistic import LogisticProblem
-from testbed.consensus.problem import ConvexProblem, LocalProblem
+from testbed.consensus.problem import ConvexProblem, Quadratic
 from testbed.network import Streams
 from testbed.settings import Settings
 
@@ -31,6 +31,10 @@ class MeanProblem(ConvexProblem):
 
     def forget(self) -> None:
         """Nothing to lose: every solve stands alone."""
+
+    def model(self, s: np.ndarray) -> Quadratic:
+        """Itself."""
+        return Quadratic(lambda v: v, self.a, 1.0)
 
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """(a + pull) / (1 + penalty)."""
@@ -54,6 +58,10 @@ class LeastSquaresProblem(ConvexProblem):
     def forget(self) -> None:
         """Nothing to lose: every solve stands alone."""
 
+    def model(self, s: np.ndarray) -> Quadratic:
+        """Itself."""
+        return Quadratic(lambda v: self.rows.T @ (self.rows @ v), self.linear, float(self.values.mean()))
+
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """(B^T B + penalty I)^-1 (B^T c + pull), in the eigenbasis computed once.
 
@@ -71,7 +79,7 @@ class LeastSquaresProblem(ConvexProblem):
 class ConsensusProblem:
     """The agents' local problems and the signal [m] that minimises their sum."""
 
-    local: Sequence[LocalProblem]
+    local: Sequence[ConvexProblem]
     optimum: np.ndarray
 
 

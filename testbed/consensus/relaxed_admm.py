@@ -9,6 +9,7 @@ arrives twice or late is taken in each time: that changes the speed, never what 
 from collections.abc import Iterable, Sequence
 
 from testbed.consensus.codecs import Parcel, updated
+from testbed.consensus.coupling import coupling_share
 from testbed.consensus.measures import mean_square
 from testbed.consensus.one_way import OneWay, OneWayAgent
 from testbed.consensus.problem import LocalProblem, Signal
@@ -20,17 +21,30 @@ class RelaxedAgent(OneWayAgent):
     Arrays are replaced, never written into, so that they may travel as payloads.
     """
 
-    __slots__ = ("_asked", "_pull", "alpha", "problem", "rho", "s", "z")
+    __slots__ = ("_asked", "_solved", "alpha", "coupling", "kappa", "problem", "rho", "s", "z")
 
     def __init__(
-        self, index: int, problem: LocalProblem, neighbours: Sequence[int], rho: float, alpha: float
+        self,
+        index: int,
+        problem: LocalProblem,
+        neighbours: Sequence[int],
+        rho: float,
+        alpha: float,
+        coupling: float | None = None,
     ) -> None:
-        """``rho`` is the penalty, ``alpha`` the relaxation."""
+        """``rho`` is the penalty, ``alpha`` the relaxation.
+
+        ``coupling`` is the gamma of quadratic coupling (None: exact consensus; see
+        ``testbed.consensus.coupling``).
+        """
         super().__init__(index, neighbours)
         self.problem, self.rho, self.alpha = problem, rho, alpha
+        self.coupling, self.kappa = coupling, coupling_share(coupling, rho)
         self.s: Signal = problem.zeros()
         self.z: dict[int, Signal] = {j: problem.zeros() for j in self.neighbours}
         self.begin()
+        self._solved = self._asked
+        """The z_ij that ``s`` is the answer to, while the next solve may have begun from others."""
 
     def begin(self) -> None:
         """Hold on to the z_ij that the solve starts from."""
@@ -42,24 +56,39 @@ class RelaxedAgent(OneWayAgent):
         for j in self.neighbours:
             pull = pull + self._asked[j]
         self.s = self.problem.solve(pull, self.rho * len(self.neighbours))
+        self._solved = self._asked
 
     def offer(self, neighbour: int) -> Signal:
-        """q_{i->j} = -z_ij + 2 rho s_i."""
-        return -self._asked[neighbour] + 2 * self.rho * self.s
+        """q_{i->j} = -z_ij + 2 rho s_i, with the z_ij of the last solve."""
+        return -self._solved[neighbour] + 2 * self.rho * self.s
 
     def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
-        """z_ji <- (1 - alpha) z_ji + alpha q_{i->j}, at the coordinates the message is about."""
-        held = self.z[neighbour]
+        """z_ji <- (1 - alpha) z_ji + alpha q_{i->j}, at the coordinates the message is about.
+
+        With quadratic coupling kappa q_{i->j} + (1 - kappa) q_{j->i} takes the place of q_{i->j}.
+        """
+        held, heard = self.z[neighbour], parcel.values
         old = held if parcel.where is None else held[parcel.where]
-        new = (1 - self.alpha) * old + self.alpha * parcel.values
+        if self.coupling is not None:
+            own = self.offer(neighbour)
+            own = own if parcel.where is None else own[parcel.where]
+            heard = self.kappa * heard + (1 - self.kappa) * own
+        new = (1 - self.alpha) * old + self.alpha * heard
         self.z[neighbour] = updated(held, parcel.where, new)
 
     def residual(self, others: Sequence[OneWayAgent]) -> Iterable[float]:
-        """s_i against (z_ij + z_ji) / (2 rho), which it equals once all agree."""
+        """s_i against (z_ij + z_ji) / (2 rho), which it equals once all agree.
+
+        That is half the change 2 rho s_i - z_ij - z_ji of z_ji which a message would now ask for, over rho;
+        with quadratic coupling it asks for less by the part 1 - kappa of i's message less j's own.
+        """
         for j in self.neighbours:
             other = others[j]
             if isinstance(other, RelaxedAgent):
-                yield mean_square(self.s - (self.z[j] + other.z[self.index]) / (2 * self.rho))
+                gap = self.s - (self.z[j] + other.z[self.index]) / (2 * self.rho)
+                if self.coupling is not None:
+                    gap = self.kappa * gap + (1 - self.kappa) * (other.s - other.z[self.index] / self.rho)
+                yield mean_square(gap)
 
 
 class RelaxedADMM(OneWay):
@@ -71,4 +100,6 @@ class RelaxedADMM(OneWay):
     def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent at the beginning of an agreement."""
         settings = self.settings
-        return RelaxedAgent(index, problem, neighbours, settings.penalty, settings.relaxation)
+        return RelaxedAgent(
+            index, problem, neighbours, settings.penalty, settings.relaxation, settings.coupling
+        )

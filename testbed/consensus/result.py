@@ -23,8 +23,9 @@ class Counts:
     half_committed: int = 0
     """The end that answered committed, the end that began did not."""
     healed: int = 0
-    """Half-committed links restored to z_i + z_j = 0 and y_i = y_j by completed exchanges: by the next,
-    or with subsets as soon as every coordinate has been in one."""
+    """Half-committed links whose two ends hold the same again (y_i = y_j, and z_i + z_j = 0 or with coupling
+    y_i / gamma) by completed exchanges: by the next, or with subsets as soon as every coordinate has been in
+    one."""
     unfinished: int = 0
     """Still under way when the agreement ended."""
     stale: int = 0

@@ -71,6 +71,24 @@ class ConsensusSettings(Settings):
     relaxation: Annotated[
         float, Field(gt=0, lt=1, description="relaxed_admm: alpha; 1/2 is ordinary ADMM")
     ] = 0.5
+    coupling: Annotated[
+        float | None,
+        Field(
+            ge=1e-3,
+            le=1e6,
+            description="ADMM: gamma of the cost gamma/2 |s_i - s_j|^2 that each link has in place of the"
+            " constraint s_i = s_j, so that agents need not agree exactly; null: the constraint",
+        ),
+    ] = None
+    initial_dual: Annotated[
+        float,
+        Field(
+            ge=-1e9,
+            le=1e9,
+            description="edge_admm: every entry of the dual variables y when an agreement begins; the paper's"
+            " is 0, that of the authors' code 1",
+        ),
+    ] = 0.0
     activation: Annotated[
         Activation, Field(description="who acts when; not given: sequential, or synchronous")
     ] = "sequential"
@@ -137,6 +155,17 @@ class ConsensusSettings(Settings):
         if self.period is not None and self.period < self.compute:
             reason = f"period {self.period} must not be shorter than compute {self.compute}"
             raise SettingError(("period",), reason)
+        if self.initial_dual and self.algorithm != "edge_admm":
+            reason = (
+                f"initial_dual {self.initial_dual} with {self.algorithm}: must be 0, edge_admm alone has it"
+            )
+            raise SettingError(("initial_dual",), reason)
+        if self.coupling is not None and self.algorithm in AVERAGING:
+            reason = (
+                f"coupling {self.coupling} with {self.algorithm}: must be null, averaging has no penalty"
+                " (edge_admm and relaxed_admm take every coupling)"
+            )
+            raise SettingError(("coupling",), reason)
         if self.subset < 1 and self.algorithm in ("push_sum", "robust_push_sum"):
             reason = (
                 f"subset {self.subset} with {self.algorithm}: must be 1, a message's weight is that of all"

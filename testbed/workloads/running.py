@@ -14,10 +14,11 @@ import numpy as np
 from policies.algorithms.learner import check_finite
 from testbed import checkpoints, sources
 from testbed.communication import NetworkCommunication
-from testbed.consensus.agreement import Observer
+from testbed.consensus.agreement import Measure, Observer
 from testbed.consensus.algorithms import make_consensus
+from testbed.consensus.coupled_optimum import coupled_optimum
 from testbed.consensus.problem import Signal
-from testbed.consensus.problems import make_problem
+from testbed.consensus.problems import ConsensusProblem, make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments.registry import meaning
 from testbed.finite import learning_from, named_errors
@@ -110,12 +111,7 @@ def _problem(
 ) -> WorkloadResult:
     streams = Streams(seed)
     problem = make_problem(trial.problem, streams)
-    scale = float(np.linalg.norm(problem.optimum)) or 1.0
-
-    def error(signals: Sequence[Signal]) -> dict[str, float]:
-        apart = [np.linalg.norm(s - problem.optimum) for s in signals]
-        return {"error": float(np.sqrt(np.mean(np.square(apart)))) / scale}
-
+    error = _error(problem, graph, trial.consensus.coupling)
     network = Network(graph, trial.network, streams, trace=trace)
     network.measure_traffic()
     network.announce_update(1)
@@ -124,6 +120,30 @@ def _problem(
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
     metrics = {**result.flat(), **network.metrics()}
     return WorkloadResult(metrics, {"consensus": result.curve, **_tables(network)})
+
+
+def _error(problem: ConsensusProblem, graph: "nx.Graph[int]", coupling: float | None) -> Measure:
+    """The root mean square over agents of |s_q - s_q*|, relative to that of |s_q*|.
+
+    s_q* is the optimum of all agents together, the same for each; with a ``coupling`` gamma, agent q's part
+    of the signals that minimise sum_q f_q(s_q) + sum over the graph's links of (gamma / 2) |s_i - s_j|^2.
+    """
+    optima: Sequence[Signal] = [problem.optimum] * len(problem.local)
+    size = float(np.linalg.norm(problem.optimum))
+    if coupling is not None:
+        optima = list(coupled_optimum(problem.local, list(graph.edges), coupling, problem.optimum))
+        size = _root_mean_square([np.linalg.norm(optimum) for optimum in optima])
+    scale = size or 1.0
+
+    def error(signals: Sequence[Signal]) -> dict[str, float]:
+        apart = [np.linalg.norm(s - optimum) for s, optimum in zip(signals, optima, strict=True)]
+        return {"error": _root_mean_square(apart) / scale}
+
+    return error
+
+
+def _root_mean_square(values: Sequence[np.floating]) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _update(

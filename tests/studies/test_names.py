@@ -137,6 +137,9 @@ OTHER = [
     {"consensus": {"penalty": 2}},
     {"consensus": {"algorithm": "relaxed_admm"}},
     {"consensus": {"algorithm": "relaxed_admm", "relaxation": 0.9}},
+    {"consensus": {"coupling": 1}},
+    {"consensus": {"algorithm": "relaxed_admm", "coupling": 1}},
+    {"consensus": {"initial_dual": 1}},
     {"consensus": {"activation": "poisson"}},
     {"consensus": {"activation": "poisson", "activation_rate": 1}},
 ]

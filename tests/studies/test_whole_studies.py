@@ -80,7 +80,10 @@ def consensus_of(draw: st.DrawFn, algorithms: list[str]) -> Plan:
     rarely(draw, consensus["budget"], "tolerance", st.sampled_from([1e-6, 0.5]))
     rarely(draw, consensus, "compute", st.sampled_from([0.0, 0.1]))
     rarely(draw, consensus, "codec", st.sampled_from(["float64", "float32", "float16", "int8"]))
+    if algorithm not in AVERAGING:
+        rarely(draw, consensus, "coupling", st.sampled_from([0.01, 1.0, 100.0]))
     if algorithm == "edge_admm":
+        rarely(draw, consensus, "initial_dual", st.just(1))
         rarely(draw, consensus, "timeout", st.sampled_from([0.001, 0.05]))
     if algorithm == "relaxed_admm":
         rarely(draw, consensus, "relaxation", st.sampled_from([0.1, 0.9]))

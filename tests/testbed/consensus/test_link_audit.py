@@ -84,6 +84,8 @@ EVERY = pytest.mark.parametrize(
         {"activation": "gossip", "codec": "int8"},
         {"subset": 0.5, "timeout": 0.05},
         {"subset": 0.2, "codec": "float16", "activation": "round_robin"},
+        {"coupling": 0.3, "initial_dual": 1, "subset": 0.5, "timeout": 0.05},
+        {"coupling": 20, "activation": "gossip", "codec": "int8"},
     ],
     ids=str,
 )
@@ -108,7 +110,8 @@ def test_a_wrong_coordinate_is_found(kind, chosen):
         agree(kind, **chosen)
 
 
+@pytest.mark.parametrize("coupling", [None, 1e-3, 1e6])
 @pytest.mark.parametrize("penalty", [1e-6, 1e6])
 @pytest.mark.parametrize("kind", KINDS)
-def test_rounding_is_no_alarm_at_any_penalty(kind, penalty):
-    assert agree(kind, penalty=penalty).counts.completed > 10
+def test_rounding_is_no_alarm_at_any_penalty_and_coupling(kind, penalty, coupling):
+    assert agree(kind, penalty=penalty, coupling=coupling, initial_dual=1).counts.completed > 10
