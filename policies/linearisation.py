@@ -80,8 +80,12 @@ class Linearisation:
         products: torch.dtype | None = None,
         acting: Tensor | None = None,
         fisher: Fisher = "expected",
+        root: Tensor | None = None,
     ) -> None:
-        """Linearise at ``theta``; ``acting`` [..., M, N] says who could act, None: everybody, always."""
+        """Linearise at ``theta``; ``acting`` [..., M, N] says who could act, None: everybody, always.
+
+        ``root`` [M, N] are the weights if the samples are a part of those that they are means over.
+        """
         network = policy.network
         self.matrix = fisher
         self.policy, self.theta, self.damping = policy, theta, damping
@@ -104,7 +108,9 @@ class Linearisation:
         self.p = self._samples_last(self.log_p.exp())
         self.taken = self._samples_last(actions.expand(*self.lead, -1, -1).unsqueeze(-1))
         self.acting = acting if acting is None else acting.expand(*self.lead, -1, -1)
-        self.root = None if self.acting is None else root_weights(self.acting, theta.dtype)
+        if root is None and self.acting is not None:
+            root = root_weights(self.acting, theta.dtype)
+        self.root = root
         """[..., M, N]; None where everybody always acts."""
         self._fisher_p = self.p
         if self.root is not None:

@@ -96,8 +96,11 @@ class PolicyProblem:
         self.solver = solver or ConjugateGradients(at)
         self.warm_start, self.audit = warm_start, audit
         self.advantages = advantages.unsqueeze(-1)
-        self.weighted = self.advantages if at.root is None else self.advantages * _unweighted(at.root)
+        self.weighted = self.advantages if at.root is None else self.advantages * unweighted(at.root)
         self.x = torch.zeros_like(at.theta)
+        self.scale = 0.0
+        self.share, self.elsewhere = 1.0, 0.0
+        """Share of the batch's samples that ``at`` has; what signals elsewhere add to x^T H x."""
         self.statistics = SolveStatistics()
         self.binding = False
 
@@ -134,17 +137,18 @@ class PolicyProblem:
         # The trust region is measured by u^T H u itself, not V^T u (the solve is inexact), and without the
         # damping (it conditions the solve; counted in, it would shorten every step by some ten per cent).
         damped = dot(solution.u, solution.product)
-        curvature = float(damped - self.at.damping * dot(solution.u, solution.u))
+        undamped = float(damped - self.at.damping * dot(solution.u, solution.u))
+        curvature = self.share * undamped + self.elsewhere
         to_boundary = math.sqrt(2 * self.delta / curvature) if curvature > 0 else 0.0
         # lambda > 0 exactly when the boundary comes before the stationary point of the penalised objective.
         within = to_boundary * penalty < 1
         self.binding = within and to_boundary > 0
-        scale = to_boundary if within or self.step == "boundary" else 1 / penalty
-        self.x = scale * solution.u
-        return (scale * solution.ratio).flatten()
+        self.scale = to_boundary if within or self.step == "boundary" else 1 / penalty
+        self.x = self.scale * solution.u
+        return (self.scale * solution.ratio).flatten()
 
 
-def _unweighted(root: Tensor) -> Tensor:
+def unweighted(root: Tensor) -> Tensor:
     """Factors [M, N] of A that undo J's weights: the objective is a plain mean where anybody acts."""
     acting = root > 0
     anybody = acting.any(-1).to(root.dtype).mean().clamp(min=1 / len(root))

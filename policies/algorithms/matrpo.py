@@ -7,19 +7,21 @@ network's: this module never sees one.
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from policies.algorithms.adoption import factor_to, played_divergence
 from policies.algorithms.learner import Communication, Kind, Spaces
 from policies.algorithms.local_problem import PolicyProblem, Step
+from policies.algorithms.relaying import RelayingProblem
 from policies.algorithms.trust_region import TrustRegion
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
+from policies.linearisation import Linearisation
 
 
 class MatrpoSettings(TrustRegionSettings):
@@ -42,6 +44,20 @@ class MatrpoSettings(TrustRegionSettings):
             " multiplied by one factor, for which agents must tell each other one number each"
         ),
     ] = "joint"
+    where_inactive: Annotated[
+        Literal["modelled", "relayed"],
+        Field(
+            description="what an agent's signal is at samples at which it cannot act, being dead: that of its"
+            " model (the authors'), or no model's: it relays what its neighbours say. Needs `average_over:"
+            " acting`"
+        ),
+    ] = "modelled"
+
+    @model_validator(mode="after")
+    def _knows_who_acts(self) -> Self:
+        if self.where_inactive == "relayed" and self.average_over == "all":
+            raise ValueError("where_inactive 'relayed' with average_over 'all': must be with acting")
+        return self
 
 
 class Matrpo(TrustRegion):
@@ -50,6 +66,7 @@ class Matrpo(TrustRegion):
     def __init__(self, settings: MatrpoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
         self.step, self.radius = settings.step, settings.radius
+        self.where_inactive = settings.where_inactive
         super().__init__(
             settings,
             spaces,
@@ -58,6 +75,37 @@ class Matrpo(TrustRegion):
             heads=spaces.agents,
             observation_size=spaces.observation_size,
         )
+
+    @torch.no_grad()
+    def pose(self, batch: Batch, advantages: Tensor, generator: np.random.Generator) -> list[PolicyProblem]:
+        """One subproblem per agent, over all samples or over those at which it can act."""
+        acting = self._can_act(batch)
+        if self.where_inactive == "modelled" or acting is None:
+            return super().pose(batch, advantages, generator)
+        observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
+        draws = self.arithmetic.tensor(generator.random((self.learners, *acting.shape)))
+        solver, dtype = self.settings.solver, self.arithmetic.dtype
+
+        def linearise(q: int, rows: Tensor, root: Tensor, kind: torch.dtype | None) -> Linearisation:
+            seen = self.theta[q].to(kind or dtype), observations[q, rows].to(kind or dtype)
+            return Linearisation(
+                *(self.policy, *seen, actions[rows], None if masks is None else masks[rows]),
+                damping=solver.damping,
+                products=kind or self.arithmetic.products,
+                acting=acting[rows],
+                fisher=self.settings.fisher,
+                root=root[rows].to(kind or dtype),
+            )
+
+        return [
+            RelayingProblem(
+                *(partial(linearise, q), advantages[q], acting, draws[q], q),
+                delta=self.delta,
+                step=self.step,
+                solver=solver,
+            )
+            for q in range(self.learners)
+        ]
 
     @property
     def delta(self) -> float:
