@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces
-from policies.algorithms.local_problem import PolicyProblem, Step
+from policies.algorithms.local_problem import Curvature, PolicyProblem, Step
 from policies.algorithms.trust_region import TrustRegion
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
@@ -27,10 +27,20 @@ class MatrpoSettings(TrustRegionSettings):
     step: Annotated[
         Step,
         Field(
-            description="what a solve under a penalty answers: the optimum of the local problem, or the"
-            " paper's Eq. 22, which always goes to the boundary of the trust region"
+            description="what a solve under a penalty answers: the optimum of the local problem; or the"
+            " paper's Eq. 22, which always goes to the boundary of the trust region; or the authors' code's:"
+            " that step, halved until neither the true KL nor the augmented Lagrangian of the batch is too"
+            " large, and the true log ratio there instead of a linearised one"
         ),
     ] = "optimal"
+    curvature: Annotated[
+        Curvature,
+        Field(
+            description="what V^T H^-1 V is in the length of a step to the boundary, of the solution u of"
+            " H u = V: u^T H u without damping, or V^T u (the authors' code's: damping and what a truncated"
+            " solve leaves out shorten or lengthen the step)"
+        ),
+    ] = "fisher"
 
 
 class Matrpo(TrustRegion):
@@ -38,7 +48,7 @@ class Matrpo(TrustRegion):
 
     def __init__(self, settings: MatrpoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
-        self.step = settings.step
+        self.step, self.curvature = settings.step, settings.curvature
         super().__init__(
             settings,
             spaces,
