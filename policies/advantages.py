@@ -1,5 +1,7 @@
 """Generalised advantage estimation with correct bootstrapping at time limits."""
 
+from typing import Literal
+
 import numpy as np
 
 
@@ -31,13 +33,19 @@ def gae(
     return advantages
 
 
-def normalised(advantages: np.ndarray, where: np.ndarray | None, *, centre: bool, shared: bool) -> np.ndarray:
-    """Advantages [M, G] of unit variance, of all G together if ``shared``, else of each; centred, of each.
+Centre = Literal["per_agent", "shared", "none"]
 
-    Moments are over the entries ``where`` says so, all by default.
+
+def normalised(
+    advantages: np.ndarray, where: np.ndarray | None, *, centre: Centre, shared: bool
+) -> np.ndarray:
+    """Advantages [M, G] of unit variance, of all G together if ``shared``, else of each.
+
+    ``centre`` takes the mean of each of the G from its own, that of all together, or none. Moments are over
+    the entries ``where`` says so, all by default.
     """
-    if centre:
-        advantages = advantages - moments(advantages, 0, where)[0]
+    if centre != "none":
+        advantages = advantages - moments(advantages, 0 if centre == "per_agent" else None, where)[0]
     spread = np.sqrt(moments(advantages, None if shared else 0, where)[1])
     scaled: np.ndarray = advantages / np.where(spread > 1e-8, spread, 1.0)
     return scaled

@@ -34,6 +34,15 @@ class Batch:
         """M = T * B, the number of joint samples."""
         return int(self.rewards.shape[0] * self.rewards.shape[1])
 
+    def thinned(self, every: int) -> np.ndarray:
+        """Indices among all M of every n-th sample, counted by episode slot and then by time.
+
+        That is the order of MATRPO's authors: all episodes and all parts of them take part.
+        """
+        steps, slots = self.rewards.shape[:2]
+        along: np.ndarray = np.arange(steps * slots).reshape(steps, slots).T.ravel()
+        return np.sort(along[::every])
+
     @property
     def agents(self) -> int:
         """N."""

@@ -141,6 +141,25 @@ class Linearisation:
         part._buffers = [each[:1] for each in self._buffers]
         return part
 
+    def thinned(self, samples: Tensor | None) -> "Linearisation":
+        """That of some of the samples, by their indices [M'], with weights that make means over these.
+
+        Itself for None.
+        """
+        if samples is None:
+            return self
+        return Linearisation(
+            self.policy,
+            self.theta,
+            self.observations[..., samples, :],
+            self.actions[..., samples, :],
+            None if self.mask is None else self.mask[..., samples, :, :],
+            self.damping,
+            self.weights[0].dtype,
+            None if self.acting is None else self.acting[..., samples, :],
+            self.matrix,
+        )
+
     def jvp(self, x: Tensor) -> Tensor:
         """J x, [..., M, N]: the linearised log policy ratio at every sample and head, times ``root``."""
         tangent = self._tangent(x)

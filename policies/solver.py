@@ -25,6 +25,13 @@ class SolverSettings(Settings):
     warm_start: Annotated[bool, Field(description="keep directions from solve to solve")] = True
     recycle: Annotated[int, Field(ge=2, description="most directions kept")] = 32
     damping: Annotated[float, Field(gt=0, description="added to the Fisher matrix's diagonal")] = 0.1
+    every: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="products with the Fisher matrix are means over every n-th sample (authors: 5)",
+        ),
+    ] = 1
     audit: Annotated[
         bool, Field(description="solve every system again in float64, nearly exactly, for solve_error; slow")
     ] = False
@@ -43,10 +50,15 @@ class SolverSettings(Settings):
 class Audit:
     """The same systems in float64, solved nearly exactly: what errors are measured against."""
 
-    def __init__(self, at: Linearisation, kfac: Kfac) -> None:
-        """``at`` is a linearisation in float64 of one agent's policy."""
+    def __init__(self, at: Linearisation, kfac: Kfac, fisher: Linearisation | None = None) -> None:
+        """``at`` is a linearisation in float64 of one agent's policy, ``fisher`` one of H's samples alone.
+
+        Without the latter they are the same.
+        """
         self.at = at
-        self.solver = ConjugateGradients(at, precondition=kfac, iterations=500, tolerance=1e-9, recycle=64)
+        self.solver = ConjugateGradients(
+            fisher or at, precondition=kfac, iterations=500, tolerance=1e-9, recycle=64
+        )
 
     def error(self, weights: Tensor, u: Tensor) -> float:
         """|u - u*| / |u*| for u [D] against H u* = J^T w / M with weights w [M, N]; 0 where u* is zero."""

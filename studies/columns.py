@@ -69,6 +69,9 @@ TITLES = {
     "problem.agents": "agents",
     "algorithm.name": "algorithm",
     "algorithm.step": "step",
+    "algorithm.curvature": "curvature in the step's length",
+    "algorithm.advantage_mean": "mean taken from advantages",
+    "algorithm.solver.every": "samples per one in Fisher products",
     "algorithm.solver": "solver",
     "algorithm.solver.tolerance": "tolerance of the solves",
     "algorithm.solver.iterations": "Fisher products per solve",
@@ -106,7 +109,7 @@ GEOMETRIC = frozenset(
 
 COUNTS = frozenset({"activations", "exchanges", "update", "steps", "episodes", "given_up", "half_committed"})
 
-COUNTED = ("messages_", "dropped_", "faults", "solves", "fisher_products")
+COUNTED = ("messages_", "dropped_", "faults", "solves", "fisher_products", "search")
 """Beginnings of the names of other counts."""
 
 

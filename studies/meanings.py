@@ -124,6 +124,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "solve_residual": "mean relative residual",
         "solve_residual_max": "the largest",
         "solve_error": "true relative error, with `solver.audit: true`",
+        "search_halvings": "with `step: line_search`: times that line searches halved a step",
+        "searches_failed": "with `step: line_search`: line searches that found no step and stayed at the old"
+        " policy",
     },
     "What the network carried": {
         "messages_sent": "packets sent, acknowledgements and retransmissions included",

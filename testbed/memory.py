@@ -142,6 +142,7 @@ def _trust_region(settings: TrustRegionSettings, of: Spaces, m: int, links: int,
     heads = n * m * n
     linearised = n * m * (product * (d + 2 * hidden)) + heads * (a * (number + product) + 8)
     linearised += partial * heads * number * (a + 2)
+    linearised += linearised // settings.solver.every * (settings.solver.every > 1)
     buffers = product * m * (hidden + n * a)
     solvers = number * n * kept * (2 * parameters + m * n)
     signals = number * m * n * (2 * 2 * links + 3 * n)

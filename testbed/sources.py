@@ -36,7 +36,7 @@ class Start:
     streams: Streams
 
 
-OF_THE_UPDATE = ("step", "solver", "kl_safeguard", "fisher", "radius")
+OF_THE_UPDATE = ("step", "solver", "kl_safeguard", "fisher", "radius", "curvature", "where_inactive")
 """Settings of the algorithm that have no part in a trial's start, so that trials compare their values."""
 
 

@@ -25,11 +25,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from policies.algorithms.line_search import line_search
 from policies.linearisation import Linearisation
 from policies.natural_gradient import ConjugateGradients, Solution, dot
 from policies.solver import Audit
 
-Step = Literal["optimal", "boundary"]
+Step = Literal["optimal", "boundary", "line_search"]
+
+Curvature = Literal["fisher", "solve"]
+"""Of u = H^-1 V: u^T H u, without damping and however inexact u is, or V^T u."""
+
+KL_SLACK = 1.5
+"""How many times delta/N the true mean KL of a step may be."""
 
 
 @dataclass
@@ -44,6 +51,10 @@ class SolveStatistics:
     residual_max: float = 0.0
     error_sum: float = 0.0
     """Of |u - u*| / |u*|, where solves are audited."""
+    halvings: int = 0
+    """Of steps by line searches."""
+    searches_failed: int = 0
+    """Line searches that found no step."""
 
     def add(self, solution: Solution) -> None:
         """Count one solve."""
@@ -54,8 +65,8 @@ class SolveStatistics:
         self.residual_max = max(self.residual_max, solution.residual)
 
 
-def totals(tallies: Sequence[SolveStatistics], *, audited: bool) -> dict[str, float]:
-    """Of all agents' solves, under the names of the tables."""
+def totals(tallies: Sequence[SolveStatistics], *, audited: bool, searched: bool) -> dict[str, float]:
+    """Of all agents' solves (and line searches), under the names of the tables."""
     solves = sum(each.solves for each in tallies)
     row = {
         "solves": float(solves),
@@ -66,6 +77,9 @@ def totals(tallies: Sequence[SolveStatistics], *, audited: bool) -> dict[str, fl
     }
     if audited:
         row["solve_error"] = sum(each.error_sum for each in tallies) / max(solves, 1)
+    if searched:
+        row["search_halvings"] = float(sum(each.halvings for each in tallies))
+        row["searches_failed"] = float(sum(each.searches_failed for each in tallies))
     return row
 
 
@@ -73,7 +87,9 @@ class PolicyProblem:
     """Agent q's subproblem, linearised once and solved at every activation, each from the last solution.
 
     ``step`` is ``boundary`` for the paper's Eq. 22, x = sqrt((2 delta/N) / (V^T H^-1 V)) H^-1 V, which
-    drops the condition lambda >= 0, or ``optimal`` for the smaller of that and H^-1 V / penalty.
+    drops the condition lambda >= 0, ``optimal`` for the smaller of that and H^-1 V / penalty, or
+    ``line_search`` for the public code's: Eq. 22's step, halved until the batch allows it, with the true log
+    ratio there as the signal in place of J x (``policies.algorithms.line_search``).
     """
 
     def __init__(
@@ -83,16 +99,19 @@ class PolicyProblem:
         *,
         delta: float,
         step: Step = "optimal",
+        curvature: Curvature = "fisher",
         solver: ConjugateGradients | None = None,
         warm_start: bool = True,
         audit: Audit | None = None,
     ) -> None:
         """Pose the problem; ``advantages`` is [M], ``delta`` the KL radius of this agent (delta/N).
 
-        ``solver`` inverts H at ``at`` (plain conjugate gradients by default) and lets go of its directions
-        before each solve unless it is to ``warm_start``; ``audit`` measures the error of every solve.
+        ``curvature`` is what V^T H^-1 V is in the length of a step to the boundary. ``solver`` inverts H at
+        ``at``, or at a part of its samples, (plain conjugate gradients by default) and lets go of its
+        directions before each solve unless it is to ``warm_start``; ``audit`` measures the error of every
+        solve.
         """
-        self.at, self.delta, self.step = at, delta, step
+        self.at, self.delta, self.step, self.curvature = at, delta, step, curvature
         self.solver = solver or ConjugateGradients(at)
         self.warm_start, self.audit = warm_start, audit
         self.advantages = advantages.unsqueeze(-1)
@@ -126,7 +145,8 @@ class PolicyProblem:
 
     def solve(self, pull: Tensor, penalty: float) -> Tensor:
         """The signal s [m] that minimises the subproblem for ``pull`` [m]; keeps x for adoption."""
-        weights = self.weighted + pull.view(self.at.samples, self.at.policy.agents)
+        pull = pull.view(self.at.samples, self.at.policy.agents)
+        weights = self.weighted + pull
         v = self.at.vjp(weights) / self.at.samples
         if not self.warm_start:
             self.solver.forget()
@@ -134,18 +154,40 @@ class PolicyProblem:
         self.statistics.add(solution)
         if self.audit is not None:
             self.statistics.error_sum += self.audit.error(weights, solution.u)
-        # The trust region is measured by u^T H u itself, not V^T u (the solve is inexact), and without the
-        # damping (it conditions the solve; counted in, it would shorten every step by some ten per cent).
-        damped = dot(solution.u, solution.product)
-        undamped = float(damped - self.at.damping * dot(solution.u, solution.u))
+        if self.curvature == "solve":
+            undamped = float(dot(solution.u, v))
+        else:
+            # The trust region is measured by u^T H u itself (the solve is inexact), and without the damping
+            # (it conditions the solve; counted in, it would shorten every step by some ten per cent).
+            damped = dot(solution.u, solution.product)
+            undamped = float(damped - self.at.damping * dot(solution.u, solution.u))
         curvature = self.share * undamped + self.elsewhere
         to_boundary = math.sqrt(2 * self.delta / curvature) if curvature > 0 else 0.0
         # lambda > 0 exactly when the boundary comes before the stationary point of the penalised objective.
         within = to_boundary * penalty < 1
         self.binding = within and to_boundary > 0
-        self.scale = to_boundary if within or self.step == "boundary" else 1 / penalty
+        self.scale = to_boundary if within or self.step != "optimal" else 1 / penalty
         self.x = self.scale * solution.u
-        return (self.scale * solution.ratio).flatten()
+        if self.step == "line_search" and bool(torch.isfinite(self.x).all()):
+            return self._searched(pull, penalty).flatten()
+        ratio = solution.ratio if self.solver.at is self.at else self.at.jvp(solution.u)
+        return (self.scale * ratio).flatten()
+
+    def _searched(self, pull: Tensor, penalty: float) -> Tensor:
+        """The true log ratios [M, N] of the step that a line search along x finds, and keeps."""
+        found = line_search(
+            self.at,
+            self.x,
+            self.advantages.squeeze(-1),
+            pull,
+            penalty=penalty,
+            limit=KL_SLACK * self.delta,
+        )
+        self.x = found.x
+        self.binding = self.binding and found.halvings == 0
+        self.statistics.halvings += found.halvings
+        self.statistics.searches_failed += found.refused
+        return found.signal
 
 
 def unweighted(root: Tensor) -> Tensor:

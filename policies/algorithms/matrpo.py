@@ -16,7 +16,7 @@ from torch import Tensor
 
 from policies.algorithms.adoption import factor_to, played_divergence
 from policies.algorithms.learner import Communication, Kind, Spaces
-from policies.algorithms.local_problem import PolicyProblem, Step
+from policies.algorithms.local_problem import Curvature, PolicyProblem, Step
 from policies.algorithms.relaying import RelayingProblem
 from policies.algorithms.trust_region import TrustRegion
 from policies.algorithms.trust_region_settings import TrustRegionSettings
@@ -32,8 +32,10 @@ class MatrpoSettings(TrustRegionSettings):
     step: Annotated[
         Step,
         Field(
-            description="what a solve under a penalty answers: the optimum of the local problem, or the"
-            " paper's Eq. 22, which always goes to the boundary of the trust region"
+            description="what a solve under a penalty answers: the optimum of the local problem; or the"
+            " paper's Eq. 22, which always goes to the boundary of the trust region; or the authors' code's:"
+            " that step, halved until neither the true KL nor the augmented Lagrangian of the batch is too"
+            " large, and the true log ratio there instead of a linearised one"
         ),
     ] = "optimal"
     radius: Annotated[
@@ -52,11 +54,23 @@ class MatrpoSettings(TrustRegionSettings):
             " acting`"
         ),
     ] = "modelled"
+    curvature: Annotated[
+        Curvature,
+        Field(
+            description="what V^T H^-1 V is in the length of a step to the boundary, of the solution u of"
+            " H u = V: u^T H u without damping, or V^T u (the authors' code's: damping and what a truncated"
+            " solve leaves out shorten or lengthen the step)"
+        ),
+    ] = "fisher"
 
     @model_validator(mode="after")
     def _knows_who_acts(self) -> Self:
         if self.where_inactive == "relayed" and self.average_over == "all":
             raise ValueError("where_inactive 'relayed' with average_over 'all': must be with acting")
+        if self.where_inactive == "relayed" and self.step == "line_search":
+            raise ValueError("where_inactive 'relayed' with step 'line_search': must be optimal or boundary")
+        if self.where_inactive == "relayed" and self.solver.every > 1:
+            raise ValueError(f"where_inactive 'relayed' with solver.every {self.solver.every}: must be 1")
         return self
 
 
@@ -65,7 +79,7 @@ class Matrpo(TrustRegion):
 
     def __init__(self, settings: MatrpoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
-        self.step, self.radius = settings.step, settings.radius
+        self.step, self.curvature, self.radius = settings.step, settings.curvature, settings.radius
         self.where_inactive = settings.where_inactive
         super().__init__(
             settings,
@@ -102,6 +116,7 @@ class Matrpo(TrustRegion):
                 *(partial(linearise, q), advantages[q], acting, draws[q], q),
                 delta=self.delta,
                 step=self.step,
+                curvature=self.curvature,
                 solver=solver,
             )
             for q in range(self.learners)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from policies.acting import root_weights
-from policies.algorithms.local_problem import PolicyProblem, Step, unweighted
+from policies.algorithms.local_problem import Curvature, PolicyProblem, Step, unweighted
 from policies.kfac import Kfac
 from policies.linearisation import Linearisation
 from policies.solver import Audit, SolverSettings
@@ -38,6 +38,7 @@ class RelayingProblem(PolicyProblem):
         *,
         delta: float,
         step: Step,
+        curvature: Curvature,
         solver: SolverSettings,
     ) -> None:
         """Pose the problem; ``advantages`` [M], who can act [M, N], uniform ``draws`` [M, N].
@@ -58,6 +59,7 @@ class RelayingProblem(PolicyProblem):
             advantages[own],
             delta=delta,
             step=step,
+            curvature=curvature,
             solver=solver.at(at, kfac),
             warm_start=solver.warm_start,
             audit=audit,

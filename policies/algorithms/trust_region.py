@@ -20,7 +20,7 @@ from policies.acting import mean_gain, mean_over_acting, of_joint
 from policies.advantages import explained_variance, gae, normalised, returns_vary
 from policies.algorithms.adoption import move
 from policies.algorithms.learner import Communication, Spaces, Stopwatch
-from policies.algorithms.local_problem import PolicyProblem, Step, totals
+from policies.algorithms.local_problem import KL_SLACK, Curvature, PolicyProblem, Step, totals
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.arithmetic import Arithmetic
 from policies.batch import Batch
@@ -36,7 +36,10 @@ class TrustRegion(ABC):
     """G policies of H heads and a critic for each; shapes below are in G learners and M samples."""
 
     step: Step = "boundary"
-    """What a solve under a penalty answers; without one both are the same."""
+    """What a solve under a penalty answers; without one all are the same but for a line search."""
+
+    curvature: Curvature = "fisher"
+    """What V^T H^-1 V is in the length of a step to the boundary."""
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class TrustRegion(ABC):
     @property
     def limit(self) -> float:
         """The largest KL of one policy's step that is not halved."""
-        return 1.5 * self.delta if self.settings.kl_safeguard else math.inf
+        return KL_SLACK * self.delta if self.settings.kl_safeguard else math.inf
 
     @abstractmethod
     def agree(
@@ -160,19 +163,27 @@ class TrustRegion(ABC):
             return Linearisation(self.policy, *point, *options)
 
         at = linearised(self.arithmetic.dtype, self.arithmetic.products)
-        kfac = Kfac(at, draws) if solver.preconditioner == "kfac" else None
+        # Products with the Fisher matrix are those of some of the samples, if not of all.
+        some = None if solver.every == 1 else self.arithmetic.place(batch.thinned(solver.every))
+        fisher = at.thinned(some)
+        drawn = draws if some is None else draws[:, some]
+        kfac = Kfac(fisher, drawn) if solver.preconditioner == "kfac" else None
         audits: list[Audit | None] = [None] * self.learners
         if solver.audit:
             finer = linearised(torch.float64, torch.float64)
-            factors = Kfac(finer, draws)
-            audits = [Audit(finer.agent(q), factors.agent(q)) for q in range(self.learners)]
+            finest = finer.thinned(some)
+            factors = Kfac(finest, drawn)
+            audits = [Audit(finer.agent(q), factors.agent(q), finest.agent(q)) for q in range(self.learners)]
+        agents = [at.agent(q) for q in range(self.learners)]
+        solved = agents if some is None else [fisher.agent(q) for q in range(self.learners)]
         return [
             PolicyProblem(
-                at.agent(q),
+                agents[q],
                 advantages[q],
                 delta=self.delta,
                 step=self.step,
-                solver=solver.at(at.agent(q), kfac and kfac.agent(q)),
+                curvature=self.curvature,
+                solver=solver.at(solved[q], kfac and kfac.agent(q)),
                 warm_start=solver.warm_start,
                 audit=audits[q],
             )
@@ -204,7 +215,11 @@ class TrustRegion(ABC):
             "steps_refused": float(sum(moved.refused for moved in moves)),
             "binding": sum(bound) / len(bound) if bound else math.nan,
             "surrogate_gain": float(np.sum([moved.gain for moved in moves])),
-            **totals([problem.statistics for problem in problems], audited=self.settings.solver.audit),
+            **totals(
+                [problem.statistics for problem in problems],
+                audited=self.settings.solver.audit,
+                searched=self.step == "line_search",
+            ),
         }
 
     @torch.no_grad()
@@ -255,7 +270,7 @@ class TrustRegion(ABC):
         advantages = normalised(
             raw.reshape(-1, self.learners),
             counted,
-            centre=self.settings.advantage_mean == "per_agent",
+            centre=self.settings.advantage_mean,
             shared=self.settings.advantage_scale == "shared",
         )
         return self.arithmetic.tensor(advantages.T), self.arithmetic.tensor(targets.T), fit_quality

@@ -38,7 +38,11 @@ class TrustRegionSettings(Settings):
     ] = (128, 128)
     activation: Annotated[Activation, Field(description="of hidden units")] = "selu"
     advantage_mean: Annotated[
-        Literal["per_agent", "none"], Field(description="whether each agent centres its advantages")
+        Literal["per_agent", "shared", "none"],
+        Field(
+            description="mean taken from advantages: each agent's own, that of all (the authors' code's; it"
+            " must be communicated), or none"
+        ),
     ] = "per_agent"
     advantage_scale: Annotated[
         Literal["shared", "per_agent"],

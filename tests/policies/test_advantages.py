@@ -75,9 +75,12 @@ def test_moments_and_what_is_made_of_them_are_those_of_the_entries_asked_for():
     expected = [1 - (values - guess)[where[:, n], n].var() / kept[n].var() for n in range(2)]
     np.testing.assert_allclose(explained_variance(values, guess, where), [*expected, np.nan])
     centred = np.concatenate([each - each.mean() for each in kept])
-    found = normalised(values, where, centre=True, shared=True)
+    found = normalised(values, where, centre="per_agent", shared=True)
     np.testing.assert_allclose(
         np.concatenate([found[where[:, n], n] for n in range(2)]), centred / centred.std()
     )
-    plain = normalised(values, None, centre=False, shared=False)
+    plain = normalised(values, None, centre="none", shared=False)
     np.testing.assert_allclose(plain, values / values.std(axis=0))
+    everything = np.concatenate(kept)
+    found = normalised(values, where, centre="shared", shared=True)
+    np.testing.assert_allclose(found, (values - everything.mean()) / everything.std())

@@ -105,7 +105,7 @@ def test_the_living_agree_past_the_dead_who_stand_between_them():
         signals = edge_admm(problems, [(0, 1), (1, 2)], order, 1.0)[-1]
         ends = torch.stack([signals[0], signals[2]]).view(2, -1, AGENTS)[:, ~middle]
         moved[where] = float(ends.square().mean().sqrt())
-    assert moved["relayed"] > 1.5 * moved["modelled"]
+    assert moved["relayed"] > 1.1 * moved["modelled"]
 
 
 def test_who_can_never_act_keeps_its_model():

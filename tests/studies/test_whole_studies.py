@@ -111,6 +111,11 @@ def plans(draw: st.DrawFn) -> Plan:
         names = ["matrpo", "fdmarl", "itrpo", "ctrpo", "mappo"] if workload == "training" else ["matrpo"]
         plan["algorithm"] = {"name": draw(st.sampled_from(names)), "hidden": [4]}
         algorithms = averaging[:2] if plan["algorithm"]["name"] == "fdmarl" else admm
+        if plan["algorithm"]["name"] == "matrpo":
+            rarely(draw, plan["algorithm"], "step", st.sampled_from(["boundary", "line_search"]))
+            rarely(draw, plan["algorithm"], "curvature", st.just("solve"))
+            rarely(draw, plan["algorithm"], "advantage_mean", st.just("shared"))
+            rarely(draw, plan["algorithm"], "solver", st.just({"every": 5}))
         samples = draw(st.sampled_from([10, 20]))
         if workload == "update":
             plan["update"] = {"samples": samples}
