@@ -174,7 +174,7 @@ def test_training_prints_a_line_per_update_and_is_kept(call, write):
     assert out.startswith("seed=0 was finished before")
 
 
-def test_a_fault_that_touched_no_message_is_warned_of(call, write, monkeypatch):
+def test_a_fault_that_touched_no_message_is_warned_of(call, write, monkeypatch, in_this_process):
     monkeypatch.setitem(figures.PLANS, "problem", ())
     text = (
         BASE + "consensus: {budget: {activations: 5}}\n"
