@@ -136,6 +136,18 @@ def test_seeds_that_are_not_finite_are_left_out_of_a_comparison_and_counted(call
 
 
 @pytest.mark.parametrize(
+    "note", ["[" * 100_000, '{"a":' * 200 + "1" + "}" * 200, "[]", "[" + "1," * 10**5 + "1]"]
+)
+def test_a_damaged_note_of_how_far_a_trial_has_come_is_as_none(call, ran, note):
+    store = ran("first", trials=1)
+    trial = store.study().trials[1]
+    with store.under_way.claim(trial):
+        (store.under_way.folder / f"{trial.hash}.json").write_text(note)
+        assert store.under_way.noted(trial) is None
+        assert call("status", store.folder)[2] == ""
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["status", "gone"], "gone: no such folder"),
