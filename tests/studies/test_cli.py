@@ -57,6 +57,8 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(call, writ
         (["run", "topologies", "--jobs", "0"], "--jobs"),
         (["run", "topologies", "--on", "there"], "--on there: choose local, ray, HOST:PORT"),
         (["run", "topologies", "--on", "http://there:80"], "or ray://HOST:PORT"),
+        (["run", "topologies", "--on", "there:²"], "--on there:²: choose local, ray, HOST:PORT"),
+        (["run", "topologies", "--on", "there:" + "9" * 5000], "choose local, ray, HOST:PORT"),
         (["run", "topologies", "--job", "1"], "No such option: --job"),
         (["rnu", "topologies"], "No such command 'rnu'"),
         (["run", "topologies", "--set", "seeds"], "--set seeds: write it as a.b=value"),
