@@ -12,6 +12,9 @@ import numpy as np
 
 from policies.settings import AverageOver
 
+LARGEST = 4 * 2**30
+"""Bytes of a stored batch before it is compressed: more than the largest batch of the paper's tasks has."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -100,6 +103,10 @@ class Batch:
         if not path.is_file():
             raise ValueError(f"batch: {path} is no file")
         try:
+            with zipfile.ZipFile(path) as archive:  # which reads no more of an array than it says here
+                size = sum(entry.file_size for entry in archive.infolist())
+            if size > LARGEST:
+                raise ValueError(f"unpacks to {size:,} bytes, must be at most {LARGEST:,}")
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             batch = cls(**arrays)

@@ -9,6 +9,17 @@
     results.plot("error_by_activations")
 """
 
-from studies.api import Results, define, load, run
+# Loaded when it is asked for: before, the command `testbed` could not be stopped without a traceback.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from studies.api import Results, define, load, run
 
 __all__ = ["Results", "define", "load", "run"]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from studies import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

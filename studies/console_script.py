@@ -1,10 +1,15 @@
-"""What the command ``testbed`` calls: it can be stopped cleanly from its first moment, imports included."""
+"""What the command ``testbed`` calls: it can be stopped cleanly from its first moment, imports included.
 
-from __future__ import annotations
+What comes before is Python's own start, which ends on Ctrl-C as Python has it.
+"""
 
 import sys
 
-from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
+try:
+    from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
+except KeyboardInterrupt:
+    print("stopped before anything was begun", file=sys.stderr)
+    sys.exit(130)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from studies.columns import estimator, unit
 from studies.document import StudyError
 from studies.formatting import interval_text, quantity
 from studies.outline import StudyOutline, TrialOutline
-from studies.statistics import ENOUGH, Estimate, Estimator, mean, no_interval
+from studies.statistics import ENOUGH, Estimate, Estimator, mean, no_interval, not_finite
 from studies.store import Store
 
 
@@ -46,6 +46,7 @@ class Side:
         difference: of the second to the first, by seed: the mean of the differences or, if the metric is
             averaged geometrically, the geometric mean of the ratios; not a number if there is no such mean.
         how: the metric's estimator.
+        left_out: seeds that both have, and of which the metric is not finite in one of them or in both.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Side:
     second: float
     difference: Estimate
     how: Estimator
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Comparison:
         different: and those with others.
         changed: settings that differ between trials of the same condition and seed -> the pairs of values.
         pairs: trials of the same condition and seed with other settings.
-        sides: these conditions, where both have finished seeds.
+        sides: these conditions, where both have finished seeds; none without a metric.
         only_first, only_second: finished trials that the other has nothing beside.
     """
 
@@ -130,9 +132,11 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
         different=different,
         changed=changed,
         pairs=len(pairs),
-        sides=_sides(
+        sides=()
+        if metric is None
+        else _sides(
             pd.DataFrame(rows, columns=["condition", "first", "second"]),
-            estimator(first.study().workload, metric or ""),
+            estimator(first.study().workload, metric),
         ),
         only_first=len(ones) - len(shared) - len(pairs),
         only_second=len(apart),
@@ -184,7 +188,7 @@ def _flat(value: Any, keys: str = "") -> dict[str, str]:
 
 def heading(metric: str, sides: Sequence[Side]) -> str:
     """What :func:`written` says of the metric, above its lines."""
-    how, seeds = sides[0].how, [side.seeds for side in sides]
+    how, seeds = sides[0].how, [side.seeds for side in sides if side.seeds] or [0]
     middle = "geometric mean of the ratios" if how.geometric else "mean of the differences"
     few = f"; fewer than {ENOUGH} seeds are too few to conclude" if min(seeds) < ENOUGH else ""
     return f"{metric}, {how.name(max(seeds))} first -> second: {middle} by seed{few}"
@@ -192,11 +196,15 @@ def heading(metric: str, sides: Sequence[Side]) -> str:
 
 def written(side: Side, metric: str) -> str:
     """``0.31 -> 0.62: +0.31 (0.29, 0.33)``, or ``x 2.00 (1.95, 2.06)`` of what is averaged geometrically."""
+    left_out = not_finite(side.left_out, side.seeds + side.left_out)
+    if not side.seeds:
+        return f"nothing to compare, {left_out}"
     kind, ratio = unit(metric), side.how.geometric
+    end = f"; {left_out}" if left_out else ""
     first, second = quantity(side.first, kind), quantity(side.second, kind)
     value, low, high = side.difference
     if np.isnan(value):
-        return f"{first} -> {second}: no ratio, as a number is not positive"
+        return f"{first} -> {second}: no ratio, as a number is not positive{end}"
     missing = no_interval(side.difference, side.seeds, Estimator())
     if not missing:
         text = interval_text(value, low, high, "" if ratio else kind)
@@ -204,15 +212,19 @@ def written(side: Side, metric: str) -> str:
         reason = "" if side.seeds < 2 else f" (the same for all {side.seeds} seeds)"
         text = f"{quantity(value, '' if ratio else kind)}{reason}"
     sign = "x " if ratio else "+" if value >= 0 else ""
-    return f"{first} -> {second}: {sign}{text}, {side.seeds} seed{'s' * (side.seeds != 1)}"
+    return f"{first} -> {second}: {sign}{text}, {side.seeds} seed{'s' * (side.seeds != 1)}{end}"
 
 
 def _sides(table: pd.DataFrame, how: Estimator) -> tuple[Side, ...]:
     table = table.astype({"first": float, "second": float})
-    table = table[np.isfinite(table["first"]) & np.isfinite(table["second"])]
     sides = []
-    for title, group in table.groupby("condition", sort=False):
+    for title, everything in table.groupby("condition", sort=False):
+        group = everything[np.isfinite(everything["first"]) & np.isfinite(everything["second"])]
+        left_out = len(everything) - len(group)
         first, second = (group[name].to_numpy() for name in ("first", "second"))
+        if group.empty:
+            sides.append(Side(str(title), 0, np.nan, np.nan, Estimate(*[np.nan] * 3), how, left_out))
+            continue
         if not how.geometric:
             difference = mean(second - first)
         elif (first > 0).all() and (second > 0).all():
@@ -220,5 +232,5 @@ def _sides(table: pd.DataFrame, how: Estimator) -> tuple[Side, ...]:
         else:
             difference = Estimate(np.nan, np.nan, np.nan)
         values = how(first).value, how(second).value
-        sides.append(Side(str(title), len(group), *values, difference, how))
+        sides.append(Side(str(title), len(group), *values, difference, how, left_out))
     return tuple(sides)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ from studies.comparisons import Pair, decisive, overall, pairs
 from studies.statistics import (
     ENOUGH,
     Estimate,
+    left_out,
     mean,
     no_interval_of_probability,
     probability_of_improvement,
@@ -47,6 +49,7 @@ def drawing(
     metric = decisive(summary)
     found = list(pairs(summary, varied, compared, metric)) if compared and metric else []
     seeds = int(summary["seed"].nunique())
+    others = left_out(int((~np.isfinite(summary[metric])).sum())) if metric else ""
     if compared is None or metric is None or not found or seeds < 2:
         return None
     reference = text.shortened(said(compared, found[0].reference))
@@ -61,7 +64,7 @@ def drawing(
         certain = [no_interval_of_probability(_improvement(pair)) for pair in found]
         none = "; no interval where every pair has the same outcome" if any(certain) else ""
         shown = f"share of the pairs of runs of {seeds} seeds, 95 % stratified-bootstrap interval{none}"
-        return figure, f"{shown}{few}"
+        return figure, f"{shown}{few}{others}"
     paired = [pair for pair in found if len(pair.differences)]
     if not paired:
         return None
@@ -70,7 +73,7 @@ def drawing(
     for axes in figure.axes:
         readable(axes, "x")
     spread = "95 % bootstrap interval" if seeds > 3 else "range"  # of three runs they are the same
-    return figure, f"a small point for each of {seeds} seeds, mean, {spread}{few}"
+    return figure, f"a small point for each of {seeds} seeds, mean, {spread}{few}{others}"
 
 
 def _improvement(pair: Pair) -> Estimate:

@@ -125,10 +125,12 @@ def _tell(found: Comparison, metric: str | None) -> None:
             out.print(
                 f"  {name}: {', '.join(f'{ours} -> {theirs}' for ours, theirs in values)}", markup=False
             )
-        if found.sides and metric is not None:
+        if any(side.seeds for side in found.sides) and metric is not None:
             out.print(f"  {differences.heading(metric, found.sides)}:")
             for side in found.sides:
                 out.print(f"    {side.title or 'all'}: {differences.written(side, metric)}", markup=False)
+        elif found.sides:
+            out.print(f"  {metric} is finite in both for no seed", markup=False)
         else:
             out.print(f"  {metric or 'no number that is shown first'} is in both for no seed", markup=False)
     if found.only_first or found.only_second:

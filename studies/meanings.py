@@ -170,7 +170,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "Conditions over their seeds (`statistics.csv`, of training)": {
         "metric": "the final number that the row is about",
-        "seeds": "finished runs",
+        "seeds": "finished runs in which this number is finite",
         "mean": "over the seeds",
         "estimator": "what `iqm` is: the interquartile mean or, of fewer than four seeds, the mean",
         "iqm": "interquartile mean over the seeds (of fewer than four their mean), with its 95 % bootstrap"
@@ -179,7 +179,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "probability_of_improvement": "that a run of the condition ends higher than one of the reference;"
         " `_low`, `_high` as above",
         "pairs": "seeds that both have",
-        "note": "why an interval is empty, and whether the seeds are too few to conclude from",
+        "note": "why an interval is empty (`all 5 seeds equal`, `all differences equal`, `one seed`, ...),"
+        " whether the seeds are too few to conclude from, and how many finished runs are left out because"
+        " the number is not finite in them (`1 of 5 seeds not finite`); several are joined by semicolons",
         "paired_difference": "condition minus reference, mean over these seeds; `_low`, `_high` as above",
     },
 }

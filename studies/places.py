@@ -53,7 +53,8 @@ def parse(address: str, said: str) -> tuple[str, int]:
         said: how the user has said it.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or "/" in host or not port.isdigit():
+    # Other digits than ASCII's are not all numbers to Python, and longer ones are no ports.
+    if not host or "/" in host or not (port.isascii() and port.isdigit() and len(port) <= 5):
         raise StudyError(
             f"{said}: choose local, ray, HOST:PORT (a Ray cluster's head)"
             " or ray://HOST:PORT (its Ray Client server)"

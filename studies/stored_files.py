@@ -63,14 +63,20 @@ MODELS: dict[str, type[BaseModel]] = {
 }
 
 
-def parsed(file: Path) -> Any:
+def parsed(file: Path, most: int | None = None) -> Any:
     """The data in a JSON file.
+
+    Args:
+        file: which.
+        most: bytes that it may have; None: any number.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is not JSON, or is nested more than ``DEEPEST`` deep.
+        ValueError: it is not JSON, larger, or nested more than ``DEEPEST`` deep.
     """
     deep = f"is nested more than {DEEPEST} deep"
+    if most is not None and file.stat().st_size > most:
+        raise ValueError(f"is larger than {most:,} bytes")
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except RecursionError as error:

@@ -11,7 +11,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studies.outline import TrialOutline
+from studies.stored_files import parsed
 from testbed import checkpoints
+
+LONGEST = 100_000
+"""Bytes of a note at most; those that are written have a few hundred."""
 
 
 class UnderWay:
@@ -71,8 +75,8 @@ class UnderWay:
     def noted(self, trial: TrialOutline) -> dict[str, Any] | None:
         """What was noted last; None if there is nothing, or it is damaged: the trial goes on without."""
         try:
-            found = json.loads(self._file(trial, "json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            found = parsed(self._file(trial, "json"), most=LONGEST)
+        except (OSError, ValueError):
             return None
         whole = isinstance(found, dict) and {"phase", "done", "total", "latest"} <= found.keys()
         return found if whole and isinstance(found["latest"], dict) else None

@@ -7,6 +7,7 @@ One arithmetic thread, as trials have: small matrices on many threads are far sl
 
 import os
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +18,13 @@ settings.register_profile(
 )
 settings.register_profile("everyday", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Lets commands run their trials in this process, which starts none for them."""
+    from in_process import InProcess
+
+    from studies import places
+
+    monkeypatch.setattr(places, "executor", lambda *_: InProcess())

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from topologies.errors import TopologyError
 from topologies.schedules import Round
 
+FARTHEST = 1e6
+"""Sides of the square that anybody may walk at once; whoever has walked a few may be anywhere already."""
+
 
 class RandomWaypoint:
     """Everyone walks straight to a random point of the unit square, rests, and walks to the next.
@@ -32,6 +35,7 @@ class RandomWaypoint:
         if not pause >= 0:
             raise TopologyError(f"pause: {pause!r} is not a number of at least 0")
         self._walkers = [_Walker(generator, speed, pause) for generator in generators]
+        self._fastest = speed[1]
 
     @property
     def positions(self) -> NDArray[np.float64]:
@@ -39,7 +43,15 @@ class RandomWaypoint:
         return np.array([[walker.x, walker.y] for walker in self._walkers])
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass.
+
+        Raises TopologyError if somebody might walk more than `FARTHEST` meanwhile: every waypoint takes work.
+        """
+        if not self._fastest * seconds <= FARTHEST:
+            raise TopologyError(
+                f"seconds: {seconds:g} at up to {self._fastest:g} sides of the square per second are too"
+                f" many: a walk may be {FARTHEST:,.0f} sides long"
+            )
         for walker in self._walkers:
             walker.advance(seconds)
 

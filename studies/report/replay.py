@@ -29,9 +29,9 @@ def replay(recording: Recording) -> dict[str, Any]:
     ``times`` (seconds), ``word`` (place in ``words``), ``a``, ``b`` (agents, or None) of every event;
     ``flights`` ``[kind, source, destination, first, last, until, fate, reach]`` with ``until`` the time where
     it ends if that is not that of event ``last``; ``outages`` ``[source, destination, kind, first, last]``,
-    where ``last`` is the event that ended it or the last one of all;
-    ``spells`` ``[agent, kind, first, last]``; ``half`` ``[link, first, last]``, half-committed from and to;
-    ``agents`` and ``network`` as columns: how far they are apart from which place on.
+    where ``last`` is the event that ended it, or one more than the last of all if none did;
+    ``spells`` ``[agent, kind, first, last]``; ``half`` ``[link, first, last]``, half-committed
+    from and to, as there; ``agents`` and ``network`` as columns: how far they are apart from which place on.
     """
     trace, graph = recording.trace, recording.graph
     nodes = sorted(graph)
@@ -56,9 +56,10 @@ def replay(recording: Recording) -> dict[str, Any]:
         "b": [b for _, _, b in worded],
         "flights": _flights(recording),
         "outages": [
-            [each.source, each.destination, each.kind, each.first, each.last] for each in seen.outages
+            [each.source, each.destination, each.kind, each.first, each.last + each.lasts]
+            for each in seen.outages
         ],
-        "spells": [[each.agent, each.kind, each.first, each.last] for each in seen.spells],
+        "spells": [[each.agent, each.kind, each.first, each.last + each.lasts] for each in seen.spells],
         "half": _half(recording, links),
         "agents": _columns((max(before - 1, 0), agent, value) for before, agent, value in recording.agents),
         "network": _columns((max(before - 1, 0), value) for before, value in recording.network),
@@ -113,7 +114,7 @@ def _half(recording: Recording, links: dict[Way, int]) -> list[list[int]]:
                 open_since.setdefault(link, place)
             elif link in open_since:
                 spans.append([link, open_since.pop(link), place])
-    end = len(recording.trace.events) - 1
+    end = len(recording.trace.events)
     return spans + [[link, since, end] for link, since in open_since.items()]
 
 

@@ -59,6 +59,8 @@ class Outage:
     """The place in the trace of the event that began it, or before which a state with it was restored."""
     last: int = field(default=0, compare=False)
     """The place of the event that ended it, or the last one of the trace."""
+    lasts: bool = field(default=False, compare=False)
+    """Whether no event of the trace has ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Spell:
     """The place in the trace of the event that began it."""
     last: int = field(default=0, compare=False)
     """The place of the event that ended it, or the last one of the trace."""
+    lasts: bool = field(default=False, compare=False)
+    """Whether no event of the trace has ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ def _reach(start: PacketEvent, stop: PacketEvent, whole: float) -> float:
 
 def _lasting(trace: Trace) -> tuple[tuple[Outage, ...], tuple[Spell, ...]]:
     """What lasted for a time: first directions that were down, then those held; agents crashed or slow."""
-    spans = _Spans()
+    spans, ended = _Spans(), 0
     restorations = deque(trace.restorations)
     for place, event in enumerate(trace.events):
         while restorations and restorations[0].place <= place:
@@ -200,14 +204,15 @@ def _lasting(trace: Trace) -> tuple[tuple[Outage, ...], tuple[Spell, ...]]:
             begins = event.event == "fault_begun"
             spans.change(_befallen(event.fields), begins=begins, moment=(event.time, place))
     if trace.events:
+        ended = len(spans.closed)
         spans.close((max(event.time for event in trace.events), len(trace.events) - 1))
     outages: list[Outage] = []
     spells: list[Spell] = []
-    for key, (begin, first), (end, last) in spans.closed:
+    for number, (key, (begin, first), (end, last)) in enumerate(spans.closed):
         if key[0] == "down" or key[0] == "held":
-            outages.append(Outage(key[1], key[2], begin, end, key[0], first, last))
+            outages.append(Outage(key[1], key[2], begin, end, key[0], first, last, number >= ended))
         else:
-            spells.append(Spell(key[1], key[0], begin, end, first, last))
+            spells.append(Spell(key[1], key[0], begin, end, first, last, number >= ended))
     return tuple(sorted(outages, key=lambda outage: outage.kind)), tuple(spells)
 
 

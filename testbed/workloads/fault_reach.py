@@ -80,6 +80,8 @@ class _Limits:
         down, up = fault.down, fault.up
         if isinstance(up, AfterMessages) and not self._silent:
             return self._messages("up", up, counting=False)
+        if isinstance(up, AtUpdate) and up.update > 1 and not isinstance(self._trial, TrainingWorkload):
+            return ("up", "update"), up.update, f"{self._too_few_updates()}; without up it lasts", ()
         before = "the fault would be lifted before it begins"
         if isinstance(up, float) and up == 0:
             return ("up",), up, before, ()

@@ -15,7 +15,7 @@ import pytest
 
 import studies
 import topologies
-from studies import figures, machine
+from studies import figures
 from studies.cli import main
 from studies.loading import load
 
@@ -26,13 +26,12 @@ UNCOMMITTED = "made by a commit with changes that are not in it"
 
 
 @pytest.fixture
-def follow(shown, tmp_path, monkeypatch, capsys):
+def follow(shown, tmp_path, monkeypatch, capsys, in_this_process):
     """Does what a tutorial says, in an empty folder."""
 
     def follow(name: str) -> None:
         page = TUTORIALS / name
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(machine, "processors", lambda: 1)
         named = {
             workload: [plan for plan in plans if f"{plan.name}.png" in page.read_text()]
             for workload, plans in figures.PLANS.items()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from policies import batch
 from policies.batch import Batch
 
 
@@ -69,6 +70,17 @@ def test_other_files_and_folders_are_refused(tmp_path: Path) -> None:
         assert "holds no stored batch" in _refused(tmp_path / name)
     for name in (".", "missing.npz"):
         assert "is no file" in _refused(tmp_path / name)
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _batch(observations=np.zeros((3, 2, 2, 10**5), np.float32)).save(tmp_path / "bomb.npz")
+    assert (tmp_path / "bomb.npz").stat().st_size < 10**5
+    monkeypatch.setattr(batch, "LARGEST", 4 * 10**6)
+    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("it was read"))
+    assert "unpacks to 4,80" in (said := _refused(tmp_path / "bomb.npz"))
+    assert "bytes, must be at most 4,000,000" in said
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_study_is_defined_run_and_plotted_in_ten_lines_as_the_documentation_ha
     plt.close("all")
 
 
-def test_a_training_study_has_statistics_curves_and_figures(here):
+def test_a_training_study_has_statistics_curves_and_figures(here, in_this_process):
     results = studies.run(TRAINING, "out", jobs=2)
     assert list(results.statistics["seeds"].unique()) == [2]
     assert len(results.curve("training")) == 2 * 2 * 2

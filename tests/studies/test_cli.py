@@ -57,6 +57,8 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(call, writ
         (["run", "topologies", "--jobs", "0"], "--jobs"),
         (["run", "topologies", "--on", "there"], "--on there: choose local, ray, HOST:PORT"),
         (["run", "topologies", "--on", "http://there:80"], "or ray://HOST:PORT"),
+        (["run", "topologies", "--on", "there:²"], "--on there:²: choose local, ray, HOST:PORT"),
+        (["run", "topologies", "--on", "there:" + "9" * 5000], "choose local, ray, HOST:PORT"),
         (["run", "topologies", "--job", "1"], "No such option: --job"),
         (["rnu", "topologies"], "No such command 'rnu'"),
         (["run", "topologies", "--set", "seeds"], "--set seeds: write it as a.b=value"),
@@ -174,7 +176,7 @@ def test_training_prints_a_line_per_update_and_is_kept(call, write):
     assert out.startswith("seed=0 was finished before")
 
 
-def test_a_fault_that_touched_no_message_is_warned_of(call, write, monkeypatch):
+def test_a_fault_that_touched_no_message_is_warned_of(call, write, monkeypatch, in_this_process):
     monkeypatch.setitem(figures.PLANS, "problem", ())
     text = (
         BASE + "consensus: {budget: {activations: 5}}\n"

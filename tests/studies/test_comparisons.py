@@ -14,6 +14,7 @@ from studies.columns import said, title
 from studies.comparisons import ALL, decisive, pairs
 from studies.figures import Results
 from studies.loading import load
+from studies.meanings import MEANINGS
 
 VARIED = ("task", "method", "network.link.loss")
 SEEDS = 5
@@ -34,6 +35,15 @@ def summary(seeds=SEEDS):
         key = {"trial": f"t{number}", "task": task, "method": method, "network.link.loss": loss, "seed": seed}
         rows.append(key | {"return": round(generator.normal(), 1), "kl": 1.0})
     return pd.DataFrame(rows)
+
+
+def test_every_column_of_the_table_is_explained():
+    known = MEANINGS["Conditions over their seeds (`statistics.csv`, of training)"]
+    named = {
+        name.removesuffix("_low").removesuffix("_high")
+        for name in comparisons.table(summary(), VARIED, "method")
+    }
+    assert named - {*VARIED} == {*known}
 
 
 def _runs(table, task, method, loss):
@@ -134,6 +144,10 @@ def test_the_figures_show_every_pair_a_panel_per_world_and_the_mean_over_all(tmp
         "stratified-bootstrap",
     ):
         assert text in svg
+    assert "left out" not in svg
+    some.summary.loc[3, "return"] = np.nan
+    for file in figures.draw(some, tmp_path):
+        assert "; 1 trial that is not finite left out" in file.with_suffix(".svg").read_text()
     single = dataclasses.replace(some, summary=summary(seeds=1))
     assert figures.draw(single, tmp_path) == []
 

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 import studies
-from studies import comparisons, figures, places, references, runner, soundness
-from studies.executors import Started, attempt
+from studies import comparisons, figures, references, runner, soundness
 from studies.loading import load
 from studies.report import finals
 from studies.report.arrangement import arrange
@@ -35,18 +34,8 @@ seeds: 2
 """
 
 
-class Here:
-    """Runs trials in this process."""
-
-    def run(self, tasks):
-        for index, task in enumerate(tasks):
-            yield Started(index)
-            yield attempt(runner.perform, index, task, lambda *_: None)
-
-
 @pytest.fixture
-def here(monkeypatch):
-    monkeypatch.setattr(places, "executor", lambda *_: Here())
+def here(in_this_process, monkeypatch):
     monkeypatch.setattr(figures, "draw", lambda *_: [])  # which takes seconds
 
 
@@ -56,12 +45,22 @@ def perform(study, store):
         runner.perform(runner.Task(trial, store.folder, {"commit": "abc"}), lambda *_: None)
 
 
-@pytest.fixture
-def ran(write, tmp_path):
-    """A finished study of three trials, and the folder of the second."""
-    study, store = load(str(write(STUDY))), Store(tmp_path / "out")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished study of three trials, which nobody may harm, and the name of the second."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "study.yaml").write_text(STUDY)
+    study, store = load(str(folder / "study.yaml")), Store(folder / "out")
     perform(study, store)
-    return store.folder, store.trials / study.trials[1].hash
+    return store.folder, study.trials[1].hash
+
+
+@pytest.fixture
+def ran(finished, tmp_path):
+    """A copy of it, and the folder of the second trial."""
+    folder, second = finished
+    shutil.copytree(folder, tmp_path / "out")
+    return tmp_path / "out", tmp_path / "out" / "trials" / second
 
 
 def empty(file):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -110,6 +111,40 @@ def test_other_settings_are_named_and_their_effect_is_paired_by_seed(call, ran):
     assert f"{heading}; fewer than 5 seeds are too few to conclude:\n" in out
     assert "topology=star loss=0.3: " in out
     assert out.endswith("only in the first: 1, only in the second: 0\n")
+
+
+def put(store, trial, value):
+    """Gives a finished trial another error."""
+    file = store.trials / trial.hash / "metrics.parquet"
+    pd.read_parquet(file).assign(error=value).to_parquet(file)
+    sums = soundness.sums(file.parent)
+    (file.parent / "status.json").write_text(json.dumps({"status": "finished", "files": sums}))
+
+
+def test_seeds_that_are_not_finite_are_left_out_of_a_comparison_and_counted(call, ran):
+    first, second = ran("first", trials=4), ran("second", "consensus.penalty=2", trials=4)
+    put(second, second.study().trials[0], math.nan)
+    put(first, first.study().trials[2], math.inf)
+    put(second, second.study().trials[3], math.nan)
+    _, out, _ = call("compare", first.folder, second.folder, "--metric", "error")
+    (one, other) = (line for line in out.splitlines() if "topology=ring loss=" in line)
+    assert one.endswith(", 1 seed; 1 of 2 seeds not finite")
+    assert other.endswith("loss=0.3: nothing to compare, 2 of 2 seeds not finite")
+    put(first, first.study().trials[1], math.nan)
+    _, out, _ = call("compare", first.folder, second.folder, "--metric", "error")
+    assert "\n  error is finite in both for no seed\n" in out
+
+
+@pytest.mark.parametrize(
+    "note", ["[" * 100_000, '{"a":' * 200 + "1" + "}" * 200, "[]", "[" + "1," * 10**5 + "1]"]
+)
+def test_a_damaged_note_of_how_far_a_trial_has_come_is_as_none(call, ran, note):
+    store = ran("first", trials=1)
+    trial = store.study().trials[1]
+    with store.under_way.claim(trial):
+        (store.under_way.folder / f"{trial.hash}.json").write_text(note)
+        assert store.under_way.noted(trial) is None
+        assert call("status", store.folder)[2] == ""
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,13 @@ def test_disagreement_is_that_of_the_curve_whenever_there_is_a_row_of_it(write):
         assert any(value == pytest.approx(row["disagreement"]) for value in [*before[-1:], *here])
 
 
+def test_an_outage_without_an_end_lasts_beyond_the_last_event(write):
+    text = reported.LOSSY.replace("down: 200ms, up: 1s", "down: 200ms")
+    shown = replay(record(load(str(write(text))).trials[0]))
+    assert [last for *_, last in shown["outages"]] == [shown["last"] + 1] * 2
+    assert [last <= shown["last"] for *_, last in shown["spells"]] == [True]
+
+
 def test_outages_and_half_commits_last_as_long_as_they_did(write):
     shown = replay(record(load(str(write(reported.LOSSY))).trials[0]))
     times = shown["times"]
@@ -102,7 +109,7 @@ def test_outages_and_half_commits_last_as_long_as_they_did(write):
             if said[k][0] == "completed" and {shown["a"][k], shown["b"][k]} == {u, v}
         ]
         assert between == []
-        assert last == len(times) - 1 or said[last][0] == "completed"
+        assert last == len(times) or said[last][0] == "completed"
 
 
 def test_a_recording_is_cut_off_after_so_many_events(write):

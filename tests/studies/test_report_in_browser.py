@@ -7,6 +7,7 @@ its own is used, and none is downloaded.
 import itertools
 import os
 import shutil
+import time
 from importlib import resources
 
 import numpy as np
@@ -18,6 +19,9 @@ from studies.formatting import with_interval
 from studies.report import plain
 
 from . import reported
+
+PATIENCE = 60
+"""Seconds after which something will not happen any more, on a machine that is busy with other things."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
@@ -55,7 +59,7 @@ def visit(browser, file):
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
@@ -82,12 +86,11 @@ def selected(page):
 
 
 def until(page, holds):
-    """Waits for something that the page does by itself; its own policy forbids Playwright's way to wait."""
-    for _ in range(200):
-        if holds():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it did not happen within ten seconds")
+    """Waits, a frame at a time, for what the page does by itself; it forbids Playwright's way to wait."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"it did not happen within {PATIENCE} seconds"
+        page.evaluate("new Promise(requestAnimationFrame)")
 
 
 def replayed(page):
@@ -413,10 +416,13 @@ def test_every_axis_of_a_chart_has_three_labels_that_do_not_meet(visit, width):
         _labelled(page, "#finals-figure", ("x",))
 
 
+BOXES = "all => all.map(one => one.getBoundingClientRect()).map(({x, width}) => ({x, width}))"
+
+
 def _labelled(page, figure, axes):
     """Whether the ticks of a chart are three or more, inside the picture and apart from each other."""
     for axis in axes:
-        boxes = [one.bounding_box() for one in page.locator(f"{figure} .tick.{axis}").all()]
+        boxes = page.locator(f"{figure} .tick.{axis}").evaluate_all(BOXES)
         assert len(boxes) >= 3
         if axis == "x":
             assert all(

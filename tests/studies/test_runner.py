@@ -9,28 +9,21 @@ from io import StringIO
 
 import pandas as pd
 import pytest
+from in_process import InProcess
 from rich.console import Console
 
 from studies import figures, runner
 from studies.cli import main
 from studies.loading import load
-from studies.local_pool import LocalPool
 from studies.store import Store
 
-
-@pytest.fixture
-def fakes(monkeypatch):
-    """The stand-ins under a name that spawned processes can import."""
-    monkeypatch.syspath_prepend(__file__.rpartition("/")[0])
-    import fake_trials
-
-    return fake_trials
+from . import fake_trials
 
 
-def run(study, store, perform, jobs=1):
+def run(study, store, perform):
     text = StringIO()
-    pool = LocalPool(jobs, perform)
-    outcome = runner.run(study, store, executor=pool, console=Console(file=text, width=200))
+    console = Console(file=text, width=200)
+    outcome = runner.run(study, store, executor=InProcess(perform), console=console)
     return outcome, text.getvalue()
 
 
@@ -46,26 +39,26 @@ def tables(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
 
 
-def test_only_what_is_missing_is_run(fakes, write, tmp_path, monkeypatch):
+def test_only_what_is_missing_is_run(write, tmp_path, monkeypatch):
     study, store = load(str(write())), Store(tmp_path / "out")
     short = load(str(write()), quick=True)
     monkeypatch.setattr(runner, "versions", lambda: {"consensus-testbed": "1"})  # whatever git says meanwhile
-    assert run(short, store, fakes.numbers)[0] == runner.Outcome(run=2, kept=0, failed=())
-    outcome, shown = run(study, store, fakes.numbers)
+    assert run(short, store, fake_trials.numbers)[0] == runner.Outcome(run=2, kept=0, failed=())
+    outcome, shown = run(study, store, fake_trials.numbers)
     assert outcome == runner.Outcome(run=6, kept=2, failed=())
     ran = (tmp_path / "ran.txt").read_text().split()
     assert sorted(ran) == sorted(trial.hash for trial in study.trials)
     assert shown.count("finished") == 6
     assert "topology=star loss=0.3 seed=1  error 1.3" in shown  # as stored
     monkeypatch.setattr(runner, "versions", lambda: {"consensus-testbed": "99"})
-    outcome, shown = run(study, store, fakes.numbers)
+    outcome, shown = run(study, store, fake_trials.numbers)
     assert outcome == runner.Outcome(run=0, kept=8, failed=())
     assert "8 of the 8 finished trials were made by another version of the code" in shown
 
 
-def test_a_failed_trial_is_recorded_and_the_study_goes_on(fakes, write, tmp_path):
+def test_a_failed_trial_is_recorded_and_the_study_goes_on(write, tmp_path):
     study, store = load(str(write())), Store(tmp_path / "out")
-    outcome, shown = run(study, store, fakes.numbers_but_fail_at_loss)
+    outcome, shown = run(study, store, fake_trials.numbers_but_fail_at_loss)
     lossy = [trial for trial in study.trials if trial.varied["network.link.loss"]]
     assert list(outcome.failed) == lossy
     assert outcome.run == 4

@@ -50,6 +50,7 @@ def problem(down, up=None, consensus=None, **network):
         (problem({"kind": "request"}, up=0.0), ("up",), "lifted before it begins"),
         (problem(1.0, up={"update": 1}), ("up", "update"), "lifted before it begins"),
         (problem(1.0, up={"kind": "respons"}), ("up", "kind"), "no such messages"),
+        (problem(1.0, up={"update": 2}), ("up", "update"), "update 1 only; without up it lasts"),
     ],
 )
 def test_what_never_begins_in_a_problem(settings, keys, reason):

@@ -102,3 +102,18 @@ def test_links_within_range_are_those_at_most_so_far_apart_both_ways() -> None:
 def test_impossible_walks_are_refused(speed: tuple[float, float], pause: float, message: str) -> None:
     with pytest.raises(TopologyError, match=message):
         walkers(1, speed, pause)
+
+
+@pytest.mark.parametrize(
+    ("speed", "seconds"), [(1e300, 1.0), (1.0, 1e300), (1e300, 1e300), (1.0, float("nan"))]
+)
+def test_a_walk_without_end_is_refused_in_one_line(speed: float, seconds: float) -> None:
+    walk = walkers(2, speed=(0.1, speed))
+    before = walk.positions
+    with pytest.raises(
+        TopologyError, match="sides of the square per second are too many: a walk may be"
+    ) as said:
+        walk.advance(seconds)
+    assert "\n" not in str(said.value)
+    assert np.array_equal(walk.positions, before)
+    walk.advance(0.0)

@@ -84,7 +84,7 @@ class NetworkPicture {
     const k = Math.floor(place);
     const age = (event) => (timed ? now - r.times[event] : place - event);
     const fresh = (event) => event <= k && age(event) <= linger;
-    const lasts = (first, last) => first <= k && (k < last || (k === last && last === r.last));
+    const lasts = (first, last) => first <= k && k < last;
     [this.lit, this.moving, this.marks].forEach((group) => group.replaceChildren());
     for (const [source, destination, kind, first, last] of r.outages) {
       if (!lasts(first, last)) continue;

@@ -195,7 +195,7 @@ class Player {
     const spells = [...r.outages.map(([, , ...rest]) => rest), ...r.spells.map(([, ...rest]) => rest)];
     for (const kind of new Set(spells.map(([kind]) => kind))) {
       for (const [from, to] of joined(
-        spells.filter((spell) => spell[0] === kind).map(([, first, last]) => [x(first), x(last)]),
+        spells.filter((spell) => spell[0] === kind).map(([, first, last]) => [x(first), x(Math.min(last, r.last))]),
       )) {
         this.strip.append(
           s("rect", { x: from, width: Math.max(to - from, 1), y: 0, height: 56, class: `spell ${kind}` }),

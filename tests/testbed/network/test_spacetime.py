@@ -52,6 +52,15 @@ def test_events_become_flights_outages_and_marks() -> None:
     assert seen.marks == (Mark(3.0, "half_committed", 1), Mark(8.0, "completed", 0))
 
 
+def test_only_what_no_event_has_ended_lasts_beyond_the_last() -> None:
+    trace = Trace()
+    for source, destination in ((0, 1), (1, 0)):
+        trace.link(1.0, "link_down", source, destination)
+    trace.link(2.0, "link_up", 0, 1)
+    outages = spacetime(trace).outages
+    assert [(each.source, each.last, each.lasts) for each in outages] == [(0, 2, False), (1, 2, True)]
+
+
 def test_a_packet_lost_on_the_wire_goes_half_of_its_way_at_the_usual_speed() -> None:
     trace = Trace()
     for serial, begin in ((0, 0.0), (1, 5.0)):
