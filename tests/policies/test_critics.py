@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from value_fits import fit_by_autograd
 
 from policies.arithmetic import Arithmetic
 from policies.critics import Critics
@@ -60,26 +61,6 @@ def test_a_restored_critic_goes_on_exactly():
     for each in (first, second):
         each.fit(observations, targets, np.random.default_rng(6))
     assert torch.equal(first.theta, second.theta)
-
-
-def fit_by_autograd(fitted, observations, targets, generator, *, epochs=3, batch_size=64, measured=None):
-    """What `Critics.fit` does, by PyTorch's own gradients and its plain Adam: the reference."""
-    fitted._normalise(targets)
-    wanted = (targets - fitted.mean) / fitted.scale
-    optimiser = torch.optim.Adam([fitted.theta], lr=fitted.optimiser.param_groups[0]["lr"], fused=False)
-    samples, loss = observations.shape[1], 0.0
-    for _ in range(epochs):
-        order = torch.from_numpy(generator.permutation(samples))
-        squares = torch.zeros(len(observations), dtype=observations.dtype)
-        for piece in order.split(batch_size):
-            outputs = fitted.network(fitted.theta, observations[:, piece]).squeeze(-1)
-            errors = (outputs - wanted[:, piece]).square()
-            optimiser.zero_grad()
-            errors.mean(dim=1).sum().backward()
-            optimiser.step()
-            squares += errors.detach().sum(dim=1)
-        loss = squares if measured is None else squares[torch.from_numpy(measured)]
-    return float(loss.mean()) / samples
 
 
 @pytest.mark.parametrize("activation", ["selu", "tanh", "relu"])

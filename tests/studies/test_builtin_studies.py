@@ -49,6 +49,21 @@ def test_the_paper_s_tasks_have_the_paper_s_settings(name, overrides, agents, de
     assert (consensus.budget.activations, consensus.penalty) == (activations, penalty)
 
 
+def test_the_authors_code_is_run_by_its_own_settings():
+    by_method = {trial.varied["method"]: trial.settings for trial in load("authors-code").trials}
+    theirs = by_method["authors' code"]
+    algorithm, consensus = theirs.algorithm, theirs.consensus
+    assert (algorithm.step, algorithm.curvature) == ("line_search", "solve")
+    assert (algorithm.advantage_mean, algorithm.advantage_scale) == ("shared", "shared")
+    assert (algorithm.average_over, algorithm.fisher) == ("all", "expected")
+    solver, values = algorithm.solver, algorithm.values
+    assert (solver.preconditioner, solver.iterations, solver.tolerance) == ("none", 10, 0)
+    assert (solver.warm_start, solver.damping, solver.every) == (False, 0.01, 5)
+    assert (values.epochs, values.batch_size, values.learning_rate) == (3, 64, 3e-4)
+    assert (consensus.activation, consensus.initial_dual, consensus.penalty) == ("round_robin", 1, 1)
+    assert by_method["paper"].algorithm.step == "boundary"
+
+
 def test_the_paper_s_battles_have_the_paper_s_settings():
     trials = load("skirmish").trials
     tasks = {}

@@ -93,7 +93,7 @@ def nearest_allowed(rules: Array, walls: int, speed: Array, wish: Array) -> Arra
         flat = rules.reshape(3, -1)
         first = rules[:, walls].copy()
         rules[:, walls] = flat.take(worst, axis=1)
-        flat[:, worst] = first
+        put(flat, worst, first)
     # Where the lines are many, few discs get beyond the first ones.
     head = lines if lines * lines * discs < AT_ONCE else min(walls + 1, lines)
     steps = _walk(rules[:, :head], wish, _best_points(rules[:, :head], 0, speed, wish, towards=False))
@@ -106,14 +106,20 @@ def nearest_allowed(rules: Array, walls: int, speed: Array, wish: Array) -> Arra
             rest = rules.take(index, axis=2)
             points = _best_points(rest, head, speed.take(index), wish.take(index, axis=1), towards=False)
             steps = _walk(rest[:, head:], v.take(index, axis=1), points)
-            v[:, index] = steps[-1]
+            put(v, index, steps[-1])
             late = np.flatnonzero(np.isnan(steps[-1][0]))
             at, there = _failures(steps, late)
             stuck = np.concatenate([stuck, index.take(late)])
             failed, before = np.concatenate([failed, head + at]), np.concatenate([before, there], axis=1)
     if stuck.size:
-        v[:, stuck] = _least_broken(rules.take(stuck, axis=2), walls, speed.take(stuck), before, failed)
+        put(v, stuck, _least_broken(rules.take(stuck, axis=2), walls, speed.take(stuck), before, failed))
     return v
+
+
+def put(rows: Array, index: NDArray[np.intp], values: Array) -> None:
+    """`rows[:, index] = values`; a few long rows are faster one by one."""
+    for row, each in zip(rows, values, strict=True):
+        row[index] = each
 
 
 def _dot(a: Array, b: Array) -> Array:
@@ -173,12 +179,12 @@ def _best_points(rules: Array, begin: int, speed: Array, aim: Array, *, towards:
             parallel &= missing > 0
             impossible |= parallel.any(axis=0)
         left_out |= later
-        np.copyto(slope, ONE, where=left_out)
+        np.putmask(slope, left_out, ONE)  # several times as fast as copyto
         missing /= slope
-        np.copyto(missing, -INFINITY, where=left_out)
+        np.putmask(missing, left_out, -INFINITY)
         upper = slope < 0
         np.minimum(high, np.where(upper, missing, INFINITY).min(axis=0), out=high)
-        np.copyto(missing, -INFINITY, where=upper)
+        np.putmask(missing, upper, -INFINITY)
         np.maximum(low, missing.max(axis=0), out=low)
         impossible |= low > high
     t: Array = aim[0] * my
@@ -191,7 +197,8 @@ def _best_points(rules: Array, begin: int, speed: Array, aim: Array, *, towards:
     points: Array = at * mine[:2]
     points[0] += t * my
     points[1] -= t * mx
-    np.copyto(points, np.nan, where=impossible)
+    for axis in points:
+        np.putmask(axis, impossible, np.nan)
     return points
 
 
@@ -243,9 +250,9 @@ def _least_broken(rules: Array, walls: int, speed: Array, v: Array, failed: NDAr
     nothing = size < PARALLEL
     nothing |= rules[2, walls:-1, None] == NOTHING
     nothing |= _later(lines, begin, 1)[walls:]
-    np.copyto(size, ONE, where=nothing)
+    np.putmask(size, nothing, ONE)
     between /= size
-    np.copyto(between[2], NOTHING, where=nothing)
+    np.putmask(between[2], nothing, NOTHING)
     points = mine[:2] * speed
     if lines > 1:
         points = _walk(milder, points, _best_points(milder, 0, speed, mine[:2], towards=True))[-1]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.environments.skirmish.avoidance import NOTHING, ONE, half_planes, nearest_allowed
+from testbed.environments.skirmish.avoidance import NOTHING, ONE, half_planes, nearest_allowed, put
 from testbed.environments.skirmish.roster import TICKS_PER_SECOND, Roster
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Movement:
         if walls:
             self._wall_rules(battle.y, discs, table[1, 0], table[2, 0])
         top = self.roster.speed.take(discs // self.batch)
-        wish[:, discs] = nearest_allowed(table, walls, top, wish.take(discs, axis=1))
+        put(wish, discs, nearest_allowed(table, walls, top, wish.take(discs, axis=1)))
 
     def _near_walls(self, y: Array, moving: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], int]:
         """Moving ground units that could touch a wall within a second, flat, and whether there are any."""
@@ -166,5 +166,5 @@ def _table(rules: Array, own: Ints, discs: Ints, size: int, walls: int) -> Array
     table[2] = NOTHING
     line *= discs.size
     line += column
-    table.reshape(3, -1)[:, line] = rules.take(order, axis=1)
+    put(table.reshape(3, -1), line, rules.take(order, axis=1))
     return table
