@@ -1,11 +1,11 @@
-"""The subproblem of an agent whose model stands back where the agent itself cannot act.
+"""The subproblem of an agent from which the samples are left out at which the agent cannot act.
 
 A dead agent sees zeros, and nobody plays by its model there: what that makes of the others' actions is of
-no use, and as all must agree it keeps those still who are alive and see. So at the samples at which agent q
-cannot act its signal is its own to choose, without a model: there it relays what its neighbours say, and adds
-its advantages, which go on (the team is still paid). With w = A + pull, minimising -w s + (penalty / 2) |s|^2
-under the same trust region gives s = w / (lambda + penalty), for the same lambda as at all other samples, if
-what is free counts in the trust region as the empirical Fisher matrix counts: |s|^2 / 2M.
+no use, and as all must agree it keeps those still who are alive and see. So f_q is of the samples at which
+agent q can act, and elsewhere its signal is whatever suits its neighbours: it relays what they say. Minimising
+-pull s + (penalty / 2) |s|^2 there under the same trust region gives s = pull / (lambda + penalty), with the
+lambda of all other samples, if what is free counts in the trust region as the empirical Fisher matrix counts:
+|s|^2 / 2M.
 
 A solve costs as much less as there are fewer samples at which the agent can act.
 """
@@ -66,7 +66,7 @@ class RelayingProblem(PolicyProblem):
         )
         weighted = advantages.unsqueeze(-1) * unweighted(root)
         self.own, self.relays = own, (root > 0)[~own]
-        self.weighted, self.weighted_elsewhere = weighted[own], weighted[~own]
+        self.weighted = weighted[own]
         self.share = float(own.double().mean())
 
     @property
@@ -77,7 +77,7 @@ class RelayingProblem(PolicyProblem):
     def solve(self, pull: Tensor, penalty: float) -> Tensor:
         """The signal s [m] that minimises the subproblem for ``pull`` [m]; keeps x for adoption."""
         pulls = pull.view(len(self.own), -1)
-        free = torch.where(self.relays, self.weighted_elsewhere + pulls[~self.own], 0)
+        free = torch.where(self.relays, pulls[~self.own], 0)
         self.elsewhere = float(free.square().sum()) / len(self.own)
         modelled = super().solve(pulls[self.own], penalty)
         signal = torch.empty_like(pulls)

@@ -51,7 +51,8 @@ def test_a_solve_is_that_of_a_model_where_it_acts_and_of_free_numbers_elsewhere(
         rows, root, acting = dense_rows(one, batch, q)
         samples = batch.samples
         anybody = acting.any(-1).double().mean()
-        linear = torch.where(acting, advantages[q].unsqueeze(-1) / root, 0) / anybody
+        here = acting & acting[:, q : q + 1]
+        linear = torch.where(here, advantages[q].unsqueeze(-1) / root, 0) / anybody
         linear = linear + pull.view(samples, AGENTS)
         j = rows.flatten(0, 1)
         own = int(acting[:, q].sum())
