@@ -49,9 +49,9 @@ class MatrpoSettings(TrustRegionSettings):
     where_inactive: Annotated[
         Literal["modelled", "relayed"],
         Field(
-            description="samples at which an agent cannot act, being dead: its model of the others counts there"
-            " as elsewhere (the authors'), or they are left out of its problem and it relays what its neighbours"
-            " say, which costs less. Needs `average_over: acting`"
+            description="samples at which an agent cannot act, being dead: its model of the others counts as"
+            " elsewhere (the authors'), or they are left out of its problem and it relays what its"
+            " neighbours say, which costs less. Needs `average_over: acting`"
         ),
     ] = "modelled"
     curvature: Annotated[

@@ -2,7 +2,7 @@
 
 A dead agent sees zeros, and nobody plays by its model there: what that makes of the others' actions is of
 no use, and as all must agree it keeps those still who are alive and see. So f_q is of the samples at which
-agent q can act, and elsewhere its signal is whatever suits its neighbours: it relays what they say. Minimising
+agent q can act, and elsewhere its signal is whatever suits its neighbours: it relays them. Minimising
 -pull s + (penalty / 2) |s|^2 there under the same trust region gives s = pull / (lambda + penalty), with the
 lambda of all other samples, if what is free counts in the trust region as the empirical Fisher matrix counts:
 |s|^2 / 2M.
