@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from studies import runner
-from studies.executors import Event, Perform, Started, attempt
+from studies.executors import Event, Perform, Progressed, Started, attempt
 
 
 class InProcess:
@@ -21,7 +21,10 @@ class InProcess:
         self.perform = perform
 
     def run(self, tasks: Sequence[Any]) -> Iterator[Event]:
-        """What the executors say, without progress."""
+        """What the executors say; of each task's progress the last."""
         for index, task in enumerate(tasks):
             yield Started(index)
-            yield attempt(self.perform, index, task, lambda *_: None)
+            said: list[tuple[Any, ...]] = []
+            ended = attempt(self.perform, index, task, lambda *what, to=said: to.append(what))
+            yield from (Progressed(index, *what) for what in said[-1:])
+            yield ended
