@@ -24,7 +24,7 @@ def test_the_study_files_are_valid(shown, tmp_path, capsys):
     assert ended.value.code in (0, None), capsys.readouterr().err
 
 
-def test_the_python_examples_run(capsys, monkeypatch, tmp_path):
+def test_the_python_examples_run(capsys, monkeypatch, tmp_path, in_this_process):
     studies, parts = blocks("python")
     monkeypatch.chdir(tmp_path)
     names: dict = {}
