@@ -34,6 +34,7 @@ class Choices:
     advantage_mean: str = "per_agent"
     advantage_scale: str = "shared"
     safeguard: bool = True
+    radius: str = "joint"
 
 
 def logits(theta: Tensor, observations: Tensor, widths: tuple[int, ...], heads: int) -> Tensor:
@@ -89,6 +90,7 @@ class DenseAgent:
         self.theta, self.observations, self.actions = theta, observations, actions
         self.advantages, self.widths, self.choices = advantages, widths, choices
         self.samples, self.heads = actions.shape
+        self.delta = choices.delta * (self.heads if choices.radius == "played" else 1)
         rows = torch.func.jacrev(self.log_ratios)(theta)  # [M, N, D]
         self.jacobian = rows.flatten(0, 1)
         of_some = rows[some]
@@ -114,8 +116,12 @@ class DenseAgent:
 
     def divergence(self, theta: Tensor) -> float:
         """Mean over samples of the KL summed over heads."""
+        return float(self.divergences(theta).sum())
+
+    def divergences(self, theta: Tensor) -> Tensor:
+        """Of each head, [N]."""
         old, new = Categorical(logits=self.logits(self.theta)), Categorical(logits=self.logits(theta))
-        return float(kl_divergence(old, new).sum(-1).mean())
+        return kl_divergence(old, new).mean(0)
 
     def inverse(self, v: Tensor) -> Tensor:
         """H^-1 v, or as far as the plain iterations come."""
@@ -140,7 +146,7 @@ class DenseAgent:
         v = self.jacobian.T @ weights / self.samples
         u = self.inverse(v)
         curved = u @ v if chosen.curvature == "solve" else u @ self.plain @ u
-        boundary = math.sqrt(2 * chosen.delta / float(curved)) * u
+        boundary = math.sqrt(2 * self.delta / float(curved)) * u
         if chosen.step == "optimal":
             inside = u / (chosen.beta * len(links))
             self.x = min(boundary, inside, key=lambda step: float(step.norm()))
@@ -155,7 +161,7 @@ class DenseAgent:
         before = self.lagrangian(torch.zeros_like(x), links)
         for halvings in range(10):
             step = x * 0.5**halvings
-            within = self.divergence(self.theta + step) <= 1.5 * self.choices.delta
+            within = self.divergence(self.theta + step) <= 1.5 * self.delta
             if within and self.lagrangian(step, links) <= before:
                 return step
         return torch.zeros_like(x)
@@ -170,10 +176,12 @@ class DenseAgent:
             by_sample = by_sample + self.choices.beta / 2 * (gap**2).sum(-1)
         return float(by_sample.mean())
 
-    def adopt(self) -> Tensor:
-        """theta_old + x, x halved while its KL is above 1.5 delta/N."""
-        x = self.x
-        while self.choices.safeguard and self.divergence(self.theta + x) > 1.5 * self.choices.delta:
+    def adopt(self, factor: float = 1.0) -> Tensor:
+        """theta_old + x, x halved while its KL is above 1.5 delta/N; or ``factor`` x by what is played."""
+        x = factor * self.x
+        if self.choices.radius == "played":
+            return self.theta + x
+        while self.choices.safeguard and self.divergence(self.theta + x) > 1.5 * self.delta:
             x = x / 2
         return self.theta + x
 

@@ -44,7 +44,7 @@ def learner_of(choices):
             "kl_safeguard": choices.safeguard,
             **{
                 name: getattr(choices, name)
-                for name in ("step", "curvature", "fisher", "advantage_mean", "advantage_scale")
+                for name in ("step", "curvature", "fisher", "radius", "advantage_mean", "advantage_scale")
             },
         }
     )
@@ -134,6 +134,9 @@ CASES = [
     {"plain_iterations": 10, "damping": 0.01},
     {"delta": 2.0, "step": "boundary", "damping": 0.01},
     {"delta": 2.0, "step": "boundary", "damping": 0.01, "safeguard": False},
+    {"radius": "played"},
+    {"radius": "played", "beta": 200.0, "fisher": "empirical"},
+    {"radius": "played", "step": "boundary", "coupling": 0.3},
     AUTHORS,
     AUTHORS | {"coupling": 1.0},
     AUTHORS | {"delta": 0.3},
@@ -146,8 +149,12 @@ def test_an_update_is_that_of_dense_matrices(case):
     learner = learner_of(choices)
     agents = expected(learner, batch, choices)
     before = learner.theta.clone()
-    learnt(learner, batch, choices)
-    found = torch.stack([agent.adopt() for agent in agents])
+    row = learnt(learner, batch, choices)
+    found = torch.stack([agent.adopt(row.get("step_factor", 1.0)) for agent in agents])
+    played = sum(float(agents[q].divergences(found[q])[q]) for q in range(AGENTS))
+    assert row["kl_played"] == pytest.approx(played, rel=1e-7)
+    if choices.radius == "played":
+        assert played == pytest.approx(AGENTS * choices.delta, rel=0.01)
     assert float((found - before).norm(dim=1).min()) > 1e-3 or case.get("step") == "line_search"
     torch.testing.assert_close(learner.theta, found, rtol=0, atol=1e-9)
 
