@@ -160,6 +160,10 @@ class Linearisation:
             self.matrix,
         )
 
+    def moved(self, x: Tensor) -> Tensor:
+        """Log probabilities [..., M, N, A] of the policy at theta_old + x; at theta_old they are ``log_p``."""
+        return self.policy.log_probabilities(self.theta + x, self.observations, self.mask)
+
     def jvp(self, x: Tensor) -> Tensor:
         """J x, [..., M, N]: the linearised log policy ratio at every sample and head, times ``root``."""
         tangent = self._tangent(x)

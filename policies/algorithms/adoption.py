@@ -47,7 +47,7 @@ def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
     divergence = math.nan
     of_heads = torch.zeros(at.policy.agents)
     for halvings in range(HALVINGS + 1):
-        log_p = at.policy.log_probabilities(at.theta + x, at.observations, at.mask)
+        log_p = at.moved(x)
         of_heads = mean_over_acting(kl(at.log_p, log_p), at.acting, dim=-2)
         divergence = float(of_heads.sum())
         if math.isfinite(divergence) and divergence <= limit:
@@ -92,7 +92,7 @@ def played_divergence(problems: Sequence[PolicyProblem], c: float) -> float:
     total = 0.0
     for q, problem in enumerate(problems):
         at = problem.at
-        log_p = at.policy.log_probabilities(at.theta + c * problem.x, at.observations, at.mask)
+        log_p = at.moved(c * problem.x)
         acting = None if at.acting is None else at.acting[..., q]
         total += float(mean_over_acting(kl(at.log_p[..., q, :], log_p[..., q, :]), acting))
     return total

@@ -55,7 +55,7 @@ def line_search(
         limit: most nats of the mean KL summed over heads.
     """
     for halvings in range(LENGTHS):
-        log_p = at.policy.log_probabilities(at.theta + x, at.observations, at.mask)
+        log_p = at.moved(x)
         log_ratio = chosen(log_p, at.actions) - chosen(at.log_p, at.actions)
         signal = log_ratio
         if at.root is not None:
