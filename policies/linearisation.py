@@ -161,7 +161,7 @@ class Linearisation:
         )
 
     def moved(self, x: Tensor) -> Tensor:
-        """Log probabilities [..., M, N, A] of the policy at theta_old + x; at theta_old they are ``log_p``."""
+        """Log probabilities [..., M, N, A] at theta_old + x, as ``log_p`` are those at theta_old."""
         return self.policy.log_probabilities(self.theta + x, self.observations, self.mask)
 
     def jvp(self, x: Tensor) -> Tensor:
