@@ -184,15 +184,16 @@ def run(
         RuntimeError: trials failed; the others are stored, and ``load`` reads them.
     """
     from studies import needs, places, runner
-    from studies.console import out
     from studies.spec import Study
     from studies.store import Store, default_folder
+    from studies.terminal import PlainConsole
 
     checked = study if isinstance(study, Study) else define(study)
     needs.check(checked)
     if on == places.LOCAL:
         needs.check_games(checked)
         needs.check_memory(checked)
+    out = PlainConsole(highlight=False, soft_wrap=True, emoji=False)
     store = Store(_path("folder", folder) if folder is not None else default_folder(checked.name))
     executor = places.executor(on, jobs, store.folder)
     for line in store.remember(checked):

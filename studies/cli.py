@@ -15,8 +15,9 @@ import typer
 from rich.markup import escape
 
 import topologies
-from studies.console import Out, Overrides, Quick, StudyName, app, counted, described, err, out, prepare, show
+from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
 from studies.document import StudyError, one_line
+from studies.formatting import counted, last_line
 from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
 from testbed.errors import WorldError
 
@@ -134,7 +135,7 @@ def train(
     study: StudyName, out_folder: Out = None, overrides: Overrides = None, quick: Quick = False
 ) -> None:
     """Run a training study of one trial in this process, with a line per update."""
-    from studies import display, executors, needs, runner
+    from studies import columns, executors, needs, runner
     from studies.versions import versions
 
     loaded, store = prepare(study, out_folder, overrides, quick)
@@ -156,13 +157,13 @@ def train(
     else:
 
         def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
-            out.print(f"{phase} {done}/{total}  {display.numbers(latest)}")
+            out.print(f"{phase} {done}/{total}  {columns.watched(latest)}")
 
         task = runner.Task(trial, store.folder, versions(), wait=True)
         ended = executors.attempt(runner.perform, 0, task, report)
         if isinstance(ended, executors.Failed):
             store.write_failure(trial, task.versions, ended.trace)
-            _tell_failure(trial, executors.reason(ended.trace), store)
+            _tell_failure(trial, last_line(ended.trace), store)
             raise typer.Exit(1)
     _conclude(loaded, store)
 

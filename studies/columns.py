@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studies import text
-from studies.formatting import Unit
-from studies.statistics import Estimator
+from studies.formatting import Unit, quantity
 
 RESERVED = ("trial", "seed", "panel", "metric", "mean", "iqm", "pairs", "reference")
 """Columns that tables and figures have besides what is varied and measured."""
@@ -118,14 +117,6 @@ def geometric(metric: str) -> bool:
     return metric in GEOMETRIC
 
 
-def estimator(workload: str, metric: str) -> Estimator:
-    """How a metric is estimated over seeds, wherever it is shown: tables, figures and the page.
-
-    Training by interquartile means, as Agarwal et al. advise (2021, arXiv 2108.13264); all else by means.
-    """
-    return Estimator(middle=workload == "training", geometric=geometric(metric))
-
-
 def unit(metric: str) -> Unit:
     """What a metric is in."""
     if metric == "bytes" or metric.startswith("bytes_") or metric.endswith("_bytes"):
@@ -219,3 +210,15 @@ def _bursts(model: Any) -> str:
         p, r = numbers["p"], numbers["r"]
         return f"{p / (p + r):g} in bursts of {1 / r:g}"
     return f"gemodel {label(model)}"
+
+
+SHOWN = ("return", "disagreement", "relative_disagreement", "error")
+"""Of what a trial reports, the numbers people watch."""
+
+
+def watched(latest: Mapping[str, Any]) -> str:
+    """``return -180.2  disagreement 0.0123``: of the latest numbers, those that people watch."""
+    known = {name: float(latest[name]) for name in SHOWN if name in latest}
+    return "  ".join(
+        f"{name.replace('_', ' ')} {quantity(value, unit(name))}" for name, value in known.items()
+    )

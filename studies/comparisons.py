@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studies.columns import estimator
 from studies.grouping import grouped
 from studies.statistics import (
     ENOUGH,
     Array,
     Estimate,
     Estimator,
+    estimator,
     mean,
     no_interval,
     no_interval_of_probability,

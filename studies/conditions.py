@@ -9,13 +9,13 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from studies.columns import estimator, levels, title, unit
+from studies.columns import levels, title, unit
 from studies.document import StudyError
 from studies.explain import nearest
 from studies.formatting import interval_text, quantity
 from studies.grouping import grouped
 from studies.outline import StudyOutline
-from studies.statistics import Estimate, described, no_interval, not_finite
+from studies.statistics import Estimate, described, estimator, no_interval, not_finite
 
 FIRST = {
     "problem": ("error", "relative_disagreement", "consensus_seconds", "consensus_bytes"),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from studies.document import StudyError
-from studies.text import visible
+from studies.formatting import counted
+from studies.terminal import PlainConsole
 
 if TYPE_CHECKING:
     from studies.spec import Study, TrialSpec
@@ -19,17 +20,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-class _Console(Console):
-    """A console on which text acts on nothing: its control characters are shown escaped."""
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        super().print(
-            *(visible(one, lines=True) if isinstance(one, str) else one for one in objects), **options
-        )
-
-
-out = _Console(highlight=False, soft_wrap=True, emoji=False)
-err = _Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+out = PlainConsole(highlight=False, soft_wrap=True, emoji=False)
+err = PlainConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _completions(incomplete: str) -> list[str]:
@@ -117,8 +109,3 @@ def described(study: Study) -> str:
 def show(table: Table) -> None:
     """Prints a table, as wide as it is where there is no terminal to fit it into."""
     (out if out.is_terminal else Console(width=1000, emoji=False)).print(table)
-
-
-def counted(number: int, thing: str) -> str:
-    """``1 trial``, ``2 trials``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

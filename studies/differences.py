@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from studies import conditions
-from studies.columns import estimator, unit
+from studies.columns import unit
 from studies.document import StudyError
 from studies.formatting import interval_text, quantity
 from studies.outline import StudyOutline, TrialOutline
-from studies.statistics import ENOUGH, Estimate, Estimator, mean, no_interval, not_finite
+from studies.statistics import ENOUGH, Estimate, Estimator, estimator, mean, no_interval, not_finite
 from studies.store import Store
 
 

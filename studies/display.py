@@ -11,15 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from studies.columns import unit
-from studies.executors import reason
-from studies.formatting import quantity
+from studies.columns import watched
+from studies.formatting import duration, last_line
 from studies.spec import TrialSpec
 from studies.text import visible
-
-SHOWN = ("return", "disagreement", "relative_disagreement", "error")
-"""Of what a trial reports, the numbers people watch."""
-
 
 SIGN_OF_LIFE = 30.0
 """Where there is no terminal: wall seconds after which a trial that reports progress gets a line again ..."""
@@ -29,14 +24,6 @@ STEP = 5.0
 
 ENOUGH_DONE = 0.05
 """Share of a study's work after which it is told how long the rest will take, unless a trial has ended."""
-
-
-def numbers(latest: Mapping[str, Any]) -> str:
-    """``return -180.2  disagreement 0.0123``: of the latest numbers, those that people watch."""
-    known = {name: float(latest[name]) for name in SHOWN if name in latest}
-    return "  ".join(
-        f"{name.replace('_', ' ')} {quantity(value, unit(name))}" for name, value in known.items()
-    )
 
 
 class Pace:
@@ -74,16 +61,6 @@ class Pace:
             return None
         missing = self._trials - sum(now for _, now in self._shares.values())
         return (time.monotonic() - self._begun) * missing / done if done > 0 else None
-
-
-def duration(seconds: float) -> str:
-    """``4.2 s``, ``3 min 20 s``, ``5 h 10 min``."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 class Display:
@@ -136,11 +113,11 @@ class Display:
         """Its bar and its latest numbers."""
         self._pace.progressed(trial.hash, done, total)
         self._progress.update(self._whole, latest=self._left())
-        text = f"{phase}  {numbers(latest)}"
+        text = f"{phase}  {watched(latest)}"
         self._progress.update(self._rows[trial.hash], completed=done, total=total, latest=text)
         if not self._progress.console.is_terminal:
             reached = f"{done}/{total}" if total else f"{done}"
-            self._sign_of_life(trial, f"{phase} {reached}  {numbers(latest)}".rstrip(), done, total)
+            self._sign_of_life(trial, f"{phase} {reached}  {watched(latest)}".rstrip(), done, total)
 
     def _sign_of_life(self, trial: TrialSpec, line: str, done: int, total: int) -> None:
         before, tenth = self._said[trial.hash]
@@ -164,7 +141,7 @@ class Display:
         Not with the latest that were reported: reports are some time apart, and a final number may be
         another than that of the last update.
         """
-        self._end(trial, f"[green]finished[/]  {escape(trial.title)}  {numbers(metrics)}")
+        self._end(trial, f"[green]finished[/]  {escape(trial.title)}  {watched(metrics)}")
 
     def left(self, trial: TrialSpec, why: str) -> None:
         """Nothing was done about it: its row goes, until it is started again."""
@@ -173,7 +150,7 @@ class Display:
 
     def failed(self, trial: TrialSpec, trace: str) -> None:
         """Its row becomes a line that stays, with the last line of the traceback."""
-        said = visible(reason(trace))
+        said = visible(last_line(trace))
         self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(said)}")
 
     def _end(self, trial: TrialSpec, line: str) -> None:

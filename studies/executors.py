@@ -92,13 +92,6 @@ class Executor(Protocol[TaskT_contra]):
         ...
 
 
-def reason(trace: str) -> str:
-    """The last line of a traceback, which says what went wrong, without the module of the error's class."""
-    line = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "no reason is known")
-    kind, colon, text = line.partition(": ")
-    return f"{kind.rpartition('.')[2]}{colon}{text}" if " " not in kind else line
-
-
 def unknown(task: object) -> None:
     """The estimate of who knows nothing about what tasks need."""
 

@@ -355,3 +355,17 @@ def _literals(annotation: Any) -> list[str]:
 
 def _allowed(choices: Sequence[str]) -> str:
     return f"; allowed: {', '.join(choices)}" if choices else ""
+
+
+def first_complaint(error: ValidationError) -> str:
+    """The first thing that pydantic found: ``wall_seconds: must be a number``."""
+    first = error.errors(include_url=False)[0]
+    kind, message = first["type"], first["msg"]
+    said = (
+        "is missing"
+        if kind == "missing"
+        else PLAIN.get(kind, message.removeprefix("Value error, ").replace("Input should be", "must be"))
+    )
+    keys = [str(key) for key in first["loc"] if key not in ("int", "float", "str", "bool")]
+    named = ".".join(keys)
+    return f"{named}: {said}" if named else said

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from studies import needs
-from studies.display import duration
 from studies.document import StudyError
+from studies.formatting import duration
 from studies.spec import Study, TrialSpec
 from studies.store import Store
 from testbed import workloads

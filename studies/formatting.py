@@ -133,3 +133,25 @@ def _text(number: Decimal, digits: int, *, scientific: bool, padded: bool) -> st
         return f"{mantissa}e{int(power):+03d}"
     places = max(digits - 1 - number.adjusted(), 0) if padded else max(-int(number.as_tuple().exponent), 0)
     return f"{number:,.{places}f}"
+
+
+def duration(seconds: float) -> str:
+    """``4.2 s``, ``3 min 20 s``, ``5 h 10 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 trial``, ``2 trials``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def last_line(trace: str) -> str:
+    """The last line of a traceback, which says what went wrong, without the module of the error's class."""
+    line = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "no reason is known")
+    kind, colon, text = line.partition(": ")
+    return f"{kind.rpartition('.')[2]}{colon}{text}" if " " not in kind else line

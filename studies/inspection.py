@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from studies.console import Results, app, counted, err, out, show
+from studies.console import Results, app, err, out, show
 from studies.document import StudyError
+from studies.formatting import counted
 
 if TYPE_CHECKING:
     from studies.differences import Comparison, Different

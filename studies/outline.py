@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from studies import text
-from studies.stored_files import reason
+from studies.explain import first_complaint
 from testbed import identity
 
 Varied = Mapping[str, str | int | float | bool]
@@ -149,7 +149,7 @@ def from_json(data: Any) -> StoredStudy:
     try:
         study = _Study.model_validate(data)
     except ValidationError as error:
-        raise ValueError(reason(error)) from error
+        raise ValueError(first_complaint(error)) from error
     trials = [
         StoredTrial(one.hash, one.seed, one.varied, study.names, study.workload) for one in study.trials
     ]

@@ -12,19 +12,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from studies.display import SHOWN, Display
-from studies.executors import (
-    Event,
-    Executor,
-    Failed,
-    Finished,
-    Held,
-    Progressed,
-    Report,
-    Retried,
-    Started,
-    reason,
-)
+from studies.columns import SHOWN
+from studies.display import Display
+from studies.executors import Event, Executor, Failed, Finished, Held, Progressed, Report, Retried, Started
+from studies.formatting import last_line
 from studies.frozen import frozen
 from studies.spec import Study, TrialSpec
 from studies.store import Store
@@ -202,7 +193,7 @@ class _Rounds:
                     case Failed():
                         self._record(trial, event.trace)
                         self.failed.append(trial)
-                        self.reasons.append(reason(event.trace))
+                        self.reasons.append(last_line(event.trace))
                         display.failed(trial, event.trace)
         return left
 

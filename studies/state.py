@@ -11,8 +11,8 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from studies.display import numbers
-from studies.executors import reason
+from studies.columns import watched
+from studies.formatting import last_line
 from studies.outline import StudyOutline, TrialOutline
 from studies.store import Store
 from studies.text import visible
@@ -53,7 +53,7 @@ def _state(trial: TrialOutline, store: Store) -> TrialState:
     said = ""
     if noted is not None:
         reached = f"{noted['done']}/{noted['total']}" if noted["total"] else f"{noted['done']}"
-        said = f"{noted['phase']} {reached}  {numbers(noted['latest'])}".rstrip()
+        said = f"{noted['phase']} {reached}  {watched(noted['latest'])}".rstrip()
     if store.under_way.running(trial):
         return TrialState(trial, "running", said)
     if status == "failed":
@@ -69,7 +69,7 @@ def _reason(trace: Path) -> str:
         text = trace.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return f"{trace.name} cannot be read"
-    return reason(text) if text.strip() else f"{trace.name} is empty"
+    return last_line(text) if text.strip() else f"{trace.name} is empty"
 
 
 def counted(found: Sequence[TrialState]) -> str:

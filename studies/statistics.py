@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from studies.columns import geometric
 from studies.formatting import equal
 
 ENOUGH = 5
@@ -291,3 +292,11 @@ def _tally(indices: NDArray[np.int64], runs: int) -> Array:
     return (
         np.bincount((rows + indices).ravel(), minlength=len(indices) * runs).reshape(-1, runs).astype(float)
     )
+
+
+def estimator(workload: str, metric: str) -> Estimator:
+    """How a metric is estimated over seeds, wherever it is shown: tables, figures and the page.
+
+    Training by interquartile means, as Agarwal et al. advise (2021, arXiv 2108.13264); all else by means.
+    """
+    return Estimator(middle=workload == "training", geometric=geometric(metric))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from studies.explain import PLAIN
+from studies.explain import first_complaint
 
 DEEPEST = 100
 """Lists and mappings inside each other in a stored file; what is written has a tenth of it."""
@@ -110,27 +110,13 @@ def read_json(file: Path) -> dict[str, Any]:
         try:
             model.model_validate(found)
         except ValidationError as error:
-            raise Damage(f"{file.name}: {reason(error)}") from error
+            raise Damage(f"{file.name}: {first_complaint(error)}") from error
     return found
 
 
 def missing(file: Path, error: OSError) -> str:
     """Why a file cannot be read, in words."""
     return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-
-
-def reason(error: ValidationError) -> str:
-    """The first thing that pydantic found: ``wall_seconds: must be a number``."""
-    first = error.errors(include_url=False)[0]
-    kind, message = first["type"], first["msg"]
-    said = (
-        "is missing"
-        if kind == "missing"
-        else PLAIN.get(kind, message.removeprefix("Value error, ").replace("Input should be", "must be"))
-    )
-    keys = [str(key) for key in first["loc"] if key not in ("int", "float", "str", "bool")]
-    named = ".".join(keys)
-    return f"{named}: {said}" if named else said
 
 
 def check_table(file: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from studies import comparisons
-from studies.columns import estimator, said, title, unit
+from studies.columns import said, title, unit
 from studies.formatting import equal
 from studies.outline import StudyOutline
 from studies.plans import PLANS, Final
@@ -22,6 +22,7 @@ from studies.statistics import (
     Estimate,
     Estimator,
     described,
+    estimator,
     left_out,
     mean,
     no_interval,

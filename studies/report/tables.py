@@ -12,8 +12,7 @@ import pandas as pd
 
 from studies import text
 from studies.columns import said, title, unit
-from studies.display import duration
-from studies.formatting import Unit
+from studies.formatting import Unit, duration
 from studies.outline import StudyOutline
 from studies.report.made import Made
 from studies.report.plain import exact, figure, interval_name, spread

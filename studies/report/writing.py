@@ -11,8 +11,8 @@ import pandas as pd
 
 from studies import references, text
 from studies.columns import said, title
-from studies.display import duration
 from studies.document import StudyError
+from studies.formatting import duration
 from studies.outline import StoredStudy, StudyOutline
 from studies.report import finals, made, page, tables
 from studies.report.again import outside_code, trial_again

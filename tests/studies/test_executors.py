@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studies import executors, local_pool, machine
+from studies import local_pool, machine
 from studies.executors import Failed, Finished, Held, Started
 from studies.local_pool import LocalPool
 
@@ -212,18 +212,3 @@ def test_a_system_without_proc_does_not_tell(tmp_path):
     assert machine.total_memory(tmp_path / "proc") is None
     assert machine.available_memory(tmp_path / "proc") is None
     assert machine.resident_memory(1, tmp_path / "proc") == 0
-
-
-@pytest.mark.parametrize(
-    ("trace", "line"),
-    [
-        ("Traceback\n  File\ntestbed.errors.WorldError: it fell: over\n", "WorldError: it fell: over"),
-        ("ValueError: x\n", "ValueError: x"),
-        ("a.b.Silent\n\n", "Silent"),
-        ("the process of this trial ended by itself, exit code 3\n", None),
-        ("v1.2 is gone: sorry", None),
-        ("", "no reason is known"),
-    ],
-)
-def test_a_reason_is_the_last_line_of_a_traceback(trace, line):
-    assert executors.reason(trace) == (line or trace.strip())

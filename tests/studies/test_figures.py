@@ -10,8 +10,9 @@ import pytest
 from studies import figures
 from studies.alignment import POINTS
 from studies.bands import aligned, over_seeds
-from studies.columns import estimator, label, title
+from studies.columns import label, title
 from studies.figures import Results
+from studies.statistics import estimator
 
 PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
 VALUES = (["ring", "star"], [0.0, 0.3], [1.0, 5.0], ["sequential", "poisson"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from studies import forecast
-from studies.display import duration
+from studies.formatting import duration
 from studies.loading import load
 from studies.store import Store
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studies.formatting import equal, interval_text, quantity, with_interval
+from studies.formatting import equal, interval_text, last_line, quantity, with_interval
 
 UNITS = ("", "bytes", "seconds", "count")
 ONE = {"": 1.0, "B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
@@ -97,3 +97,18 @@ def test_what_sums_of_equal_numbers_leave_over_is_no_difference():
     assert equal([0.0, 0.0])
     assert not equal([1.0, 1.0001])
     assert not equal([-1e-30, 1e-30])
+
+
+@pytest.mark.parametrize(
+    ("trace", "line"),
+    [
+        ("Traceback\n  File\ntestbed.errors.WorldError: it fell: over\n", "WorldError: it fell: over"),
+        ("ValueError: x\n", "ValueError: x"),
+        ("a.b.Silent\n\n", "Silent"),
+        ("the process of this trial ended by itself, exit code 3\n", None),
+        ("v1.2 is gone: sorry", None),
+        ("", "no reason is known"),
+    ],
+)
+def test_a_reason_is_the_last_line_of_a_traceback(trace, line):
+    assert last_line(trace) == (line or trace.strip())

@@ -10,14 +10,15 @@ from rich.console import Console
 
 from studies import conditions, figures, report
 from studies.api import load as load_results
-from studies.columns import estimator, geometric, unit
-from studies.display import SHOWN, Display
+from studies.columns import SHOWN, geometric, unit
+from studies.display import Display
 from studies.documentation import pages
 from studies.formatting import quantity
 from studies.meanings import FILES
 from studies.plans import PLANS, Final
 from studies.report.plain import figure as on_page
 from studies.results import draw_figures, gathered
+from studies.statistics import estimator
 from studies.store import CURVES, TABLES
 
 from . import reported
