@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from studies.figures import Results as Drawable
-    from studies.outline import StudyOutline
-    from studies.spec import Study
+    from studies.spec.manifest import StudyOutline
+    from studies.spec.study import Study
     from studies.store import Store
 
 
@@ -146,7 +146,7 @@ def define(
     Raises:
         StudyError: anything is wrong; one line. (A ValueError.)
     """
-    from studies import loading
+    from studies.spec import loading
 
     if isinstance(study, Mapping):
         return loading.define(study, name=name, overrides=overrides, quick=quick)
@@ -156,7 +156,7 @@ def define(
 def _path(what: str, given: object) -> Path:
     """A path that somebody gave, or one line about what else it is."""
     if not isinstance(given, str | PathLike):
-        from studies.document import StudyError
+        from studies.spec.document import StudyError
 
         allowed = "a path, the name of a built-in study, or a mapping" if what == "study" else "a path"
         raise StudyError(f"{what}: got {type(given).__name__}, must be {allowed}")
@@ -184,7 +184,7 @@ def run(
         RuntimeError: trials failed; the others are stored, and ``load`` reads them.
     """
     from studies import needs, places, runner
-    from studies.spec import Study
+    from studies.spec.study import Study
     from studies.store import Store, default_folder
     from studies.terminal import PlainConsole
 

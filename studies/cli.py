@@ -16,13 +16,13 @@ from rich.markup import escape
 
 import topologies
 from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
-from studies.document import StudyError, one_line
 from studies.formatting import counted, last_line
+from studies.spec.document import StudyError, one_line
 from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
 from testbed.errors import WorldError
 
 if TYPE_CHECKING:
-    from studies.spec import Study, TrialSpec
+    from studies.spec.study import Study, TrialSpec
     from studies.store import Store
 
 # Click's class for bad a command line; newer versions of typer carry their own copy of Click.
@@ -121,7 +121,7 @@ def run(
 def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False) -> None:
     """Check a study, with every trial of its grid, without running it, and tell what a trial will need."""
     from studies import needs
-    from studies.loading import load
+    from studies.spec.loading import load
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     needs.check_memory(loaded)
@@ -171,8 +171,8 @@ def train(
 @app.command(name="studies")
 def list_studies() -> None:
     """List the built-in studies."""
-    from studies.builtin import builtin_names
-    from studies.loading import load
+    from studies.spec.builtin import builtin_names
+    from studies.spec.loading import load
 
     for name in builtin_names():
         study = load(name)

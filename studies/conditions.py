@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from studies.columns import levels, title, unit
-from studies.document import StudyError
-from studies.explain import nearest
 from studies.formatting import interval_text, quantity
 from studies.grouping import grouped
-from studies.outline import StudyOutline
+from studies.spec.document import StudyError
+from studies.spec.manifest import StudyOutline
+from studies.spec.validation_errors import nearest
 from studies.statistics import Estimate, described, estimator, no_interval, not_finite
 
 FIRST = {

@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from studies.document import StudyError
 from studies.formatting import counted
+from studies.spec.document import StudyError
 from studies.terminal import PlainConsole
 
 if TYPE_CHECKING:
-    from studies.spec import Study, TrialSpec
+    from studies.spec.study import Study, TrialSpec
     from studies.store import Store
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -26,7 +26,7 @@ err = PlainConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, e
 
 def _completions(incomplete: str) -> list[str]:
     """Of a study: the built-in ones, and the files that shells would complete without us."""
-    from studies.builtin import builtin_names
+    from studies.spec.builtin import builtin_names
 
     folder = Path(incomplete).parent if incomplete else Path()
     files = [
@@ -62,7 +62,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace files that are the
 def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
     """Reads and checks a study; returns it with the store of its results, of which nothing is made yet."""
     from studies import needs
-    from studies.loading import load
+    from studies.spec.loading import load
     from studies.store import Store, default_folder
 
     study = load(name, overrides=overrides or (), quick=quick)

@@ -13,9 +13,9 @@ import pandas as pd
 
 from studies import conditions
 from studies.columns import unit
-from studies.document import StudyError
 from studies.formatting import interval_text, quantity
-from studies.outline import StudyOutline, TrialOutline
+from studies.spec.document import StudyError
+from studies.spec.manifest import StudyOutline, TrialOutline
 from studies.statistics import ENOUGH, Estimate, Estimator, estimator, mean, no_interval, not_finite
 from studies.store import Store
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from studies.columns import watched
 from studies.formatting import duration, last_line
-from studies.spec import TrialSpec
+from studies.spec.study import TrialSpec
 from studies.text import visible
 
 SIGN_OF_LIFE = 30.0

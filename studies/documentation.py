@@ -21,9 +21,9 @@ from studies.columns import GEOMETRIC, TITLES
 from studies.console import app
 from studies.documented_settings import COLUMNS, Documented, Section, prose, table, written
 from studies.meanings import FILES, MEANINGS
-from studies.spec import Header
+from studies.spec.study import Header
+from studies.spec.topology import TopologySettings
 from studies.statistics import ENOUGH
-from studies.topology import TopologySettings
 from testbed import environments, units
 from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK

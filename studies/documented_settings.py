@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from studies.schema import study_schema
-from studies.spec import HEADER_KEYS
+from studies.spec.json_schema import study_schema
+from studies.spec.study import HEADER_KEYS
 
 KINDS = ("name", "fault")
 """Keys whose one allowed value tells alternatives apart."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from studies.document import StudyError
+from studies.spec.document import StudyError
 from testbed.files import beside
 
 FASTEST = 50

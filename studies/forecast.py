@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from studies import needs
-from studies.document import StudyError
 from studies.formatting import duration
-from studies.spec import Study, TrialSpec
+from studies.spec.document import StudyError
+from studies.spec.study import Study, TrialSpec
 from studies.store import Store
 from testbed import workloads
 from testbed.errors import first_line

@@ -8,8 +8,8 @@ from typing import Any
 
 import testbed
 import topologies
-from studies.spec import WORKLOADS
-from studies.topology import TopologySettings
+from studies.spec.study import WORKLOADS
+from studies.spec.topology import TopologySettings
 from testbed import identity
 from testbed.environments.skirmish.maps import Map
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from studies.document import StudyError
-from studies.spec import TrialSpec
+from studies.spec.document import StudyError
+from studies.spec.study import TrialSpec
 
 
 @contextmanager

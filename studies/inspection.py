@@ -9,12 +9,12 @@ import typer
 from rich.markup import escape
 
 from studies.console import Results, app, err, out, show
-from studies.document import StudyError
 from studies.formatting import counted
+from studies.spec.document import StudyError
 
 if TYPE_CHECKING:
     from studies.differences import Comparison, Different
-    from studies.outline import StoredStudy
+    from studies.spec.manifest import StoredStudy
 
 UNFINISHED = 3
 

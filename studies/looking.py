@@ -21,7 +21,7 @@ from studies.console import (
     refuse_to_replace,
     time_of,
 )
-from studies.document import StudyError
+from studies.spec.document import StudyError
 
 
 @app.command()
@@ -106,7 +106,7 @@ def play(
 ) -> None:
     """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
     from studies import films, playing
-    from studies.loading import load
+    from studies.spec.loading import load
     from studies.store import Store, default_folder
 
     loaded = load(study, overrides=overrides or (), quick=quick)
@@ -126,7 +126,7 @@ def play(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of study files, from which editors complete and check them."""
-    from studies.schema import study_schema
+    from studies.spec.json_schema import study_schema
 
     print(json.dumps(study_schema(), indent=2))
 

@@ -12,7 +12,7 @@ import multiprocessing
 import sys
 from types import FrameType
 
-from studies.document import StudyError
+from studies.spec.document import StudyError
 
 REASON = 'runs a study outside `if __name__ == "__main__":`; put the call there, because trials are processes'
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from policies.arithmetic import bfloat16_cost, require
 from studies import machine
-from studies.document import StudyError
-from studies.spec import Study, TrialSpec
+from studies.spec.document import StudyError
+from studies.spec.study import Study, TrialSpec
 from testbed import memory, workloads
 from testbed.environments.external.games import Games
 from testbed.environments.external.starcraft import StarCraftSettings

@@ -6,9 +6,9 @@ import importlib.util
 from pathlib import Path
 
 from studies import machine, main_guard, needs, runner
-from studies.document import StudyError
 from studies.executors import Executor
 from studies.local_pool import LocalPool
+from studies.spec.document import StudyError
 
 LOCAL, RAY = "local", "ray"
 

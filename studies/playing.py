@@ -13,9 +13,9 @@ from PIL.Image import Image
 from policies.algorithms.learner import Learner
 from policies.algorithms.registry import AlgorithmSettings, make_learner
 from studies import films
-from studies.document import StudyError
-from studies.explain import nearest
-from studies.spec import TrialSpec
+from studies.spec.document import StudyError
+from studies.spec.study import TrialSpec
+from studies.spec.validation_errors import nearest
 from studies.store import Store
 from testbed import checkpoints, references, workloads
 from testbed.environments import BatchedEnvironment

@@ -19,10 +19,10 @@ import ray
 from ray._private import ray_constants
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from studies.document import StudyError
 from studies.executors import ONE_THREAD, environment
 from studies.places import parse
 from studies.ray_worker import Token, look
+from studies.spec.document import StudyError
 from studies.versions import versions
 
 LOOPBACK = "127.0.0.1"

@@ -35,7 +35,6 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from studies import machine, ray_cluster
-from studies.document import StudyError
 from studies.executors import (
     Event,
     Failed,
@@ -49,6 +48,7 @@ from studies.executors import (
     unknown,
 )
 from studies.ray_worker import Mailbox, News, Token, carry_out
+from studies.spec.document import StudyError
 
 LOSSES = 3
 """Lost nodes after which a trial is begun anew; when it loses one more, it has failed."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from studies.outline import StudyOutline, TrialOutline
-from studies.spec import Study
+from studies.spec.manifest import StudyOutline, TrialOutline
+from studies.spec.study import Study
 from studies.store import Store
 from studies.stored_files import Damage, read_json
 from studies.versions import versions

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from studies.console import Force, Results, app, err, out
-from studies.document import StudyError
+from studies.spec.document import StudyError
 
 
 @app.command()

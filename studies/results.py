@@ -9,8 +9,8 @@ from warnings import warn
 import pandas as pd
 
 from studies import comparisons, figures, references
-from studies.outline import StudyOutline
-from studies.spec import Study
+from studies.spec.manifest import StudyOutline
+from studies.spec.study import Study
 from studies.store import CURVES, Store
 from testbed.references import Reference
 

@@ -17,7 +17,7 @@ from studies.display import Display
 from studies.executors import Event, Executor, Failed, Finished, Held, Progressed, Report, Retried, Started
 from studies.formatting import last_line
 from studies.frozen import frozen
-from studies.spec import Study, TrialSpec
+from studies.spec.study import Study, TrialSpec
 from studies.store import Store
 from studies.tensorboard import Board
 from studies.versions import OWN, versions

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studies.spec import WORKLOADS, TrialSpec
+from studies.spec.study import WORKLOADS, TrialSpec
+from studies.spec.topology import TopologySettings
 from studies.stored_files import Damage
-from studies.topology import TopologySettings
 from testbed import workloads
 from testbed.environments import NAMES, OUTSIDE
 from testbed.identity import FORMAT, whole

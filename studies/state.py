@@ -13,7 +13,7 @@ from rich.text import Text
 
 from studies.columns import watched
 from studies.formatting import last_line
-from studies.outline import StudyOutline, TrialOutline
+from studies.spec.manifest import StudyOutline, TrialOutline
 from studies.store import Store
 from studies.text import visible
 

@@ -42,9 +42,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studies import soundness, text
-from studies.document import StudyError
-from studies.outline import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
-from studies.spec import TrialSpec
+from studies.spec.document import StudyError
+from studies.spec.manifest import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
+from studies.spec.study import TrialSpec
 from studies.stored_files import Damage, parsed, read_json
 from studies.under_way import UnderWay
 from testbed import checkpoints

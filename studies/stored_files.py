@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from studies.explain import first_complaint
+from studies.spec.validation_errors import first_complaint
 
 DEEPEST = 100
 """Lists and mappings inside each other in a stored file; what is written has a tenth of it."""

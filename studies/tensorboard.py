@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studies.document import StudyError
 from studies.executors import Report
-from studies.outline import TrialOutline
+from studies.spec.document import StudyError
+from studies.spec.manifest import TrialOutline
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

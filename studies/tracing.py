@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from studies.spec import TrialSpec
+from studies.spec.study import TrialSpec
 from testbed import workloads
 from testbed.files import beside
 from testbed.network import Trace, first_difference

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from studies.outline import TrialOutline
+from studies.spec.manifest import TrialOutline
 from studies.stored_files import parsed
 from testbed import checkpoints
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from studies import same_trial
-from studies.document import Document, StudyError
-from studies.named_files import read_files
-from studies.outline import TrialOutline
-from studies.spec import WORKLOADS, TrialSpec
+from studies.spec.document import Document, StudyError
+from studies.spec.manifest import TrialOutline
+from studies.spec.named_files import read_files
+from studies.spec.study import WORKLOADS, TrialSpec
+from studies.spec.topology import TopologySettings
 from studies.store import Store
-from studies.topology import TopologySettings
 from testbed import workloads
 from testbed.identity import digest, same, with_contents
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from studies.columns import levels as worded
 from studies.columns import title
-from studies.outline import StudyOutline, Varied
+from studies.spec.manifest import StudyOutline, Varied
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import pandas as pd
 from studies import comparisons
 from studies.columns import said, title, unit
 from studies.formatting import equal
-from studies.outline import StudyOutline
 from studies.plans import PLANS, Final
 from studies.report.arrangement import Arrangement
 from studies.report.plain import exact, figure, interval_name, spread
+from studies.spec.manifest import StudyOutline
 from studies.statistics import (
     ENOUGH,
     Estimate,

@@ -12,10 +12,10 @@ import pandas as pd
 from studies import statistics
 from studies.alignment import Array, evenly, together
 from studies.columns import geometric, title, unit
-from studies.outline import StudyOutline
 from studies.plans import PLANS, Curve
 from studies.report.arrangement import Arrangement
 from studies.report.plain import rounded
+from studies.spec.manifest import StudyOutline
 from studies.statistics import described, estimator
 
 POINTS_OF_A_TRIAL = 100

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from studies import text
-from studies.outline import StudyOutline
 from studies.results import idle_faults
+from studies.spec.manifest import StudyOutline
 from studies.state import TrialState, counted, states
 from studies.store import Store
 from studies.versions import OWN

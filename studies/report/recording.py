@@ -13,8 +13,8 @@ import networkx as nx
 import torch
 
 from studies import needs
-from studies.document import StudyError
-from studies.spec import TrialSpec
+from studies.spec.document import StudyError
+from studies.spec.study import TrialSpec
 from testbed import workloads
 from testbed.consensus.agent import Link
 from testbed.consensus.agreement import Agreement

@@ -13,9 +13,9 @@ import pandas as pd
 from studies import text
 from studies.columns import said, title, unit
 from studies.formatting import Unit, duration
-from studies.outline import StudyOutline
 from studies.report.made import Made
 from studies.report.plain import exact, figure, interval_name, spread
+from studies.spec.manifest import StudyOutline
 from studies.statistics import Estimate
 
 INTERVAL = "95 % interval"

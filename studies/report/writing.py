@@ -11,9 +11,7 @@ import pandas as pd
 
 from studies import references, text
 from studies.columns import said, title
-from studies.document import StudyError
 from studies.formatting import duration
-from studies.outline import StoredStudy, StudyOutline
 from studies.report import finals, made, page, tables
 from studies.report.again import outside_code, trial_again
 from studies.report.arrangement import Arrangement, arrange
@@ -21,6 +19,8 @@ from studies.report.lines import lines
 from studies.report.plain import exact
 from studies.report.recording import record
 from studies.report.replay import AGENTS, described, differences, replay
+from studies.spec.document import StudyError
+from studies.spec.manifest import StoredStudy, StudyOutline
 from studies.statistics import ENOUGH
 from studies.store import CURVES, Store
 from studies.text import isolated

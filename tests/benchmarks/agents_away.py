@@ -14,8 +14,8 @@ import pandas as pd
 import seaborn as sns
 
 from policies.algorithms.registry import make_learner
-from studies.loading import load
-from studies.spec import TrialSpec
+from studies.spec.loading import load
+from studies.spec.study import TrialSpec
 from studies.store import Store
 from testbed import checkpoints
 from testbed.training import spaces

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from studies import report
-from studies.loading import load
+from studies.spec.loading import load
 from studies.store import Store
 
 POINTS = 1000

@@ -17,7 +17,7 @@ import studies
 import topologies
 from studies import figures
 from studies.cli import main
-from studies.loading import load
+from studies.spec.loading import load
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 BEFORE = "source .venv/bin/activate"

@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 from studies import runner
-from studies.loading import load
+from studies.spec.loading import load
 from studies.store import Store
 
 LOSSY = """\

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import studies
-from studies.document import StudyError
+from studies.spec.document import StudyError
 
 TRAINING = {
     "question": "Does it learn?",

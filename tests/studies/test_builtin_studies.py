@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from studies.builtin import builtin_names
-from studies.loading import load
+from studies.spec.builtin import builtin_names
+from studies.spec.loading import load
 from testbed import workloads
 
 CONVEX = ("burst-loss", "codecs", "edge-or-relaxed-admm", "latency", "partitions", "stragglers")

@@ -13,8 +13,8 @@ from studies import comparisons, figures
 from studies.columns import said, title
 from studies.comparisons import ALL, decisive, pairs
 from studies.figures import Results
-from studies.loading import load
 from studies.meanings import MEANINGS
+from studies.spec.loading import load
 
 VARIED = ("task", "method", "network.link.loss")
 SEEDS = 5

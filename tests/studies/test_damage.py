@@ -11,9 +11,9 @@ import pytest
 
 import studies
 from studies import comparisons, figures, references, runner, soundness
-from studies.loading import load
 from studies.report import finals
 from studies.report.arrangement import arrange
+from studies.spec.loading import load
 from studies.store import Store
 from testbed import files
 from testbed.references import Reference
@@ -565,7 +565,7 @@ def test_a_file_that_changes_while_the_trial_runs_changes_nothing(write, tmp_pat
 
 
 def test_a_file_named_twice_is_read_once_for_all_trials(write, monkeypatch):
-    from studies import named_files
+    from studies.spec import named_files
 
     read, real = [], named_files.content_of
     monkeypatch.setattr(named_files, "content_of", lambda path: (read.append(path.name), real(path))[1])

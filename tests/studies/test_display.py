@@ -7,7 +7,7 @@ from rich.console import Console
 
 from studies import display
 from studies.display import Display
-from studies.loading import load
+from studies.spec.loading import load
 
 
 @pytest.fixture

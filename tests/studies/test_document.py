@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.document import StudyError, parse, parse_assignment, split
+from studies.spec.document import StudyError, parse, parse_assignment, split
 
 TEXT = """\
 workload: problem

@@ -2,8 +2,8 @@
 
 import pytest
 
-from studies.document import StudyError
-from studies.loading import load
+from studies.spec.document import StudyError
+from studies.spec.loading import load
 from testbed import workloads
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\nnetwork:\n"

@@ -7,7 +7,7 @@ import pytest
 
 from studies import forecast
 from studies.formatting import duration
-from studies.loading import load
+from studies.spec.loading import load
 from studies.store import Store
 
 TRAINING = """\

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from studies import runner, soundness
-from studies.loading import load
+from studies.spec.loading import load
 from studies.store import Store
 
 

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from studies import runner
-from studies.document import StudyError
-from studies.loading import load
-from studies.resolving import MOST_TRIALS
+from studies.spec.document import StudyError
+from studies.spec.loading import load
+from studies.spec.resolving import MOST_TRIALS
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\nconsensus: {budget: {activations: 20}}\n"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from studies.document import StudyError
-from studies.loading import load
+from studies.spec.document import StudyError
+from studies.spec.loading import load
 from testbed.network import LinkSettings
 
 BASE = """\

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from studies import main_guard, places
-from studies.document import StudyError
+from studies.spec.document import StudyError
 
 CALL = "main_guard.check(); print('ran')"
 WITHOUT = f"from studies import main_guard\n{CALL}\n"
@@ -38,7 +38,8 @@ def test_a_script_is_refused_where_it_would_run_itself_again(form, tmp_path):
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ran\n", "")
     else:
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert ended.stderr.splitlines()[-1].startswith(f"studies.document.StudyError: {script}:{line}: runs")
+        last = ended.stderr.splitlines()[-1]
+        assert last.startswith(f"studies.spec.document.StudyError: {script}:{line}: runs")
 
 
 def test_nothing_is_asked_of_sessions_that_are_never_imported():

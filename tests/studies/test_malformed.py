@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from studies import runner
-from studies.builtin import builtin_names
-from studies.loading import find
+from studies.spec.builtin import builtin_names
+from studies.spec.loading import find
 
 WANTED = int(os.environ.get("MUTATIONS", "200"))
 SEED = int(os.environ.get("MUTATION_SEED", "0"))

@@ -6,9 +6,9 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from studies.document import StudyError, parse_assignment
-from studies.loading import define, load
-from studies.synonyms import SETTINGS, VALUES
+from studies.spec.document import StudyError, parse_assignment
+from studies.spec.loading import define, load
+from studies.spec.synonyms import SETTINGS, VALUES
 
 PROBLEM = "workload: problem\nproblem: {name: mean, agents: 4}\n"
 TRAINING = "workload: training\nenvironment: {agents: 3}\n"
@@ -136,9 +136,9 @@ def test_the_worst_messages_say_what_to_do(write, study, added, message):
 
 
 def test_names_of_others_lead_to_names_that_exist():
-    from studies.explain import setting_paths
-    from studies.schema import study_schema
-    from studies.spec import HEADER_KEYS, WORKLOADS
+    from studies.spec.json_schema import study_schema
+    from studies.spec.study import HEADER_KEYS, WORKLOADS
+    from studies.spec.validation_errors import setting_paths
 
     known = {path for model in WORKLOADS.values() for path in setting_paths(model)}
     known |= {*HEADER_KEYS, "topology", "topology.nodes", "name", "network.faults.up", "network.faults.down"}

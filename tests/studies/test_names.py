@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from studies.api import define
-from studies.document import StudyError
-from studies.loading import load
 from studies.report.again import trial_again
-from studies.spec import WORKLOADS
+from studies.spec.document import StudyError
+from studies.spec.loading import load
+from studies.spec.study import WORKLOADS
 from studies.store import Store
 from testbed import identity
 from testbed.consensus.settings import Budget, ConsensusSettings

@@ -1,8 +1,8 @@
 """Where trials run."""
 
 from studies import machine, needs, places
-from studies.loading import load
 from studies.runner import Task
+from studies.spec.loading import load
 from testbed import memory
 
 STUDY = """\

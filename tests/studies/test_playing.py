@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from studies import films, playing, runner
-from studies.document import StudyError
-from studies.loading import load
+from studies.spec.document import StudyError
+from studies.spec.loading import load
 from studies.store import Store
 from testbed import checkpoints, environments, workloads
 from testbed.collection import Collector

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from studies import figures, runner
-from studies.document import StudyError
 from studies.executors import ONE_THREAD, Failed, Finished, Held, Progressed, Retried, Started
-from studies.loading import load
+from studies.spec.document import StudyError
+from studies.spec.loading import load
 from studies.store import Store
 
 ray = pytest.importorskip("ray")

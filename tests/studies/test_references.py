@@ -10,9 +10,9 @@ import seaborn as sns
 
 from studies import figures
 from studies.figures import Results
-from studies.loading import load
 from studies.references import by_trial
 from studies.results import draw_figures
+from studies.spec.loading import load
 from studies.store import Store
 from testbed import references
 from testbed.errors import WorldError

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from studies import tracing
-from studies.document import StudyError
-from studies.loading import builtin_names, load
 from studies.report.again import trial_again
 from studies.report.recording import record
 from studies.report.replay import differences, replay
+from studies.spec.document import StudyError
+from studies.spec.loading import builtin_names, load
 from studies.store import Store
 from testbed import workloads
 from testbed.network import Trace

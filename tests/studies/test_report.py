@@ -14,10 +14,10 @@ import pytest
 from studies import comparisons, report, soundness
 from studies.alignment import POINTS, together
 from studies.bands import aligned, over_seeds
-from studies.document import parse
-from studies.loading import load
 from studies.report.plain import interval_name, rounded
-from studies.resolving import resolve
+from studies.spec.document import parse
+from studies.spec.loading import load
+from studies.spec.resolving import resolve
 from studies.statistics import estimator
 from studies.store import Store
 

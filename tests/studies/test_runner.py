@@ -14,7 +14,7 @@ from rich.console import Console
 
 from studies import figures, runner
 from studies.cli import main
-from studies.loading import load
+from studies.spec.loading import load
 from studies.store import Store
 
 from . import fake_trials

@@ -7,9 +7,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from studies.builtin import builtin_names
-from studies.loading import find, load
-from studies.schema import study_schema
+from studies.spec.builtin import builtin_names
+from studies.spec.json_schema import study_schema
+from studies.spec.loading import find, load
 from testbed import yaml_text
 
 SCHEMA = study_schema()

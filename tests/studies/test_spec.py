@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from studies.builtin import builtin_names
-from studies.document import StudyError
-from studies.loading import load
-from studies.spec import Study
+from studies.spec.builtin import builtin_names
+from studies.spec.document import StudyError
+from studies.spec.loading import load
+from studies.spec.study import Study
 from testbed import sources
 
 BASE = """\

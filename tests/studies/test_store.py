@@ -5,8 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from studies.document import StudyError
-from studies.loading import load
+from studies.spec.document import StudyError
+from studies.spec.loading import load
 from studies.store import Store
 
 VERSIONS = {"python": "3"}

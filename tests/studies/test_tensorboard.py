@@ -5,7 +5,7 @@ from importlib import util
 import pytest
 
 from studies import runner, tensorboard
-from studies.loading import load
+from studies.spec.loading import load
 from studies.store import Store
 
 TRAINING = """\

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from studies import figures, report, text
 from studies.columns import levels
-from studies.loading import define, load
 from studies.results import draw_figures
+from studies.spec.loading import define, load
 from studies.store import default_folder
 
 from . import reported

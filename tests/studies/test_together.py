@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from studies import runner
-from studies.loading import load
+from studies.spec.loading import load
 from studies.store import Store
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -39,7 +39,7 @@ from pathlib import Path
 from in_process import InProcess
 from rich.console import Console
 from studies import places, runner
-from studies.loading import load
+from studies.spec.loading import load
 from studies.store import Store
 if __name__ == "__main__":
     path, folder, jobs = sys.argv[1:]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from studies import tracing
-from studies.loading import load
+from studies.spec.loading import load
 
 LOSSY = """\
 workload: problem

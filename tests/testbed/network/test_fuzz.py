@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from network_plans import Plan, rarely
 
 import topologies
-from studies.loading import load
+from studies.spec.loading import load
 from testbed import workloads
 from testbed.consensus.agent import EdgeAgent
 from testbed.consensus.edge_admm import _EdgeAgreement

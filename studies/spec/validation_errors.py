@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from studies.document import Document, Keys, Problem, StudyError, dotted, shown
-from studies.synonyms import closest, elsewhere
+from studies.spec.document import Document, Keys, Problem, StudyError, dotted, shown
+from studies.spec.synonyms import closest, elsewhere
 from testbed.settings import SettingError
 
 PLAIN = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from studies.document import Document, Keys
-from studies.explain import complaint
+from studies.spec.document import Document, Keys
+from studies.spec.validation_errors import complaint
 from testbed.environments.skirmish.maps import names_a_file
 from testbed.identity import content_of
 

@@ -1,4 +1,4 @@
-"""What a study is, and each of its trials; how they come from a file: :mod:`studies.resolving`."""
+"""What a study is, and each of its trials; how they come from a file: :mod:`studies.spec.resolving`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import networkx as nx
 from pydantic import BeforeValidator, Field, NonNegativeInt
 
 import topologies
-from studies.outline import titled
-from studies.topology import TopologySettings
+from studies.spec.manifest import titled
+from studies.spec.topology import TopologySettings
 from testbed import workloads
 from testbed.identity import FORMAT, digest, essence, with_contents
 from testbed.settings import Settings

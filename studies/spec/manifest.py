@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from studies import text
-from studies.explain import first_complaint
+from studies.spec.validation_errors import first_complaint
 from testbed import identity
 
 Varied = Mapping[str, str | int | float | bool]
@@ -57,7 +57,7 @@ class TrialOutline(Protocol):
 
 
 class StudyOutline(Protocol):
-    """A study as far as its results are concerned; see :class:`studies.spec.Study` for each of these."""
+    """A study as far as its results are concerned; see :class:`studies.spec.study.Study`."""
 
     @property
     def name(self) -> str: ...
@@ -101,7 +101,7 @@ class StoredTrial:
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A study that was run some time, perhaps by other code; see :class:`studies.spec.Study`."""
+    """A study that was run some time, perhaps by other code; see :class:`studies.spec.study.Study`."""
 
     name: str
     question: str

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from studies import grid
-from studies.builtin import builtin_file, builtin_names
-from studies.document import (
+from studies.spec import grid
+from studies.spec.builtin import builtin_file, builtin_names
+from studies.spec.document import (
     Document,
     Keys,
     StudyError,
@@ -19,9 +19,9 @@ from studies.document import (
     read_text,
     split,
 )
-from studies.explain import nearest
-from studies.resolving import resolve
-from studies.spec import Study
+from studies.spec.resolving import resolve
+from studies.spec.study import Study
+from studies.spec.validation_errors import nearest
 
 
 def find(name: str) -> Path:

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 import topologies
 from policies.batch import Batch
-from studies.document import Document, Keys, StudyError
-from studies.explain import complaint, nearest, problem, problems, setting_paths
-from studies.spec import DEFAULT_TOPOLOGY, HEADER_KEYS, WORKLOADS
-from studies.topology import OWN_KEYS, TopologySettings
+from studies.spec.document import Document, Keys, StudyError
+from studies.spec.study import DEFAULT_TOPOLOGY, HEADER_KEYS, WORKLOADS
+from studies.spec.topology import OWN_KEYS, TopologySettings
+from studies.spec.validation_errors import complaint, nearest, problem, problems, setting_paths
 from testbed import sources, workloads
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings

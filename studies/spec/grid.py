@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from studies.columns import RESERVED, TITLES, label
-from studies.document import Document, Keys, Problem, StudyError, shown, split
-from studies.explain import complaint, nearest
+from studies.spec.document import Document, Keys, Problem, StudyError, shown, split
+from studies.spec.validation_errors import complaint, nearest
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from studies import grid
-from studies.document import Document, Keys, Problem, StudyError
-from studies.explain import complaint, nearest, problem, problems
-from studies.named_files import read_files
-from studies.spec import HEADER_KEYS, TOP_KEYS, WORKLOADS, Header, Study, TrialSpec
-from studies.trial_checks import check_batch, check_graph, check_samples, check_settings, check_topology
+from studies.spec import grid
+from studies.spec.document import Document, Keys, Problem, StudyError
+from studies.spec.named_files import read_files
+from studies.spec.study import HEADER_KEYS, TOP_KEYS, WORKLOADS, Header, Study, TrialSpec
+from studies.spec.trial_checks import check_batch, check_graph, check_samples, check_settings, check_topology
+from studies.spec.validation_errors import complaint, nearest, problem, problems
 from testbed.workloads import fault_reach
 
 _Checked = typing.TypeVar("_Checked")

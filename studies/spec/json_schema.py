@@ -13,8 +13,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema, to_jsonable_python
 
 import topologies
-from studies.spec import DEFAULT_TOPOLOGY, WORKLOADS, Header
-from studies.topology import TopologySettings
+from studies.spec.study import DEFAULT_TOPOLOGY, WORKLOADS, Header
+from studies.spec.topology import TopologySettings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

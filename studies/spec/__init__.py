@@ -1,0 +1,1 @@
+"""A study file, from YAML to a list of checked trials."""
