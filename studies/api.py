@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from studies.figures import Results as Drawable
     from studies.spec.manifest import StudyOutline
     from studies.spec.study import Study
-    from studies.store import Store
+    from studies.storage.store import Store
 
 
 class Results:
@@ -56,14 +56,14 @@ class Results:
     @property
     def curves(self) -> list[str]:
         """The names of the curves that trials have, such as ``consensus``, and of training ``training``."""
-        from studies.store import CURVES
+        from studies.storage.store import CURVES
 
         return self._having(CURVES)
 
     @property
     def tables(self) -> list[str]:
         """The names of the other tables that trials have: ``traffic``, and with faults ``faults``."""
-        from studies.store import TABLES
+        from studies.storage.store import TABLES
 
         return self._having(TABLES)
 
@@ -185,7 +185,7 @@ def run(
     """
     from studies import needs, places, runner
     from studies.spec.study import Study
-    from studies.store import Store, default_folder
+    from studies.storage.store import Store, default_folder
     from studies.terminal import PlainConsole
 
     checked = study if isinstance(study, Study) else define(study)
@@ -214,7 +214,7 @@ def load(folder: str | PathLike[str]) -> Results:
     Raises:
         StudyError: it holds no results of a study. (A ValueError.)
     """
-    from studies.store import Store
+    from studies.storage.store import Store
 
     store = Store(_path("folder", folder))
     study = store.study()

@@ -23,7 +23,7 @@ from testbed.errors import WorldError
 
 if TYPE_CHECKING:
     from studies.spec.study import Study, TrialSpec
-    from studies.store import Store
+    from studies.storage.store import Store
 
 # Click's class for bad a command line; newer versions of typer carry their own copy of Click.
 _USAGE_ERRORS: type[typer.BadParameter] = next(
@@ -33,7 +33,7 @@ _USAGE_ERRORS: type[typer.BadParameter] = next(
 
 def _tell_versions(wanted: bool) -> None:
     if wanted:
-        from studies.versions import versions
+        from studies.storage.provenance import versions
 
         for name, version in versions().items():
             out.print(f"{name} {version}", markup=False)
@@ -136,7 +136,7 @@ def train(
 ) -> None:
     """Run a training study of one trial in this process, with a line per update."""
     from studies import columns, executors, needs, runner
-    from studies.versions import versions
+    from studies.storage.provenance import versions
 
     loaded, store = prepare(study, out_folder, overrides, quick)
     needs.check_memory(loaded)

@@ -15,7 +15,7 @@ from studies.terminal import PlainConsole
 
 if TYPE_CHECKING:
     from studies.spec.study import Study, TrialSpec
-    from studies.store import Store
+    from studies.storage.store import Store
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -63,7 +63,7 @@ def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: 
     """Reads and checks a study; returns it with the store of its results, of which nothing is made yet."""
     from studies import needs
     from studies.spec.loading import load
-    from studies.store import Store, default_folder
+    from studies.storage.store import Store, default_folder
 
     study = load(name, overrides=overrides or (), quick=quick)
     needs.check(study)

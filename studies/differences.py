@@ -17,7 +17,7 @@ from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyOutline, TrialOutline
 from studies.statistics import ENOUGH, Estimate, Estimator, estimator, mean, no_interval, not_finite
-from studies.store import Store
+from studies.storage.store import Store
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from studies import needs
 from studies.formatting import duration
 from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
-from studies.store import Store
+from studies.storage.store import Store
 from testbed import workloads
 from testbed.errors import first_line
 

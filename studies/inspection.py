@@ -27,8 +27,8 @@ def status(
     ] = False,
 ) -> None:
     """Tell how far a study has come: 0 all finished, 1 some failed, 3 not finished yet."""
-    from studies import state
-    from studies.store import Store
+    from studies.storage import status as state
+    from studies.storage.store import Store
 
     store = Store(folder)
     study = store.study()
@@ -54,8 +54,8 @@ def table(
 ) -> None:
     """Print the conditions of a study with their numbers over the seeds, or all trials as CSV."""
     from studies import conditions
-    from studies.store import Store
-    from studies.store import csv as write_csv
+    from studies.storage.store import Store
+    from studies.storage.store import csv as write_csv
 
     if csv and metrics is not None:
         raise StudyError("--csv and --metrics exclude each other: the CSV has every number")
@@ -93,7 +93,7 @@ def compare(
     Ends with 1 if a trial of the same hash has other results in the second folder.
     """
     from studies import differences
-    from studies.store import Store
+    from studies.storage.store import Store
 
     stores = Store(first), Store(second)
     for store in stores:

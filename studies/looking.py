@@ -107,7 +107,7 @@ def play(
     """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
     from studies import films, playing
     from studies.spec.loading import load
-    from studies.store import Store, default_folder
+    from studies.storage.store import Store, default_folder
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     store = Store(default_folder(loaded.name, quick=quick))

@@ -16,7 +16,7 @@ from studies import films
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from studies.spec.validation_errors import nearest
-from studies.store import Store
+from studies.storage.store import Store
 from testbed import checkpoints, references, workloads
 from testbed.environments import BatchedEnvironment
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings

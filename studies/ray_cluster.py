@@ -23,7 +23,7 @@ from studies.executors import ONE_THREAD, environment
 from studies.places import parse
 from studies.ray_worker import Token, look
 from studies.spec.document import StudyError
-from studies.versions import versions
+from studies.storage.provenance import versions
 
 LOOPBACK = "127.0.0.1"
 

@@ -13,7 +13,7 @@ from typing import Any
 import ray
 
 from studies.executors import Event, Failed, Finished, Perform, Progressed, Reporter, Started, attempt
-from studies.versions import versions
+from studies.storage.provenance import versions
 
 REPORT_EVERY = 0.5
 """Wall seconds between two progress messages of one trial: they cross a network."""

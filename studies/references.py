@@ -9,9 +9,9 @@ from typing import Any
 
 from studies.spec.manifest import StudyOutline, TrialOutline
 from studies.spec.study import Study
-from studies.store import Store
-from studies.stored_files import Damage, read_json
-from studies.versions import versions
+from studies.storage.provenance import versions
+from studies.storage.store import Store
+from studies.storage.stored_files import Damage, read_json
 from testbed import references
 from testbed.errors import WorldError
 from testbed.files import write_json

@@ -11,7 +11,7 @@ import pandas as pd
 from studies import comparisons, figures, references
 from studies.spec.manifest import StudyOutline
 from studies.spec.study import Study
-from studies.store import CURVES, Store
+from studies.storage.store import CURVES, Store
 from testbed.references import Reference
 
 

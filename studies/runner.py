@@ -18,9 +18,9 @@ from studies.executors import Event, Executor, Failed, Finished, Held, Progresse
 from studies.formatting import last_line
 from studies.frozen import frozen
 from studies.spec.study import Study, TrialSpec
-from studies.store import Store
+from studies.storage.provenance import OWN, versions
+from studies.storage.store import Store
 from studies.tensorboard import Board
-from studies.versions import OWN, versions
 from testbed import workloads
 
 

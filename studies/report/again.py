@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
-from studies import same_trial
 from studies.spec.document import Document, StudyError
 from studies.spec.manifest import TrialOutline
 from studies.spec.named_files import read_files
 from studies.spec.study import WORKLOADS, TrialSpec
 from studies.spec.topology import TopologySettings
-from studies.store import Store
+from studies.storage import same_trial
+from studies.storage.store import Store
 from testbed import workloads
 from testbed.identity import digest, same, with_contents
 

@@ -12,9 +12,9 @@ import pandas as pd
 from studies import text
 from studies.results import idle_faults
 from studies.spec.manifest import StudyOutline
-from studies.state import TrialState, counted, states
-from studies.store import Store
-from studies.versions import OWN
+from studies.storage.provenance import OWN
+from studies.storage.status import TrialState, counted, states
+from studies.storage.store import Store
 from testbed import yaml_text
 
 

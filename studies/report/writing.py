@@ -22,9 +22,9 @@ from studies.report.replay import AGENTS, described, differences, replay
 from studies.spec.document import StudyError
 from studies.spec.manifest import StoredStudy, StudyOutline
 from studies.statistics import ENOUGH
-from studies.store import CURVES, Store
+from studies.storage.provenance import OWN
+from studies.storage.store import CURVES, Store
 from studies.text import isolated
-from studies.versions import OWN
 from testbed.files import write_text
 
 SHOWN = ("messages_sent", "messages_dropped", "bytes_sent")

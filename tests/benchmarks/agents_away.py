@@ -16,7 +16,7 @@ import seaborn as sns
 from policies.algorithms.registry import make_learner
 from studies.spec.loading import load
 from studies.spec.study import TrialSpec
-from studies.store import Store
+from studies.storage.store import Store
 from testbed import checkpoints
 from testbed.training import spaces
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from studies import report
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 
 POINTS = 1000
 STUDY = """\

@@ -5,7 +5,7 @@ import time
 
 from studies.executors import Report
 from studies.runner import Task, perform
-from studies.store import Store
+from studies.storage.store import Store
 
 
 def numbers(task: Task, report: Report) -> None:

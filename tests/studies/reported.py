@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from studies import runner
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 
 LOSSY = """\
 question: What do lost messages cost?

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from studies import figures, machine
-from studies.versions import versions
+from studies.storage.provenance import versions
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
 

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 import studies
-from studies import comparisons, figures, references, runner, soundness
+from studies import comparisons, figures, references, runner
 from studies.report import finals
 from studies.report.arrangement import arrange
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage import soundness
+from studies.storage.store import Store
 from testbed import files
 from testbed.references import Reference
 
@@ -405,7 +406,7 @@ def test_a_full_disk_leaves_what_was_there(call, ran, write, here, monkeypatch):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert call("run", write(text), "--out", folder)[0] == 0
     with monkeypatch.context() as patch:
-        patch.setattr("studies.store.settle_all", full)
+        patch.setattr("studies.storage.store.settle_all", full)
         code, _, err = call("run", write(STUDY.replace("seeds: 3", "seeds: 5")), "--out", folder)
         assert (code, err) == (
             1,

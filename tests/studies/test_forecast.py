@@ -8,7 +8,7 @@ import pytest
 from studies import forecast
 from studies.formatting import duration
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 
 TRAINING = """\
 workload: training

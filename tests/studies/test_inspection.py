@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import runner, soundness
+from studies import runner
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage import soundness
+from studies.storage.store import Store
 
 
 @pytest.fixture

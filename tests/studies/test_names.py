@@ -14,7 +14,7 @@ from studies.report.again import trial_again
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.spec.study import WORKLOADS
-from studies.store import Store
+from studies.storage.store import Store
 from testbed import identity
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network.fault_settings import LinkFault

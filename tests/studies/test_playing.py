@@ -11,7 +11,7 @@ from PIL import Image, ImageSequence
 from studies import films, playing, runner
 from studies.spec.document import StudyError
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 from testbed import checkpoints, environments, workloads
 from testbed.collection import Collector
 from testbed.environments.skirmish.scripted import Scripted

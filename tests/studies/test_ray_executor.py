@@ -16,7 +16,7 @@ from studies import figures, runner
 from studies.executors import ONE_THREAD, Failed, Finished, Held, Progressed, Retried, Started
 from studies.spec.document import StudyError
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 
 ray = pytest.importorskip("ray")
 

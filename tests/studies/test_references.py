@@ -13,7 +13,7 @@ from studies.figures import Results
 from studies.references import by_trial
 from studies.results import draw_figures
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 from testbed import references
 from testbed.errors import WorldError
 from testbed.references import Reference

@@ -12,7 +12,7 @@ from studies.report.recording import record
 from studies.report.replay import differences, replay
 from studies.spec.document import StudyError
 from studies.spec.loading import builtin_names, load
-from studies.store import Store
+from studies.storage.store import Store
 from testbed import workloads
 from testbed.network import Trace
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import comparisons, report, soundness
+from studies import comparisons, report
 from studies.alignment import POINTS, together
 from studies.bands import aligned, over_seeds
 from studies.report.plain import interval_name, rounded
@@ -19,7 +19,8 @@ from studies.spec.document import parse
 from studies.spec.loading import load
 from studies.spec.resolving import resolve
 from studies.statistics import estimator
-from studies.store import Store
+from studies.storage import soundness
+from studies.storage.store import Store
 
 from . import reported
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from studies import figures, runner
 from studies.cli import main
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 
 from . import fake_trials
 

@@ -19,7 +19,7 @@ from studies.plans import PLANS, Final
 from studies.report.plain import figure as on_page
 from studies.results import draw_figures, gathered
 from studies.statistics import estimator
-from studies.store import CURVES, TABLES
+from studies.storage.store import CURVES, TABLES
 
 from . import reported
 

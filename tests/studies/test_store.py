@@ -7,7 +7,7 @@ import pytest
 
 from studies.spec.document import StudyError
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 
 VERSIONS = {"python": "3"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from studies import runner, tensorboard
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 
 TRAINING = """\
 workload: training

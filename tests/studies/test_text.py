@@ -15,7 +15,7 @@ from studies import figures, report, text
 from studies.columns import levels
 from studies.results import draw_figures
 from studies.spec.loading import define, load
-from studies.store import default_folder
+from studies.storage.store import default_folder
 
 from . import reported
 

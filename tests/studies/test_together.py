@@ -13,7 +13,7 @@ import pytest
 
 from studies import runner
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -40,7 +40,7 @@ from in_process import InProcess
 from rich.console import Console
 from studies import places, runner
 from studies.spec.loading import load
-from studies.store import Store
+from studies.storage.store import Store
 if __name__ == "__main__":
     path, folder, jobs = sys.argv[1:]
     executor = places.executor("local", int(jobs), Path(folder)) if int(jobs) else InProcess()

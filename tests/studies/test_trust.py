@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import studies
-from studies import report, soundness
+from studies import report
+from studies.storage import soundness
 from testbed.identity import digest
 
 from . import reported

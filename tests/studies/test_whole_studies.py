@@ -22,6 +22,7 @@ from network_plans import Plan, rarely
 import studies
 import topologies
 from studies.spec.document import StudyError
+from studies.spec.study import Study
 from testbed import workloads
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
 from testbed.network import Trace, first_difference
@@ -136,7 +137,7 @@ def everything_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     network_plans.limit_events(monkeypatch, EVENTS)
 
 
-def run(study: "studies.spec.study.Study", trace: Trace) -> workloads.WorkloadResult:
+def run(study: Study, trace: Trace) -> workloads.WorkloadResult:
     """The one trial of a study."""
     (trial,) = study.trials
     # One flipped bit can make a number as large as numbers get.

@@ -41,12 +41,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studies import soundness, text
+from studies import text
 from studies.spec.document import StudyError
 from studies.spec.manifest import StoredStudy, StudyOutline, TrialOutline, from_json, to_json
 from studies.spec.study import TrialSpec
-from studies.stored_files import Damage, parsed, read_json
-from studies.under_way import UnderWay
+from studies.storage import soundness
+from studies.storage.claims import UnderWay
+from studies.storage.stored_files import Damage, parsed, read_json
 from testbed import checkpoints
 from testbed.files import beside, settle, settle_all, write_json
 from testbed.identity import FORMAT

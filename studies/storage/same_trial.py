@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from studies.spec.study import WORKLOADS, TrialSpec
 from studies.spec.topology import TopologySettings
-from studies.stored_files import Damage
+from studies.storage.stored_files import Damage
 from testbed import workloads
 from testbed.environments import NAMES, OUTSIDE
 from testbed.identity import FORMAT, whole

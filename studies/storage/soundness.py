@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from studies.same_trial import check_settings
 from studies.spec.manifest import TrialOutline
-from studies.stored_files import Damage, check_table, missing, read_json
+from studies.storage.same_trial import check_settings
+from studies.storage.stored_files import Damage, check_table, missing, read_json
 from testbed import checkpoints
 from testbed.identity import FORMAT, digest
 

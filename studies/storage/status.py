@@ -14,7 +14,7 @@ from rich.text import Text
 from studies.columns import watched
 from studies.formatting import last_line
 from studies.spec.manifest import StudyOutline, TrialOutline
-from studies.store import Store
+from studies.storage.store import Store
 from studies.text import visible
 
 Status = Literal["finished", "running", "failed", "damaged", "stopped", "missing"]

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studies.spec.manifest import TrialOutline
-from studies.stored_files import parsed
+from studies.storage.stored_files import parsed
 from testbed import checkpoints
 
 LONGEST = 100_000
