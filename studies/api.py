@@ -122,10 +122,10 @@ class Results:
 
     @cached_property
     def _gathered(self) -> Drawable:
-        from studies import references
+        from studies.analysis import baselines
         from studies.results import gathered
 
-        return gathered(self.study, self._store, self.summary, references.kept(self.study, self._store))
+        return gathered(self.study, self._store, self.summary, baselines.kept(self.study, self._store))
 
 
 def define(

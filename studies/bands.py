@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from studies.alignment import together
-from studies.grouping import grouped
-from studies.statistics import Estimator
+from studies.analysis.bootstrap import Estimator
+from studies.analysis.grouping import grouped
+from studies.analysis.resampling import together
 
 
 def over_seeds(table: pd.DataFrame, how: Estimator) -> dict[str, Any]:

@@ -238,13 +238,13 @@ def _advise(study: Study) -> None:
 
 
 def _conclude(study: Study, store: Store) -> None:
-    from studies import references
+    from studies.analysis import baselines
     from studies.results import draw_figures, warnings
 
     def warn(line: str) -> None:
         err.print(f"warning: {line}")
 
-    if (damage := references.damage(store)) is not None:
+    if (damage := baselines.damage(store)) is not None:
         err.print(f"damaged: {damage}; it is measured anew")
     figures = draw_figures(study, store, warn)
     out.print(f"tables:  {store.folder / 'summary.csv'}", markup=False)

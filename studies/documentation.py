@@ -17,13 +17,13 @@ import studies.cli  # noqa: F401  # registers the commands
 import topologies
 from policies.algorithms.registry import AlgorithmSettings
 from studies import format_record
+from studies.analysis.bootstrap import ENOUGH
 from studies.columns import GEOMETRIC, TITLES
 from studies.console import app
 from studies.documented_settings import COLUMNS, Documented, Section, prose, table, written
 from studies.meanings import FILES, MEANINGS
 from studies.spec.study import Header
 from studies.spec.topology import TopologySettings
-from studies.statistics import ENOUGH
 from testbed import environments, units
 from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK

@@ -21,15 +21,15 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from studies import fonts, forest, text
+from studies.analysis.bootstrap import Estimator, described, estimator, left_out
+from studies.analysis.grouping import grouped
 from studies.bands import aligned, over_seeds
 from studies.columns import COUNTS, levels, said, title
 from studies.formatting import equal
-from studies.grouping import grouped
 from studies.plans import PLANS, Against, Curve, Final, Plan
 from studies.points import against
 from studies.reference_lines import draw_references
 from studies.roles import MARKERS, Roles, legend_text
-from studies.statistics import Estimator, described, estimator, left_out
 from studies.ticks import readable
 from testbed.files import beside
 from testbed.references import Reference

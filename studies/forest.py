@@ -15,10 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from studies import text
-from studies.columns import levels as worded
-from studies.columns import said, title
-from studies.comparisons import Pair, decisive, overall, pairs
-from studies.statistics import (
+from studies.analysis.bootstrap import (
     ENOUGH,
     Estimate,
     left_out,
@@ -26,6 +23,9 @@ from studies.statistics import (
     no_interval_of_probability,
     probability_of_improvement,
 )
+from studies.analysis.comparisons import Pair, decisive, overall, pairs
+from studies.columns import levels as worded
+from studies.columns import said, title
 from studies.ticks import readable
 
 NAMES = ("probability_of_improvement", "paired_differences")

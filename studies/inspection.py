@@ -13,7 +13,7 @@ from studies.formatting import counted
 from studies.spec.document import StudyError
 
 if TYPE_CHECKING:
-    from studies.differences import Comparison, Different
+    from studies.analysis.compare_runs import Comparison, Different
     from studies.spec.manifest import StoredStudy
 
 UNFINISHED = 3
@@ -53,7 +53,7 @@ def table(
     ] = False,
 ) -> None:
     """Print the conditions of a study with their numbers over the seeds, or all trials as CSV."""
-    from studies import conditions
+    from studies.analysis import conditions
     from studies.storage.store import Store
     from studies.storage.store import csv as write_csv
 
@@ -92,15 +92,15 @@ def compare(
 
     Ends with 1 if a trial of the same hash has other results in the second folder.
     """
-    from studies import differences
+    from studies.analysis import compare_runs
     from studies.storage.store import Store
 
     stores = Store(first), Store(second)
     for store in stores:
         for line in store.damages(store.study()):
             err.print(f"damaged: {line}")
-    by = differences.metric_of_both(*stores, metric)
-    found = differences.compare(*stores, by)
+    by = compare_runs.metric_of_both(*stores, metric)
+    found = compare_runs.compare(*stores, by)
     _tell(found, by)
     if not (found.equal or found.different or found.pairs):
         out.print(_why(*(store.study() for store in stores)), markup=False)
@@ -109,7 +109,7 @@ def compare(
 
 
 def _tell(found: Comparison, metric: str | None) -> None:
-    from studies import differences
+    from studies.analysis import compare_runs
 
     shared = found.equal + len(found.different)
     if shared:
@@ -127,9 +127,9 @@ def _tell(found: Comparison, metric: str | None) -> None:
                 f"  {name}: {', '.join(f'{ours} -> {theirs}' for ours, theirs in values)}", markup=False
             )
         if any(side.seeds for side in found.sides) and metric is not None:
-            out.print(f"  {differences.heading(metric, found.sides)}:")
+            out.print(f"  {compare_runs.heading(metric, found.sides)}:")
             for side in found.sides:
-                out.print(f"    {side.title or 'all'}: {differences.written(side, metric)}", markup=False)
+                out.print(f"    {side.title or 'all'}: {compare_runs.written(side, metric)}", markup=False)
         elif found.sides:
             out.print(f"  {metric} is finite in both for no seed", markup=False)
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import seaborn as sns
 
+from studies.analysis.bootstrap import estimator
 from studies.columns import title
 from studies.plans import Against
 from studies.roles import Roles
-from studies.statistics import estimator
 from studies.ticks import readable
 
 

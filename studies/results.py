@@ -8,7 +8,8 @@ from warnings import warn
 
 import pandas as pd
 
-from studies import comparisons, figures, references
+from studies import figures
+from studies.analysis import baselines, comparisons
 from studies.spec.manifest import StudyOutline
 from studies.spec.study import Study
 from studies.storage.store import CURVES, Store
@@ -43,12 +44,12 @@ def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = w
     summary = store.summarise(study)
     if study.workload == "training":
         store.write_table("statistics.csv", statistics(study, summary))
-    found = gathered(study, store, summary, references.by_trial(study, store, complain))
+    found = gathered(study, store, summary, baselines.by_trial(study, store, complain))
     return figures.draw(found, store.folder / "figures", complain)
 
 
 def statistics(study: StudyOutline, summary: pd.DataFrame) -> pd.DataFrame:
-    """Each condition of a training study over its seeds; see :func:`studies.comparisons.table`."""
+    """Each condition of a training study over its seeds; see :func:`studies.analysis.comparisons.table`."""
     return comparisons.table(summary, study.varied, study.compared)
 
 

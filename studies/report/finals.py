@@ -10,14 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studies import comparisons
-from studies.columns import said, title, unit
-from studies.formatting import equal
-from studies.plans import PLANS, Final
-from studies.report.arrangement import Arrangement
-from studies.report.plain import exact, figure, interval_name, spread
-from studies.spec.manifest import StudyOutline
-from studies.statistics import (
+from studies.analysis import comparisons
+from studies.analysis.bootstrap import (
     ENOUGH,
     Estimate,
     Estimator,
@@ -30,6 +24,12 @@ from studies.statistics import (
     not_finite,
     probability_of_improvement,
 )
+from studies.columns import said, title, unit
+from studies.formatting import equal
+from studies.plans import PLANS, Final
+from studies.report.arrangement import Arrangement
+from studies.report.plain import exact, figure, interval_name, spread
+from studies.spec.manifest import StudyOutline
 from studies.text import isolated
 
 LOWER_IS_BETTER = frozenset({"error", "relative_disagreement"})

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studies import statistics
-from studies.alignment import Array, evenly, together
+from studies.analysis import bootstrap
+from studies.analysis.bootstrap import described, estimator
+from studies.analysis.resampling import Array, evenly, together
 from studies.columns import geometric, title, unit
 from studies.plans import PLANS, Curve
 from studies.report.arrangement import Arrangement
 from studies.report.plain import rounded
 from studies.spec.manifest import StudyOutline
-from studies.statistics import described, estimator
 
 POINTS_OF_A_TRIAL = 100
 """Of a single trial's line, at most: rows of its table, evenly apart."""
@@ -108,7 +108,7 @@ def lines(
         seeds = [number for number in each if number]
         left_out = "; values of 0 left out" if measure.log and bool((source[measure.y] == 0).any()) else ""
         infinite = source.loc[np.isinf(source[measure.y].to_numpy(dtype=float)), "trial"].nunique()
-        wrong = statistics.left_out(int(infinite))
+        wrong = bootstrap.left_out(int(infinite))
         drawn.append(
             {
                 "name": measure.name,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from studies.analysis.bootstrap import Estimate
 from studies.formatting import Unit, quantity, with_interval
-from studies.statistics import Estimate
 
 DIGITS = 5
 """Significant digits of the points of curves: far below a pixel. Tables and final values keep twelve."""

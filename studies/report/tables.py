@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from studies import text
+from studies.analysis.bootstrap import Estimate
 from studies.columns import said, title, unit
 from studies.formatting import Unit, duration
 from studies.report.made import Made
 from studies.report.plain import exact, figure, interval_name, spread
 from studies.spec.manifest import StudyOutline
-from studies.statistics import Estimate
 
 INTERVAL = "95 % interval"
 """Of what is no mean of runs: see :func:`interval_name`."""

@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from studies import references, text
+from studies import text
+from studies.analysis import baselines
+from studies.analysis.bootstrap import ENOUGH
 from studies.columns import said, title
 from studies.formatting import duration
 from studies.report import finals, made, page, tables
@@ -21,7 +23,6 @@ from studies.report.recording import record
 from studies.report.replay import AGENTS, described, differences, replay
 from studies.spec.document import StudyError
 from studies.spec.manifest import StoredStudy, StudyOutline
-from studies.statistics import ENOUGH
 from studies.storage.provenance import OWN
 from studies.storage.store import CURVES, Store
 from studies.text import isolated
@@ -76,7 +77,7 @@ def write(
         else (None, "", [])
     )
     warned = [*made.warnings(study, summary, made_by), *differing]
-    if (damage := references.damage(store)) is not None:
+    if (damage := baselines.damage(store)) is not None:
         warned.append(f"there are no lines of policies without learning: {damage}")
     plans, first = finals.plans(study.workload, summary), finals.decisive(study.workload, summary)
     statistics = finals.statistics(study, summary, conditions)
@@ -236,7 +237,7 @@ def _references(
     study: StudyOutline, store: Store, finished: set[str], conditions: Arrangement
 ) -> list[dict[str, Any]]:
     """What policies without learning earn, for panels whose finished trials all have it in common."""
-    kept = references.kept(study, store)
+    kept = baselines.kept(study, store)
     found = []
     for number in range(len(conditions.panels)):
         members = [i for c in conditions.conditions if c.panel == number for i in c.trials]

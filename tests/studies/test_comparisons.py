@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from studies import comparisons, figures
+from studies import figures
+from studies.analysis import comparisons
+from studies.analysis.comparisons import ALL, decisive, pairs
 from studies.columns import said, title
-from studies.comparisons import ALL, decisive, pairs
 from studies.figures import Results
 from studies.meanings import MEANINGS
 from studies.spec.loading import load

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import studies
-from studies import comparisons, figures, references, runner
+from studies import figures, runner
+from studies.analysis import baselines, comparisons
 from studies.report import finals
 from studies.report.arrangement import arrange
 from studies.spec.loading import load
@@ -354,14 +355,14 @@ def test_damaged_references_are_said_and_measured_anew(write, tmp_path, monkeypa
     study, store = load(str(write(TRAINING))), Store(tmp_path / "out")
     perform(study, store)
     measured = [Reference("random", 1, {"return": -1.0})]
-    monkeypatch.setattr(references.references, "measure", lambda _: measured)
-    file = store.folder / references.FILE
+    monkeypatch.setattr(baselines.references, "measure", lambda _: measured)
+    file = store.folder / baselines.FILE
     file.write_text(content)
-    assert str(references.damage(store)).startswith(f"{file}: ")
-    assert references.kept(study, store) == {}
-    assert references.by_trial(study, store) == {trial.hash: measured for trial in study.trials}
-    assert references.damage(store) is None
-    assert references.kept(study, store) == {trial.hash: measured for trial in study.trials}
+    assert str(baselines.damage(store)).startswith(f"{file}: ")
+    assert baselines.kept(study, store) == {}
+    assert baselines.by_trial(study, store) == {trial.hash: measured for trial in study.trials}
+    assert baselines.damage(store) is None
+    assert baselines.kept(study, store) == {trial.hash: measured for trial in study.trials}
 
 
 @pytest.mark.parametrize(

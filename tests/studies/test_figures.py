@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from studies import figures
-from studies.alignment import POINTS
+from studies.analysis.bootstrap import estimator
+from studies.analysis.resampling import POINTS
 from studies.bands import aligned, over_seeds
 from studies.columns import label, title
 from studies.figures import Results
-from studies.statistics import estimator
 
 PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
 VALUES = (["ring", "star"], [0.0, 0.3], [1.0, 5.0], ["sequential", "poisson"])

@@ -9,8 +9,8 @@ import pytest
 import seaborn as sns
 
 from studies import figures
+from studies.analysis.baselines import by_trial
 from studies.figures import Results
-from studies.references import by_trial
 from studies.results import draw_figures
 from studies.spec.loading import load
 from studies.storage.store import Store

@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import comparisons, report
-from studies.alignment import POINTS, together
+from studies import report
+from studies.analysis import comparisons
+from studies.analysis.bootstrap import estimator
+from studies.analysis.resampling import POINTS, together
 from studies.bands import aligned, over_seeds
 from studies.report.plain import interval_name, rounded
 from studies.spec.document import parse
 from studies.spec.loading import load
 from studies.spec.resolving import resolve
-from studies.statistics import estimator
 from studies.storage import soundness
 from studies.storage.store import Store
 

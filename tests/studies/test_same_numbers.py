@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from studies import conditions, figures, report
+from studies import figures, report
+from studies.analysis import conditions
+from studies.analysis.bootstrap import estimator
 from studies.api import load as load_results
 from studies.columns import SHOWN, geometric, unit
 from studies.display import Display
@@ -18,7 +20,6 @@ from studies.meanings import FILES
 from studies.plans import PLANS, Final
 from studies.report.plain import figure as on_page
 from studies.results import draw_figures, gathered
-from studies.statistics import estimator
 from studies.storage.store import CURVES, TABLES
 
 from . import reported

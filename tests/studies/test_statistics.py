@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from studies import statistics
-from studies.statistics import RESAMPLES, along, interquartile_mean, mean, probability_of_improvement
+from studies.analysis import bootstrap
+from studies.analysis.bootstrap import RESAMPLES, along, interquartile_mean, mean, probability_of_improvement
 
 RUNS = {n: np.sort(np.random.default_rng(n).normal(size=n)) for n in (2, 3, 4, 5, 8, 10, 11)}
 
@@ -80,7 +80,7 @@ def test_one_run_has_no_interval():
 
 def test_what_the_resamples_are_made_of_does_not_change():
     assert interquartile_mean(RUNS[10]) == interquartile_mean(RUNS[10][::-1])
-    statistics._trimmed_weights.cache_clear()
+    bootstrap._trimmed_weights.cache_clear()
     assert interquartile_mean(RUNS[10]) == interquartile_mean(RUNS[10])
 
 

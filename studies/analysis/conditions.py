@@ -9,13 +9,13 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from studies.analysis.bootstrap import Estimate, described, estimator, no_interval, not_finite
+from studies.analysis.grouping import grouped
 from studies.columns import levels, title, unit
 from studies.formatting import interval_text, quantity
-from studies.grouping import grouped
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyOutline
 from studies.spec.validation_errors import nearest
-from studies.statistics import Estimate, described, estimator, no_interval, not_finite
 
 FIRST = {
     "problem": ("error", "relative_disagreement", "consensus_seconds", "consensus_bytes"),

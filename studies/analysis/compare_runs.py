@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studies import conditions
+from studies.analysis import conditions
+from studies.analysis.bootstrap import ENOUGH, Estimate, Estimator, estimator, mean, no_interval, not_finite
 from studies.columns import unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyOutline, TrialOutline
-from studies.statistics import ENOUGH, Estimate, Estimator, estimator, mean, no_interval, not_finite
 from studies.storage.store import Store
 
 

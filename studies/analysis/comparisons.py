@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studies.grouping import grouped
-from studies.statistics import (
+from studies.analysis.bootstrap import (
     ENOUGH,
     Array,
     Estimate,
@@ -22,6 +21,7 @@ from studies.statistics import (
     not_finite,
     probability_of_improvement,
 )
+from studies.analysis.grouping import grouped
 
 METRICS = ("return", "return_battle_won", "evaluation_return", "evaluation_return_battle_won")
 """Final numbers of a training run of which more is better."""

@@ -1,0 +1,1 @@
+"""Statistics over seeds: conditions, paired comparisons, bootstrap intervals, baselines."""
