@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from studies.figures import Results as Drawable
+    from studies.figures.draw import Results as Drawable
     from studies.spec.manifest import StudyOutline
     from studies.spec.study import Study
     from studies.storage.store import Store
@@ -49,7 +49,7 @@ class Results:
         Over the seeds by the mean and the interquartile mean, whose name for so many seeds is in
         ``estimator``.
         """
-        from studies.results import statistics
+        from studies.figures.from_store import statistics
 
         return statistics(self.study, self.summary)
 
@@ -99,9 +99,9 @@ class Results:
         Raises:
             ValueError: the results allow no such figure.
         """
-        from studies import figures
+        from studies.figures import draw
 
-        with closing(figures.drawings(self._gathered, name)) as drawn:
+        with closing(draw.drawings(self._gathered, name)) as drawn:
             for _, figure in drawn:
                 return figure
         names = ", ".join(self.figures)
@@ -112,10 +112,10 @@ class Results:
         """The names of the figures that ``plot`` can draw. Draws all of them, which takes seconds."""
         import matplotlib.pyplot as plt
 
-        from studies import figures
+        from studies.figures import draw
 
         names = []
-        for name, figure in figures.drawings(self._gathered):
+        for name, figure in draw.drawings(self._gathered):
             plt.close(figure)
             names.append(name)
         return names
@@ -123,7 +123,7 @@ class Results:
     @cached_property
     def _gathered(self) -> Drawable:
         from studies.analysis import baselines
-        from studies.results import gathered
+        from studies.figures.from_store import gathered
 
         return gathered(self.study, self._store, self.summary, baselines.kept(self.study, self._store))
 

@@ -239,7 +239,7 @@ def _advise(study: Study) -> None:
 
 def _conclude(study: Study, store: Store) -> None:
     from studies.analysis import baselines
-    from studies.results import draw_figures, warnings
+    from studies.figures.from_store import draw_figures, warnings
 
     def warn(line: str) -> None:
         err.print(f"warning: {line}")

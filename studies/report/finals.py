@@ -25,8 +25,8 @@ from studies.analysis.bootstrap import (
     probability_of_improvement,
 )
 from studies.columns import said, title, unit
+from studies.figures.catalogue import PLANS, Final
 from studies.formatting import equal
-from studies.plans import PLANS, Final
 from studies.report.arrangement import Arrangement
 from studies.report.plain import exact, figure, interval_name, spread
 from studies.spec.manifest import StudyOutline

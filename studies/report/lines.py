@@ -13,7 +13,7 @@ from studies.analysis import bootstrap
 from studies.analysis.bootstrap import described, estimator
 from studies.analysis.resampling import Array, evenly, together
 from studies.columns import geometric, title, unit
-from studies.plans import PLANS, Curve
+from studies.figures.catalogue import PLANS, Curve
 from studies.report.arrangement import Arrangement
 from studies.report.plain import rounded
 from studies.spec.manifest import StudyOutline
@@ -36,7 +36,7 @@ Runs = Mapping[str, Mapping[str, Array]]
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of a table of curves that can be chosen; see :class:`studies.plans.Curve`."""
+    """A column of a table of curves that can be chosen; see :class:`studies.figures.catalogue.Curve`."""
 
     table: str
     y: str

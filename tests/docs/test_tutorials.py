@@ -15,8 +15,8 @@ import pytest
 
 import studies
 import topologies
-from studies import figures
 from studies.cli import main
+from studies.figures import draw
 from studies.spec.loading import load
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
@@ -34,9 +34,9 @@ def follow(shown, tmp_path, monkeypatch, capsys, in_this_process):
         monkeypatch.chdir(tmp_path)
         named = {
             workload: [plan for plan in plans if f"{plan.name}.png" in page.read_text()]
-            for workload, plans in figures.PLANS.items()
+            for workload, plans in draw.PLANS.items()
         }
-        monkeypatch.setattr(figures, "PLANS", named)
+        monkeypatch.setattr(draw, "PLANS", named)
         said = ""
         for block in shown(page):
             if block.language == "yaml":

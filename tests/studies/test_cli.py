@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import figures, machine
+from studies import machine
+from studies.figures import draw
 from studies.storage.provenance import versions
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
@@ -177,7 +178,7 @@ def test_training_prints_a_line_per_update_and_is_kept(call, write):
 
 
 def test_a_fault_that_touched_no_message_is_warned_of(call, write, monkeypatch, in_this_process):
-    monkeypatch.setitem(figures.PLANS, "problem", ())
+    monkeypatch.setitem(draw.PLANS, "problem", ())
     text = (
         BASE + "consensus: {budget: {activations: 5}}\n"
         "vary: {network.faults: [[], [{name: far, link: 0-1, down: 1h}], [{link: 0-1, down: 0}]]}\n"

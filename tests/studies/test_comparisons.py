@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from studies import figures
 from studies.analysis import comparisons
 from studies.analysis.comparisons import ALL, decisive, pairs
 from studies.columns import said, title
-from studies.figures import Results
+from studies.figures import draw
+from studies.figures.draw import Results
 from studies.meanings import MEANINGS
 from studies.spec.loading import load
 
@@ -118,10 +118,10 @@ def test_battles_won_in_evaluation_decide_where_there_are_any():
 
 def test_the_figures_show_every_pair_a_panel_per_world_and_the_mean_over_all(tmp_path, monkeypatch):
     some = Results("training", "Who?", VARIED, summary(), {}, {}, ("task",), "method")
-    monkeypatch.setitem(figures.PLANS, "training", ())
+    monkeypatch.setitem(draw.PLANS, "training", ())
     drawn = []
     monkeypatch.setattr(plt, "close", drawn.append)
-    files = figures.draw(some, tmp_path)
+    files = draw.draw(some, tmp_path)
     assert [file.stem for file in files] == ["probability_of_improvement", "paired_differences"]
     found = list(pairs(some.summary, VARIED, "method", "return"))
     improvement, differences = ([axes for axes in figure.axes if axes.get_visible()] for figure in drawn)
@@ -147,10 +147,10 @@ def test_the_figures_show_every_pair_a_panel_per_world_and_the_mean_over_all(tmp
         assert text in svg
     assert "left out" not in svg
     some.summary.loc[3, "return"] = np.nan
-    for file in figures.draw(some, tmp_path):
+    for file in draw.draw(some, tmp_path):
         assert "; 1 trial that is not finite left out" in file.with_suffix(".svg").read_text()
     single = dataclasses.replace(some, summary=summary(seeds=1))
-    assert figures.draw(single, tmp_path) == []
+    assert draw.draw(single, tmp_path) == []
 
 
 TRAINING = "workload: training\nvary:\n"

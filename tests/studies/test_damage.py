@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 import studies
-from studies import figures, runner
+from studies import runner
 from studies.analysis import baselines, comparisons
+from studies.figures import draw
 from studies.report import finals
 from studies.report.arrangement import arrange
 from studies.spec.loading import load
@@ -38,7 +39,7 @@ seeds: 2
 
 @pytest.fixture
 def here(in_this_process, monkeypatch):
-    monkeypatch.setattr(figures, "draw", lambda *_: [])  # which takes seconds
+    monkeypatch.setattr(draw, "draw", lambda *_: [])  # which takes seconds
 
 
 def perform(study, store):

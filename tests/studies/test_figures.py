@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import figures
 from studies.analysis.bootstrap import estimator
 from studies.analysis.resampling import POINTS
-from studies.bands import aligned, over_seeds
 from studies.columns import label, title
-from studies.figures import Results
+from studies.figures import draw
+from studies.figures.bands import aligned, over_seeds
+from studies.figures.draw import Results
 
 PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
 VALUES = (["ring", "star"], [0.0, 0.3], [1.0, 5.0], ["sequential", "poisson"])
@@ -63,8 +63,8 @@ def results(workload, varied, seeds, question="Why?", points=4, levels=VALUES):
 def _first(some, folder):
     """Draws the first figure only."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(figures.PLANS, some.workload, figures.PLANS[some.workload][:1])
-        return figures.draw(some, folder)[0]
+        patch.setitem(draw.PLANS, some.workload, draw.PLANS[some.workload][:1])
+        return draw.draw(some, folder)[0]
 
 
 def _product(values):
@@ -114,7 +114,7 @@ EXPECTED = {
     ("workload", "varied", "seeds"), [("problem", 1, 2), ("update", 2, 1), ("training", 1, 1)]
 )
 def test_each_workload_has_its_figures_as_png_and_svg(workload, varied, seeds, tmp_path):
-    drawn = figures.draw(results(workload, varied, seeds), tmp_path)
+    drawn = draw.draw(results(workload, varied, seeds), tmp_path)
     assert [path.stem for path in drawn] == EXPECTED[workload]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
     assert all(path.with_suffix(".svg").read_text().lstrip().startswith("<?xml") for path in drawn)
@@ -126,7 +126,7 @@ def test_four_varied_parameters_and_a_single_seed_can_be_drawn(tmp_path):
 
 
 def test_with_nothing_varied_there_is_nothing_to_compare_at_the_end(tmp_path):
-    drawn = figures.draw(results("update", 0, 1), tmp_path)
+    drawn = draw.draw(results("update", 0, 1), tmp_path)
     assert [path.stem for path in drawn] == EXPECTED["update"][:4]
 
 
@@ -153,12 +153,12 @@ def test_empty_and_undefined_numbers_leave_a_figure_out(tmp_path, monkeypatch):
     empty = Results(
         "training", "", (), pd.DataFrame({"trial": ["a"], "seed": [0]}), {"training": pd.DataFrame()}
     )
-    assert figures.draw(empty, tmp_path) == []
+    assert draw.draw(empty, tmp_path) == []
     undefined = results("problem", 1, 1)
     undefined.curves["consensus"]["error"] = math.nan
-    plans = [plan for plan in figures.PLANS["problem"] if plan.name.endswith("by_activations")]
-    monkeypatch.setitem(figures.PLANS, "problem", plans)
-    drawn = figures.draw(undefined, tmp_path)
+    plans = [plan for plan in draw.PLANS["problem"] if plan.name.endswith("by_activations")]
+    monkeypatch.setitem(draw.PLANS, "problem", plans)
+    drawn = draw.draw(undefined, tmp_path)
     assert [path.stem for path in drawn] == ["disagreement_by_activations", "residual_by_activations"]
 
 
@@ -180,9 +180,9 @@ def test_seeds_with_no_time_in_common_leave_a_figure_by_time_out(tmp_path, monke
     apart = results("problem", 1, 2)
     curve = apart.curves["consensus"]
     curve["seconds"] += 1e6 * curve["seed"]
-    plans = [plan for plan in figures.PLANS["problem"] if plan.name.startswith("disagreement_by")]
-    monkeypatch.setitem(figures.PLANS, "problem", plans)
-    drawn = [path.stem for path in figures.draw(apart, tmp_path)]
+    plans = [plan for plan in draw.PLANS["problem"] if plan.name.startswith("disagreement_by")]
+    monkeypatch.setitem(draw.PLANS, "problem", plans)
+    drawn = [path.stem for path in draw.draw(apart, tmp_path)]
     assert "disagreement_by_activations" in drawn
     assert "disagreement_by_seconds" not in drawn
 
@@ -210,7 +210,7 @@ def test_conditions_that_have_fewer_seeds_than_others_are_owned_up_to(tmp_path):
 def test_more_names_than_colours_are_told_apart_by_dashes_and_markers(figure):
     some = results("training", 1, 2, levels=([f"network {i}" for i in range(13)],))
     some.summary["bytes_sent"] = 1000.0 * (1 + some.summary.index)
-    ((_, drawn),) = figures.drawings(some, figure)
+    ((_, drawn),) = draw.drawings(some, figure)
     looks = {
         (line.get_color(), str(line.get_linestyle()), line.get_marker())
         for line in drawn.legends[0].legend_handles
@@ -220,7 +220,7 @@ def test_more_names_than_colours_are_told_apart_by_dashes_and_markers(figure):
 
 def test_more_names_than_colours_have_as_many_where_dashes_say_something_else():
     some = results("training", 2, 2, levels=([f"network {i}" for i in range(13)], [0.0, 0.3]))
-    ((_, drawn),) = figures.drawings(some, "return_by_steps")
+    ((_, drawn),) = draw.drawings(some, "return_by_steps")
     lines = [line for line in drawn.axes[0].lines if len(line.get_xdata())]
     assert len(lines) == 26
     assert len({line.get_color() for line in lines}) == 13
@@ -278,11 +278,11 @@ def test_one_number_against_another_shows_every_trial_and_a_line_through_the_mea
         solve_error=np.geomspace(1e-3, 1, len(some.summary)), surrogate_gain=range(len(some.summary))
     )
     some = Results("update", "Why?", some.varied, table, some.curves)
-    plan = next(p for p in figures.PLANS["update"] if p.name == "surrogate_gain_by_error")
-    monkeypatch.setitem(figures.PLANS, "update", (plan,))
+    plan = next(p for p in draw.PLANS["update"] if p.name == "surrogate_gain_by_error")
+    monkeypatch.setitem(draw.PLANS, "update", (plan,))
     drawn = []
     monkeypatch.setattr(plt, "close", lambda figure: drawn.append(figure))
-    (file,) = figures.draw(some, tmp_path)
+    (file,) = draw.draw(some, tmp_path)
     (axes,) = drawn[0].axes
     assert file.name == "surrogate_gain_by_error.png"
     assert axes.get_xscale() == "log"

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from studies import figures, runner
+from studies import runner
 from studies.executors import ONE_THREAD, Failed, Finished, Held, Progressed, Retried, Started
+from studies.figures import draw
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.storage.store import Store
@@ -147,7 +148,7 @@ def test_a_trial_whose_node_is_killed_goes_on_from_its_checkpoint(cluster, fakes
 
 
 def test_a_problem_study_gives_the_same_tables_as_here(cluster, call, write, tmp_path, monkeypatch):
-    monkeypatch.setitem(figures.PLANS, "problem", ())
+    monkeypatch.setitem(draw.PLANS, "problem", ())
     code, out, err = call("run", write(), "--on", cluster.address, "--out", "ray")
     assert (code, err) == (0, "")
     assert out.count("finished  ") == 8

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import seaborn as sns
 
-from studies import figures
 from studies.analysis.baselines import by_trial
-from studies.figures import Results
-from studies.results import draw_figures
+from studies.figures import draw as figures
+from studies.figures.draw import Results
+from studies.figures.from_store import draw_figures
 from studies.spec.loading import load
 from studies.storage.store import Store
 from testbed import references

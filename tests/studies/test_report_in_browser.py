@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from studies import report, ticks
+from studies import report
+from studies.figures import ticks
 from studies.formatting import with_interval
 from studies.report import plain
 

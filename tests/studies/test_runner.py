@@ -12,8 +12,9 @@ import pytest
 from in_process import InProcess
 from rich.console import Console
 
-from studies import figures, runner
+from studies import runner
 from studies.cli import main
+from studies.figures import draw
 from studies.spec.loading import load
 from studies.storage.store import Store
 
@@ -69,7 +70,7 @@ def test_a_failed_trial_is_recorded_and_the_study_goes_on(write, tmp_path):
 
 
 def test_the_same_study_twice_gives_identical_tables(write, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(figures.PLANS, "problem", figures.PLANS["problem"][:1])
+    monkeypatch.setitem(draw.PLANS, "problem", draw.PLANS["problem"][:1])
     with pytest.raises(SystemExit) as ended:
         main(["run", str(write()), "--quick", "--out", str(tmp_path / "one"), "--jobs", "1"])
     assert ended.value.code == 0

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from studies import figures, report
+from studies import report
 from studies.analysis import conditions
 from studies.analysis.bootstrap import estimator
 from studies.api import load as load_results
 from studies.columns import SHOWN, geometric, unit
 from studies.display import Display
 from studies.documentation import pages
+from studies.figures import draw
+from studies.figures.catalogue import PLANS, Final
+from studies.figures.from_store import draw_figures, gathered
 from studies.formatting import quantity
 from studies.meanings import FILES
-from studies.plans import PLANS, Final
 from studies.report.plain import figure as on_page
-from studies.results import draw_figures, gathered
 from studies.storage.store import CURVES, TABLES
 
 from . import reported
@@ -58,8 +59,8 @@ def test_the_table_the_figures_and_the_page_have_the_same_estimates(finished, mo
     finals = {final["name"]: final for final in page.data["finals"]}
     shown = [plan for plan in PLANS[study.workload] if isinstance(plan, Final) and plan.y in finals]
     assert shown
-    monkeypatch.setitem(figures.PLANS, study.workload, shown)
-    drawn = dict(figures.drawings(gathered(study, store, summary, {})))
+    monkeypatch.setitem(draw.PLANS, study.workload, shown)
+    drawn = dict(draw.drawings(gathered(study, store, summary, {})))
     rows = conditions.estimates(study, summary, [plan.y for plan in shown])
     for place, plan in enumerate(shown):
         table = [found[place][0] for _, _, found in rows if found[place]]
@@ -106,7 +107,7 @@ def test_every_file_and_curve_that_the_reference_names_is_there_and_the_other_wa
     finished, monkeypatch
 ):
     study, store = finished
-    monkeypatch.setattr(figures, "draw", lambda *_: [])
+    monkeypatch.setattr(draw, "draw", lambda *_: [])
     draw_figures(study, store, lambda line: pytest.fail(line))
     trial = study.trials[0]
     there = {f"trials/<hash>/{file.name}" for file in (store.trials / trial.hash).iterdir()}

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studies import figures, report, text
+from studies import report, text
 from studies.columns import levels
-from studies.results import draw_figures
+from studies.figures import draw
+from studies.figures.from_store import draw_figures
 from studies.spec.loading import define, load
 from studies.storage.store import default_folder
 
@@ -132,8 +133,8 @@ def nasty(tmp_path_factory):
 
 def test_figures_show_labels_as_text(nasty, monkeypatch):
     study, store = nasty
-    kept = [plan for plan in figures.PLANS["problem"] if plan.name in ("error_by_bytes", "final_error")]
-    monkeypatch.setitem(figures.PLANS, "problem", kept)
+    kept = [plan for plan in draw.PLANS["problem"] if plan.name in ("error_by_bytes", "final_error")]
+    monkeypatch.setitem(draw.PLANS, "problem", kept)
     said = []
     files = draw_figures(study, store, said.append)
     assert [file.stem for file in files] == ["error_by_bytes", "final_error"]
@@ -149,13 +150,13 @@ def test_figures_show_labels_as_text(nasty, monkeypatch):
 
 def test_a_figure_that_cannot_be_drawn_is_named_and_the_others_are_there(nasty, monkeypatch):
     study, store = nasty
-    kept = [plan for plan in figures.PLANS["problem"] if plan.name in ("error_by_bytes", "final_error")]
-    monkeypatch.setitem(figures.PLANS, "problem", kept)
+    kept = [plan for plan in draw.PLANS["problem"] if plan.name in ("error_by_bytes", "final_error")]
+    monkeypatch.setitem(draw.PLANS, "problem", kept)
 
     def fails(*_):
         raise ValueError("no\nroom")
 
-    monkeypatch.setattr(figures, "_curve", fails)
+    monkeypatch.setattr(draw, "_curve", fails)
     said = []
     files = draw_figures(study, store, said.append)
     assert [file.stem for file in files] == ["final_error"]

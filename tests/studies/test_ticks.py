@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from studies.ticks import labels, linear, logarithmic, readable
+from studies.figures.ticks import labels, linear, logarithmic, readable
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -9,8 +9,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from studies.plans import Curve, Final
-from studies.roles import Roles
+from studies.figures.catalogue import Curve, Final
+from studies.figures.encoding import Roles
 from testbed.references import RANDOM, Reference
 
 GREY = "0.35"

@@ -20,17 +20,18 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from studies import fonts, forest, text
+from studies import text
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
 from studies.analysis.grouping import grouped
-from studies.bands import aligned, over_seeds
 from studies.columns import COUNTS, levels, said, title
+from studies.figures import fonts, forest_plot
+from studies.figures.bands import aligned, over_seeds
+from studies.figures.baseline_lines import draw_references
+from studies.figures.catalogue import PLANS, Against, Curve, Final, Plan
+from studies.figures.encoding import MARKERS, Roles, legend_text
+from studies.figures.scatter import against
+from studies.figures.ticks import readable
 from studies.formatting import equal
-from studies.plans import PLANS, Against, Curve, Final, Plan
-from studies.points import against
-from studies.reference_lines import draw_references
-from studies.roles import MARKERS, Roles, legend_text
-from studies.ticks import readable
 from testbed.files import beside
 from testbed.references import Reference
 
@@ -120,12 +121,12 @@ def _plans(results: Results) -> Iterator[tuple[str, Callable[[], Figure | None]]
     for plan in PLANS[results.workload]:
         yield plan.name, partial(_drawn, results, plan)
     if results.workload == "training":
-        for name in forest.NAMES:
+        for name in forest_plot.NAMES:
             yield name, partial(_compared, results, name)
 
 
 def _compared(results: Results, name: str) -> Figure | None:
-    found = forest.drawing(name, results.summary, results.varied, results.compared, results.worlds)
+    found = forest_plot.drawing(name, results.summary, results.varied, results.compared, results.worlds)
     if found is None:
         return None
     figure, shown = found

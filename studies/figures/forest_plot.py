@@ -26,7 +26,7 @@ from studies.analysis.bootstrap import (
 from studies.analysis.comparisons import Pair, decisive, overall, pairs
 from studies.columns import levels as worded
 from studies.columns import said, title
-from studies.ticks import readable
+from studies.figures.ticks import readable
 
 NAMES = ("probability_of_improvement", "paired_differences")
 

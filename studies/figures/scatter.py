@@ -7,9 +7,9 @@ import seaborn as sns
 
 from studies.analysis.bootstrap import estimator
 from studies.columns import title
-from studies.plans import Against
-from studies.roles import Roles
-from studies.ticks import readable
+from studies.figures.catalogue import Against
+from studies.figures.encoding import Roles
+from studies.figures.ticks import readable
 
 
 def against(table: pd.DataFrame, plan: Against, roles: Roles, workload: str) -> tuple[sns.FacetGrid, str]:

@@ -8,8 +8,8 @@ from warnings import warn
 
 import pandas as pd
 
-from studies import figures
 from studies.analysis import baselines, comparisons
+from studies.figures import draw
 from studies.spec.manifest import StudyOutline
 from studies.spec.study import Study
 from studies.storage.store import CURVES, Store
@@ -39,13 +39,13 @@ def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = w
     """Writes the summary tables, draws the figures the study's results allow, and returns the PNG files.
 
     ``complain`` is told in a line what had to be left out of them, and which of them cannot be drawn; see
-    :func:`studies.figures.draw`.
+    :func:`studies.figures.draw.draw`.
     """
     summary = store.summarise(study)
     if study.workload == "training":
         store.write_table("statistics.csv", statistics(study, summary))
     found = gathered(study, store, summary, baselines.by_trial(study, store, complain))
-    return figures.draw(found, store.folder / "figures", complain)
+    return draw.draw(found, store.folder / "figures", complain)
 
 
 def statistics(study: StudyOutline, summary: pd.DataFrame) -> pd.DataFrame:
@@ -58,9 +58,9 @@ def gathered(
     store: Store,
     summary: pd.DataFrame,
     measured: Mapping[str, Sequence[Reference]],
-) -> figures.Results:
+) -> draw.Results:
     """What figures are made from; ``measured`` are the references by trial."""
-    return figures.Results(
+    return draw.Results(
         workload=study.workload,
         question=study.question,
         varied=study.varied,
