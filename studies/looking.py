@@ -46,7 +46,8 @@ def trace(
     force: Force = False,
 ) -> None:
     """Run one trial and write all that happened on its network, with a space-time diagram."""
-    from studies import needs, tracing
+    from studies import needs
+    from studies.playback import trace as tracing
 
     window = tracing.Window(time_of("--from", begin), time_of("--to", end))
     loaded, store = prepare(study, out_folder, overrides, quick)
@@ -105,7 +106,8 @@ def play(
     force: Force = False,
 ) -> None:
     """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
-    from studies import films, playing
+    from studies.playback import episodes as playing
+    from studies.playback import video
     from studies.spec.loading import load
     from studies.storage.store import Store, default_folder
 
@@ -114,7 +116,7 @@ def play(
     chosen = chosen_trial(loaded, trial)
     player = playing.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
     file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"
-    films.check(file)
+    video.check(file)
     if film is not None:
         refuse_to_replace("--out", film, force=force)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)

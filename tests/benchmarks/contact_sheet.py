@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageSequence
 
-from studies.films import CAPTION_PIXELS
+from studies.playback.video import CAPTION_PIXELS
 
 STILLS, WIDTH, GAP, TITLE_PIXELS, MARGIN = 4, 1288, 8, 22, 16
 BORDER = (200, 200, 200)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from studies import films, playing, runner
+from studies import runner
+from studies.playback import episodes as playing
+from studies.playback import video
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.storage.store import Store
@@ -61,7 +63,7 @@ def test_a_gif_has_the_start_and_every_step_of_every_episode(call, write):
     pictures, durations = frames("a/b.gif")
     assert len(pictures) == 2 * (6 + 1)
     assert durations == {200}
-    assert {picture.shape for picture in pictures} == {(300 + films.CAPTION_PIXELS, 300, 3)}
+    assert {picture.shape for picture in pictures} == {(300 + video.CAPTION_PIXELS, 300, 3)}
     lines = out.splitlines()
     assert lines[:2] == ["trial 1 of 1: seed=0", "policy:  random"]
     assert lines[2].startswith("episode 1: 6 steps, return -")
@@ -74,7 +76,7 @@ def test_a_gif_shows_what_the_environment_draws_all_but_some_edges_exactly(write
     trial = load(str(write(TRAINING))).trials[0]
     shown = played(playing.Player(trial.settings, "random"))
     film = tmp_path / "a.gif"
-    films.write(film, [films.captioned(f.picture, f.caption) for f in shown], frames_per_second=10)
+    video.write(film, [video.captioned(f.picture, f.caption) for f in shown], frames_per_second=10)
     for picture, frame in zip(frames(film)[0], shown, strict=True):
         off = np.abs(picture[:300].astype(int) - frame.picture)
         assert off.max() <= 8
@@ -87,17 +89,17 @@ def test_small_things_keep_their_colour_among_more_colours_than_a_gif_has(tmp_pa
     picture[:, :, 0] = np.arange(300)[:, None] * 255 // 299
     picture[:, :, 1] = np.arange(300)[None, :] // 100
     picture[10:12, 10:12] = [0, 0, 255]
-    films.write(tmp_path / "a.gif", [films.captioned(picture, "")], frames_per_second=10)
+    video.write(tmp_path / "a.gif", [video.captioned(picture, "")], frames_per_second=10)
     (shown,) = frames(tmp_path / "a.gif")[0]
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > films.COLOURS
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > video.COLOURS
     assert np.abs(shown[:300].astype(int) - picture).max() <= 3
 
 
 def test_very_small_pictures_are_magnified_and_sides_are_even():
     picture = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-    shown = np.asarray(films.captioned(picture, "step 0"))
+    shown = np.asarray(video.captioned(picture, "step 0"))
     factor = 43  # 7 * 43 = 301
-    assert shown.shape == (5 * factor + 1 + films.CAPTION_PIXELS, 302, 3)
+    assert shown.shape == (5 * factor + 1 + video.CAPTION_PIXELS, 302, 3)
     assert np.array_equal(shown[factor // 2 : 5 * factor : factor, factor // 2 : 301 : factor], picture)
 
 
@@ -119,7 +121,7 @@ def test_an_mp4_is_made_by_ffmpeg_from_raw_frames(call, write, monkeypatch, prog
         assert [path.name for path in Path.cwd().iterdir()] == ["tools"]
         return
     assert code == 0
-    height = 300 + films.CAPTION_PIXELS
+    height = 300 + video.CAPTION_PIXELS
     said = Path("said.txt").read_text()
     assert f"-f rawvideo -pix_fmt rgb24 -s 300x{height} -r 7 -i - " in said
     raw = np.frombuffer(Path("a.mp4").read_bytes(), dtype=np.uint8).reshape(7, height, 300, 3)
@@ -130,11 +132,11 @@ def test_an_mp4_is_made_by_ffmpeg_from_raw_frames(call, write, monkeypatch, prog
 
 def test_a_film_that_breaks_off_leaves_nothing(tmp_path):
     def break_off():
-        yield films.captioned(np.zeros((2, 2, 3), dtype=np.uint8), "")
+        yield video.captioned(np.zeros((2, 2, 3), dtype=np.uint8), "")
         raise StudyError("the world ended")
 
     with pytest.raises(StudyError, match="the world ended"):
-        films.write(tmp_path / "a.gif", break_off(), frames_per_second=10)
+        video.write(tmp_path / "a.gif", break_off(), frames_per_second=10)
     assert list(tmp_path.iterdir()) == []
 
 

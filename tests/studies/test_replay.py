@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from studies import tracing
+from studies.playback import trace as tracing
 from studies.report.again import trial_again
 from studies.report.recording import record
 from studies.report.replay import differences, replay

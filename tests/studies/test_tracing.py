@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from studies import tracing
+from studies.playback import trace as tracing
 from studies.spec.loading import load
 
 LOSSY = """\

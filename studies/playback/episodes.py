@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from policies.algorithms.learner import Learner
 from policies.algorithms.registry import AlgorithmSettings, make_learner
-from studies import films
+from studies.playback import video
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from studies.spec.validation_errors import nearest
@@ -183,9 +183,9 @@ def film(
         for frame in play(player, seed=seed, episodes=episodes):
             if frame.over:
                 report(frame.outcome)
-            yield films.captioned(frame.picture, frame.caption)
+            yield video.captioned(frame.picture, frame.caption)
 
-    films.write(file, captioned(), frames_per_second=frames_per_second)
+    video.write(file, captioned(), frames_per_second=frames_per_second)
 
 
 def _frames(environment: BatchedEnvironment, choose: Choose, seed: int, episodes: int) -> Iterator[Frame]:

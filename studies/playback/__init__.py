@@ -1,0 +1,1 @@
+"""Looking at one trial: episodes, videos and traces."""
