@@ -183,19 +183,19 @@ def run(
         StudyError: the study is wrong, needs more memory than this machine has, or there is no such place.
         RuntimeError: trials failed; the others are stored, and ``load`` reads them.
     """
-    from studies import needs, places, runner
+    from studies.execution import backends, requirements, runner
     from studies.spec.study import Study
     from studies.storage.store import Store, default_folder
     from studies.terminal import PlainConsole
 
     checked = study if isinstance(study, Study) else define(study)
-    needs.check(checked)
-    if on == places.LOCAL:
-        needs.check_games(checked)
-        needs.check_memory(checked)
+    requirements.check(checked)
+    if on == backends.LOCAL:
+        requirements.check_games(checked)
+        requirements.check_memory(checked)
     out = PlainConsole(highlight=False, soft_wrap=True, emoji=False)
     store = Store(_path("folder", folder) if folder is not None else default_folder(checked.name))
-    executor = places.executor(on, jobs, store.folder)
+    executor = backends.executor(on, jobs, store.folder)
     for line in store.remember(checked):
         out.print(line, markup=False)
     outcome = runner.run(checked, store, executor=executor, console=out)

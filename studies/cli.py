@@ -84,25 +84,25 @@ def run(
 
     A folder that has finished trials of another study is refused: its tables would lose them.
     """
-    from studies import machine, needs, places, runner
+    from studies.execution import backends, host_resources, requirements, runner
 
     loaded, store = prepare(study, out_folder, overrides, quick)
-    if on == places.LOCAL:
-        needs.check_memory(loaded)
+    if on == backends.LOCAL:
+        requirements.check_memory(loaded)
     if dry_run:
-        needs.check_games(loaded)
-        _foretell(loaded, store, jobs or machine.processors())
+        requirements.check_games(loaded)
+        _foretell(loaded, store, jobs or host_resources.processors())
         return
     if tensorboard:
-        from studies.tensorboard import check
+        from studies.execution.tensorboard import check
 
         check()
-    executor = places.executor(on, jobs, store.folder)
-    if on == places.LOCAL:  # on a cluster they are on its nodes
-        needs.check_games(loaded)
+    executor = backends.executor(on, jobs, store.folder)
+    if on == backends.LOCAL:  # on a cluster they are on its nodes
+        requirements.check_games(loaded)
     for line in store.remember(loaded):
         err.print(line)
-    if on == places.LOCAL:
+    if on == backends.LOCAL:
         _advise(loaded)
     out.print(f"{loaded.name}: {described(loaded)}", markup=False)
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
@@ -120,13 +120,13 @@ def run(
 @app.command()
 def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False) -> None:
     """Check a study, with every trial of its grid, without running it, and tell what a trial will need."""
-    from studies import needs
+    from studies.execution import requirements
     from studies.spec.loading import load
 
     loaded = load(study, overrides=overrides or (), quick=quick)
-    needs.check_memory(loaded)
+    requirements.check_memory(loaded)
     out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it", markup=False)
-    out.print(needs.described(loaded))
+    out.print(requirements.described(loaded))
     _advise(loaded)
 
 
@@ -135,11 +135,13 @@ def train(
     study: StudyName, out_folder: Out = None, overrides: Overrides = None, quick: Quick = False
 ) -> None:
     """Run a training study of one trial in this process, with a line per update."""
-    from studies import columns, executors, needs, runner
+    from studies import columns
+    from studies.execution import executor as executors
+    from studies.execution import requirements, runner
     from studies.storage.provenance import versions
 
     loaded, store = prepare(study, out_folder, overrides, quick)
-    needs.check_memory(loaded)
+    requirements.check_memory(loaded)
     if loaded.workload != "training":
         raise StudyError(f"{study}: workload = {loaded.workload!r}: `testbed train` needs a training study")
     if len(loaded.trials) != 1:
@@ -147,7 +149,7 @@ def train(
             f"{study}: has {len(loaded.trials)} trials and `testbed train` runs one:"
             " use `testbed run`, or add --set vary={} --set seeds=1"
         )
-    needs.check_games(loaded)
+    requirements.check_games(loaded)
     for line in store.remember(loaded):
         err.print(line)
     _advise(loaded)
@@ -221,7 +223,7 @@ def _tell_failure(trial: TrialSpec, reason: str, store: Store) -> None:
 
 
 def _foretell(study: Study, store: Store, jobs: int) -> None:
-    from studies import forecast
+    from studies.execution import dry_run as forecast
 
     with err.status("") as busy:
         found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {escape(trial.title)}"))
@@ -231,9 +233,9 @@ def _foretell(study: Study, store: Store, jobs: int) -> None:
 
 def _advise(study: Study) -> None:
     """Say what would make the trials faster here."""
-    from studies import needs
+    from studies.execution import requirements
 
-    for line in needs.advice(study):
+    for line in requirements.advice(study):
         err.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -61,12 +61,12 @@ Force = Annotated[bool, typer.Option("--force", help="Replace files that are the
 
 def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
     """Reads and checks a study; returns it with the store of its results, of which nothing is made yet."""
-    from studies import needs
+    from studies.execution import requirements
     from studies.spec.loading import load
     from studies.storage.store import Store, default_folder
 
     study = load(name, overrides=overrides or (), quick=quick)
-    needs.check(study)
+    requirements.check(study)
     place = folder or default_folder(study.name, quick=quick)
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")

@@ -46,13 +46,13 @@ def trace(
     force: Force = False,
 ) -> None:
     """Run one trial and write all that happened on its network, with a space-time diagram."""
-    from studies import needs
+    from studies.execution import requirements
     from studies.playback import trace as tracing
 
     window = tracing.Window(time_of("--from", begin), time_of("--to", end))
     loaded, store = prepare(study, out_folder, overrides, quick)
     chosen = chosen_trial(loaded, trial)
-    needs.check_game(chosen)
+    requirements.check_game(chosen)
     if out_folder is not None:
         refuse_to_replace("--out", *(out_folder / name for name in tracing.FILES), force=force)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)

@@ -25,6 +25,6 @@ def in_this_process(monkeypatch):
     """Lets commands run their trials in this process, which starts none for them."""
     from in_process import InProcess
 
-    from studies import places
+    from studies.execution import backends
 
-    monkeypatch.setattr(places, "executor", lambda *_: InProcess())
+    monkeypatch.setattr(backends, "executor", lambda *_: InProcess())

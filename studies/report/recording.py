@@ -12,7 +12,7 @@ from typing import Any
 import networkx as nx
 import torch
 
-from studies import needs
+from studies.execution import requirements
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from testbed import workloads
@@ -123,8 +123,8 @@ def record(trial: TrialSpec, *, batches: Path | None = None, limit: int = EVENTS
     Raises:
         StudyError: this machine lacks what the trial needs, or its environment came to grief; one line.
     """
-    needs.check_trial(trial)
-    needs.check_game(trial)
+    requirements.check_trial(trial)
+    requirements.check_game(trial)
     torch.set_num_threads(1)
     trace = Recorder(limit)
     onlooker, graph = Onlooker(trace), trial.graph()

@@ -2,8 +2,7 @@
 
 import time
 
-from studies import runner  # noqa: F401  # with torch: as long as it takes, a worker is not yet at work
-from studies.executors import Report
+from studies.execution.executor import Report
 
 
 def sleep(task: float, report: Report) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import sleeping
 
-from studies.executors import Executor, Finished, Started
-from studies.local_pool import LocalPool
+from studies.execution.executor import Executor, Finished, Started
+from studies.execution.local_pool import LocalPool
 
 WORKERS, TASKS = 4, 8
 SECONDS = 120.0  # of a task; a trial takes minutes to hours
@@ -26,7 +26,7 @@ def local(folder: Path) -> Executor[float]:
 
 def ray(folder: Path) -> Executor[float]:
     pytest.importorskip("ray")
-    from studies.ray_executor import RayExecutor
+    from studies.execution.ray.executor import RayExecutor
 
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # no file of Ray's in the home of who measures
     return RayExecutor(None, WORKERS, sleeping.sleep, folder)

@@ -6,8 +6,8 @@ A process that runs trials imports PyTorch and pandas first, which takes longer 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from studies import runner
-from studies.executors import Event, Perform, Progressed, Started, attempt
+from studies.execution import runner
+from studies.execution.executor import Event, Perform, Progressed, Started, attempt
 
 
 class InProcess:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from studies.executors import ONE_THREAD, Report
+from studies.execution.executor import ONE_THREAD, Report
 
 
 def die_at_odd(task: int, report: Report) -> None:

@@ -3,8 +3,8 @@
 import os
 import time
 
-from studies.executors import Report
-from studies.runner import Task, perform
+from studies.execution.executor import Report
+from studies.execution.runner import Task, perform
 from studies.storage.store import Store
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 
-from studies import runner
+from studies.execution import runner
 from studies.spec.loading import load
 from studies.storage.store import Store
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import machine
+from studies.execution import host_resources
 from studies.figures import draw
 from studies.storage.provenance import versions
 
@@ -119,7 +119,7 @@ def test_validate_says_what_would_run(call, write):
 
 
 def test_a_failed_trial_ends_in_exit_code_1_with_its_name(call, write, monkeypatch):
-    from studies import runner
+    from studies.execution import runner
 
     def failing(study, store, **_):
         store.write_failure(study.trials[0], {}, "no")
@@ -302,7 +302,7 @@ def test_a_world_that_fails_is_one_line_for_commands_that_only_try(call, write, 
 def test_a_trial_that_cannot_fit_into_memory_is_refused_before_anything_is_written(
     call, write, command, change, monkeypatch
 ):
-    monkeypatch.setattr(machine, "total_memory", lambda: 8 * 2**30)
+    monkeypatch.setattr(host_resources, "total_memory", lambda: 8 * 2**30)
     file = write("workload: problem\nproblem: {name: mean, agents: 4, dimension: 1000000}\ntopology: ring\n")
     code, out, err = call(command, file, "--set", change)
     assert (code, out) == (2, "")

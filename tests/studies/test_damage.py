@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import studies
-from studies import runner
 from studies.analysis import baselines, comparisons
+from studies.execution import runner
 from studies.figures import draw
 from studies.report import finals
 from studies.report.arrangement import arrange

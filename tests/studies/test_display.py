@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from studies import display
-from studies.display import Display
+from studies.execution import progress as display
+from studies.execution.progress import Display
 from studies.spec.loading import load
 
 

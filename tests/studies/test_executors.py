@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from studies import local_pool, machine
-from studies.executors import Failed, Finished, Held, Started
-from studies.local_pool import LocalPool
+from studies.execution import host_resources, local_pool
+from studies.execution.executor import Failed, Finished, Held, Started
+from studies.execution.local_pool import LocalPool
 
 GIB = 2**30
 
@@ -80,7 +80,7 @@ PARENT = """\
 import sys
 from pathlib import Path
 import fake_tasks
-from studies.local_pool import LocalPool
+from studies.execution.local_pool import LocalPool
 if __name__ == "__main__":
     list(LocalPool(2, getattr(fake_tasks, sys.argv[1])).run([Path(path) for path in sys.argv[2:]]))
 """
@@ -161,7 +161,7 @@ def system(tmp_path):
         for name, text in files.items():
             (groups / name).parent.mkdir(parents=True, exist_ok=True)
             (groups / name).write_text(f"{text}\n")
-        return machine.available_memory(proc, groups)
+        return host_resources.available_memory(proc, groups)
 
     return system
 
@@ -200,15 +200,15 @@ def test_all_of_the_memory_is_the_machine_s_with_its_swap_or_the_lowest_limit(tm
     (proc / "self").mkdir(parents=True)
     (proc / "meminfo").write_text("MemTotal:  9000 kB\nMemAvailable: 10 kB\nSwapTotal: 1000 kB\n")
     (proc / "self" / "cgroup").write_text("0::/job\n")
-    assert machine.total_memory(proc, groups) == 10_000 * KIB
+    assert host_resources.total_memory(proc, groups) == 10_000 * KIB
     (groups / "job").mkdir(parents=True)
     (groups / "job" / "memory.max").write_text("max\n")
-    assert machine.total_memory(proc, groups) == 10_000 * KIB
+    assert host_resources.total_memory(proc, groups) == 10_000 * KIB
     (groups / "job" / "memory.max").write_text(f"{3000 * KIB}\n")
-    assert machine.total_memory(proc, groups) == 3000 * KIB
+    assert host_resources.total_memory(proc, groups) == 3000 * KIB
 
 
 def test_a_system_without_proc_does_not_tell(tmp_path):
-    assert machine.total_memory(tmp_path / "proc") is None
-    assert machine.available_memory(tmp_path / "proc") is None
-    assert machine.resident_memory(1, tmp_path / "proc") == 0
+    assert host_resources.total_memory(tmp_path / "proc") is None
+    assert host_resources.available_memory(tmp_path / "proc") is None
+    assert host_resources.resident_memory(1, tmp_path / "proc") == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import runner
+from studies.execution import runner
 from studies.spec.loading import load
 from studies.storage import soundness
 from studies.storage.store import Store

@@ -6,7 +6,7 @@ import pstats
 import pytest
 from rich.console import Console
 
-from studies import runner
+from studies.execution import runner
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.spec.resolving import MOST_TRIALS

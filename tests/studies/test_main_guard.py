@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from studies import main_guard, places
+from studies.execution import backends, main_guard
 from studies.spec.document import StudyError
 
 CALL = "main_guard.check(); print('ran')"
@@ -50,8 +50,8 @@ def test_nothing_is_asked_of_sessions_that_are_never_imported():
 def test_it_is_asked_before_trials_run_here_and_only_then(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(main_guard, "check", lambda: asked.append(True))
-    places.executor("local", 1, tmp_path)
+    backends.executor("local", 1, tmp_path)
     assert asked == [True]
     with pytest.raises(StudyError, match="nobody answers there"):
-        places.executor("ray://127.0.0.1:1", 1, tmp_path)
+        backends.executor("ray://127.0.0.1:1", 1, tmp_path)
     assert asked == [True]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from studies import runner
+from studies.execution import runner
 from studies.spec.builtin import builtin_names
 from studies.spec.loading import find
 

@@ -1,7 +1,7 @@
 """Where trials run."""
 
-from studies import machine, needs, places
-from studies.runner import Task
+from studies.execution import backends, host_resources, requirements
+from studies.execution.runner import Task
 from studies.spec.loading import load
 from testbed import memory
 
@@ -15,8 +15,8 @@ seeds: 2
 
 def test_a_local_pool_knows_the_memory_of_each_trial(write, tmp_path):
     trials = load(str(write(STUDY))).trials
-    pool = places.executor("local", None, tmp_path)
-    assert pool.jobs == machine.processors()
+    pool = backends.executor("local", None, tmp_path)
+    assert pool.jobs == host_resources.processors()
     links = {"ring": 4, "complete": 6}
     peaks = [memory.peak(trial.settings, links[trial.varied["topology"]]) for trial in trials]
     assert [pool.memory(Task(trial, tmp_path, {})) for trial in trials] == peaks
@@ -26,6 +26,6 @@ def test_a_local_pool_knows_the_memory_of_each_trial(write, tmp_path):
 def test_each_condition_is_estimated_once(write, monkeypatch):
     asked = []
     monkeypatch.setattr(memory, "peak", lambda settings, links: asked.append(links))
-    peak = needs.peaks()
+    peak = requirements.peaks()
     assert [peak(trial) for trial in load(str(write(STUDY))).trials] == [None] * 8
     assert len(asked) == 4

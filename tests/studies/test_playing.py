@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from studies import runner
+from studies.execution import runner
 from studies.playback import episodes as playing
 from studies.playback import video
 from studies.spec.document import StudyError

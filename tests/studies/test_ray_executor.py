@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from studies import runner
-from studies.executors import ONE_THREAD, Failed, Finished, Held, Progressed, Retried, Started
+from studies.execution import runner
+from studies.execution.executor import ONE_THREAD, Failed, Finished, Held, Progressed, Retried, Started
 from studies.figures import draw
 from studies.spec.document import StudyError
 from studies.spec.loading import load
@@ -23,8 +23,10 @@ ray = pytest.importorskip("ray")
 
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from studies import ray_cluster, ray_executor, ray_worker  # noqa: E402
-from studies.ray_executor import RayExecutor, lost  # noqa: E402
+from studies.execution.ray import cluster as ray_cluster
+from studies.execution.ray import executor as ray_executor
+from studies.execution.ray import worker
+from studies.execution.ray.executor import RayExecutor, lost  # noqa: E402
 
 HERE = __file__.rpartition("/")[0]
 
@@ -255,8 +257,8 @@ def boxed(news):
 
 def test_a_node_that_joins_late_without_the_folder_runs_no_trial(tmp_path):
     said = []
-    token = ray_worker.Token(tmp_path / "gone", "text")
-    unsent, ended = ray_worker.carry_out(None, 5, 0, None, token, boxed(said.append))
+    token = worker.Token(tmp_path / "gone", "text")
+    unsent, ended = worker.carry_out(None, 5, 0, None, token, boxed(said.append))
     assert (unsent, [event for *_, event in said]) == (None, [Started(5)])
     assert isinstance(ended, Failed)
     assert f"does not see the folder {tmp_path}" in ended.trace
@@ -270,12 +272,12 @@ def test_a_trial_does_not_mind_where_its_reports_go(tmp_path):
         for done in range(9):
             report("counting", done, 9, {})
 
-    token = ray_worker.Token(tmp_path / "here", "text")
+    token = worker.Token(tmp_path / "here", "text")
     token.path.write_text("text")
-    assert ray_worker.carry_out(report_often, 5, 0, None, token, boxed(lose)) == (
+    assert worker.carry_out(report_often, 5, 0, None, token, boxed(lose)) == (
         Progressed(5, "counting", 8, 9, {}),
         Finished(5),
     )
     said = []
-    ray_worker.carry_out(report_often, 5, 0, None, token, boxed(said.append))
+    worker.carry_out(report_often, 5, 0, None, token, boxed(said.append))
     assert [event for *_, event in said] == [Started(5), Progressed(5, "counting", 0, 9, {})]

@@ -12,8 +12,8 @@ import pytest
 from in_process import InProcess
 from rich.console import Console
 
-from studies import runner
 from studies.cli import main
+from studies.execution import runner
 from studies.figures import draw
 from studies.spec.loading import load
 from studies.storage.store import Store

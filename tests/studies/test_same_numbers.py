@@ -13,8 +13,8 @@ from studies.analysis import conditions
 from studies.analysis.bootstrap import estimator
 from studies.api import load as load_results
 from studies.columns import SHOWN, geometric, unit
-from studies.display import Display
 from studies.documentation import pages
+from studies.execution.progress import Display
 from studies.figures import draw
 from studies.figures.catalogue import PLANS, Final
 from studies.figures.from_store import draw_figures, gathered

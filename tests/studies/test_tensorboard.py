@@ -4,7 +4,7 @@ from importlib import util
 
 import pytest
 
-from studies import runner, tensorboard
+from studies.execution import runner, tensorboard
 from studies.spec.loading import load
 from studies.storage.store import Store
 

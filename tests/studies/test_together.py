@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from studies import runner
+from studies.execution import runner
 from studies.spec.loading import load
 from studies.storage.store import Store
 

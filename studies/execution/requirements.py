@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from policies.arithmetic import bfloat16_cost, require
-from studies import machine
+from studies.execution import host_resources
 from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
 from testbed import memory, workloads
@@ -91,7 +91,7 @@ def check_memory(study: Study) -> None:
     Raises:
         StudyError: one surely does not; one line.
     """
-    total = machine.total_memory()
+    total = host_resources.total_memory()
     peak = peaks()
     for trial in study.trials:
         needed = peak(trial) if trial.seed == study.trials[0].seed else None

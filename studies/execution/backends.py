@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from studies import machine, main_guard, needs, runner
-from studies.executors import Executor
-from studies.local_pool import LocalPool
+from studies.execution import host_resources, main_guard, requirements, runner
+from studies.execution.executor import Executor
+from studies.execution.local_pool import LocalPool
 from studies.spec.document import StudyError
 
 LOCAL, RAY = "local", "ray"
@@ -24,24 +24,24 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
 
     Raises:
         StudyError: it is none of these, nobody answers there, or Ray is not installed; or processes of this
-            machine would run the calling script once more (:mod:`studies.main_guard`); one line.
+            machine would run the calling script once more (:mod:`studies.execution.main_guard`); one line.
     """
-    estimate = needs.peaks()
+    estimate = requirements.peaks()
 
     def memory(task: runner.Task) -> int | None:
         return estimate(task.trial)
 
     if on == LOCAL:
         main_guard.check()
-        return LocalPool(jobs or machine.processors(), runner.perform, memory=memory)
+        return LocalPool(jobs or host_resources.processors(), runner.perform, memory=memory)
     if on != RAY:
         parse(on, f"--on {on}")  # what is wrong with it is wrong without Ray too
     if importlib.util.find_spec("ray") is None:
         raise StudyError(f"--on {on}: needs the extra `ray`: pip install 'consensus-testbed[ray]'")
-    from studies import ray_cluster
-    from studies.ray_executor import RayExecutor
+    from studies.execution.ray import cluster
+    from studies.execution.ray.executor import RayExecutor
 
-    address = ray_cluster.find(None if on == RAY else on)
+    address = cluster.find(None if on == RAY else on)
     return RayExecutor(address, jobs, runner.perform, folder, memory=memory)
 
 

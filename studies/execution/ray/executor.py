@@ -34,8 +34,8 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from studies import machine, ray_cluster
-from studies.executors import (
+from studies.execution import host_resources
+from studies.execution.executor import (
     Event,
     Failed,
     Held,
@@ -47,7 +47,8 @@ from studies.executors import (
     TaskT,
     unknown,
 )
-from studies.ray_worker import Mailbox, News, Token, carry_out
+from studies.execution.ray import cluster
+from studies.execution.ray.worker import Mailbox, News, Token, carry_out
 from studies.spec.document import StudyError
 
 LOSSES = 3
@@ -110,8 +111,8 @@ class RayExecutor(Generic[TaskT]):
             return
         on = self.address or "ray"
         with (
-            ray_cluster.connected(self.address, self.jobs or machine.processors()),
-            ray_cluster.shared(self.folder, on) as (token, largest),
+            cluster.connected(self.address, self.jobs or host_resources.processors()),
+            cluster.shared(self.folder, on) as (token, largest),
         ):
             needs = [self.memory(task) for task in tasks]
             if largest is not None:

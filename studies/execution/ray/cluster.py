@@ -19,9 +19,9 @@ import ray
 from ray._private import ray_constants
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from studies.executors import ONE_THREAD, environment
-from studies.places import parse
-from studies.ray_worker import Token, look
+from studies.execution.backends import parse
+from studies.execution.executor import ONE_THREAD, environment
+from studies.execution.ray.worker import Token, look
 from studies.spec.document import StudyError
 from studies.storage.provenance import versions
 

@@ -12,7 +12,7 @@ import torch
 from rich.markup import escape
 from rich.table import Table
 
-from studies import needs
+from studies.execution import requirements
 from studies.formatting import duration
 from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
@@ -62,7 +62,7 @@ def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) ->
         if store.status(trial) == "finished":
             measured.setdefault(_kind(trial), []).append(store.wall_seconds(trial) / _pieces(trial))
     found = {kind: (sum(each) / len(each), _trials(len(each))) for kind, each in measured.items()}
-    peak = needs.peaks()
+    peak = requirements.peaks()
     forecasts = []
     for trial in study.trials:
         status, kind = store.status(trial), _kind(trial)

@@ -12,7 +12,16 @@ from typing import Any
 
 import ray
 
-from studies.executors import Event, Failed, Finished, Perform, Progressed, Reporter, Started, attempt
+from studies.execution.executor import (
+    Event,
+    Failed,
+    Finished,
+    Perform,
+    Progressed,
+    Reporter,
+    Started,
+    attempt,
+)
 from studies.storage.provenance import versions
 
 REPORT_EVERY = 0.5

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studies.executors import Report
+from studies.execution.executor import Report
 from studies.spec.document import StudyError
 from studies.spec.manifest import TrialOutline
 
@@ -41,7 +41,7 @@ class Board:
         self.writer: SummaryWriter | None = None
 
     def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
-        """See :data:`studies.executors.Report`."""
+        """See :data:`studies.execution.executor.Report`."""
         if self.writer is None:
             from torch.utils.tensorboard import SummaryWriter
 

@@ -13,14 +13,24 @@ import torch
 from rich.console import Console
 
 from studies.columns import SHOWN
-from studies.display import Display
-from studies.executors import Event, Executor, Failed, Finished, Held, Progressed, Report, Retried, Started
+from studies.execution.executor import (
+    Event,
+    Executor,
+    Failed,
+    Finished,
+    Held,
+    Progressed,
+    Report,
+    Retried,
+    Started,
+)
+from studies.execution.frozen import frozen
+from studies.execution.progress import Display
+from studies.execution.tensorboard import Board
 from studies.formatting import last_line
-from studies.frozen import frozen
 from studies.spec.study import Study, TrialSpec
 from studies.storage.provenance import OWN, versions
 from studies.storage.store import Store
-from studies.tensorboard import Board
 from testbed import workloads
 
 

@@ -20,8 +20,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic
 
-from studies import machine
-from studies.executors import (
+from studies.execution import host_resources
+from studies.execution.executor import (
     ONE_THREAD,
     Event,
     Failed,
@@ -61,7 +61,7 @@ class LocalPool(Generic[TaskT]):
     A further task is only begun beside others while the peak it is estimated to reach fits into the memory
     that is available, less what those that run are estimated to use yet. One always runs. Tasks of which the
     peak is not known begin, and count, as if they needed none; on systems that do not tell what is available
-    (see :func:`studies.machine.available_memory`) memory holds nothing back.
+    (see :func:`studies.execution.host_resources.available_memory`) memory holds nothing back.
 
     Args:
         jobs: how many at once.
@@ -76,7 +76,7 @@ class LocalPool(Generic[TaskT]):
         perform: Perform[TaskT],
         *,
         memory: Memory[TaskT] = unknown,
-        available: Callable[[], int | None] = machine.available_memory,
+        available: Callable[[], int | None] = host_resources.available_memory,
     ) -> None:
         self.jobs = jobs
         self.perform = perform
@@ -164,7 +164,7 @@ class LocalPool(Generic[TaskT]):
 
 def _unused(peak: int | None, worker: _Worker) -> int:
     """What a task will use yet, in bytes, beyond what its process occupies already."""
-    return 0 if peak is None else max(0, peak - machine.resident_memory(worker.process.pid))
+    return 0 if peak is None else max(0, peak - host_resources.resident_memory(worker.process.pid))
 
 
 def _stop(workers: Sequence[_Worker]) -> None:
