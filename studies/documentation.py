@@ -13,13 +13,13 @@ from typing import Any, get_args, get_type_hints
 
 import typer
 
-import studies.cli  # noqa: F401  # registers the commands
+import studies.cli.main  # noqa: F401  # registers the commands
 import topologies
 from policies.algorithms.registry import AlgorithmSettings
 from studies import format_record
 from studies.analysis.bootstrap import ENOUGH
+from studies.cli.options import app
 from studies.columns import GEOMETRIC, TITLES
-from studies.console import app
 from studies.documented_settings import COLUMNS, Documented, Section, prose, table, written
 from studies.meanings import FILES, MEANINGS
 from studies.spec.study import Header

@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from studies.cli import main
+from studies.cli.main import main
 
 README = Path(__file__).parent.parent / "README.md"
 

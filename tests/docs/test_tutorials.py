@@ -15,7 +15,7 @@ import pytest
 
 import studies
 import topologies
-from studies.cli import main
+from studies.cli.main import main
 from studies.figures import draw
 from studies.spec.loading import load
 

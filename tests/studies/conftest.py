@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.cli import main
+from studies.cli.main import main
 
 PROBLEM = """\
 workload: problem

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from policies import arithmetic
 from studies.api import define
-from studies.cli import app
+from studies.cli.main import app
 from studies.execution import requirements
 
 IN_BFLOAT16 = {

@@ -12,7 +12,7 @@ import pytest
 from in_process import InProcess
 from rich.console import Console
 
-from studies.cli import main
+from studies.cli.main import main
 from studies.execution import runner
 from studies.figures import draw
 from studies.spec.loading import load
@@ -97,7 +97,7 @@ def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path
     command = [
         sys.executable,
         "-c",
-        "from studies.console_script import main; main()",
+        "from studies.cli.console_script import main; main()",
         "run",
         path,
         "--jobs",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from studies.console import (
+from studies.cli.options import (
     Force,
     Overrides,
     Quick,
@@ -145,7 +145,7 @@ def show_topologies(
     force: Force = False,
 ) -> None:
     """Print the topologies with the numbers that decide how fast agents agree on them."""
-    from studies import topology_table
+    from studies.cli import topology_table
 
     if draw is not None:
         refuse_to_replace("--draw", draw, force=force)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from studies.console import Force, Results, app, err, out
+from studies.cli.options import Force, Results, app, err, out
 from studies.spec.document import StudyError
 
 

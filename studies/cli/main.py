@@ -15,10 +15,10 @@ import typer
 from rich.markup import escape
 
 import topologies
-from studies.console import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
+from studies.cli.options import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
+from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
 from studies.formatting import counted, last_line
 from studies.spec.document import StudyError, one_line
-from studies.stopping import INTERRUPTED, STOPPED, interrupted_once
 from testbed.errors import WorldError
 
 if TYPE_CHECKING:
@@ -179,11 +179,6 @@ def list_studies() -> None:
     for name in builtin_names():
         study = load(name)
         out.print(f"[bold]{escape(name)}[/]  {escape(study.question)} ({escape(described(study))})")
-
-
-import studies.inspection  # noqa: E402
-import studies.looking  # noqa: E402
-import studies.reporting  # noqa: E402, F401  # they register their commands, after these
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

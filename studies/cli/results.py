@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from studies.console import Results, app, err, out, show
+from studies.cli.options import Results, app, err, out, show
 from studies.formatting import counted
 from studies.spec.document import StudyError
 
