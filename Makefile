@@ -49,7 +49,7 @@ lowest: .venv-lowest/.installed
 		tests/studies/test_spec.py tests/studies/test_figures.py tests/studies/test_builtin_studies.py
 
 reference: .venv/.base
-	$(BIN)/python -m studies.documentation
+	$(BIN)/python -m studies.docgen.pages
 
 clean:
 	rm -rf .venv .venv-lowest demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

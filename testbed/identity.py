@@ -5,7 +5,7 @@ hashed of settings is their ``essence``: the values that differ from the default
 ``format_defaults.json``, in one form for all ways to say the same. So a setting that is added later, with a
 default that means "as before", renames nothing.
 
-Defaults are recorded when they first appear (``python -m studies.documentation`` adds new ones) and never
+Defaults are recorded when they first appear (``python -m studies.docgen.pages`` adds new ones) and never
 change while the format stays: whoever changes what a setting means, or its default, raises ``FORMAT`` and has
 the record written anew.
 """

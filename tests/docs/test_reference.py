@@ -9,14 +9,14 @@ import pytest
 import studies
 import topologies
 from policies.algorithms import registry
-from studies import documentation
-from studies.documented_settings import KINDS, Documented
+from studies.docgen import pages
+from studies.docgen.settings import KINDS, Documented
 from studies.meanings import MEANINGS
 from testbed import environments, workloads
 from testbed.consensus.algorithms import ALGORITHMS
 
 ROOT = Path(__file__).parents[2]
-PAGES = documentation.pages()
+PAGES = pages.pages()
 NETWORK = {
     "link": {"rate": "1mbit", "delay": "5ms"},
     "faults": [{"link": "all", "mtbf": "1s", "mttr": "1s"}],
@@ -32,7 +32,7 @@ def test_a_page_is_what_the_code_says(name):
 def test_there_are_no_other_pages(tmp_path):
     assert {path.name for path in (ROOT / "docs" / "reference").iterdir()} == set(PAGES)
     (tmp_path / "gone.md").touch()
-    documentation.write(tmp_path)
+    pages.write(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == PAGES
 
 

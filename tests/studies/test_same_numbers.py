@@ -13,7 +13,7 @@ from studies.analysis import conditions
 from studies.analysis.bootstrap import estimator
 from studies.api import load as load_results
 from studies.columns import SHOWN, geometric, unit
-from studies.documentation import pages
+from studies.docgen.pages import pages
 from studies.execution.progress import Display
 from studies.figures import draw
 from studies.figures.catalogue import PLANS, Final

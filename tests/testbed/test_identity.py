@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from studies import format_record
+from studies.docgen import format_record
 from testbed import identity
 from testbed.consensus.settings import ConsensusSettings
 from testbed.identity import canonical, differing, digest, essence
@@ -51,7 +51,7 @@ def test_infinities_are_refused():
 
 
 def test_the_defaults_of_the_format_are_those_of_the_code():
-    """If this fails for a new setting, run `python -m studies.documentation`; for another, raise FORMAT."""
+    """If this fails for a new setting, run `python -m studies.docgen.pages`; for another, raise FORMAT."""
     assert identity.extended(format_record.now()) == identity.record()
 
 

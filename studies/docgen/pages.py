@@ -1,6 +1,6 @@
-"""Writes the reference, ``docs/reference``, from the code: ``python -m studies.documentation``.
+"""Writes the reference, ``docs/reference``, from the code: ``python -m studies.docgen.pages``.
 
-New settings are added to the record of defaults at the same time, see :mod:`studies.format_record`.
+New settings are added to the record of defaults at the same time, see :mod:`studies.docgen.format_record`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import typer
 import studies.cli.main  # noqa: F401  # registers the commands
 import topologies
 from policies.algorithms.registry import AlgorithmSettings
-from studies import format_record
 from studies.analysis.bootstrap import ENOUGH
 from studies.cli.options import app
 from studies.columns import GEOMETRIC, TITLES
-from studies.documented_settings import COLUMNS, Documented, Section, prose, table, written
+from studies.docgen import format_record
+from studies.docgen.settings import COLUMNS, Documented, Section, prose, table, written
 from studies.meanings import FILES, MEANINGS
 from studies.spec.study import Header
 from studies.spec.topology import TopologySettings
