@@ -1,7 +1,8 @@
 """What carries out the trials of a study, and what it says meanwhile.
 
-An executor runs tasks somewhere: :class:`~studies.execution.local_pool.LocalPool` in processes of this machine,
-:class:`~studies.execution.ray.executor.RayExecutor` on a Ray cluster. What a trial computes does not depend on which.
+An executor runs tasks somewhere: :class:`~studies.execution.local_pool.LocalPool` in processes of this
+machine, :class:`~studies.execution.ray.executor.RayExecutor` on a Ray cluster. What a trial computes does not
+depend on which.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ ray = pytest.importorskip("ray")
 
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from studies.execution.ray import cluster as ray_cluster
-from studies.execution.ray import executor as ray_executor
-from studies.execution.ray import worker
+from studies.execution.ray import cluster as ray_cluster  # noqa: E402
+from studies.execution.ray import executor as ray_executor  # noqa: E402
+from studies.execution.ray import worker  # noqa: E402
 from studies.execution.ray.executor import RayExecutor, lost  # noqa: E402
 
 HERE = __file__.rpartition("/")[0]
