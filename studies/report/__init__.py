@@ -5,6 +5,6 @@ the statistics of the figures (``lines``, ``finals``), one trial is run again fo
 ``recording``, ``replay``, ``wording``), and ``page`` joins it with the style and the scripts in ``assets``.
 """
 
-from studies.report.writing import Report, write
+from studies.report.build import Report, write
 
 __all__ = ["Report", "write"]

@@ -10,7 +10,7 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-from studies.report.plain import embedded
+from studies.report.numbers import embedded
 
 SCRIPTS = (
     "dom",

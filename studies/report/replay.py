@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from studies.report.plain import rounded
+from studies.report.event_text import Wording
+from studies.report.numbers import rounded
 from studies.report.recording import Recording
-from studies.report.wording import Wording
 from testbed import workloads
 from testbed.network.spacetime import Way, spacetime
 from testbed.network.trace import OtherEvent, PacketEvent

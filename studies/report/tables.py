@@ -14,8 +14,8 @@ from studies import text
 from studies.analysis.bootstrap import Estimate
 from studies.columns import said, title, unit
 from studies.formatting import Unit, duration
-from studies.report.made import Made
-from studies.report.plain import exact, figure, interval_name, spread
+from studies.report.numbers import exact, figure, interval_name, spread
+from studies.report.provenance import Made
 from studies.spec.manifest import StudyOutline
 
 INTERVAL = "95 % interval"
@@ -102,7 +102,7 @@ def statistics(
     """The statistics of conditions.
 
     Args:
-        data: of :func:`studies.report.finals.statistics`.
+        data: of :func:`studies.report.final_values.statistics`.
         study: whose conditions they are.
         shown: which of what is varied has a column.
         places: of each row which condition it is about.

@@ -13,8 +13,8 @@ import studies
 from studies.analysis import baselines, comparisons
 from studies.execution import runner
 from studies.figures import draw
-from studies.report import finals
-from studies.report.arrangement import arrange
+from studies.report import final_values
+from studies.report.conditions import arrange
 from studies.spec.loading import load
 from studies.storage import soundness
 from studies.storage.store import Store
@@ -610,9 +610,9 @@ def test_a_seed_that_is_not_finite_is_said_wherever_it_is_left_out(call, ran, wr
     assert (code, out.count("(1 of 3 seeds not finite)") + out.count("; 1 of 3 seeds not finite")) == (0, 1)
     study, store = Store(folder).study(), Store(folder)
     summary, conditions = store.summary(study), arrange(study)
-    (row,) = finals.statistics(study, summary, conditions).query("metric == 'error'").to_dict("records")
+    (row,) = final_values.statistics(study, summary, conditions).query("metric == 'error'").to_dict("records")
     assert (row["seeds"], row["note"].endswith("1 of 3 seeds not finite")) == (2, True)
-    drawn = finals.finals(study, summary, conditions)[0]
+    drawn = final_values.finals(study, summary, conditions)[0]
     assert drawn["estimate"].endswith("; 1 trial that is not finite left out")
     training = summary.rename(columns={"error": "return"})
     (row,) = comparisons.table(training, [], None).to_dict("records")

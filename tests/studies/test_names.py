@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from studies.api import define
-from studies.report.again import trial_again
+from studies.report.rerun import trial_again
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.spec.study import WORKLOADS

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from studies.playback import trace as tracing
-from studies.report.again import trial_again
 from studies.report.recording import record
 from studies.report.replay import differences, replay
+from studies.report.rerun import trial_again
 from studies.spec.document import StudyError
 from studies.spec.loading import builtin_names, load
 from studies.storage.store import Store

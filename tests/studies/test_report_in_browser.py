@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 from studies import report
 from studies.figures import ticks
 from studies.formatting import with_interval
-from studies.report import plain
+from studies.report import numbers as plain
 
 from . import reported
 

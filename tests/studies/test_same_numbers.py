@@ -20,7 +20,7 @@ from studies.figures.catalogue import PLANS, Final
 from studies.figures.from_store import draw_figures, gathered
 from studies.formatting import quantity
 from studies.meanings import FILES
-from studies.report.plain import figure as on_page
+from studies.report.numbers import figure as on_page
 from studies.storage.store import CURVES, TABLES
 
 from . import reported

@@ -14,13 +14,13 @@ from studies.analysis import baselines
 from studies.analysis.bootstrap import ENOUGH
 from studies.columns import said, title
 from studies.formatting import duration
-from studies.report import finals, made, page, tables
-from studies.report.again import outside_code, trial_again
-from studies.report.arrangement import Arrangement, arrange
-from studies.report.lines import lines
-from studies.report.plain import exact
+from studies.report import final_values, page, provenance, tables
+from studies.report.conditions import Arrangement, arrange
+from studies.report.curves import lines
+from studies.report.numbers import exact
 from studies.report.recording import record
 from studies.report.replay import AGENTS, described, differences, replay
+from studies.report.rerun import outside_code, trial_again
 from studies.spec.document import StudyError
 from studies.spec.manifest import StoredStudy, StudyOutline
 from studies.storage.provenance import OWN
@@ -68,7 +68,7 @@ def write(
     store = Store(folder)
     study = store.study()
     place = _checked(file or folder / "report.html", force=force)
-    made_by = made.gather(study, store)
+    made_by = provenance.gather(study, store)
     summary = store.summary(study)
     conditions = arrange(study)
     shown, note, differing = (
@@ -76,18 +76,18 @@ def write(
         if replayed
         else (None, "", [])
     )
-    warned = [*made.warnings(study, summary, made_by), *differing]
+    warned = [*provenance.warnings(study, summary, made_by), *differing]
     if (damage := baselines.damage(store)) is not None:
         warned.append(f"there are no lines of policies without learning: {damage}")
-    plans, first = finals.plans(study.workload, summary), finals.decisive(study.workload, summary)
-    statistics = finals.statistics(study, summary, conditions)
+    plans, first = final_values.plans(study.workload, summary), final_values.decisive(study.workload, summary)
+    statistics = final_values.statistics(study, summary, conditions)
     name = text.label(study.name)
     data = {
         "trials": [trial.hash for trial in study.trials],
         "titles": [trial.title for trial in study.trials],
         **conditions.as_data(),
         "curves": lines(study, {name: store.curve(study, name) for name in CURVES}, conditions, first),
-        "finals": finals.finals(study, summary, conditions),
+        "finals": final_values.finals(study, summary, conditions),
         "references": _references(study, store, set(summary["trial"]) if len(summary) else set(), conditions),
         "replay": shown,
     }
@@ -96,15 +96,15 @@ def write(
     parts = {
         "heading": escape(text.visible(" ".join(study.question.split())) or name),
         "facts": escape(_facts(study, conditions)),
-        "progress": escape(made.progress(made_by)),
+        "progress": escape(provenance.progress(made_by)),
         "unfinished": " unfinished" if len(summary) < len(study.trials) else "",
         "warnings": page.notes(warned),
-        "answer": page.paragraphs(finals.answer(study, summary, conditions)),
+        "answer": page.paragraphs(final_values.answer(study, summary, conditions)),
         "statistics": _statistics(statistics, study, summary, conditions),
         "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
         "replay_link": link,
         "replay": section,
-        "document": escape(made.document(study)),
+        "document": escape(provenance.document(study)),
         "name": escape(f"{name}.yaml"),
         "commands": escape(_commands(study)),
         "versions": _versions(made_by),
@@ -137,7 +137,7 @@ def _replay(
     study: StoredStudy,
     store: Store,
     summary: pd.DataFrame,
-    made_by: made.Made,
+    made_by: provenance.Made,
     conditions: Arrangement,
     number: int | None,
     *,
@@ -174,7 +174,9 @@ def _replay(
     return {**replay(recording), "trial": place}, words, lines if other else []
 
 
-def _chosen(study: StoredStudy, summary: pd.DataFrame, made_by: made.Made, number: int | None) -> int | None:
+def _chosen(
+    study: StoredStudy, summary: pd.DataFrame, made_by: provenance.Made, number: int | None
+) -> int | None:
     if number is not None:
         if number > len(study.trials):
             raise StudyError(f"--trial {number}: the study has {len(study.trials)} trials")
@@ -218,7 +220,7 @@ def _statistics(
 ) -> str:
     if not len(data):
         return "<p>There are no statistics before a trial has finished.</p>"
-    places = finals.by_values(study, summary, conditions)
+    places = final_values.by_values(study, summary, conditions)
     rows = [places.get(tuple(row[name] for name in study.varied)) for row in data.to_dict("records")]
     caption = "Each condition over its seeds"
     if study.workload == "training":
@@ -249,7 +251,7 @@ def _references(
     return found
 
 
-def _versions(made_by: made.Made) -> str:
+def _versions(made_by: provenance.Made) -> str:
     every = dict.fromkeys(name for versions, _ in made_by.versions for name in versions)
     names = [
         *(name for name in OWN if name in every),
@@ -262,7 +264,7 @@ def _versions(made_by: made.Made) -> str:
     return tables.table("versions", "What made the trials", ["trials", *names], rows) if rows else ""
 
 
-def _took(made_by: made.Made) -> str:
+def _took(made_by: provenance.Made) -> str:
     seconds = [each for each in made_by.seconds if each is not None]
     if not seconds:
         return "No trial has finished yet."

@@ -14,8 +14,8 @@ from studies.analysis.bootstrap import described, estimator
 from studies.analysis.resampling import Array, evenly, together
 from studies.columns import geometric, title, unit
 from studies.figures.catalogue import PLANS, Curve
-from studies.report.arrangement import Arrangement
-from studies.report.plain import rounded
+from studies.report.conditions import Arrangement
+from studies.report.numbers import rounded
 from studies.spec.manifest import StudyOutline
 
 POINTS_OF_A_TRIAL = 100

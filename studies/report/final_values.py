@@ -27,8 +27,8 @@ from studies.analysis.bootstrap import (
 from studies.columns import said, title, unit
 from studies.figures.catalogue import PLANS, Final
 from studies.formatting import equal
-from studies.report.arrangement import Arrangement
-from studies.report.plain import exact, figure, interval_name, spread
+from studies.report.conditions import Arrangement
+from studies.report.numbers import exact, figure, interval_name, spread
 from studies.spec.manifest import StudyOutline
 from studies.text import isolated
 
