@@ -153,65 +153,6 @@ def levels(column: str, values: Sequence[object]) -> list[str]:
     return text.apart(found)
 
 
-def label(value: Any) -> str | int | float | bool:
-    """A varied value as tables show it: scalars as they are, mappings as ``watts_strogatz k=4 p=0.1``.
-
-    Faults go by the names of those that have one, if any; losses in bursts by ``0.2 in bursts of 5``.
-    """
-    if isinstance(value, bool | int | float | str):
-        return value
-    if value is None:
-        return "none"
-    if isinstance(value, dict):
-        if "fault" in value or "down" in value or "mtbf" in value:
-            return _fault(value)
-        if set(value) == {"gemodel"}:
-            return _bursts(value["gemodel"])
-        if "preconditioner" in value:
-            return _solver(value)
-        # That a graph may fall apart is permission, not what tells it from the others.
-        rest = {key: inner for key, inner in value.items() if key != "allow_disconnected"}
-        words = [str(rest.pop("name"))] if "name" in rest else []
-        return " ".join([*words, *(f"{key}={label(inner)}" for key, inner in rest.items())])
-    if isinstance(value, list):
-        named = [inner for inner in value if isinstance(inner, dict) and "fault" in inner and "name" in inner]
-        if named:  # a name may stand for a few faults that belong together
-            return ", ".join(str(inner["name"]) for inner in named)
-        return ", ".join(str(label(inner)) for inner in value) or "none"
-    return str(value)
-
-
-def _fault(fault: dict[str, Any]) -> str:
-    """``partition groups=halves down=2s``, or the fault's own name."""
-    if "name" in fault:
-        return str(fault["name"])
-    kind = str(fault.get("fault", "link"))
-    rest = [f"{key}={label(inner)}" for key, inner in fault.items() if key not in ("fault", "link")]
-    return " ".join([kind, *([str(fault["link"])] if "link" in fault else []), *rest])
-
-
-def _solver(solver: dict[str, Any]) -> str:
-    """``plain, 10 iterations from zero``, or ``K-FAC`` for the default solver."""
-    words = ["K-FAC" if solver["preconditioner"] == "kfac" else "plain"]
-    if "iterations" in solver:
-        cold = " from zero" if solver.get("warm_start") is False else ""
-        words.append(f"{solver['iterations']} iteration{'s' * (solver['iterations'] != 1)}{cold}")
-    if solver.get("tolerance"):
-        words.append(f"to {said('tolerance', solver['tolerance'])}")
-    named = ("preconditioner", "iterations", "warm_start", "tolerance", "audit")
-    words += [f"{key}={inner}" for key, inner in solver.items() if key not in named]
-    return ", ".join(words)
-
-
-def _bursts(model: Any) -> str:
-    """Mean loss and mean burst, in packets, of a Gilbert model; of any other all its numbers."""
-    numbers = model if isinstance(model, dict) else {}
-    if set(numbers) == {"p", "r"} and all(isinstance(n, int | float) and n > 0 for n in numbers.values()):
-        p, r = numbers["p"], numbers["r"]
-        return f"{p / (p + r):g} in bursts of {1 / r:g}"
-    return f"gemodel {label(model)}"
-
-
 SHOWN = ("return", "disagreement", "relative_disagreement", "error")
 """Of what a trial reports, the numbers people watch."""
 

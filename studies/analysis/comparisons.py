@@ -21,7 +21,7 @@ from studies.analysis.bootstrap import (
     not_finite,
     probability_of_improvement,
 )
-from studies.analysis.grouping import grouped
+from studies.analysis.conditions import grouped
 
 METRICS = ("return", "return_battle_won", "evaluation_return", "evaluation_return_battle_won")
 """Final numbers of a training run of which more is better."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from studies.analysis.bootstrap import Estimate, described, estimator, no_interval, not_finite
-from studies.analysis.grouping import grouped
 from studies.columns import levels, title, unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
@@ -118,3 +118,15 @@ def _written(study: StudyOutline, name: str, found: tuple[Estimate, int] | None,
         return Text.assemble(value, (f" ({interval}", "dim"), f" ({left_out})" if left_out else "")
     words = [*([] if finite < 2 else [missing]), *([left_out] if left_out else [])]
     return Text.assemble(quantity(estimate.value, kind), (f" ({'; '.join(words)})" if words else "", "dim"))
+
+
+def grouped(table: pd.DataFrame, names: Sequence[str]) -> Iterable[tuple[tuple[Any, ...], pd.DataFrame]]:
+    """The values of the columns ``names`` and the rows that have them, in the order of the table.
+
+    All rows are one group where there are no names, and having no value is a value, too.
+    """
+    if not names:
+        return [((), table)]
+    groups: Iterable[tuple[tuple[Any, ...], pd.DataFrame]]
+    groups = table.groupby(list(names), sort=False, dropna=False)
+    return groups

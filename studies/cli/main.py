@@ -236,7 +236,8 @@ def _advise(study: Study) -> None:
 
 def _conclude(study: Study, store: Store) -> None:
     from studies.analysis import baselines
-    from studies.figures.from_store import draw_figures, warnings
+    from studies.analysis.warnings import warnings
+    from studies.figures.from_store import draw_figures
 
     def warn(line: str) -> None:
         err.print(f"warning: {line}")

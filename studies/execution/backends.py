@@ -8,6 +8,7 @@ from pathlib import Path
 from studies.execution import host_resources, main_guard, requirements, runner
 from studies.execution.executor import Executor
 from studies.execution.local_pool import LocalPool
+from studies.execution.ray.address import parse_address
 from studies.spec.document import StudyError
 
 LOCAL, RAY = "local", "ray"
@@ -35,7 +36,7 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
         main_guard.check()
         return LocalPool(jobs or host_resources.processors(), runner.perform, memory=memory)
     if on != RAY:
-        parse(on, f"--on {on}")  # what is wrong with it is wrong without Ray too
+        parse_address(on, f"--on {on}")  # what is wrong with it is wrong without Ray too
     if importlib.util.find_spec("ray") is None:
         raise StudyError(f"--on {on}: needs the extra `ray`: pip install 'consensus-testbed[ray]'")
     from studies.execution.ray import cluster
@@ -43,20 +44,3 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
 
     address = cluster.find(None if on == RAY else on)
     return RayExecutor(address, jobs, runner.perform, folder, memory=memory)
-
-
-def parse(address: str, said: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT`` or ``ray://HOST:PORT``. Raises StudyError if it is neither.
-
-    Args:
-        address: what should be one.
-        said: how the user has said it.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    # Other digits than ASCII's are not all numbers to Python, and longer ones are no ports.
-    if not host or "/" in host or not (port.isascii() and port.isdigit() and len(port) <= 5):
-        raise StudyError(
-            f"{said}: choose local, ray, HOST:PORT (a Ray cluster's head)"
-            " or ray://HOST:PORT (its Ray Client server)"
-        )
-    return host.strip("[]"), int(port)

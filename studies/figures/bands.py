@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from studies.analysis.bootstrap import Estimator
-from studies.analysis.grouping import grouped
+from studies.analysis.conditions import grouped
 from studies.analysis.resampling import together
 
 

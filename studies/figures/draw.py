@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from studies import text
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
-from studies.analysis.grouping import grouped
+from studies.analysis.conditions import grouped
 from studies.columns import COUNTS, levels, said, title
 from studies.figures import fonts, forest_plot
 from studies.figures.bands import aligned, over_seeds

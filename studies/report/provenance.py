@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from studies import text
-from studies.figures.from_store import idle_faults
+from studies.analysis.warnings import idle_faults
 from studies.spec.manifest import StudyOutline
 from studies.storage.provenance import OWN
 from studies.storage.status import TrialState, counted, states

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studies.columns import RESERVED, TITLES, label
+from studies.columns import RESERVED, TITLES
 from studies.spec.document import Document, Keys, Problem, StudyError, shown, split
+from studies.spec.labels import label
 from studies.spec.validation_errors import complaint, nearest
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from studies.analysis.bootstrap import estimator
 from studies.analysis.resampling import POINTS
-from studies.columns import label, title
+from studies.columns import title
 from studies.figures import draw
 from studies.figures.bands import aligned, over_seeds
 from studies.figures.draw import Results
+from studies.spec.labels import label
 
 PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
 VALUES = (["ring", "star"], [0.0, 0.3], [1.0, 5.0], ["sequential", "poisson"])

@@ -19,8 +19,8 @@ import ray
 from ray._private import ray_constants
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from studies.execution.backends import parse
 from studies.execution.executor import ONE_THREAD, environment
+from studies.execution.ray.address import parse_address
 from studies.execution.ray.worker import Token, look
 from studies.spec.document import StudyError
 from studies.storage.provenance import versions
@@ -59,7 +59,7 @@ def find(on: str | None) -> str | None:
         said = f"RAY_ADDRESS={address}"
     if not address:
         return _left_running()
-    place = parse(address, said)
+    place = parse_address(address, said)
     try:
         socket.create_connection(place, ANSWER).close()  # Ray itself would try for minutes
     except OSError as error:
@@ -74,7 +74,7 @@ def _left_running() -> str | None:
         return None
     address = file.read_text().strip()
     try:
-        socket.create_connection(parse(address, str(file)), ANSWER).close()
+        socket.create_connection(parse_address(address, str(file)), ANSWER).close()
     except OSError:  # it has ended without saying so
         return None
     return address

@@ -1,0 +1,28 @@
+"""What a reader of a study's results must know before trusting them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from studies.spec.manifest import StudyOutline
+from studies.spec.study import Study
+from studies.storage.store import Store
+
+
+def warnings(study: Study, store: Store) -> list[str]:
+    """What a reader of the results must know, a line each: faults that tested nothing."""
+    return idle_faults(study, store.summarise(study))
+
+
+def idle_faults(study: StudyOutline, table: pd.DataFrame) -> list[str]:
+    """A line if there are trials in whose ``table`` of results faults touched nothing, otherwise none."""
+    if "faults_untouched" not in table:
+        return []
+    idle = set(table.loc[table["faults_untouched"] > 0, "trial"])
+    if not idle:
+        return []
+    titles = [trial.title for trial in study.trials if trial.hash in idle]
+    named = ", ".join(titles[:3]) + (", ..." if len(titles) > 3 else "")
+    return [
+        f"in {len(titles)} of {len(table)} trials a fault touched no message and so tested nothing: {named}"
+    ]
