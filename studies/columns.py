@@ -1,9 +1,18 @@
-"""What the columns of the tables are called on figures."""
+"""The columns of all tables: their names, titles, meanings, units and estimators, and where they are shown.
+
+``columns.csv`` has a row per column: to add a metric is to add a row. Its fields are those of
+:class:`Column`.
+"""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, cast
 
 from studies import text
 from studies.formatting import Unit, quantity
@@ -11,33 +20,57 @@ from studies.formatting import Unit, quantity
 RESERVED = ("trial", "seed", "panel", "metric", "mean", "iqm", "pairs", "reference")
 """Columns that tables and figures have besides what is varied and measured."""
 
-TITLES = {
-    "activations": "activations",
-    "exchanges": "completed exchanges",
-    "seconds": "simulated time (s)",
-    "bytes": "bytes sent",
-    "disagreement": "disagreement (root mean square over links)",
-    "relative_disagreement": "relative disagreement",
-    "primal_residual": "primal residual",
-    "error": "relative distance to the optimum",
-    "message_age": "message age (s, mean over directions)",
-    "message_age_max": "message age (s, oldest direction)",
-    "message_age_average": "message age (s, mean over directions)",
-    "utilisation": "link utilisation (share of time)",
-    "utilisation_max": "link utilisation (share of time, busiest direction)",
-    "given_up": "exchanges given up",
-    "half_committed": "half-committed exchanges",
-    "stalled": "agreements that nothing could go on with",
-    "messages_sent": "messages sent",
-    "bytes_sent": "bytes sent",
-    "charged_bytes": "bytes charged for what a centre is sent",
-    "faults_untouched": "faults that touched no message",
-    "update": "policy update",
-    "steps": "environment steps",
-    "return": "team return per episode",
-    "return_battle_won": "win rate (share of episodes)",
-    "evaluation_return": "team return per evaluation episode",
-    "evaluation_return_battle_won": "win rate (share of evaluation episodes)",
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        section: the heading it is explained under in ``docs/reference/columns.md``.
+        name: in the table; a star stands for any ending.
+        title: on figures and in reports; empty: the name.
+        unit: what its numbers are in.
+        better: which direction is an improvement, if one is.
+        geometric: whether it is a distance, which falls by powers of ten: on logarithmic axes, and over seeds
+            by its geometric mean.
+        shown: where it is shown unless somebody asks for others: ``progress`` (lines of a running study),
+            ``statistics`` (``statistics.csv``), ``curves`` (further curves in a report of training),
+            ``report`` (its table of trials), and ``problem-1``, ``update-2``, ... (its place in
+            ``testbed table``, by workload).
+        meaning: one phrase.
+    """
+
+    section: str
+    name: str
+    title: str
+    unit: Unit
+    better: Literal["", "higher", "lower"]
+    geometric: bool
+    shown: frozenset[str]
+    meaning: str
+
+
+def _table() -> tuple[Column, ...]:
+    rows = csv.DictReader((resources.files("studies") / "columns.csv").read_text("utf-8").splitlines())
+    return tuple(
+        Column(
+            section=row["section"],
+            name=row["name"],
+            title=row["title"],
+            unit=cast(Unit, row["unit"]),
+            better=cast(Literal["", "higher", "lower"], row["better"]),
+            geometric=row["estimator"] == "geometric",
+            shown=frozenset(row["shown"].split()),
+            meaning=row["meaning"],
+        )
+        for row in rows
+    )
+
+
+COLUMNS = _table()
+"""In the order in which they are explained."""
+
+SETTING_TITLES = {
     "topology": "topology",
     "network.link.loss": "message loss (probability)",
     "network.link.delay": "link delay",
@@ -75,12 +108,8 @@ TITLES = {
     "algorithm.solver.tolerance": "tolerance of the solves",
     "algorithm.solver.iterations": "Fisher products per solve",
     "algorithm.solver.preconditioner": "preconditioner",
-    "solve_error": "relative error of the solves",
-    "surrogate_gain": "surrogate gain (sum over agents)",
-    "holdout_gain": "surrogate gain (sum over agents)",
-    "binding": "agents at the boundary (share)",
-    "seed": "seed",
 }
+"""Titles of settings that studies vary; others lose their outer keys, see :func:`title`."""
 
 ALGORITHMS = {
     "matrpo": "MATRPO",
@@ -92,47 +121,60 @@ ALGORITHMS = {
 """As the literature writes the names of algorithms."""
 
 
-GEOMETRIC = frozenset(
-    {
-        "error",
-        "disagreement",
-        "relative_disagreement",
-        "relative_disagreement_before",
-        "primal_residual",
-        "solve_error",
-        "solve_residual",
-        "solve_residual_max",
+@cache
+def column(name: str) -> Column | None:
+    """The column of this name, or else the first with a star that stands for it.
+
+    A name that means one thing in trials and another in a table of its own is that of trials.
+    """
+    exact = (each for each in COLUMNS if each.name == name)
+    return next(exact, None) or next((each for each in COLUMNS if fnmatchcase(name, each.name)), None)
+
+
+@cache
+def shown(place: str) -> tuple[str, ...]:
+    """The columns shown in a place, such as ``progress``, or a workload for ``testbed table``; in order."""
+    ranked = {
+        int(rank): each.name
+        for each in COLUMNS
+        for kind, _, rank in (where.partition("-") for where in each.shown)
+        if kind == place and rank
     }
-)
-"""Distances, which fall by powers of ten: on logarithmic axes, and over seeds by their geometric mean."""
-
-COUNTS = frozenset({"activations", "exchanges", "update", "steps", "episodes", "given_up", "half_committed"})
-
-COUNTED = ("messages_", "dropped_", "faults", "solves", "fisher_products", "search")
-"""Beginnings of the names of other counts."""
+    return tuple(ranked[rank] for rank in sorted(ranked)) or tuple(
+        each.name for each in COLUMNS if place in each.shown
+    )
 
 
 def geometric(metric: str) -> bool:
     """Whether a metric is averaged by its logarithms, and drawn on a logarithmic axis."""
-    return metric in GEOMETRIC
+    found = column(metric)
+    return found is not None and found.geometric
 
 
 def unit(metric: str) -> Unit:
     """What a metric is in."""
-    if metric == "bytes" or metric.startswith("bytes_") or metric.endswith("_bytes"):
-        return "bytes"
-    if (
-        metric in ("seconds", "transmitting")
-        or metric.endswith("_seconds")
-        or metric.startswith("message_age")
-    ):
-        return "seconds"
-    return "count" if metric in COUNTS or metric.startswith(COUNTED) else ""
+    found = column(metric)
+    return found.unit if found else ""
 
 
-def title(column: str) -> str:
-    """A column's name for people; dotted paths that are not listed lose their outer keys."""
-    return TITLES.get(column) or text.label(column.split(".")[-1].replace("_", " "))
+def better(metric: str) -> Literal["", "higher", "lower"]:
+    """Which direction of a metric is an improvement, if one is."""
+    found = column(metric)
+    return found.better if found else ""
+
+
+def title(name: str) -> str:
+    """A column's or a setting's name for people; dotted paths that are not listed lose their outer keys."""
+    if name in SETTING_TITLES:
+        return SETTING_TITLES[name]
+    found = column(name)
+    return (found and found.name == name and found.title) or text.label(name.split(".")[-1].replace("_", " "))
+
+
+def has_title(name: str) -> bool:
+    """Whether figures have a title of their own for a column or a setting."""
+    found = column(name)
+    return name in SETTING_TITLES or (found is not None and found.name == name and bool(found.title))
 
 
 def said(column: str, value: object) -> str:
@@ -153,13 +195,9 @@ def levels(column: str, values: Sequence[object]) -> list[str]:
     return text.apart(found)
 
 
-SHOWN = ("return", "disagreement", "relative_disagreement", "error")
-"""Of what a trial reports, the numbers people watch."""
-
-
 def watched(latest: Mapping[str, Any]) -> str:
     """``return -180.2  disagreement 0.0123``: of the latest numbers, those that people watch."""
-    known = {name: float(latest[name]) for name in SHOWN if name in latest}
+    known = {name: float(latest[name]) for name in shown("progress") if name in latest}
     return "  ".join(
         f"{name.replace('_', ' ')} {quantity(value, unit(name))}" for name, value in known.items()
     )

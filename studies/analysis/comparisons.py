@@ -22,9 +22,7 @@ from studies.analysis.bootstrap import (
     probability_of_improvement,
 )
 from studies.analysis.conditions import grouped
-
-METRICS = ("return", "return_battle_won", "evaluation_return", "evaluation_return_battle_won")
-"""Final numbers of a training run of which more is better."""
+from studies.columns import shown
 
 ALL = "all"
 """In the place of a value: over all values of what else is varied."""
@@ -58,8 +56,8 @@ class Pair:
 
 
 def measured(summary: pd.DataFrame) -> list[str]:
-    """Those of METRICS that the trials have."""
-    return [name for name in METRICS if name in summary and np.isfinite(summary[name]).any()]
+    """Of the metrics that ``statistics.csv`` has, those that the trials have."""
+    return [name for name in shown("statistics") if name in summary and np.isfinite(summary[name]).any()]
 
 
 def decisive(summary: pd.DataFrame) -> str | None:

@@ -11,18 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from studies.analysis.bootstrap import Estimate, described, estimator, no_interval, not_finite
-from studies.columns import levels, title, unit
+from studies.columns import levels, shown, title, unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyOutline
 from studies.spec.validation_errors import nearest
-
-FIRST = {
-    "problem": ("error", "relative_disagreement", "consensus_seconds", "consensus_bytes"),
-    "update": ("surrogate_gain", "relative_disagreement", "kl", "consensus_seconds", "consensus_bytes"),
-    "training": ("evaluation_return_battle_won", "return", "relative_disagreement", "seconds", "bytes"),
-}
-"""Metrics shown unless others are asked for, by workload; those that a study does not have are left out."""
 
 
 def chosen(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
@@ -39,7 +32,7 @@ def chosen(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | 
         if name not in known:
             reason = f"no such metric{nearest(name, known)} (there are: {', '.join(known)})"
             raise StudyError(f"--metrics {name}: {reason}")
-    return list(metrics or [name for name in FIRST[study.workload] if name in known])
+    return list(metrics or [name for name in shown(study.workload) if name in known])
 
 
 def estimates(

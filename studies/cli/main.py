@@ -1,6 +1,6 @@
 """The command line: ``testbed run``, ``validate``, ``train`` and ``studies``.
 
-The others are in ``looking``, ``inspection`` and ``reporting``.
+The others are in ``inspect``, ``results`` and ``report``.
 
 Anything wrong with what was asked is a line on stderr, and exit code 2, before anything is written.
 """
@@ -179,6 +179,14 @@ def list_studies() -> None:
     for name in builtin_names():
         study = load(name)
         out.print(f"[bold]{escape(name)}[/]  {escape(study.question)} ({escape(described(study))})")
+
+
+# isort: off
+# These register their commands: in this order, and after those above.
+from studies.cli import results  # noqa: E402, F401
+from studies.cli import inspect  # noqa: E402, F401
+from studies.cli import report  # noqa: E402, F401
+# isort: on
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Collection, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -16,14 +17,14 @@ import typer
 import studies.cli.main  # noqa: F401  # registers the commands
 import topologies
 from policies.algorithms.registry import AlgorithmSettings
+from studies import columns
 from studies.analysis.bootstrap import ENOUGH
 from studies.cli.options import app
-from studies.columns import GEOMETRIC, TITLES
 from studies.docgen import format_record
 from studies.docgen.settings import COLUMNS, Documented, Section, prose, table, written
-from studies.meanings import FILES, MEANINGS
 from studies.spec.study import Header
 from studies.spec.topology import TopologySettings
+from studies.storage.stored_files import FILES
 from testbed import environments, units
 from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
@@ -177,19 +178,23 @@ def _columns() -> Iterator[str]:
     ]
     yield table(("file", "there", "what is in it"), rows)
     yield "## Numbers over seeds"
+    distances = [each.name for each in columns.COLUMNS if each.geometric]
     yield (
         "Each metric has one estimator, whether in `testbed table`, a figure, a report or `testbed compare`."
         " In training studies it is the interquartile mean, which of fewer than four seeds is the mean; in"
-        f" others the mean. Of {_listed(GEOMETRIC)} it is geometric: of the logarithms. A 0 among the seeds"
+        f" others the mean. Of {_listed(distances)} it is geometric: of the logarithms. A 0 among the seeds"
         " makes a geometric mean 0, and figures with logarithmic axes leave the condition out and say so;"
         " negative numbers have none. Intervals are 95 % percentile bootstrap intervals, which of two or"
         " three seeds are their range; of one seed, or of equal ones, there is none. Fewer than"
         f" {ENOUGH} seeds are too few to conclude from."
     )
-    for heading, columns in MEANINGS.items():
+    for heading, found in groupby(columns.COLUMNS, key=lambda each: each.section):
         yield f"## {prose(heading)}"
-        rows = [[f"`{name}`", prose(words), prose(TITLES.get(name, ""))] for name, words in columns.items()]
-        yield table(("column", "meaning", "on figures"), rows)
+        rows = [
+            [f"`{each.name}`", prose(each.meaning), each.unit, each.better, prose(each.title)]
+            for each in found
+        ]
+        yield table(("column", "meaning", "unit", "better", "on figures"), rows)
 
 
 def _listed(names: Collection[str]) -> str:

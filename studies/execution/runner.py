@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from studies.columns import SHOWN
+from studies.columns import shown
 from studies.execution.executor import (
     Event,
     Executor,
@@ -100,7 +100,7 @@ def _noting(task: Task, store: Store, report: Report) -> Report:
         report(phase, done, total, latest)
         if time.monotonic() - last >= NOTE_EVERY:
             last = time.monotonic()
-            watched = {name: latest[name] for name in SHOWN if name in latest}
+            watched = {name: latest[name] for name in shown("progress") if name in latest}
             store.under_way.note(
                 task.trial, {"phase": phase, "done": done, "total": total, "latest": watched}
             )

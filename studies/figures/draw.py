@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from studies import text
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
 from studies.analysis.conditions import grouped
-from studies.columns import COUNTS, levels, said, title
+from studies.columns import levels, said, title, unit
 from studies.figures import fonts, forest_plot
 from studies.figures.bands import aligned, over_seeds
 from studies.figures.baseline_lines import draw_references
@@ -326,7 +326,7 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sn
     for axes in grid.axes.flat:
         if plan.log:
             axes.set_yscale("log")
-        readable(axes, "x", whole=plan.x in COUNTS)
+        readable(axes, "x", whole=unit(plan.x) == "count")
         readable(axes, "y")
     return grid
 

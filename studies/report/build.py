@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from studies import text
+from studies import columns, text
 from studies.analysis import baselines
 from studies.analysis.bootstrap import ENOUGH
 from studies.columns import said, title
@@ -27,9 +27,6 @@ from studies.storage.provenance import OWN
 from studies.storage.store import CURVES, Store
 from studies.text import isolated
 from testbed.files import write_text
-
-SHOWN = ("messages_sent", "messages_dropped", "bytes_sent")
-"""Of each trial, besides the final numbers that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def write(
         "references": _references(study, store, set(summary["trial"]) if len(summary) else set(), conditions),
         "replay": shown,
     }
-    numbers = [plan.y for plan in plans] + [name for name in SHOWN if name in summary]
+    numbers = [plan.y for plan in plans] + [name for name in columns.shown("report") if name in summary]
     link, section = page.replay(note)
     parts = {
         "heading": escape(text.visible(" ".join(study.question.split())) or name),

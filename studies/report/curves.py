@@ -12,7 +12,7 @@ import pandas as pd
 from studies.analysis import bootstrap
 from studies.analysis.bootstrap import described, estimator
 from studies.analysis.resampling import Array, evenly, together
-from studies.columns import geometric, title, unit
+from studies.columns import geometric, shown, title, unit
 from studies.figures.catalogue import PLANS, Curve
 from studies.report.conditions import Arrangement
 from studies.report.numbers import rounded
@@ -26,9 +26,6 @@ AXES = {
     "consensus": ("activations", "exchanges", "seconds", "bytes"),
 }
 """What the x axis of each table's curves can be."""
-
-MORE = ("kl_played", "kl", "surrogate_gain", "explained_variance", "exchanges", "half_committed")
-"""Of training, what can be chosen besides what the figures show."""
 
 Runs = Mapping[str, Mapping[str, Array]]
 """Hash of a trial -> column -> numbers by row."""
@@ -72,7 +69,7 @@ def measures(workload: str) -> list[Measure]:
     found = {Measure(plan.table, plan.y): None for plan in PLANS[workload] if isinstance(plan, Curve)}
     if workload == "training":
         known = {measure.y for measure in found if measure.table == "training"}
-        found |= {Measure("training", y): None for y in MORE if y not in known}
+        found |= {Measure("training", y): None for y in shown("curves") if y not in known}
     return list(found)
 
 

@@ -24,16 +24,13 @@ from studies.analysis.bootstrap import (
     not_finite,
     probability_of_improvement,
 )
-from studies.columns import said, title, unit
+from studies.columns import better, said, title, unit
 from studies.figures.catalogue import PLANS, Final
 from studies.formatting import equal
 from studies.report.conditions import Arrangement
 from studies.report.numbers import exact, figure, interval_name, spread
 from studies.spec.manifest import StudyOutline
 from studies.text import isolated
-
-LOWER_IS_BETTER = frozenset({"error", "relative_disagreement"})
-HIGHER_IS_BETTER = frozenset({*comparisons.METRICS, "surrogate_gain", "holdout_gain"})
 
 BESIDES = tuple(
     Final(f"final_{name}", name, when="mean over the evaluations of the last tenth of the updates")
@@ -217,10 +214,10 @@ def answer(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
     Of fewer seeds than allow a conclusion it says so, and no more than what was seen.
     """
     found = plans(study.workload, summary)
-    if not found or found[0].y not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
+    if not found or not better(found[0].y):
         return []
     plan, how = found[0], estimator(study.workload, found[0].y)
-    best = min if plan.y in LOWER_IS_BETTER else max
+    best = min if better(plan.y) == "lower" else max
     word = "lowest" if best is min else "highest"
     sentences = []
     rows = [row for row in estimates(plan, study, summary, conditions) if not math.isnan(row.estimate.value)]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studies.columns import RESERVED, TITLES
+from studies.columns import RESERVED, has_title
 from studies.spec.document import Document, Keys, Problem, StudyError, shown, split
 from studies.spec.labels import label
 from studies.spec.validation_errors import complaint, nearest
@@ -95,7 +95,7 @@ def _check_name(document: Document, source: Keys, top: Collection[str]) -> None:
         kind = "has a dot" if "." in name else "is a setting"
         reason = f"a mapping means cases and so needs a name of its own, and {name!r} {kind}"
         raise complaint(document, source, f"{reason}; for a setting write a list of its values")
-    if name in RESERVED or name in TITLES:
+    if name in RESERVED or has_title(name):
         raise complaint(document, source, f"{name!r} is a column of the results; choose another name")
 
 

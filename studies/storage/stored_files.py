@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -146,3 +147,31 @@ def _text(kind: pa.DataType) -> bool:
 
 def _number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+
+
+FILES: Mapping[str, Mapping[str, str]] = {
+    "trials/<hash>/spec.json": {"always": "all settings of the trial"},
+    "trials/<hash>/metrics.parquet": {"always": "its final numbers, in a row: that of `summary.csv`"},
+    "trials/<hash>/curves_consensus.parquet": {
+        "always": 'how agreements went along their activations; in Python `results.curve("consensus")`'
+    },
+    "trials/<hash>/curves_training.parquet": {
+        "training": 'a row per update; in Python `results.curve("training")`'
+    },
+    "trials/<hash>/curves_traffic.parquet": {
+        "always": 'what each direction of a link carried; in Python `results.table("traffic")`'
+    },
+    "trials/<hash>/curves_faults.parquet": {
+        "faults": 'what each fault did; in Python `results.table("faults")`'
+    },
+    "trials/<hash>/models.pt": {"training": "what was learnt"},
+    "trials/<hash>/timings.json": {"always": "wall time: the only file that differs between two runs"},
+    "trials/<hash>/versions.json": {"always": "of Python, of the libraries and of the code that made it"},
+    "trials/<hash>/status.json": {"always": "whether it finished or failed"},
+    "study.json": {"always": "the study that was run here last, and its trials by hash"},
+    "summary.csv": {"always": "a row per finished trial: its hash, what is varied, the seed, final numbers"},
+    "summary.parquet": {"always": "the same, with the exact numbers"},
+    "statistics.csv": {"training": "each condition over its seeds, and how conditions compare"},
+}
+"""Tables and other files of a study's results -> when they are there (always, of training, with faults) and
+what is in them."""

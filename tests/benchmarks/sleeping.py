@@ -2,6 +2,7 @@
 
 import time
 
+from studies.execution import runner  # noqa: F401  # with torch: as long as it takes, a worker is not yet at work
 from studies.execution.executor import Report
 
 

@@ -11,10 +11,9 @@ from scipy import stats
 
 from studies.analysis import comparisons
 from studies.analysis.comparisons import ALL, decisive, pairs
-from studies.columns import said, title
+from studies.columns import COLUMNS, said, title
 from studies.figures import draw
 from studies.figures.draw import Results
-from studies.meanings import MEANINGS
 from studies.spec.loading import load
 
 VARIED = ("task", "method", "network.link.loss")
@@ -39,7 +38,8 @@ def summary(seeds=SEEDS):
 
 
 def test_every_column_of_the_table_is_explained():
-    known = MEANINGS["Conditions over their seeds (`statistics.csv`, of training)"]
+    section = "Conditions over their seeds (`statistics.csv`, of training)"
+    known = [each.name for each in COLUMNS if each.section == section]
     named = {
         name.removesuffix("_low").removesuffix("_high")
         for name in comparisons.table(summary(), VARIED, "method")

@@ -12,16 +12,17 @@ from studies import report
 from studies.analysis import conditions
 from studies.analysis.bootstrap import estimator
 from studies.api import load as load_results
-from studies.columns import SHOWN, geometric, unit
+from studies.columns import geometric, unit
+from studies.columns import shown as shown_in
 from studies.docgen.pages import pages
 from studies.execution.progress import Display
 from studies.figures import draw
 from studies.figures.catalogue import PLANS, Final
 from studies.figures.from_store import draw_figures, gathered
 from studies.formatting import quantity
-from studies.meanings import FILES
 from studies.report.numbers import figure as on_page
 from studies.storage.store import CURVES, TABLES
+from studies.storage.stored_files import FILES
 
 from . import reported
 
@@ -42,10 +43,10 @@ def test_the_finished_line_has_the_stored_numbers(finished):
     metrics = store.metrics(trial)
     with Display(Console(file=text, width=400), total=1, kept=0) as shown:
         shown.started(trial)
-        shown.progressed(trial, "training", 1, 2, dict.fromkeys(SHOWN, 123.0))
+        shown.progressed(trial, "training", 1, 2, dict.fromkeys(shown_in("progress"), 123.0))
         shown.finished(trial, metrics)
     line = text.getvalue().splitlines()[-1]
-    wanted = [name for name in SHOWN if name in metrics]
+    wanted = [name for name in shown_in("progress") if name in metrics]
     assert wanted
     for name in wanted:
         assert f"  {name.replace('_', ' ')} {quantity(metrics[name], unit(name))}  " in line
