@@ -45,8 +45,8 @@ lowest: .venv-lowest/.installed
 		$(LOWEST)/testbed report .venv-lowest/runs/$$study || exit 1; \
 	done
 	$(LOWEST)/pytest --override-ini filterwarnings=default tests/topologies tests/testbed/network \
-		tests/testbed/consensus tests/testbed/test_checkpoints.py tests/studies/test_cli.py \
-		tests/studies/test_spec.py tests/studies/test_figures.py tests/studies/test_builtin_studies.py
+		tests/testbed/consensus tests/testbed/test_checkpoints.py tests/studies/cli/test_main.py \
+		tests/studies/spec/test_study.py tests/studies/spec/test_builtin.py tests/studies/figures/test_draw.py
 
 reference: .venv/.base
 	$(BIN)/python -m studies.docgen.pages

@@ -6,6 +6,7 @@ from io import StringIO
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import reported
 from rich.console import Console
 
 from studies import report
@@ -23,8 +24,6 @@ from studies.formatting import quantity
 from studies.report.numbers import figure as on_page
 from studies.storage.store import CURVES, TABLES
 from studies.storage.stored_files import FILES
-
-from . import reported
 
 STUDIES = {"problem": reported.LOSSY, "update": reported.UPDATE, "training": reported.TRAINING}
 

@@ -8,6 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+import reported
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +18,6 @@ from studies.figures import draw
 from studies.figures.from_store import draw_figures
 from studies.spec.loading import define, load
 from studies.storage.store import default_folder
-
-from . import reported
 
 NASTY = [
     "from $1_ to $2",

@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import reported
 
 import studies
 from studies import report
 from studies.storage import soundness
 from testbed.identity import digest
-
-from . import reported
 
 TRAINING = """\
 workload: training

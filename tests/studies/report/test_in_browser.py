@@ -12,14 +12,13 @@ from importlib import resources
 
 import numpy as np
 import pytest
+import reported
 from playwright.sync_api import sync_playwright
 
 from studies import report
 from studies.figures import ticks
 from studies.formatting import with_interval
 from studies.report import numbers as plain
-
-from . import reported
 
 PATIENCE = 60
 """Seconds after which something will not happen any more, on a machine that is busy with other things."""

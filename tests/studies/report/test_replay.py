@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import reported
 
 from studies.playback import trace as tracing
 from studies.report.recording import record
@@ -15,8 +16,6 @@ from studies.spec.loading import builtin_names, load
 from studies.storage.store import Store
 from testbed import workloads
 from testbed.network import Trace
-
-from . import reported
 
 ONE_WAY = """\
 workload: problem

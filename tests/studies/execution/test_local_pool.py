@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import fake_tasks
 import pytest
 
 from studies.execution import host_resources, local_pool
@@ -16,32 +17,25 @@ from studies.execution.local_pool import LocalPool
 GIB = 2**30
 
 
-@pytest.fixture
-def fakes(monkeypatch):
-    """The stand-ins under a name that spawned processes can import."""
-    monkeypatch.syspath_prepend(__file__.rpartition("/")[0])
-    import fake_tasks
-
-    return fake_tasks
-
-
-def test_a_process_that_dies_fails_its_task_and_the_others_go_on(fakes):
-    events = list(LocalPool(2, fakes.die_at_odd).run(range(4)))
+def test_a_process_that_dies_fails_its_task_and_the_others_go_on():
+    events = list(LocalPool(2, fake_tasks.die_at_odd).run(range(4)))
     ended = {event.index: event for event in events if not isinstance(event, Started)}
     assert [type(ended[index]) for index in range(4)] == [Finished, Failed, Finished, Failed]
     assert "exit code 9" in ended[1].trace
     assert [event.index for event in events if isinstance(event, Started)] == [0, 1, 2, 3]
 
 
-def test_each_process_has_one_arithmetic_thread_and_errors_keep_their_traceback(fakes, monkeypatch):
+def test_each_process_has_one_arithmetic_thread_and_errors_keep_their_traceback(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    (failed,) = [event for event in LocalPool(1, fakes.environment).run([None]) if isinstance(event, Failed)]
+    (failed,) = [
+        event for event in LocalPool(1, fake_tasks.environment).run([None]) if isinstance(event, Failed)
+    ]
     assert failed.trace.startswith("Traceback")
     assert failed.trace.endswith("ValueError: threads 1\n")
 
 
-def test_closing_stops_what_runs(fakes):
-    running = LocalPool(1, fakes.sleep).run([60.0, 60.0])
+def test_closing_stops_what_runs():
+    running = LocalPool(1, fake_tasks.sleep).run([60.0, 60.0])
     assert next(running) == Started(0)
     running.close()
 
@@ -67,9 +61,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 @linux
 @pytest.mark.parametrize("name", ["stopped", "deaf"])
-def test_closing_ends_a_worker_that_cannot_hear_it(fakes, tmp_path, monkeypatch, name):
+def test_closing_ends_a_worker_that_cannot_hear_it(tmp_path, monkeypatch, name):
     monkeypatch.setattr(local_pool, "GRACE", 0.2)
-    running = LocalPool(1, fakes.note_then_stop_or_spin).run([tmp_path / name])
+    running = LocalPool(1, fake_tasks.note_then_stop_or_spin).run([tmp_path / name])
     assert next(running) == Started(0)
     process = number_in(tmp_path / name)
     running.close()
@@ -91,7 +85,7 @@ if __name__ == "__main__":
     ("task", "names"),
     [("note_then_stop_or_spin", ["stopped", "deaf"]), ("note_then_never_return_from_c", ["in C"])],
 )
-def test_workers_end_with_a_parent_that_is_killed_whatever_they_do(fakes, tmp_path, task, names):
+def test_workers_end_with_a_parent_that_is_killed_whatever_they_do(tmp_path, task, names):
     files = [tmp_path / name for name in names]
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
@@ -124,10 +118,10 @@ def most_at_once(events):
         ((6, 6, 6), None, 3),  # a system that does not tell
     ],
 )
-def test_a_task_begins_while_it_fits_into_memory(fakes, peaks, available, at_once):
+def test_a_task_begins_while_it_fits_into_memory(peaks, available, at_once):
     tasks = [0.3, 0.31, 0.32]
     known = {task: peak and peak * GIB for task, peak in zip(tasks, peaks, strict=True)}
-    pool = LocalPool(3, fakes.sleep, memory=known.get, available=lambda: available and available * GIB)
+    pool = LocalPool(3, fake_tasks.sleep, memory=known.get, available=lambda: available and available * GIB)
     events = list(pool.run(tasks))
     assert most_at_once(events) == at_once
     held = [event.reason for event in events if isinstance(event, Held)]
@@ -138,9 +132,9 @@ def test_a_task_begins_while_it_fits_into_memory(fakes, peaks, available, at_onc
         assert line.endswith(" MiB of memory more than are free")
 
 
-def test_a_task_begins_when_others_give_memory_back(fakes):
+def test_a_task_begins_when_others_give_memory_back():
     left = iter([1, 1, *[100] * 9])
-    pool = LocalPool(2, fakes.sleep, memory=lambda task: 6 * GIB, available=lambda: next(left) * GIB)
+    pool = LocalPool(2, fake_tasks.sleep, memory=lambda task: 6 * GIB, available=lambda: next(left) * GIB)
     events = pool.run([60.0, 0.0])
     assert next(events) == Started(0)
     assert isinstance(next(events), Held)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import reported
 
 from studies import report
 from studies.analysis import comparisons
@@ -22,8 +23,6 @@ from studies.spec.loading import load
 from studies.spec.resolving import resolve
 from studies.storage import soundness
 from studies.storage.store import Store
-
-from . import reported
 
 LEARNT = """\
 workload: training

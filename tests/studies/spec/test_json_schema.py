@@ -14,7 +14,7 @@ from testbed import yaml_text
 
 SCHEMA = study_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 
 GOOD = """\
 workload: training

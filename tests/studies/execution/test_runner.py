@@ -7,6 +7,7 @@ import sys
 import time
 from io import StringIO
 
+import fake_trials
 import pandas as pd
 import pytest
 from in_process import InProcess
@@ -17,8 +18,6 @@ from studies.execution import runner
 from studies.figures import draw
 from studies.spec.loading import load
 from studies.storage.store import Store
-
-from . import fake_trials
 
 
 def run(study, store, perform):

@@ -282,7 +282,7 @@ def test_what_cannot_be_played_is_one_line_and_nothing_is_written(
 
 
 def test_a_world_without_pictures_is_told_before_it_is_played(call, write, monkeypatch):
-    doubles = Path(__file__).parents[1] / "testbed" / "environments" / "doubles" / "worlds"
+    doubles = Path(__file__).parents[2] / "testbed" / "environments" / "doubles" / "worlds"
     monkeypatch.syspath_prepend(str(doubles))
     text = "workload: training\nenvironment: {pettingzoo: 'small_worlds:World', episode_length: 5}\n"
     code, _, err = call("play", write(text), "--policy", "random")

@@ -9,6 +9,8 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
+import fake_tasks
+import fake_trials
 import pytest
 from rich.console import Console
 
@@ -28,8 +30,6 @@ from studies.execution.ray import executor as ray_executor  # noqa: E402
 from studies.execution.ray import worker  # noqa: E402
 from studies.execution.ray.executor import RayExecutor, lost  # noqa: E402
 
-HERE = __file__.rpartition("/")[0]
-
 NODE = {"num_cpus": 1, "object_store_memory": ray_cluster.OBJECTS}
 
 TRAINING = """\
@@ -45,7 +45,7 @@ seeds: 2
 def cluster():
     """A head and another node, with one processor each; it notices soon that a node is gone."""
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as free:
-        patch.setenv("PYTHONPATH", os.pathsep.join([HERE, *sys.path]))
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         for name in ("RAY_ADDRESS", *ONE_THREAD):  # workers must have the latter from who runs trials
             patch.delenv(name, raising=False)
@@ -69,12 +69,8 @@ def cluster():
 
 
 @pytest.fixture
-def fakes(monkeypatch):
+def fakes():
     """The stand-ins under names that workers can import."""
-    monkeypatch.syspath_prepend(HERE)
-    import fake_tasks
-    import fake_trials
-
     return SimpleNamespace(
         sleep=fake_tasks.sleep,
         raise_die_or_sleep=fake_tasks.raise_die_or_sleep,
