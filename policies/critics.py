@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.arithmetic import Arithmetic
-from policies.networks import MLP, Activation, stack_initial
+from policies.nn.mlp import MLP, Activation, stack_initial
+from policies.nn.precision import Arithmetic
 from policies.squared_errors import SquaredErrors
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from policies.networks import MLP, Activation, activate
+from policies.nn.mlp import MLP, Activation, activate
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from policies.acting import root_weights
-from policies.distributions import log_probabilities
-from policies.networks import MLP, Activation, activate, derivative
+from policies.nn.categorical import log_probabilities
+from policies.nn.mlp import MLP, Activation, activate, derivative
 
 Fisher = Literal["expected", "empirical"]
 """Of actions drawn from the policy itself, in expectation; or of those that were taken."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from policies.networks import MLP, activate_, chain_
+from policies.nn.mlp import MLP, activate_, chain_
 
 
 class SquaredErrors:

@@ -4,8 +4,8 @@ from policies.algorithms.fdmarl import FdmarlSettings
 from policies.algorithms.learner import Spaces
 from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.trust_region_settings import TrustRegionSettings
-from policies.arithmetic import Arithmetic
-from policies.networks import MLP
+from policies.nn.mlp import MLP
+from policies.nn.precision import Arithmetic
 from testbed.consensus.edge_admm import HEADER_BYTES
 from testbed.consensus.problems import (
     LassoSettings,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from policies.acting import mean_gain, mean_over_acting, of_joint
 from policies.algorithms.local_problem import PolicyProblem
-from policies.distributions import chosen, kl
+from policies.nn.categorical import chosen, kl
 
 HALVINGS = 30
 """Most halvings of one step: it is then a billionth of what it was."""

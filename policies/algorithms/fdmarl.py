@@ -39,12 +39,12 @@ from torch import Tensor
 
 from policies.acting import mean_over_acting
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, movement
-from policies.arithmetic import Arithmetic, Device
 from policies.batch import Batch
-from policies.distributions import choose, chosen
 from policies.joint_critic import JointCritic
 from policies.linearisation import JointPolicy
-from policies.networks import Activation, stack_initial
+from policies.nn.categorical import choose, chosen
+from policies.nn.mlp import Activation, stack_initial
+from policies.nn.precision import Arithmetic, Device
 from policies.settings import AVERAGE_OVER, AverageOver, Settings
 
 Form = Literal["minibatch", "online"]

@@ -11,7 +11,7 @@ from torch import Tensor
 from policies.acting import mean_over_acting
 from policies.algorithms.local_problem import PolicyProblem
 from policies.batch import Batch
-from policies.distributions import entropy, kl
+from policies.nn.categorical import entropy, kl
 
 Stopwatch = Callable[[str], None]
 

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from policies.acting import mean_gain, mean_over_acting, of_joint
-from policies.distributions import chosen, kl
 from policies.linearisation import Linearisation
+from policies.nn.categorical import chosen, kl
 
 LENGTHS = 10
 """Lengths tried: the whole step, a half, a quarter, ..."""

@@ -27,12 +27,12 @@ from torch.nn.functional import huber_loss
 from policies.acting import mean_over_acting
 from policies.advantages import explained_variance, gae, returns_vary
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes, movement
-from policies.arithmetic import Arithmetic, Device
 from policies.batch import Batch
-from policies.distributions import choose, chosen, entropy
-from policies.gradient_descent import Descent
 from policies.linearisation import JointPolicy
-from policies.networks import MLP, Activation, stack_initial
+from policies.nn.adam import Descent
+from policies.nn.categorical import choose, chosen, entropy
+from policies.nn.mlp import MLP, Activation, stack_initial
+from policies.nn.precision import Arithmetic, Device
 from policies.settings import AVERAGE_OVER, AverageOver, Settings
 from policies.value_normaliser import ValueNormaliser
 

@@ -22,13 +22,13 @@ from policies.algorithms.adoption import move
 from policies.algorithms.learner import Communication, Spaces, Stopwatch
 from policies.algorithms.local_problem import KL_SLACK, Curvature, PolicyProblem, Step, totals
 from policies.algorithms.trust_region_settings import TrustRegionSettings
-from policies.arithmetic import Arithmetic
 from policies.batch import Batch
 from policies.critics import Critics
-from policies.distributions import choose, chosen, entropy
 from policies.kfac import Kfac
 from policies.linearisation import JointPolicy, Linearisation
-from policies.networks import stack_initial
+from policies.nn.categorical import choose, chosen, entropy
+from policies.nn.mlp import stack_initial
+from policies.nn.precision import Arithmetic
 from policies.solver import Audit
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from policies.arithmetic import Device, Precision
 from policies.linearisation import Fisher
-from policies.networks import Activation
+from policies.nn.mlp import Activation
+from policies.nn.precision import Device, Precision
 from policies.settings import AVERAGE_OVER, AverageOver, Settings
 from policies.solver import SolverSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from policies.arithmetic import bfloat16_cost, require
+from policies.nn.precision import bfloat16_cost, require
 from studies.execution import host_resources
 from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from policies.algorithms.local_problem import PolicyProblem
-from policies.distributions import chosen, kl
+from policies.nn.categorical import chosen, kl
 
 ITERATIONS = 10
 

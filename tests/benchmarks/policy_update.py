@@ -28,7 +28,7 @@ from autograd_problem import AutogradProblem
 import topologies
 from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
-from policies.arithmetic import Device
+from policies.nn.precision import Device
 from testbed import environments
 from testbed.collection import Collector
 from testbed.communication import NetworkCommunication

@@ -6,8 +6,8 @@ import torch
 
 from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
-from policies.arithmetic import Arithmetic
 from policies.batch import Batch
+from policies.nn.precision import Arithmetic
 
 SAMPLES, AGENTS = 400, 2
 

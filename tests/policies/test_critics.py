@@ -5,8 +5,8 @@ import pytest
 import torch
 from value_fits import fit_by_autograd
 
-from policies.arithmetic import Arithmetic
 from policies.critics import Critics
+from policies.nn.precision import Arithmetic
 
 FLOAT64 = Arithmetic.of("cpu", "float64")
 

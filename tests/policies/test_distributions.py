@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Categorical, kl_divergence
 
-from policies import distributions
+from policies.nn import categorical
 
 
 @pytest.fixture
@@ -20,21 +20,21 @@ def test_log_probabilities_entropy_and_kl_agree_with_torch(heads):
     logits, masks = heads
     other = logits.flip(0)
     for mask in (None, masks):
-        old, new = (distributions.log_probabilities(x, mask) for x in (logits, other))
+        old, new = (categorical.log_probabilities(x, mask) for x in (logits, other))
         # torch knows no minus infinity: a very low logit stands in for it.
         low = [x if mask is None else x.masked_fill(~mask, -700.0) for x in (logits, other)]
         theirs, others = (Categorical(logits=x) for x in low)
         actions = old.argmax(-1)
-        torch.testing.assert_close(distributions.chosen(old, actions), theirs.log_prob(actions))
-        torch.testing.assert_close(distributions.entropy(old), theirs.entropy())
-        torch.testing.assert_close(distributions.kl(old, new), kl_divergence(theirs, others))
+        torch.testing.assert_close(categorical.chosen(old, actions), theirs.log_prob(actions))
+        torch.testing.assert_close(categorical.entropy(old), theirs.entropy())
+        torch.testing.assert_close(categorical.kl(old, new), kl_divergence(theirs, others))
 
 
 def test_unavailable_actions_are_never_drawn_and_the_others_as_often_as_they_should(heads):
     logits, masks = heads
-    log_p = distributions.log_probabilities(logits[0], masks[0])
+    log_p = categorical.log_probabilities(logits[0], masks[0])
     uniforms = torch.rand(200_000, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    drawn = distributions.sample(log_p.expand(200_000, 2, 4), uniforms)
+    drawn = categorical.sample(log_p.expand(200_000, 2, 4), uniforms)
     for head in range(2):
         shares = torch.bincount(drawn[:, head], minlength=4) / 200_000
         p = log_p[head].exp()
@@ -43,6 +43,6 @@ def test_unavailable_actions_are_never_drawn_and_the_others_as_often_as_they_sho
 
 
 def test_the_largest_uniform_still_draws_an_available_action():
-    log_p = distributions.log_probabilities(torch.zeros(3), torch.tensor([True, True, False]))
+    log_p = categorical.log_probabilities(torch.zeros(3), torch.tensor([True, True, False]))
     below_one = torch.tensor(1 - 2**-53, dtype=torch.float64)
-    assert int(distributions.sample(log_p.double(), below_one)) == 1
+    assert int(categorical.sample(log_p.double(), below_one)) == 1

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.func import grad, jacrev, vjp
 
-from policies.distributions import chosen, kl
 from policies.linearisation import JointPolicy, Linearisation
+from policies.nn.categorical import chosen, kl
 
 TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}
 

@@ -8,9 +8,9 @@ from torch.distributions import Categorical, kl_divergence
 from policies.algorithms.learner import Spaces, experience_bytes
 from policies.algorithms.mappo import MappoSettings, clipped_surrogate, value_losses
 from policies.algorithms.registry import make_learner
-from policies.arithmetic import Arithmetic
 from policies.batch import Batch
-from policies.gradient_descent import Descent, clip_gradients
+from policies.nn.adam import Descent, clip_gradients
+from policies.nn.precision import Arithmetic
 
 STEPS, EPISODES, ACTIONS = 12, 5, 4
 SIZES = (6, 4, 5)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from policies.distributions import kl
+from policies.nn.categorical import kl
 from testbed import environments, workloads
 from testbed.collection import Collector
 from testbed.training import Trainer

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from policies import arithmetic
+from policies.nn import precision
 from studies.api import define
 from studies.cli.main import app
 from studies.execution import requirements
@@ -18,7 +18,7 @@ IN_BFLOAT16 = {
 
 
 def test_a_product_s_cost_is_measured():
-    assert 0 < arithmetic.bfloat16_cost() < 1e4
+    assert 0 < precision.bfloat16_cost() < 1e4
 
 
 @pytest.mark.parametrize(("cost", "said"), [(0.5, False), (1.5, False), (20.4, True)])

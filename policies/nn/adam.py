@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.arithmetic import Arithmetic
+from policies.nn.precision import Arithmetic
 
 
 class Descent:

@@ -1,0 +1,1 @@
+"""Stacked networks: a network per policy, all computed at once."""
