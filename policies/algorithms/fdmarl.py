@@ -40,7 +40,7 @@ from torch import Tensor
 from policies.acting import mean_over_acting
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, movement
 from policies.batch import Batch
-from policies.joint_critic import JointCritic
+from policies.critics.joint_critic import JointCritic
 from policies.linearisation import JointPolicy
 from policies.nn.categorical import choose, chosen
 from policies.nn.mlp import Activation, stack_initial

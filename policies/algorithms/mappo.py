@@ -28,13 +28,13 @@ from policies.acting import mean_over_acting
 from policies.advantages import explained_variance, gae, returns_vary
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes, movement
 from policies.batch import Batch
+from policies.critics.value_normaliser import ValueNormaliser
 from policies.linearisation import JointPolicy
 from policies.nn.adam import Descent
 from policies.nn.categorical import choose, chosen, entropy
 from policies.nn.mlp import MLP, Activation, stack_initial
 from policies.nn.precision import Arithmetic, Device
 from policies.settings import AVERAGE_OVER, AverageOver, Settings
-from policies.value_normaliser import ValueNormaliser
 
 
 class MappoSettings(Settings):

@@ -23,7 +23,7 @@ from policies.algorithms.learner import Communication, Spaces, Stopwatch
 from policies.algorithms.local_problem import KL_SLACK, Curvature, PolicyProblem, Step, totals
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
-from policies.critics import Critics
+from policies.critics.value_critics import Critics
 from policies.kfac import Kfac
 from policies.linearisation import JointPolicy, Linearisation
 from policies.nn.categorical import choose, chosen, entropy

@@ -14,7 +14,7 @@ import torch
 from mpe2 import simple_spread_v3
 from value_fits import fit_by_autograd
 
-from policies.critics import Critics
+from policies.critics.value_critics import Critics
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.environments.skirmish.scripted import uniform
 

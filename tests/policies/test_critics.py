@@ -5,7 +5,7 @@ import pytest
 import torch
 from value_fits import fit_by_autograd
 
-from policies.critics import Critics
+from policies.critics.value_critics import Critics
 from policies.nn.precision import Arithmetic
 
 FLOAT64 = Arithmetic.of("cpu", "float64")

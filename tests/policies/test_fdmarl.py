@@ -9,7 +9,7 @@ from policies.algorithms.fdmarl_online import OnlineFdmarl
 from policies.algorithms.learner import Listener, Spaces
 from policies.algorithms.registry import make_learner
 from policies.batch import Batch
-from policies.joint_critic import JointCritic
+from policies.critics.joint_critic import JointCritic
 from policies.nn.categorical import chosen
 
 STEPS, EPISODES, AGENTS, ACTIONS, WIDTH = 8, 5, 3, 4, 6

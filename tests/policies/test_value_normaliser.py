@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from policies.value_normaliser import ValueNormaliser
+from policies.critics.value_normaliser import ValueNormaliser
 
 BATCHES = ([1.0, 2.0, 4.0], [-3.0, 0.5, 10.0], [7.0, 7.5, 8.0])
 # (mean, variance, 3 normalised) after each batch, by `ValueNorm(1, beta=beta)` of marlbenchmark/on-policy,

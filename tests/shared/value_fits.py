@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.critics import Critics
+from policies.critics.value_critics import Critics
 
 
 def fit_by_autograd(

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from policies.critics.squared_errors import SquaredErrors
 from policies.nn.mlp import MLP, Activation, stack_initial
 from policies.nn.precision import Arithmetic
-from policies.squared_errors import SquaredErrors
 
 
 class Critics:
