@@ -41,7 +41,7 @@ from policies.acting import mean_over_acting
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, movement
 from policies.batch import Batch
 from policies.critics.joint_critic import JointCritic
-from policies.linearisation import JointPolicy
+from policies.natural_gradient.linearisation import JointPolicy
 from policies.nn.categorical import choose, chosen
 from policies.nn.mlp import Activation, stack_initial
 from policies.nn.precision import Arithmetic, Device

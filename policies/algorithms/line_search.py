@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from policies.acting import mean_gain, mean_over_acting, of_joint
-from policies.linearisation import Linearisation
+from policies.natural_gradient.linearisation import Linearisation
 from policies.nn.categorical import chosen, kl
 
 LENGTHS = 10

@@ -26,9 +26,9 @@ import torch
 from torch import Tensor
 
 from policies.algorithms.line_search import line_search
-from policies.linearisation import Linearisation
-from policies.natural_gradient import ConjugateGradients, Solution, dot
-from policies.solver import Audit
+from policies.natural_gradient.conjugate_gradients import ConjugateGradients, Solution, dot
+from policies.natural_gradient.linearisation import Linearisation
+from policies.natural_gradient.solver import Audit
 
 Step = Literal["optimal", "boundary", "line_search"]
 

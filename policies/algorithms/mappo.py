@@ -29,7 +29,7 @@ from policies.advantages import explained_variance, gae, returns_vary
 from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes, movement
 from policies.batch import Batch
 from policies.critics.value_normaliser import ValueNormaliser
-from policies.linearisation import JointPolicy
+from policies.natural_gradient.linearisation import JointPolicy
 from policies.nn.adam import Descent
 from policies.nn.categorical import choose, chosen, entropy
 from policies.nn.mlp import MLP, Activation, stack_initial

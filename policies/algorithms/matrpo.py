@@ -21,7 +21,7 @@ from policies.algorithms.relaying import RelayingProblem
 from policies.algorithms.trust_region import TrustRegion
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
-from policies.linearisation import Linearisation
+from policies.natural_gradient.linearisation import Linearisation
 
 
 class MatrpoSettings(TrustRegionSettings):

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from policies.acting import root_weights
 from policies.algorithms.local_problem import Curvature, PolicyProblem, Step, unweighted
-from policies.kfac import Kfac
-from policies.linearisation import Linearisation
-from policies.solver import Audit, SolverSettings
+from policies.natural_gradient.kfac import Kfac
+from policies.natural_gradient.linearisation import Linearisation
+from policies.natural_gradient.solver import Audit, SolverSettings
 
 Linearise = Callable[[Tensor, Tensor, torch.dtype | None], Linearisation]
 """Of an agent's policy at some samples [M] bool, with ``root`` [M', N], in a type; None: the learner's."""

@@ -24,12 +24,12 @@ from policies.algorithms.local_problem import KL_SLACK, Curvature, PolicyProblem
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
 from policies.critics.value_critics import Critics
-from policies.kfac import Kfac
-from policies.linearisation import JointPolicy, Linearisation
+from policies.natural_gradient.kfac import Kfac
+from policies.natural_gradient.linearisation import JointPolicy, Linearisation
+from policies.natural_gradient.solver import Audit
 from policies.nn.categorical import choose, chosen, entropy
 from policies.nn.mlp import stack_initial
 from policies.nn.precision import Arithmetic
-from policies.solver import Audit
 
 
 class TrustRegion(ABC):

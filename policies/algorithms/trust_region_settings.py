@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from policies.linearisation import Fisher
+from policies.natural_gradient.linearisation import Fisher
+from policies.natural_gradient.solver import SolverSettings
 from policies.nn.mlp import Activation
 from policies.nn.precision import Device, Precision
 from policies.settings import AVERAGE_OVER, AverageOver, Settings
-from policies.solver import SolverSettings
 
 
 class ValueSettings(Settings):

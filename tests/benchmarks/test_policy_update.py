@@ -11,7 +11,7 @@ import torch
 
 from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
-from policies.natural_gradient import ConjugateGradients
+from policies.natural_gradient.conjugate_gradients import ConjugateGradients
 from testbed import environments
 from testbed.collection import Collector
 
@@ -72,7 +72,7 @@ def test_products(benchmark, product, precision):
 @pytest.mark.parametrize(("samples", "width"), [(500, 16), (2000, 32), (10_000, 128)])
 def test_fisher_products_of_two_agents(benchmark, samples, width, stacked):
     """Whether solving the two ends of an exchange as one stacked system would pay."""
-    from policies.linearisation import JointPolicy, Linearisation
+    from policies.natural_gradient.linearisation import JointPolicy, Linearisation
 
     policy = JointPolicy.build(14, (width, width), 3, 5)
     generator = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from policies.linearisation import JointPolicy, Linearisation
+from policies.natural_gradient.linearisation import JointPolicy, Linearisation
 
 
 @dataclass

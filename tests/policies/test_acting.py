@@ -17,7 +17,7 @@ from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.matrpo import MatrpoSettings
 from policies.algorithms.trust_region import alone
 from policies.batch import Batch
-from policies.kfac import Kfac
+from policies.natural_gradient.kfac import Kfac
 
 from .partly_acting import (
     ACTIONS,

@@ -2,8 +2,8 @@
 
 import torch
 
-from policies.kfac import Kfac
-from policies.linearisation import Linearisation
+from policies.natural_gradient.kfac import Kfac
+from policies.natural_gradient.linearisation import Linearisation
 
 
 def test_kfac_inverts_the_damped_kronecker_product(make_case):

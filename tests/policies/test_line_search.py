@@ -10,8 +10,8 @@ import torch
 from policies.algorithms.line_search import LENGTHS, line_search
 from policies.algorithms.local_problem import PolicyProblem
 from policies.batch import Batch
-from policies.linearisation import JointPolicy, Linearisation
-from policies.natural_gradient import ConjugateGradients
+from policies.natural_gradient.conjugate_gradients import ConjugateGradients
+from policies.natural_gradient.linearisation import JointPolicy, Linearisation
 
 SAMPLES, HEADS = 60, 2
 

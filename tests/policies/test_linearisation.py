@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.func import grad, jacrev, vjp
 
-from policies.linearisation import JointPolicy, Linearisation
+from policies.natural_gradient.linearisation import JointPolicy, Linearisation
 from policies.nn.categorical import chosen, kl
 
 TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}

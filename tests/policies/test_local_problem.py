@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from policies.algorithms.local_problem import PolicyProblem
-from policies.linearisation import JointPolicy, Linearisation
-from policies.natural_gradient import ConjugateGradients
+from policies.natural_gradient.conjugate_gradients import ConjugateGradients
+from policies.natural_gradient.linearisation import JointPolicy, Linearisation
 
 DELTA = 0.01
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from policies.kfac import Kfac
-from policies.linearisation import Linearisation
-from policies.natural_gradient import ConjugateGradients
+from policies.natural_gradient.conjugate_gradients import ConjugateGradients
+from policies.natural_gradient.kfac import Kfac
+from policies.natural_gradient.linearisation import Linearisation
 
 
 def dense(at):

@@ -5,8 +5,8 @@ import pytest
 
 from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
-from policies.natural_gradient import ConjugateGradients
-from policies.solver import SolverSettings
+from policies.natural_gradient.conjugate_gradients import ConjugateGradients
+from policies.natural_gradient.solver import SolverSettings
 from testbed import environments
 from testbed.collection import Collector
 

@@ -7,7 +7,7 @@ import torch
 import topologies
 from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
-from policies.solver import SolverSettings
+from policies.natural_gradient.solver import SolverSettings
 from testbed import environments
 from testbed.collection import Collector
 from testbed.consensus import reference

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor
 
-from policies.linearisation import Linearisation
+from policies.natural_gradient.linearisation import Linearisation
 
 
 class Kfac:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from policies.linearisation import Linearisation
+from policies.natural_gradient.linearisation import Linearisation
 
 Apply = Callable[[Tensor], Tensor]
 

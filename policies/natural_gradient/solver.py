@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from policies.kfac import Kfac
-from policies.linearisation import Linearisation
-from policies.natural_gradient import ConjugateGradients, identity
+from policies.natural_gradient.conjugate_gradients import ConjugateGradients, identity
+from policies.natural_gradient.kfac import Kfac
+from policies.natural_gradient.linearisation import Linearisation
 from policies.settings import Settings
 
 

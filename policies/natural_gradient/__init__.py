@@ -1,0 +1,1 @@
+"""Fisher-vector products, conjugate gradients and their preconditioner."""
