@@ -8,7 +8,7 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.subproblem import PolicyProblem
 from testbed.consensus.algorithm import Consensus
 from testbed.consensus.problems import MeanProblem
 from testbed.consensus.result import CurveRow

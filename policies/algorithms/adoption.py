@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from policies.acting import mean_gain, mean_over_acting, of_joint
-from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.subproblem import PolicyProblem
 from policies.nn.categorical import chosen, kl
 
 HALVINGS = 30

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces, experience_bytes
-from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.subproblem import PolicyProblem
 from policies.algorithms.trust_region import TrustRegion, alone
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces
-from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.subproblem import PolicyProblem
 from policies.algorithms.trust_region import TrustRegion, alone
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from policies.acting import mean_over_acting
-from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.subproblem import PolicyProblem
 from policies.batch import Batch
 from policies.nn.categorical import entropy, kl
 

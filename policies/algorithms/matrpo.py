@@ -16,8 +16,8 @@ from torch import Tensor
 
 from policies.algorithms.adoption import factor_to, played_divergence
 from policies.algorithms.learner import Communication, Kind, Spaces
-from policies.algorithms.local_problem import Curvature, PolicyProblem, Step
 from policies.algorithms.relaying import RelayingProblem
+from policies.algorithms.subproblem import Curvature, PolicyProblem, Step
 from policies.algorithms.trust_region import TrustRegion
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch

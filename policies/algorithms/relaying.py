@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from policies.acting import root_weights
-from policies.algorithms.local_problem import Curvature, PolicyProblem, Step, unweighted
+from policies.algorithms.subproblem import Curvature, PolicyProblem, Step, unweighted
 from policies.natural_gradient.kfac import Kfac
 from policies.natural_gradient.linearisation import Linearisation
 from policies.natural_gradient.solver import Audit, SolverSettings

@@ -20,7 +20,7 @@ from policies.acting import mean_gain, mean_over_acting, of_joint
 from policies.advantages import explained_variance, gae, normalised, returns_vary
 from policies.algorithms.adoption import move
 from policies.algorithms.learner import Communication, Spaces, Stopwatch
-from policies.algorithms.local_problem import KL_SLACK, Curvature, PolicyProblem, Step, totals
+from policies.algorithms.subproblem import KL_SLACK, Curvature, PolicyProblem, Step, totals
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
 from policies.critics.value_critics import Critics

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.subproblem import PolicyProblem
 from policies.nn.categorical import chosen, kl
 
 ITERATIONS = 10

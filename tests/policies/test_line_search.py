@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from policies.algorithms.line_search import LENGTHS, line_search
-from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.subproblem import PolicyProblem
 from policies.batch import Batch
 from policies.natural_gradient.conjugate_gradients import ConjugateGradients
 from policies.natural_gradient.linearisation import JointPolicy, Linearisation

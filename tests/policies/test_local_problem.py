@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from policies.algorithms.local_problem import PolicyProblem
+from policies.algorithms.subproblem import PolicyProblem
 from policies.natural_gradient.conjugate_gradients import ConjugateGradients
 from policies.natural_gradient.linearisation import JointPolicy, Linearisation
 
