@@ -1,4 +1,4 @@
-"""The common base of the algorithms' settings: the twin of `testbed.settings`, which may not import this."""
+"""The common base of the algorithms' settings: the twin of `testbed.common.settings`, which may not import this."""
 
 from typing import Any, Literal, Self
 

@@ -10,7 +10,7 @@ import networkx as nx
 
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.batch import Batch
-from testbed import checkpoints
+from testbed.common import checkpoints
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment

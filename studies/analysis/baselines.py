@@ -13,8 +13,8 @@ from studies.storage.provenance import versions
 from studies.storage.store import Store
 from studies.storage.stored_files import Damage, read_json
 from testbed import references
-from testbed.errors import WorldError
-from testbed.files import write_json
+from testbed.common.atomic_files import write_json
+from testbed.common.errors import WorldError
 from testbed.references import Reference
 from testbed.workloads import TrainingWorkload
 

@@ -19,7 +19,7 @@ from studies.cli.options import Out, Overrides, Quick, StudyName, app, described
 from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
 from studies.formatting import counted, last_line
 from studies.spec.document import StudyError, one_line
-from testbed.errors import WorldError
+from testbed.common.errors import WorldError
 
 if TYPE_CHECKING:
     from studies.spec.study import Study, TrialSpec

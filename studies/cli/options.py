@@ -89,7 +89,7 @@ def chosen_trial(study: Study, number: int) -> TrialSpec:
 
 def time_of(option: str, text: str | None) -> float | None:
     """The seconds an option says, such as ``1.5s``. Raises StudyError if it is no duration."""
-    from testbed.units import parse_duration
+    from testbed.common.units import parse_duration
 
     try:
         return None if text is None else parse_duration(text)

@@ -25,7 +25,8 @@ from studies.docgen.settings import COLUMNS, Documented, Section, prose, table, 
 from studies.spec.study import Header
 from studies.spec.topology import TopologySettings
 from studies.storage.stored_files import FILES
-from testbed import environments, units
+from testbed import environments
+from testbed.common import units
 from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
 from testbed.network import distributions, graph_attributes

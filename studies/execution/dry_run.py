@@ -18,7 +18,7 @@ from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
 from studies.storage.store import Store
 from testbed import workloads
-from testbed.errors import first_line
+from testbed.common.errors import first_line
 
 PATIENCE = 60.0
 """Wall seconds after which no further kind of trial is tried."""

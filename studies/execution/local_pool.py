@@ -36,7 +36,7 @@ from studies.execution.executor import (
     environment,
     unknown,
 )
-from testbed.parent_death import end_with_parent
+from testbed.common.parent_death import end_with_parent
 
 REPORT_EVERY = 0.1
 """Wall seconds between two progress messages of one worker; more would only slow it down."""

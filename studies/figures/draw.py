@@ -32,7 +32,7 @@ from studies.figures.encoding import MARKERS, Roles, legend_text
 from studies.figures.scatter import against
 from studies.figures.ticks import readable
 from studies.formatting import equal
-from testbed.files import beside
+from testbed.common.atomic_files import beside
 from testbed.references import Reference
 
 PANEL = "panel"

@@ -17,12 +17,13 @@ from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from studies.spec.validation_errors import nearest
 from studies.storage.store import Store
-from testbed import checkpoints, references, workloads
+from testbed import references, workloads
+from testbed.common import checkpoints
+from testbed.common.errors import WorldError
 from testbed.environments import BatchedEnvironment
 from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish import SkirmishSettings, scripted
-from testbed.errors import WorldError
 from testbed.network import Streams
 from testbed.references import RANDOM
 from testbed.training import spaces

@@ -15,7 +15,7 @@ import torch
 
 from studies.spec.study import TrialSpec
 from testbed import workloads
-from testbed.files import beside
+from testbed.common.atomic_files import beside
 from testbed.network import Trace, first_difference
 from testbed.network.spacetime import spacetime
 from testbed.network.spacetime_drawing import draw

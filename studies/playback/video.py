@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from studies.spec.document import StudyError
-from testbed.files import beside
+from testbed.common.atomic_files import beside
 
 FASTEST = 50
 """Frames per second: a GIF counts in hundredths of a second, and viewers slow down what is faster."""

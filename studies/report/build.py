@@ -26,7 +26,7 @@ from studies.spec.manifest import StoredStudy, StudyOutline
 from studies.storage.provenance import OWN
 from studies.storage.store import CURVES, Store
 from studies.text import isolated
-from testbed.files import write_text
+from testbed.common.atomic_files import write_text
 
 
 @dataclass(frozen=True)

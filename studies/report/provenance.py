@@ -15,7 +15,7 @@ from studies.spec.manifest import StudyOutline
 from studies.storage.provenance import OWN
 from studies.storage.status import TrialState, counted, states
 from studies.storage.store import Store
-from testbed import yaml_text
+from testbed.common import yaml_text
 
 
 @dataclass(frozen=True)

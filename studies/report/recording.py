@@ -16,11 +16,11 @@ from studies.execution import requirements
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from testbed import workloads
+from testbed.common.errors import WorldError
 from testbed.consensus.agent import Link
 from testbed.consensus.agreement import Agreement
 from testbed.consensus.measures import mean_square
 from testbed.consensus.problem import Signal
-from testbed.errors import WorldError
 from testbed.network import Message, Trace
 from testbed.network.trace import LinkChange, PacketFate
 

@@ -20,7 +20,7 @@ import networkx as nx
 import numpy as np
 import yaml
 
-from testbed import yaml_text
+from testbed.common import yaml_text
 
 Keys = tuple[str | int, ...]
 
@@ -217,7 +217,7 @@ def read_text(path: Path, *, what: str) -> str:
 
 
 def parse(text: str, source: str, folder: Path) -> Document:
-    """Parses YAML, as :mod:`testbed.yaml_text` reads it.
+    """Parses YAML, as :mod:`testbed.common.yaml_text` reads it.
 
     Raises:
         StudyError: the YAML is malformed or too large, has a key twice, or is not a mapping with text keys.

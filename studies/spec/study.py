@@ -15,8 +15,8 @@ import topologies
 from studies.spec.manifest import titled
 from studies.spec.topology import TopologySettings
 from testbed import workloads
+from testbed.common.settings import Settings
 from testbed.identity import FORMAT, digest, essence, with_contents
-from testbed.settings import Settings
 
 
 def _workload_models() -> dict[str, type[Settings]]:

@@ -10,8 +10,8 @@ import networkx as nx
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 import topologies
+from testbed.common.settings import Settings
 from testbed.identity import differing, recorded_parameters, same, whole
-from testbed.settings import Settings
 
 OWN_KEYS = ("name", "file", "nodes", "seed", "allow_disconnected")
 

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from studies.spec.document import Document, Keys, Problem, StudyError, dotted, shown
 from studies.spec.synonyms import closest, elsewhere
-from testbed.settings import SettingError
+from testbed.common.settings import SettingError
 
 PLAIN = {
     "int_parsing": "must be a whole number",

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from studies.spec.manifest import TrialOutline
 from studies.storage.stored_files import parsed
-from testbed import checkpoints
+from testbed.common import checkpoints
 
 LONGEST = 100_000
 """Bytes of a note at most; those that are written have a few hundred."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from studies.spec.manifest import TrialOutline
 from studies.storage.same_trial import check_settings
 from studies.storage.stored_files import Damage, check_table, missing, read_json
-from testbed import checkpoints
+from testbed.common import checkpoints
 from testbed.identity import FORMAT, digest
 
 STATUS = "status.json"

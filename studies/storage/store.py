@@ -48,8 +48,8 @@ from studies.spec.study import TrialSpec
 from studies.storage import soundness
 from studies.storage.claims import UnderWay
 from studies.storage.stored_files import Damage, parsed, read_json
-from testbed import checkpoints
-from testbed.files import beside, settle, settle_all, write_json
+from testbed.common import checkpoints
+from testbed.common.atomic_files import beside, settle, settle_all, write_json
 from testbed.identity import FORMAT
 
 Row = Mapping[str, float | int | str]
@@ -189,7 +189,7 @@ class Store:
     def models(self, trial: TrialOutline) -> Path | None:
         """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
 
-        Either file is one for :func:`testbed.checkpoints.load`, with the learner's state under ``learner``.
+        Either file is one for :func:`testbed.common.checkpoints.load`, with the learner's state under ``learner``.
         """
         places = (self.trials / trial.hash / "models.pt", self.under_way.checkpoint(trial))
         return next((place for place in places if place.is_file()), None)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING
 
+from testbed.common.settings import SettingError
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import NetworkSettings
-from testbed.settings import SettingError
 
 if TYPE_CHECKING:
     import networkx as nx

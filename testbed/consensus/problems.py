@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from testbed.common.settings import Settings
 from testbed.consensus.lasso import LassoProblem
 from testbed.consensus.logistic import LogisticProblem
 from testbed.consensus.problem import ConvexProblem, Quadratic
 from testbed.network import Streams
-from testbed.settings import Settings
 
 
 class MeanProblem(ConvexProblem):

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from testbed.common.settings import SettingError, Settings
+from testbed.common.units import Seconds
 from testbed.identity import differing
-from testbed.settings import SettingError, Settings
-from testbed.units import Seconds
 
 
 class Budget(Settings):

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from testbed.common.errors import WorldError
 from testbed.environments.checks import USABLE, as_array, nearest, unusable
-from testbed.errors import WorldError
 
 Observations = NDArray[np.float32]
 Info = dict[str, NDArray[Any]]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from testbed.common.settings import Settings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.drawing import Disc, draw, view
 from testbed.environments.particle_physics import (
@@ -20,7 +21,6 @@ from testbed.environments.particle_physics import (
     integrate,
     lengths,
 )
-from testbed.settings import Settings
 
 RADIUS = 0.15
 TOUCHING = RADIUS + RADIUS

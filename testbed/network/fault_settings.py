@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 import networkx as nx
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from testbed.common.settings import SettingError, Settings
+from testbed.common.units import Seconds
 from testbed.network.link_names import parse_link, unknown_agent, unknown_link
-from testbed.settings import SettingError, Settings
-from testbed.units import Seconds
 
 MOST_OFTEN = 1e-6
 """Seconds: what comes and goes does so no more often than once in this time, on average."""

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from testbed.common.units import RATES
 from testbed.network.link_settings import LinkOverride
-from testbed.units import RATES
 
 _SETTINGS = {re.sub("_", "", name): name for name in LinkOverride.model_fields}
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from testbed.common.settings import Settings
 from testbed.identity import differing
-from testbed.settings import Settings
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 

@@ -7,6 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
+from testbed.common.settings import Settings
+from testbed.common.units import BytesPerSecond, Seconds
 from testbed.identity import differing, same
 from testbed.network.impairment_settings import (
     Corrupt,
@@ -18,8 +20,6 @@ from testbed.network.impairment_settings import (
     ReorderSetting,
 )
 from testbed.network.round_trips import one_way_delays
-from testbed.settings import Settings
-from testbed.units import BytesPerSecond, Seconds
 
 Distribution = Literal[
     "constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto", "empirical"

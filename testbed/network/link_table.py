@@ -11,11 +11,11 @@ from typing import Any
 import networkx as nx
 from pydantic import ValidationError
 
-from testbed import yaml_text
+from testbed.common import yaml_text
+from testbed.common.settings import SettingError
 from testbed.network.graph_attributes import check_graph_attributes, stated_settings
 from testbed.network.link_names import nearest_link, parse_directions
 from testbed.network.link_settings import LinkOverride, LinkSettings
-from testbed.settings import SettingError
 
 
 def settings_by_direction(

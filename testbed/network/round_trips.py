@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.units import DURATIONS, parse_duration
+from testbed.common.units import DURATIONS, parse_duration
 
 _NAMES = ("rtt", "round_trip")
 

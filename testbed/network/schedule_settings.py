@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 import networkx as nx
 from pydantic import Field, field_validator, model_validator
 
+from testbed.common.settings import Settings
+from testbed.common.units import Seconds
 from testbed.network.fault_settings import MOST_OFTEN, InFlight
 from testbed.network.link_names import parse_link, unknown_link
-from testbed.settings import Settings
-from testbed.units import Seconds
 from topologies.schedules import Round, one_peer_exponential
 
 FARTHEST = 1000.0

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, Self
 import networkx as nx
 from pydantic import Field, field_validator, model_validator
 
+from testbed.common.settings import SettingError, Settings
+from testbed.common.units import Seconds
 from testbed.identity import default, differing, same
 from testbed.network.fault_settings import AnyFault, check_names
 from testbed.network.link_names import parse_directions
 from testbed.network.link_settings import LinkOverride, LinkSettings
 from testbed.network.link_table import settings_by_direction
 from testbed.network.schedule_settings import AnySchedule
-from testbed.settings import SettingError, Settings
-from testbed.units import Seconds
 
 RELIABLE_ONLY = ("retransmission_timeout", "retries", "acknowledgement_size")
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from testbed.files import beside
+from testbed.common.atomic_files import beside
 from testbed.network.spacetime import Flight, SpaceTime
 
 # Okabe & Ito's colours, which the colour-blind can tell apart.

@@ -12,7 +12,9 @@ import networkx as nx
 import numpy as np
 
 from policies.algorithms.learner import check_finite
-from testbed import checkpoints, sources
+from testbed import sources
+from testbed.common import checkpoints
+from testbed.common.finite import learning_from, named_errors
 from testbed.communication import NetworkCommunication
 from testbed.consensus.agreement import Measure, Observer
 from testbed.consensus.algorithms import make_consensus
@@ -21,7 +23,6 @@ from testbed.consensus.problem import Signal
 from testbed.consensus.problems import ConsensusProblem, make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments.registry import meaning
-from testbed.finite import learning_from, named_errors
 from testbed.identity import content_of, digest, essence, paths, with_contents
 from testbed.network import Network, Streams, Trace
 from testbed.training import Row, Trainer

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from policies.algorithms.matrpo import MatrpoSettings
 from policies.algorithms.registry import DEFAULT as DEFAULT_ALGORITHM
 from policies.algorithms.registry import AlgorithmSettings
+from testbed.common.settings import SettingError, Settings
 from testbed.consensus.algorithms import ALGORITHMS
 from testbed.consensus.pace import check_budget
 from testbed.consensus.problems import MeanSettings, ProblemSettings
@@ -16,7 +17,6 @@ from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.environments import DEFAULT, EnvironmentSettings
 from testbed.identity import differing
 from testbed.network import NetworkSettings
-from testbed.settings import SettingError, Settings
 from testbed.training import LoopSettings
 
 MESSAGE_OVERHEAD = 64

@@ -17,7 +17,7 @@ from policies.algorithms.registry import make_learner
 from studies.spec.loading import load
 from studies.spec.study import TrialSpec
 from studies.storage.store import Store
-from testbed import checkpoints
+from testbed.common import checkpoints
 from testbed.training import spaces
 
 EPISODES, SEED, AWAY = 100, 0, 1.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from testbed import checkpoints
+from testbed.common import checkpoints
 
 
 def test_checkpoints_bring_back_arrays_tensors_and_plain_values(tmp_path):

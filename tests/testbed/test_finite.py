@@ -9,9 +9,9 @@ import torch
 from policies.algorithms.learner import check_finite
 from policies.batch import Batch
 from testbed import environments
+from testbed.common.errors import WorldError, first_line
+from testbed.common.finite import learning_from, named_errors
 from testbed.environments import NAMES, OUTSIDE
-from testbed.errors import WorldError, first_line
-from testbed.finite import learning_from, named_errors
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in OUTSIDE])

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from studies.docgen import format_record
 from testbed import identity
+from testbed.common.settings import Settings
+from testbed.common.units import Seconds
 from testbed.consensus.settings import ConsensusSettings
 from testbed.identity import canonical, differing, digest, essence
 from testbed.network.link_settings import LinkSettings
-from testbed.settings import Settings
-from testbed.units import Seconds
 
 scalars = st.sampled_from([None, True, False, 0, 1, -7, 0.0, 1.0, 0.5, 1e300, "", "a", "é", "1"])
 plain = st.recursive(

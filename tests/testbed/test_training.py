@@ -10,8 +10,9 @@ import pytest
 import topologies
 from policies.algorithms.matrpo import MatrpoSettings
 from policies.batch import Batch
-from testbed import checkpoints, environments, sources, workloads
+from testbed import environments, sources, workloads
 from testbed.collection import Collector
+from testbed.common import checkpoints
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.environments import DEFAULT
 from testbed.network import LinkSettings, NetworkSettings, Trace

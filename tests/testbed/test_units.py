@@ -3,8 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from testbed.settings import Settings
-from testbed.units import DURATIONS, LONGEST, RATES, BytesPerSecond, Seconds, parse_duration, parse_rate
+from testbed.common.settings import Settings
+from testbed.common.units import (
+    DURATIONS,
+    LONGEST,
+    RATES,
+    BytesPerSecond,
+    Seconds,
+    parse_duration,
+    parse_rate,
+)
 
 
 @pytest.mark.parametrize(

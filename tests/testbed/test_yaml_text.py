@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbed import yaml_text
-from testbed.yaml_text import YamlError, dump, load, read
+from testbed.common import yaml_text
+from testbed.common.yaml_text import YamlError, dump, load, read
 
 
 @pytest.mark.parametrize(

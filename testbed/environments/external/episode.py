@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.errors import WorldError, first_line
+from testbed.common.errors import WorldError, first_line
 
 Flags = NDArray[np.bool_]
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.common.errors import WorldError
 from testbed.environments.external.episode import Description, Episode, Flags
 from testbed.environments.external.worlds import build
-from testbed.errors import WorldError
 
 
 class Now(NamedTuple):

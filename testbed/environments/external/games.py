@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.common.errors import WorldError
 from testbed.environments.external import starcraft_child
 from testbed.environments.external.children import Children, Message
-from testbed.errors import WorldError
 
 SMAC = (
     "install it into an environment of its own, for its protobuf is old: `python -m venv smac-venv`, "

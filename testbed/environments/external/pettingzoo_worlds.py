@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
+from testbed.common.errors import WorldError
+from testbed.common.settings import Settings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.external.episode import Description, Episode, Flags, others_code
 from testbed.environments.external.episodes import Episodes, Now
 from testbed.environments.external.workers import Workers
 from testbed.environments.external.worlds import build, describe, load
-from testbed.errors import WorldError
-from testbed.settings import Settings
 
 SEEDS = 2**31  # NumPy and most worlds take seeds below this
 

@@ -6,10 +6,10 @@ Run as a module; it answers the messages of `starcraft_child` until they end.
 import traceback
 from typing import Any, BinaryIO
 
+from testbed.common.parent_death import end_with_parent
 from testbed.environments.external.episodes import Episodes
 from testbed.environments.external.starcraft_child import own_pipes, receive, send
 from testbed.environments.external.worlds import describe
-from testbed.parent_death import end_with_parent
 
 
 def _answer(episodes: Episodes, fields: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:

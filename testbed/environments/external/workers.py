@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.common.errors import WorldError
 from testbed.environments.external.children import Children, Message
 from testbed.environments.external.episodes import Now
-from testbed.errors import WorldError
 
 WORKER = "testbed.environments.external.worker"
 

@@ -17,9 +17,9 @@ from typing import Any
 from gymnasium.spaces import Box, Dict, Discrete, Space
 from pettingzoo import AECEnv, ParallelEnv
 
+from testbed.common.errors import WorldError
 from testbed.environments.checks import USABLE, unusable
 from testbed.environments.external.episode import Description, Episode, others_code
-from testbed.errors import WorldError
 
 FACTORY = "parallel_env"  # what PettingZoo's modules call the function that makes a parallel world
 PETTINGZOO = "pettingzoo"

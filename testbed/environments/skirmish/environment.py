@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
+from testbed.common.settings import Settings
 from testbed.environments.availability import refuse_unavailable, replace_unavailable
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.skirmish.battle import Battle
@@ -20,7 +21,6 @@ from testbed.environments.skirmish.maps import load_map
 from testbed.environments.skirmish.picture import paint
 from testbed.environments.skirmish.roster import Roster
 from testbed.environments.skirmish.sight import Layout, Sight
-from testbed.settings import Settings
 
 TICKS_PER_STEP = 8
 KILL_REWARD = 10.0

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from testbed import yaml_text
+from testbed.common import yaml_text
+from testbed.common.settings import Settings
 from testbed.environments.checks import nearest
-from testbed.settings import Settings
 
 DATA = resources.files(__package__) / "data"
 SPAWN_GAP = 0.05  # between units on the spawn grid

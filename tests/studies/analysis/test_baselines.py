@@ -15,7 +15,7 @@ from studies.figures.from_store import draw_figures
 from studies.spec.loading import load
 from studies.storage.store import Store
 from testbed import references
-from testbed.errors import WorldError
+from testbed.common.errors import WorldError
 from testbed.references import Reference
 
 TRAINING = """\

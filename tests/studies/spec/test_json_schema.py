@@ -10,7 +10,7 @@ import pytest
 from studies.spec.builtin import builtin_names
 from studies.spec.json_schema import study_schema
 from studies.spec.loading import find, load
-from testbed import yaml_text
+from testbed.common import yaml_text
 
 SCHEMA = study_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

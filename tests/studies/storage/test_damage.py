@@ -18,7 +18,7 @@ from studies.report.conditions import arrange
 from studies.spec.loading import load
 from studies.storage import soundness
 from studies.storage.store import Store
-from testbed import files
+from testbed.common import atomic_files
 from testbed.references import Reference
 
 STUDY = """\
@@ -449,7 +449,7 @@ def test_results_are_on_the_disk_before_the_checkpoint_goes(write, tmp_path, mon
 
 
 def test_every_file_is_synced_with_its_folder(tmp_path, happened):
-    files.write_json(tmp_path / "a.json", {"a": 1})
+    atomic_files.write_json(tmp_path / "a.json", {"a": 1})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
     assert happened == [str(tmp_path / f".a.json.{os.getpid()}"), str(tmp_path)]
 

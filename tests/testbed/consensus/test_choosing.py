@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import topologies
-from testbed import checkpoints, workloads
+from testbed import workloads
+from testbed.common import checkpoints
 from testbed.consensus.algorithms import ALGORITHMS
 from testbed.consensus.settings import AVERAGING
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload, make_trainer

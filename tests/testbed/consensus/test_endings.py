@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 import topologies
 from testbed import workloads
+from testbed.common.settings import SettingError
 from testbed.consensus import stalling
 from testbed.consensus.algorithms import ALGORITHMS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
 from testbed.consensus.stalling import StalledError
-from testbed.settings import SettingError
 from testbed.workloads import ProblemWorkload, TrainingWorkload
 
 PAIRS = [

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import topologies
+from testbed.common.settings import SettingError
 from testbed.network import LinkSettings, NetworkSettings
-from testbed.settings import SettingError
 
 
 def _link(edge: dict[str, Any], **graph: Any) -> LinkSettings:

@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 import topologies
+from testbed.common.settings import SettingError
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 from testbed.network.link_names import parse_directions
-from testbed.settings import SettingError
 
 
 def _graph(**attributes: dict[str, Any]) -> "nx.Graph[int]":

@@ -12,10 +12,10 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from testbed.common.units import parse_duration, parse_rate
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams, Trace
 from testbed.network.distributions import sampler
 from testbed.network.trace import PacketEvent
-from testbed.units import parse_duration, parse_rate
 
 
 def _sent(

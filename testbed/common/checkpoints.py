@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from testbed.files import beside, settle
+from testbed.common.atomic_files import beside, settle
 
 MAGIC = b"consensus-testbed checkpoint 2\n"
 

@@ -1,0 +1,1 @@
+"""What every package of the testbed uses: settings, units, files, checkpoints, errors."""
