@@ -17,9 +17,9 @@ from studies.spec.study import TrialSpec
 from testbed import workloads
 from testbed.common.atomic_files import beside
 from testbed.network import Trace, first_difference
-from testbed.network.spacetime import spacetime
-from testbed.network.spacetime_drawing import draw
-from testbed.network.trace_table import write_parquet
+from testbed.network.trace.spacetime import spacetime
+from testbed.network.trace.spacetime_drawing import draw
+from testbed.network.trace.table import write_parquet
 
 FILES = ("trace.jsonl", "trace.parquet", "spacetime.png", "spacetime.svg")
 """What is written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studies.text import visible
-from testbed.network.trace import LinkEvent, OtherEvent, PacketEvent, TraceEvent
+from testbed.network.trace.trace import LinkEvent, OtherEvent, PacketEvent, TraceEvent
 
 PACKETS = {
     "sent": ("sent", "{a} sends {b} {kind}"),

@@ -22,7 +22,7 @@ from testbed.consensus.agreement import Agreement
 from testbed.consensus.measures import mean_square
 from testbed.consensus.problem import Signal
 from testbed.network import Message, Trace
-from testbed.network.trace import LinkChange, PacketFate
+from testbed.network.trace.trace import LinkChange, PacketFate
 
 EVENTS = 20_000
 """At which a recording ends: some megabytes of a page, and more than anybody looks at."""

@@ -15,8 +15,8 @@ from studies.report.event_text import Wording
 from studies.report.numbers import rounded
 from studies.report.recording import Recording
 from testbed import workloads
-from testbed.network.spacetime import Way, spacetime
-from testbed.network.trace import OtherEvent, PacketEvent
+from testbed.network.trace.spacetime import Way, spacetime
+from testbed.network.trace.trace import OtherEvent, PacketEvent
 from topologies import drawing
 
 AGENTS = 200

@@ -9,7 +9,7 @@ from testbed.network.message import Message
 from testbed.network.network import Network
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
-from testbed.network.trace import Trace, first_difference
+from testbed.network.trace.trace import Trace, first_difference
 
 __all__ = [
     "Clock",

@@ -10,7 +10,7 @@ from testbed.network.faults import Fault, FaultReport
 from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.message import Message
 from testbed.network.rules import AGENT_DOWN, Down, Fate, Rule
-from testbed.network.trace import Trace
+from testbed.network.trace.trace import Trace
 
 
 class Crash(Fault):

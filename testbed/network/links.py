@@ -17,7 +17,7 @@ from testbed.network.message import Message
 from testbed.network.rules import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
-from testbed.network.trace import Trace
+from testbed.network.trace.trace import Trace
 
 
 class Hop(Occurrence):

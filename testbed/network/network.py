@@ -10,7 +10,6 @@ import networkx as nx
 from testbed.network.agenda import Agenda
 from testbed.network.agent_faults import Crash, Straggler
 from testbed.network.agents import Agents, OnCrash, OnRestart
-from testbed.network.audit import Audit
 from testbed.network.clock import Clock
 from testbed.network.fault_maker import FaultMaker
 from testbed.network.fault_schedule import FaultSchedule
@@ -22,7 +21,8 @@ from testbed.network.links import Links
 from testbed.network.message import Message
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
-from testbed.network.trace import Trace
+from testbed.network.trace.invariants import Audit
+from testbed.network.trace.trace import Trace
 from testbed.network.traffic import Traffic
 from testbed.network.transports import Datagram, Handler, Reliable, Transport
 

@@ -15,7 +15,7 @@ import pytest
 from testbed.common.units import parse_duration, parse_rate
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams, Trace
 from testbed.network.distributions import sampler
-from testbed.network.trace import PacketEvent
+from testbed.network.trace.trace import PacketEvent
 
 
 def _sent(

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.network import Network, NetworkSettings, Streams, Trace, links, rules
-from testbed.network.spacetime import spacetime
-from testbed.network.trace import LinkEvent, OtherEvent, PacketEvent
+from testbed.network.trace.spacetime import spacetime
+from testbed.network.trace.trace import LinkEvent, OtherEvent, PacketEvent
 
 Way = tuple[int, int]
 Plan = dict[str, Any]

@@ -8,7 +8,7 @@ import networkx as nx
 import pytest
 
 from testbed.network import Network, NetworkSettings, Streams, Trace
-from testbed.network.trace import PacketEvent
+from testbed.network.trace.trace import PacketEvent
 
 # By law of the delay: the number of events and a digest of them. Times count to the nanosecond, because
 # exponentials may differ in the last bit from one processor to another.

@@ -6,8 +6,8 @@ import networkx as nx
 import pytest
 
 from testbed.network import Message, Network, NetworkSettings, Streams, Trace
-from testbed.network.spacetime import Flight, Mark, Outage, Spell, spacetime
-from testbed.network.spacetime_drawing import draw
+from testbed.network.trace.spacetime import Flight, Mark, Outage, Spell, spacetime
+from testbed.network.trace.spacetime_drawing import draw
 
 
 def _trace() -> Trace:

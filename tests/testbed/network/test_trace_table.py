@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from testbed.network import Message, Trace
-from testbed.network.trace_table import COLUMNS, table, write_parquet
+from testbed.network.trace.table import COLUMNS, table, write_parquet
 
 
 def _trace() -> Trace:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from testbed.network.trace import Trace
+from testbed.network.trace.trace import Trace
 
 COLUMNS: dict[str, Any] = {
     "time": pa.float64(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal, cast
 
-from testbed.network.trace import LinkEvent, OtherEvent, PacketEvent, Restored, Trace
+from testbed.network.trace.trace import LinkEvent, OtherEvent, PacketEvent, Restored, Trace
 
 Way = tuple[int, int]
 _Key = tuple[Literal["down", "held"], int, int] | tuple[Literal["crashed", "slow"], int]

@@ -9,7 +9,7 @@ from testbed.network.distributions import minimum_delay
 from testbed.network.link_settings import LinkSettings
 from testbed.network.message import Message
 from testbed.network.rules import AGENT_DOWN, LINK_DOWN
-from testbed.network.trace import LinkChange, PacketFate, Trace
+from testbed.network.trace.trace import LinkChange, PacketFate, Trace
 
 Way = tuple[int, int]
 

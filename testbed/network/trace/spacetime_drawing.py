@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from testbed.common.atomic_files import beside
-from testbed.network.spacetime import Flight, SpaceTime
+from testbed.network.trace.spacetime import Flight, SpaceTime
 
 # Okabe & Ito's colours, which the colour-blind can tell apart.
 _BLUE, _GREEN, _PURPLE, _SKY, _ORANGE, _RED = [

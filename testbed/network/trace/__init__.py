@@ -1,0 +1,1 @@
+"""The record of what happened on a network, and pictures of it."""
