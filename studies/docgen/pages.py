@@ -29,7 +29,8 @@ from testbed import environments
 from testbed.common import units
 from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
-from testbed.network import distributions, graph_attributes
+from testbed.network import graph_attributes
+from testbed.network.impairments import delay
 
 FOLDER = Path("docs/reference")
 NOTE = "<!-- Written by `make reference` from the code: change that, not this. -->"
@@ -80,7 +81,7 @@ def _study_file() -> Iterator[str]:
     yield "## Settings"
     yield from _sections(documented, documented.below(*(root for root in roots if root not in PAGES)))
     yield "## Laws of the delay"
-    yield "\n\n".join(paragraphs(distributions)[1:])
+    yield "\n\n".join(paragraphs(delay)[1:])
     yield "## Durations and rates"
     yield "\n\n".join(paragraphs(units))
 

@@ -3,8 +3,8 @@
 from testbed.network.clock import Clock, Handle
 from testbed.network.fault_settings import CrashFault, HoldFault, LinkFault, PartitionFault, StragglerFault
 from testbed.network.faults import FaultReport
+from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.ledger import Ledger
-from testbed.network.link_settings import LinkSettings
 from testbed.network.message import Message
 from testbed.network.network import Network
 from testbed.network.settings import NetworkSettings

@@ -7,9 +7,9 @@ from testbed.network.agents import Agents
 from testbed.network.clock import Timeline
 from testbed.network.fault_settings import AgentState, InFlight
 from testbed.network.faults import Fault, FaultReport
+from testbed.network.impairments.rule import AGENT_DOWN, Down, Fate, Rule
 from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.message import Message
-from testbed.network.rules import AGENT_DOWN, Down, Fate, Rule
 from testbed.network.trace.trace import Trace
 
 

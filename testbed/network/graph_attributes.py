@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from testbed.common.units import RATES
-from testbed.network.link_settings import LinkOverride
+from testbed.network.impairments.link_settings import LinkOverride
 
 _SETTINGS = {re.sub("_", "", name): name for name in LinkOverride.model_fields}
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from testbed.network.impairments.rule import REASONS
 from testbed.network.message import Message
-from testbed.network.rules import REASONS
 
 _COUNTS = (
     "sent",

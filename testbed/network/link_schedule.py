@@ -6,8 +6,8 @@ from typing import Any
 import networkx as nx
 
 from testbed.network.agenda import Agenda
+from testbed.network.impairments.rule import LINK_DOWN, Down
 from testbed.network.links import Links
-from testbed.network.rules import LINK_DOWN, Down
 from testbed.network.schedule_settings import AnySchedule, WaypointSchedule
 from testbed.network.streams import Streams
 from topologies.motion import RandomWaypoint, within_range

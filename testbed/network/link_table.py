@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from testbed.common import yaml_text
 from testbed.common.settings import SettingError
 from testbed.network.graph_attributes import check_graph_attributes, stated_settings
+from testbed.network.impairments.link_settings import LinkOverride, LinkSettings
 from testbed.network.link_names import nearest_link, parse_directions
-from testbed.network.link_settings import LinkOverride, LinkSettings
 
 
 def settings_by_direction(

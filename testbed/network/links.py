@@ -8,13 +8,13 @@ from typing import Any
 
 import networkx as nx
 
-from testbed.network.chain import chain
 from testbed.network.clock import Occurrence, Timeline
-from testbed.network.impairments import Duplication
+from testbed.network.impairments.chain import chain
+from testbed.network.impairments.duplicate import Duplication
+from testbed.network.impairments.link_settings import LinkSettings
+from testbed.network.impairments.rule import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
 from testbed.network.ledger import Ledger
-from testbed.network.link_settings import LinkSettings
 from testbed.network.message import Message
-from testbed.network.rules import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.trace.trace import Trace

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from testbed.network.impairments.rule import Fate, Rule
 from testbed.network.links import Direction
 from testbed.network.message import Message
-from testbed.network.rules import Fate, Rule
 
 
 class Meter(Rule):

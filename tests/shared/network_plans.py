@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from testbed.network.clock import Timeline
-from testbed.network.link_settings import Distribution
+from testbed.network.impairments.link_settings import Distribution
 
 Plan = dict[str, Any]
 

@@ -13,7 +13,7 @@ from testbed.common.settings import Settings
 from testbed.common.units import Seconds
 from testbed.consensus.settings import ConsensusSettings
 from testbed.identity import canonical, differing, digest, essence
-from testbed.network.link_settings import LinkSettings
+from testbed.network.impairments.link_settings import LinkSettings
 
 scalars = st.sampled_from([None, True, False, 0, 1, -7, 0.0, 1.0, 0.5, 1e300, "", "a", "é", "1"])
 plain = st.recursive(

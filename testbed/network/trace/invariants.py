@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.network.distributions import minimum_delay
-from testbed.network.link_settings import LinkSettings
+from testbed.network.impairments.delay import minimum_delay
+from testbed.network.impairments.link_settings import LinkSettings
+from testbed.network.impairments.rule import AGENT_DOWN, LINK_DOWN
 from testbed.network.message import Message
-from testbed.network.rules import AGENT_DOWN, LINK_DOWN
 from testbed.network.trace.trace import LinkChange, PacketFate, Trace
 
 Way = tuple[int, int]

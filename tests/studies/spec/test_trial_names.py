@@ -18,8 +18,8 @@ from studies.storage.store import Store
 from testbed import identity
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network.fault_settings import LinkFault
-from testbed.network.impairment_settings import GilbertElliott, RandomLoss
-from testbed.network.link_settings import LinkOverride, LinkSettings
+from testbed.network.impairments.link_settings import LinkOverride, LinkSettings
+from testbed.network.impairments.settings import GilbertElliott, RandomLoss
 from testbed.network.settings import NetworkSettings
 
 PLAIN = {"workload": "problem", "problem": {"name": "mean", "agents": 4}}

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from testbed.network import LinkSettings, Streams
-from testbed.network.distributions import minimum_delay, sampler
-from testbed.network.link_settings import Distribution
+from testbed.network.impairments.delay import minimum_delay, sampler
+from testbed.network.impairments.link_settings import Distribution
 from testbed.network.streams import values
 
 COUNT = 100_000

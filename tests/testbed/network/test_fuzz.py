@@ -25,9 +25,10 @@ from studies.spec.loading import load
 from testbed import workloads
 from testbed.consensus.agent import EdgeAgent
 from testbed.consensus.edge_admm import _EdgeAgreement
-from testbed.network import Trace, first_difference, links, rules
+from testbed.network import Trace, first_difference, links
 from testbed.network.agent_faults import Crash
 from testbed.network.faults import LinkDown
+from testbed.network.impairments import rule
 
 NIGHTLY = settings().max_examples >= 1000
 EVENTS = 20_000
@@ -120,7 +121,7 @@ def _lose_from_the_books(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _deliver_over_a_down_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules.Down, "decide", lambda self, message, fate: None)
+    monkeypatch.setattr(rule.Down, "decide", lambda self, message, fate: None)
 
 
 def _forget_a_half_commit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,14 +138,14 @@ def _deliver_to_a_crashed_agent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _overtake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules.InOrder, "decide", lambda self, message, fate: None)
+    monkeypatch.setattr(rule.InOrder, "decide", lambda self, message, fate: None)
 
 
 def _arrive_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decide(self: rules.Delay, message: Any, fate: rules.Fate) -> None:
+    def decide(self: rule.Delay, message: Any, fate: rule.Fate) -> None:
         fate.time += 0.5 * self._delay
 
-    monkeypatch.setattr(rules.Delay, "decide", decide)
+    monkeypatch.setattr(rule.Delay, "decide", decide)
 
 
 def _commit_a_wrong_sum(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.network import Network, NetworkSettings, Streams, Trace, first_difference
-from testbed.network.distributions import minimum_delay
-from testbed.network.link_settings import Distribution
+from testbed.network.impairments.delay import minimum_delay
+from testbed.network.impairments.link_settings import Distribution
 from testbed.network.trace.trace import PacketEvent
 
 TIMES = st.integers(0, 40).map(lambda tick: tick / 16)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from testbed.network import LinkSettings, Message, Network, NetworkSettings, Streams
-from testbed.network.impairment_settings import GilbertElliott
-from testbed.network.losses import Bursts
-from testbed.network.rules import Fate
+from testbed.network.impairments.loss import Bursts
+from testbed.network.impairments.rule import Fate
+from testbed.network.impairments.settings import GilbertElliott
 
 COUNT = 40_000
 NOTHING = Message(0, 1, "x", None, 1, 0.0, 0)

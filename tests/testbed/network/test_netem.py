@@ -14,7 +14,7 @@ import pytest
 
 from testbed.common.units import parse_duration, parse_rate
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams, Trace
-from testbed.network.distributions import sampler
+from testbed.network.impairments.delay import sampler
 from testbed.network.trace.trace import PacketEvent
 
 

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbed.network import Network, NetworkSettings, Streams, Trace, links, rules
+from testbed.network import Network, NetworkSettings, Streams, Trace, links
+from testbed.network.impairments import rule
 from testbed.network.trace.spacetime import spacetime
 from testbed.network.trace.trace import LinkEvent, OtherEvent, PacketEvent
 
@@ -387,18 +388,18 @@ def _link_or_sender(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         links.Direction,
         "is_up",
-        property(lambda self: not any(isinstance(each, rules.Down) for each in self.obstacles)),
+        property(lambda self: not any(isinstance(each, rule.Down) for each in self.obstacles)),
     )
 
 
 def _first_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two reasons the one that came first is given."""
 
-    def decide(self: rules.Down, message: Any, fate: rules.Fate) -> None:
+    def decide(self: rule.Down, message: Any, fate: rule.Fate) -> None:
         self.refused += 1
         fate.reason = fate.reason or self.reason
 
-    monkeypatch.setattr(rules.Down, "decide", decide)
+    monkeypatch.setattr(rule.Down, "decide", decide)
 
 
 @pytest.mark.parametrize("plant", [_link_or_sender, _first_reason])

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from testbed.network import LinkSettings
-from testbed.network.round_trips import one_way_delays
+from testbed.network.impairments.round_trips import one_way_delays
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from testbed.network.corruption import Corruption
-from testbed.network.impairment_settings import Corrupt, Duplicate, Reorder
+from testbed.network.impairments.rule import Fate, Rule
+from testbed.network.impairments.settings import Corrupt, Duplicate, Reorder
 from testbed.network.message import Message
-from testbed.network.rules import Fate, Rule
 from testbed.network.streams import Draws, happenings
 
 Stream = Callable[[str], np.random.Generator]

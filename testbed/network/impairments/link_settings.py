@@ -10,7 +10,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 from testbed.common.settings import Settings
 from testbed.common.units import BytesPerSecond, Seconds
 from testbed.identity import differing, same
-from testbed.network.impairment_settings import (
+from testbed.network.impairments.round_trips import one_way_delays
+from testbed.network.impairments.settings import (
     Corrupt,
     CorruptSetting,
     Duplicate,
@@ -19,7 +20,6 @@ from testbed.network.impairment_settings import (
     Reorder,
     ReorderSetting,
 )
-from testbed.network.round_trips import one_way_delays
 
 Distribution = Literal[
     "constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto", "empirical"
@@ -38,9 +38,9 @@ class LinkOverride(Settings):
     """Probability that a packet has the delay of the one before it, rather than one of its own: also the
     correlation of successive delays. Unlike netem, which averages random numbers: this keeps the law."""
     distribution: Distribution = "uniform"
-    """Law of the delay, see `testbed.network.distributions`."""
+    """Law of the delay, see `testbed.network.impairments.delay`."""
     round_trips: Path | None = None
-    """Measured round-trip times, see `testbed.network.round_trips`: of them `empirical` draws halves."""
+    """Measured round-trip times, see `testbed.network.impairments.round_trips`: of them `empirical` draws halves."""
     loss: LossSetting = 0.0
     """Loss on the wire: a probability for each packet, {random: 0.1, correlation: 0.25}, or in bursts
     {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}}. Unlike in netem, which loses packets before

@@ -130,7 +130,7 @@ class Delay(Rule):
 
 
 class Jitter(Rule):
-    """Propagation by a law of `testbed.network.distributions`."""
+    """Propagation by a law of `testbed.network.impairments.delay`."""
 
     __slots__ = ("_delay", "_draws")
 

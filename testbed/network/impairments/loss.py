@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from testbed.network.impairment_settings import Chance, GilbertElliott
+from testbed.network.impairments.rule import LOSS, Fate, Rule
+from testbed.network.impairments.settings import Chance, GilbertElliott
 from testbed.network.message import Message
-from testbed.network.rules import LOSS, Fate, Rule
 from testbed.network.streams import Draws, happenings
 
 Stream = Callable[[str], np.random.Generator]

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from testbed.network.distributions import sampler
-from testbed.network.impairment_settings import BurstLoss, Chance, RandomLoss
-from testbed.network.impairments import Damage, Duplication, Overtaking
-from testbed.network.link_settings import LinkSettings
-from testbed.network.losses import Bursts, BurstsForCopies, Drop
-from testbed.network.rules import CORRUPT, LOSS, Delay, InOrder, Jitter, Rule, Transmission
+from testbed.network.impairments.delay import sampler
+from testbed.network.impairments.duplicate import Damage, Duplication, Overtaking
+from testbed.network.impairments.link_settings import LinkSettings
+from testbed.network.impairments.loss import Bursts, BurstsForCopies, Drop
+from testbed.network.impairments.rule import CORRUPT, LOSS, Delay, InOrder, Jitter, Rule, Transmission
+from testbed.network.impairments.settings import BurstLoss, Chance, RandomLoss
 from testbed.network.streams import values
 
 Stream = Callable[[str], np.random.Generator]

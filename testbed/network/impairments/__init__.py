@@ -1,0 +1,1 @@
+"""What links do to messages: loss, delay, duplication, corruption, reordering."""
