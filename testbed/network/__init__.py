@@ -1,8 +1,8 @@
 """A discrete-event network (SimPy): links, impairments, faults, transports, ledger and trace."""
 
 from testbed.network.clock import Clock, Handle
-from testbed.network.fault_settings import CrashFault, HoldFault, LinkFault, PartitionFault, StragglerFault
-from testbed.network.faults import FaultReport
+from testbed.network.faults.link_faults import FaultReport
+from testbed.network.faults.settings import CrashFault, HoldFault, LinkFault, PartitionFault, StragglerFault
 from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.ledger import Ledger
 from testbed.network.message import Message

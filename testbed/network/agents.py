@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from math import prod
 
-from testbed.network.fault_settings import AgentState
+from testbed.network.faults.settings import AgentState
 
 OnCrash = Callable[[int], object]
 OnRestart = Callable[[int, AgentState], object]

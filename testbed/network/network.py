@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 import networkx as nx
 
 from testbed.network.agenda import Agenda
-from testbed.network.agent_faults import Crash, Straggler
 from testbed.network.agents import Agents, OnCrash, OnRestart
 from testbed.network.clock import Clock
-from testbed.network.fault_maker import FaultMaker
-from testbed.network.fault_schedule import FaultSchedule
-from testbed.network.fault_settings import AgentState, InFlight, Way
-from testbed.network.faults import Fault, FaultReport, Groups, Hold, LinkDown, Partition
+from testbed.network.faults.agent_faults import Crash, Straggler
+from testbed.network.faults.factory import FaultMaker
+from testbed.network.faults.link_faults import Fault, FaultReport, Groups, Hold, LinkDown, Partition
+from testbed.network.faults.settings import AgentState, InFlight, Way
+from testbed.network.faults.timetable import FaultSchedule
 from testbed.network.ledger import Ledger
 from testbed.network.link_schedule import LinkSchedule, ScheduleReport
 from testbed.network.links import Links

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from testbed.common.settings import Settings
 from testbed.common.units import Seconds
-from testbed.network.fault_settings import MOST_OFTEN, InFlight
+from testbed.network.faults.settings import MOST_OFTEN, InFlight
 from testbed.network.link_names import parse_link, unknown_link
 from topologies.schedules import Round, one_peer_exponential
 

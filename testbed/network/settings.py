@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from testbed.common.settings import SettingError, Settings
 from testbed.common.units import Seconds
 from testbed.identity import default, differing, same
-from testbed.network.fault_settings import AnyFault, check_names
+from testbed.network.faults.settings import AnyFault, check_names
 from testbed.network.impairments.link_settings import LinkOverride, LinkSettings
 from testbed.network.link_names import parse_directions
 from testbed.network.link_table import settings_by_direction

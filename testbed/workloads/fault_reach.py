@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from testbed.network.fault_settings import AfterMessages, AtUpdate, ScheduledFault
+from testbed.network.faults.settings import AfterMessages, AtUpdate, ScheduledFault
 from testbed.workloads.settings import LearningWorkload, ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 Trial = ProblemWorkload | UpdateWorkload | TrainingWorkload

@@ -17,7 +17,7 @@ from studies.spec.study import WORKLOADS
 from studies.storage.store import Store
 from testbed import identity
 from testbed.consensus.settings import Budget, ConsensusSettings
-from testbed.network.fault_settings import LinkFault
+from testbed.network.faults.settings import LinkFault
 from testbed.network.impairments.link_settings import LinkOverride, LinkSettings
 from testbed.network.impairments.settings import GilbertElliott, RandomLoss
 from testbed.network.settings import NetworkSettings

@@ -26,8 +26,8 @@ from testbed import workloads
 from testbed.consensus.agent import EdgeAgent
 from testbed.consensus.edge_admm import _EdgeAgreement
 from testbed.network import Trace, first_difference, links
-from testbed.network.agent_faults import Crash
-from testbed.network.faults import LinkDown
+from testbed.network.faults.agent_faults import Crash
+from testbed.network.faults.link_faults import LinkDown
 from testbed.network.impairments import rule
 
 NIGHTLY = settings().max_examples >= 1000

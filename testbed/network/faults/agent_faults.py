@@ -5,8 +5,8 @@ from typing import Any
 
 from testbed.network.agents import Agents
 from testbed.network.clock import Timeline
-from testbed.network.fault_settings import AgentState, InFlight
-from testbed.network.faults import Fault, FaultReport
+from testbed.network.faults.link_faults import Fault, FaultReport
+from testbed.network.faults.settings import AgentState, InFlight
 from testbed.network.impairments.rule import AGENT_DOWN, Down, Fate, Rule
 from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.message import Message

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from testbed.network.clock import Timeline
-from testbed.network.fault_settings import InFlight
+from testbed.network.faults.settings import InFlight
 from testbed.network.impairments.rule import LINK_DOWN, Down
 from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.trace.trace import Trace

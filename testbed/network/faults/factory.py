@@ -6,10 +6,10 @@ from typing import assert_never
 import networkx as nx
 import numpy as np
 
-from testbed.network.agent_faults import Crash, Straggler
 from testbed.network.agents import Agents
-from testbed.network.fault_schedule import Planned
-from testbed.network.fault_settings import (
+from testbed.network.faults.agent_faults import Crash, Straggler
+from testbed.network.faults.link_faults import Fault, Groups, Hold, LinkDown, Partition
+from testbed.network.faults.settings import (
     AgentState,
     AnyFault,
     CrashFault,
@@ -21,7 +21,7 @@ from testbed.network.fault_settings import (
     Way,
     ways,
 )
-from testbed.network.faults import Fault, Groups, Hold, LinkDown, Partition
+from testbed.network.faults.timetable import Planned
 from testbed.network.link_names import parse_link
 from testbed.network.links import Direction, Links
 from testbed.network.streams import Streams

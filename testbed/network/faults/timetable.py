@@ -6,10 +6,10 @@ from typing import Any, Literal
 import numpy as np
 
 from testbed.network.agenda import Agenda
-from testbed.network.agent_faults import Crash
 from testbed.network.clock import Timeline
-from testbed.network.fault_settings import AfterMessages, AtUpdate, Lasting, ScheduledFault
-from testbed.network.faults import Fault, FaultReport
+from testbed.network.faults.agent_faults import Crash
+from testbed.network.faults.link_faults import Fault, FaultReport
+from testbed.network.faults.settings import AfterMessages, AtUpdate, Lasting, ScheduledFault
 from testbed.network.links import Direction, GateKind, Hop
 
 Stage = Literal["waiting", "lasting", "over"]

@@ -1,0 +1,1 @@
+"""Faults of links and agents, and when they happen."""
