@@ -7,20 +7,20 @@ from typing import Any, TypeVar
 
 import networkx as nx
 
-from testbed.network.agenda import Agenda
 from testbed.network.agents import Agents, OnCrash, OnRestart
 from testbed.network.clock import Clock
+from testbed.network.event_list import Agenda
 from testbed.network.faults.agent_faults import Crash, Straggler
 from testbed.network.faults.factory import FaultMaker
 from testbed.network.faults.link_faults import Fault, FaultReport, Groups, Hold, LinkDown, Partition
 from testbed.network.faults.settings import AgentState, InFlight, Way
 from testbed.network.faults.timetable import FaultSchedule
 from testbed.network.ledger import Ledger
-from testbed.network.link_schedule import LinkSchedule, ScheduleReport
 from testbed.network.links import Links
 from testbed.network.message import Message
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
+from testbed.network.topology_schedule import LinkSchedule, ScheduleReport
 from testbed.network.trace.invariants import Audit
 from testbed.network.trace.trace import Trace
 from testbed.network.traffic import Traffic

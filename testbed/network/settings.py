@@ -16,7 +16,7 @@ from testbed.network.faults.settings import AnyFault, check_names
 from testbed.network.impairments.link_settings import LinkOverride, LinkSettings
 from testbed.network.link_names import parse_directions
 from testbed.network.link_table import settings_by_direction
-from testbed.network.schedule_settings import AnySchedule
+from testbed.network.topology_schedule_settings import AnySchedule
 
 RELIABLE_ONLY = ("retransmission_timeout", "retries", "acknowledgement_size")
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from testbed.network.agenda import Agenda
 from testbed.network.clock import Timeline
+from testbed.network.event_list import Agenda
 from testbed.network.faults.agent_faults import Crash
 from testbed.network.faults.link_faults import Fault, FaultReport
 from testbed.network.faults.settings import AfterMessages, AtUpdate, Lasting, ScheduledFault

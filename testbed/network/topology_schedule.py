@@ -5,11 +5,11 @@ from typing import Any
 
 import networkx as nx
 
-from testbed.network.agenda import Agenda
+from testbed.network.event_list import Agenda
 from testbed.network.impairments.rule import LINK_DOWN, Down
 from testbed.network.links import Links
-from testbed.network.schedule_settings import AnySchedule, WaypointSchedule
 from testbed.network.streams import Streams
+from testbed.network.topology_schedule_settings import AnySchedule, WaypointSchedule
 from topologies.motion import RandomWaypoint, within_range
 from topologies.schedules import JointConnectivity, Round
 
