@@ -20,7 +20,7 @@ from testbed.common.errors import WorldError
 from testbed.consensus.agent import Link
 from testbed.consensus.agreement import Agreement
 from testbed.consensus.measures import mean_square
-from testbed.consensus.problem import Signal
+from testbed.consensus.problems.base import Signal
 from testbed.network import Message, Trace
 from testbed.network.trace.trace import LinkChange, PacketFate
 

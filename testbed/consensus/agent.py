@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from testbed.consensus.codecs import Parcel, updated
 from testbed.consensus.coupling import coupling_share
-from testbed.consensus.problem import LocalProblem, Signal
+from testbed.consensus.problems.base import LocalProblem, Signal
 
 Link = tuple[int, int]
 

@@ -10,7 +10,7 @@ from functools import partial
 from testbed.consensus.agent import Link
 from testbed.consensus.measures import disagreement, magnitude
 from testbed.consensus.message_age import MessageAges
-from testbed.consensus.problem import Signal
+from testbed.consensus.problems.base import Signal
 from testbed.consensus.result import AgreementResult, Counts, CurveRow
 from testbed.consensus.settings import ConsensusSettings
 from testbed.consensus.stalling import Watch

@@ -7,7 +7,7 @@ from testbed.consensus.activation import Activations
 from testbed.consensus.agent import Link
 from testbed.consensus.agreement import Agreement, Measure, Observer, Progress
 from testbed.consensus.codecs import Codecs
-from testbed.consensus.problem import LocalProblem
+from testbed.consensus.problems.base import LocalProblem
 from testbed.consensus.result import AgreementResult
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, Streams

@@ -27,8 +27,8 @@ import numpy as np
 
 from testbed.consensus.codecs import Parcel, as_numpy, doubled, updated
 from testbed.consensus.one_way import OneWay, OneWayAgent
-from testbed.consensus.problem import LocalProblem, Signal
-from testbed.consensus.problems import MeanProblem
+from testbed.consensus.problems.base import LocalProblem, Signal
+from testbed.consensus.problems.registry import MeanProblem
 
 
 class MetropolisAgent(OneWayAgent):

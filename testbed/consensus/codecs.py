@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.consensus.problem import Signal
+from testbed.consensus.problems.base import Signal
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Streams
 from testbed.network.corruption import Corruption

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from testbed.consensus.agent import Link
-from testbed.consensus.problem import ConvexProblem, Quadratic
+from testbed.consensus.problems.base import ConvexProblem, Quadratic
 
 Product = Callable[[np.ndarray], np.ndarray]
 

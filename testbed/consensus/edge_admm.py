@@ -18,7 +18,7 @@ from testbed.consensus.codecs import Coordinates, Parcel
 from testbed.consensus.exchange import Exchange
 from testbed.consensus.link_audit import LinkAudit
 from testbed.consensus.measures import primal_residual
-from testbed.consensus.problem import LocalProblem, Signal
+from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network import Message
 
 HEADER_BYTES = 16

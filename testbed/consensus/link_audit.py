@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from testbed.consensus.agent import EdgeAgent, Link
 from testbed.consensus.codecs import Coordinates, as_numpy
-from testbed.consensus.problem import Signal
+from testbed.consensus.problems.base import Signal
 from testbed.network import Network
 
 _ROUNDINGS = 64.0

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from testbed.consensus.agent import EdgeAgent, Link
-from testbed.consensus.problem import Signal
+from testbed.consensus.problems.base import Signal
 
 _unwarned = np.errstate(over="ignore", invalid="ignore")
 

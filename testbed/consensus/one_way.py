@@ -14,7 +14,7 @@ from functools import partial
 from testbed.consensus.agreement import Agreement, Measure, Progress
 from testbed.consensus.algorithm import Consensus
 from testbed.consensus.codecs import Parcel
-from testbed.consensus.problem import LocalProblem, Signal
+from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network import Handle, Message
 
 HEADER_BYTES = 16

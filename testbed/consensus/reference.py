@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from testbed.consensus.coupling import coupling_share
-from testbed.consensus.problem import LocalProblem, Signal
+from testbed.consensus.problems.base import LocalProblem, Signal
 
 Link = tuple[int, int]
 

@@ -12,7 +12,7 @@ from testbed.consensus.codecs import Parcel, updated
 from testbed.consensus.coupling import coupling_share
 from testbed.consensus.measures import mean_square
 from testbed.consensus.one_way import OneWay, OneWayAgent
-from testbed.consensus.problem import LocalProblem, Signal
+from testbed.consensus.problems.base import LocalProblem, Signal
 
 
 class RelaxedAgent(OneWayAgent):

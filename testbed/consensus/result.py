@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from testbed.consensus.agent import Link
-from testbed.consensus.problem import Signal
+from testbed.consensus.problems.base import Signal
 
 CurveRow = dict[str, float]
 

@@ -13,7 +13,7 @@ import pytest
 
 import topologies
 from testbed.consensus.algorithms import make_consensus
-from testbed.consensus.problems import MeanSettings, make_problem
+from testbed.consensus.problems.registry import MeanSettings, make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 

@@ -11,7 +11,7 @@ import topologies
 from testbed.consensus.agent import EdgeAgent
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.codecs import Codecs, as_numpy
-from testbed.consensus.problems import MeanProblem, MeanSettings, make_problem
+from testbed.consensus.problems.registry import MeanProblem, MeanSettings, make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 from testbed.network.corruption import Corruption

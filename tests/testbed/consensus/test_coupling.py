@@ -13,7 +13,7 @@ from testbed.consensus.agent import EdgeAgent
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.coupled_optimum import coupled_optimum
-from testbed.consensus.problems import (
+from testbed.consensus.problems.registry import (
     LassoSettings,
     LeastSquaresSettings,
     LogisticSettings,

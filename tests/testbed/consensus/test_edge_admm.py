@@ -8,8 +8,8 @@ import pytest
 import topologies
 from testbed.consensus import reference
 from testbed.consensus.edge_admm import EdgeADMM
-from testbed.consensus.problem import LocalProblem, Signal
-from testbed.consensus.problems import (
+from testbed.consensus.problems.base import LocalProblem, Signal
+from testbed.consensus.problems.registry import (
     ConsensusProblem,
     LeastSquaresSettings,
     MeanSettings,

@@ -5,7 +5,7 @@ import pytest
 
 import topologies
 from testbed.consensus.algorithms import ALGORITHMS, make_consensus
-from testbed.consensus.problems import MeanSettings, make_problem
+from testbed.consensus.problems.registry import MeanSettings, make_problem
 from testbed.consensus.settings import BY_AGENT, BY_LINK, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 

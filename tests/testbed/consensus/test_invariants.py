@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import topologies
 from testbed.consensus.edge_admm import EdgeADMM, _EdgeAgreement
-from testbed.consensus.problems import MeanSettings, make_problem
+from testbed.consensus.problems.registry import MeanSettings, make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import topologies
 from testbed.consensus.algorithms import make_consensus
-from testbed.consensus.lasso import LassoProblem
-from testbed.consensus.logistic import LogisticProblem
-from testbed.consensus.problems import LassoSettings, LogisticSettings, make_problem
+from testbed.consensus.problems.lasso import LassoProblem
+from testbed.consensus.problems.logistic import LogisticProblem
+from testbed.consensus.problems.registry import LassoSettings, LogisticSettings, make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 

@@ -6,7 +6,7 @@ import pytest
 import topologies
 from testbed.consensus import reference
 from testbed.consensus.algorithms import make_consensus
-from testbed.consensus.problems import LeastSquaresSettings, MeanSettings, make_problem
+from testbed.consensus.problems.registry import LeastSquaresSettings, MeanSettings, make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams, Trace
 

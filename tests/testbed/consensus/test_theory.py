@@ -14,8 +14,13 @@ import topologies
 from testbed.consensus import reference
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.one_way import OneWayAgent
-from testbed.consensus.problem import LocalProblem
-from testbed.consensus.problems import LassoSettings, LeastSquaresSettings, make_problem, mean_problem
+from testbed.consensus.problems.base import LocalProblem
+from testbed.consensus.problems.registry import (
+    LassoSettings,
+    LeastSquaresSettings,
+    make_problem,
+    mean_problem,
+)
 from testbed.consensus.relaxed_admm import RelaxedADMM, RelaxedAgent
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams

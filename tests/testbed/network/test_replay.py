@@ -10,7 +10,7 @@ SCRIPT = """
 import hashlib
 import topologies
 from testbed.consensus.edge_admm import EdgeADMM
-from testbed.consensus.problems import MeanSettings, make_problem
+from testbed.consensus.problems.registry import MeanSettings, make_problem
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 

@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from testbed.common.settings import Settings
-from testbed.consensus.lasso import LassoProblem
-from testbed.consensus.logistic import LogisticProblem
-from testbed.consensus.problem import ConvexProblem, Quadratic
+from testbed.consensus.problems.base import ConvexProblem, Quadratic
+from testbed.consensus.problems.lasso import LassoProblem
+from testbed.consensus.problems.logistic import LogisticProblem
 from testbed.network import Streams
 
 

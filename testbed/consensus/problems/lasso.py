@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from testbed.consensus.problem import ConvexProblem, Quadratic
+from testbed.consensus.problems.base import ConvexProblem, Quadratic
 
 _SWEEPS = 10_000
 """Coordinate descent has converged long before; a safeguard against data that are not finite."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from testbed.consensus.problem import ConvexProblem, Quadratic
+from testbed.consensus.problems.base import ConvexProblem, Quadratic
 
 _STEPS = 200
 """Newton's method needs about ten; a safeguard against data that are not finite."""

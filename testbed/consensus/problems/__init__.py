@@ -1,0 +1,1 @@
+"""Convex problems with known optima, to try consensus algorithms on."""
