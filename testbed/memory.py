@@ -6,7 +6,7 @@ from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.nn.mlp import MLP
 from policies.nn.precision import Arithmetic
-from testbed.consensus.edge_admm import HEADER_BYTES
+from testbed.consensus.edge_admm.algorithm import HEADER_BYTES
 from testbed.consensus.problems.registry import (
     LassoSettings,
     LeastSquaresSettings,

@@ -17,8 +17,8 @@ from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from testbed import workloads
 from testbed.common.errors import WorldError
-from testbed.consensus.agent import Link
 from testbed.consensus.agreement import Agreement
+from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.measures import mean_square
 from testbed.consensus.problems.base import Signal
 from testbed.network import Message, Trace

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from testbed.consensus.agent import Link
+from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Streams
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from testbed.consensus.agent import Link
+from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.measures import disagreement, magnitude
 from testbed.consensus.message_age import MessageAges
 from testbed.consensus.problems.base import Signal

@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from testbed.consensus.activation import Activations
-from testbed.consensus.agent import Link
 from testbed.consensus.agreement import Agreement, Measure, Observer, Progress
 from testbed.consensus.codecs import Codecs
+from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.problems.base import LocalProblem
 from testbed.consensus.result import AgreementResult
 from testbed.consensus.settings import ConsensusSettings

@@ -2,7 +2,7 @@
 
 from testbed.consensus.algorithm import Consensus
 from testbed.consensus.averaging import Metropolis, PushSum, RobustPushSum
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.relaxed_admm import RelaxedADMM
 from testbed.consensus.settings import Algorithm, ConsensusSettings
 from testbed.network import Network, Streams

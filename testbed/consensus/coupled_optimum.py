@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from testbed.consensus.agent import Link
+from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.problems.base import ConvexProblem, Quadratic
 
 Product = Callable[[np.ndarray], np.ndarray]

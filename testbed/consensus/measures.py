@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from testbed.consensus.agent import EdgeAgent, Link
+from testbed.consensus.edge_admm.agent import EdgeAgent, Link
 from testbed.consensus.problems.base import Signal
 
 _unwarned = np.errstate(over="ignore", invalid="ignore")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from testbed.consensus.agent import Link
+from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.problems.base import Signal
 
 CurveRow = dict[str, float]

@@ -32,7 +32,7 @@ from policies.nn.precision import Device
 from testbed import environments
 from testbed.collection import Collector
 from testbed.communication import NetworkCommunication
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 import topologies
 from testbed import workloads
 from testbed.consensus import reference
-from testbed.consensus.agent import EdgeAgent
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.coupled_optimum import coupled_optimum
+from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.problems.registry import (
     LassoSettings,
     LeastSquaresSettings,

@@ -7,7 +7,7 @@ import pytest
 
 import topologies
 from testbed.consensus import reference
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.problems.registry import (
     ConsensusProblem,
@@ -117,7 +117,7 @@ def test_losses_leave_half_committed_exchanges_which_heal_and_the_optimum_is_sti
 
 
 def test_a_completed_exchange_leaves_opposite_z_and_equal_y():
-    from testbed.consensus.agent import EdgeAgent
+    from testbed.consensus.edge_admm.agent import EdgeAgent
 
     generator = np.random.default_rng(3)
     posed = problem_of("least_squares", 2)

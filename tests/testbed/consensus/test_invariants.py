@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import topologies
-from testbed.consensus.edge_admm import EdgeADMM, _EdgeAgreement
+from testbed.consensus.edge_admm.algorithm import EdgeADMM, _EdgeAgreement
 from testbed.consensus.problems.registry import MeanSettings, make_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams

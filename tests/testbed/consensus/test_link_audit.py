@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import topologies
-from testbed.consensus.agent import EdgeAgent
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.edge_admm.agent import EdgeAgent
+from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 

@@ -4,7 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.message_age import MessageAges
 from testbed.consensus.problems.registry import mean_problem
 from testbed.consensus.settings import ConsensusSettings

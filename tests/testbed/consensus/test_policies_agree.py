@@ -13,7 +13,7 @@ from testbed.collection import Collector
 from testbed.consensus import reference
 from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.codecs import Codecs
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 

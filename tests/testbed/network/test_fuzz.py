@@ -23,8 +23,8 @@ from network_plans import Plan, rarely
 import topologies
 from studies.spec.loading import load
 from testbed import workloads
-from testbed.consensus.agent import EdgeAgent
-from testbed.consensus.edge_admm import _EdgeAgreement
+from testbed.consensus.edge_admm.agent import EdgeAgent
+from testbed.consensus.edge_admm.algorithm import _EdgeAgreement
 from testbed.network import Trace, first_difference, links
 from testbed.network.faults.agent_faults import Crash
 from testbed.network.faults.link_faults import LinkDown

@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPT = """
 import hashlib
 import topologies
-from testbed.consensus.edge_admm import EdgeADMM
+from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.problems.registry import MeanSettings, make_problem
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from testbed.consensus.agent import EdgeAgent, Link
 from testbed.consensus.agreement import Agreement, Measure, Progress
 from testbed.consensus.algorithm import Consensus
 from testbed.consensus.codecs import Coordinates, Parcel
-from testbed.consensus.exchange import Exchange
-from testbed.consensus.link_audit import LinkAudit
+from testbed.consensus.edge_admm.agent import EdgeAgent, Link
+from testbed.consensus.edge_admm.exchange import Exchange
+from testbed.consensus.edge_admm.invariants import LinkAudit
 from testbed.consensus.measures import primal_residual
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network import Message

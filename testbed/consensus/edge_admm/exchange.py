@@ -1,7 +1,7 @@
 """What there is to know about one exchange of edge-ADMM."""
 
-from testbed.consensus.agent import Link
 from testbed.consensus.codecs import Parcel
+from testbed.consensus.edge_admm.agent import Link
 from testbed.network import Handle
 
 
