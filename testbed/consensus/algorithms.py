@@ -1,9 +1,9 @@
 """The consensus algorithms by name."""
 
 from testbed.consensus.algorithm import Consensus
-from testbed.consensus.averaging import Metropolis, PushSum, RobustPushSum
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
-from testbed.consensus.relaxed_admm import RelaxedADMM
+from testbed.consensus.one_way.averaging import Metropolis, PushSum, RobustPushSum
+from testbed.consensus.one_way.relaxed_admm import RelaxedADMM
 from testbed.consensus.settings import Algorithm, ConsensusSettings
 from testbed.network import Network, Streams
 

@@ -13,7 +13,7 @@ import topologies
 from testbed import workloads
 from testbed.communication import NetworkCommunication
 from testbed.consensus.algorithms import make_consensus
-from testbed.consensus.one_way import HEADER_BYTES, WEIGHT_BYTES
+from testbed.consensus.one_way.base import HEADER_BYTES, WEIGHT_BYTES
 from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 from testbed.workloads import TrainingWorkload

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from testbed.consensus.codecs import Parcel, as_numpy, doubled, updated
-from testbed.consensus.one_way import OneWay, OneWayAgent
+from testbed.consensus.one_way.base import OneWay, OneWayAgent
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.problems.registry import MeanProblem
 

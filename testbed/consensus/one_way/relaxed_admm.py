@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from testbed.consensus.codecs import Parcel, updated
 from testbed.consensus.coupling import coupling_share
 from testbed.consensus.measures import mean_square
-from testbed.consensus.one_way import OneWay, OneWayAgent
+from testbed.consensus.one_way.base import OneWay, OneWayAgent
 from testbed.consensus.problems.base import LocalProblem, Signal
 
 

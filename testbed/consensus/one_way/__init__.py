@@ -1,0 +1,1 @@
+"""Consensus by one-way messages: averaging and relaxed ADMM."""
