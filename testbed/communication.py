@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from policies.algorithms.subproblem import PolicyProblem
-from testbed.consensus.algorithm import Consensus
+from testbed.consensus.base import Consensus
 from testbed.consensus.problems.registry import MeanProblem
 from testbed.consensus.result import CurveRow
 

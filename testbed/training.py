@@ -18,7 +18,7 @@ from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
 from testbed.common.settings import Settings
 from testbed.communication import NetworkCommunication
-from testbed.consensus.algorithms import make_consensus
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace

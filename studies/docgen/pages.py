@@ -27,7 +27,7 @@ from studies.spec.topology import TopologySettings
 from studies.storage.stored_files import FILES
 from testbed import environments
 from testbed.common import units
-from testbed.consensus.algorithms import ALGORITHMS as CONSENSUS
+from testbed.consensus.registry import ALGORITHMS as CONSENSUS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
 from testbed.network import graph_attributes
 from testbed.network.impairments import delay

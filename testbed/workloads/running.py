@@ -17,10 +17,10 @@ from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
 from testbed.communication import NetworkCommunication
 from testbed.consensus.agreement import Measure, Observer
-from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.coupled_optimum import coupled_optimum
 from testbed.consensus.problems.base import Signal
 from testbed.consensus.problems.registry import ConsensusProblem, make_problem
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments.registry import meaning
 from testbed.identity import content_of, digest, essence, paths, with_contents

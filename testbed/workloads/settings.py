@@ -10,9 +10,9 @@ from policies.algorithms.matrpo import MatrpoSettings
 from policies.algorithms.registry import DEFAULT as DEFAULT_ALGORITHM
 from policies.algorithms.registry import AlgorithmSettings
 from testbed.common.settings import SettingError, Settings
-from testbed.consensus.algorithms import ALGORITHMS
 from testbed.consensus.pace import check_budget
 from testbed.consensus.problems.registry import MeanSettings, ProblemSettings
+from testbed.consensus.registry import ALGORITHMS
 from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.environments import DEFAULT, EnvironmentSettings
 from testbed.identity import differing

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import topologies
-from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.problems.registry import MeanSettings, make_problem
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 

@@ -13,7 +13,7 @@ from studies.columns import COLUMNS
 from studies.docgen import pages
 from studies.docgen.settings import KINDS, Documented
 from testbed import environments, workloads
-from testbed.consensus.algorithms import ALGORITHMS
+from testbed.consensus.registry import ALGORITHMS
 
 ROOT = Path(__file__).parents[2]
 PAGES = pages.pages()

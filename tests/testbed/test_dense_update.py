@@ -10,7 +10,7 @@ from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.batch import Batch
 from testbed.communication import NetworkCommunication
-from testbed.consensus.algorithms import make_consensus
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 

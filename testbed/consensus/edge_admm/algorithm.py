@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from testbed.consensus.agreement import Agreement, Measure, Progress
-from testbed.consensus.algorithm import Consensus
+from testbed.consensus.base import Consensus
 from testbed.consensus.codecs import Coordinates, Parcel
 from testbed.consensus.edge_admm.agent import EdgeAgent, Link
 from testbed.consensus.edge_admm.exchange import Exchange

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from testbed.consensus.agreement import Agreement, Measure, Progress
-from testbed.consensus.algorithm import Consensus
+from testbed.consensus.base import Consensus
 from testbed.consensus.codecs import Parcel
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network import Handle, Message

@@ -7,10 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 import topologies
-from testbed.consensus.algorithms import ALGORITHMS, make_consensus
 from testbed.consensus.codecs import Codecs
 from testbed.consensus.one_way.averaging import PushSumAgent
 from testbed.consensus.problems.registry import MeanProblem, MeanSettings, make_problem
+from testbed.consensus.registry import ALGORITHMS, make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 

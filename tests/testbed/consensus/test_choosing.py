@@ -6,7 +6,7 @@ import pytest
 import topologies
 from testbed import workloads
 from testbed.common import checkpoints
-from testbed.consensus.algorithms import ALGORITHMS
+from testbed.consensus.registry import ALGORITHMS
 from testbed.consensus.settings import AVERAGING
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload, make_trainer
 

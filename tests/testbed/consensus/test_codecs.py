@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import topologies
-from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.problems.registry import MeanProblem, MeanSettings, make_problem
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 from testbed.network.corruption import Corruption

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 import topologies
 from testbed import workloads
 from testbed.consensus import reference
-from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.coupled_optimum import coupled_optimum
 from testbed.consensus.edge_admm.agent import EdgeAgent
@@ -22,6 +21,7 @@ from testbed.consensus.problems.registry import (
     least_squares_problem,
     make_problem,
 )
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 

@@ -10,7 +10,7 @@ import topologies
 from testbed import workloads
 from testbed.common.settings import SettingError
 from testbed.consensus import stalling
-from testbed.consensus.algorithms import ALGORITHMS
+from testbed.consensus.registry import ALGORITHMS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
 from testbed.consensus.stalling import StalledError
 from testbed.workloads import ProblemWorkload, TrainingWorkload

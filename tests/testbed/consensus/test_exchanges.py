@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import topologies
-from testbed.consensus.algorithms import ALGORITHMS, make_consensus
 from testbed.consensus.problems.registry import MeanSettings, make_problem
+from testbed.consensus.registry import ALGORITHMS, make_consensus
 from testbed.consensus.settings import BY_AGENT, BY_LINK, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import topologies
-from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.problems.lasso import LassoProblem
 from testbed.consensus.problems.logistic import LogisticProblem
 from testbed.consensus.problems.registry import LassoSettings, LogisticSettings, make_problem
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 

@@ -5,8 +5,8 @@ import pytest
 
 import topologies
 from testbed.consensus import reference
-from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.problems.registry import LeastSquaresSettings, MeanSettings, make_problem
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams, Trace
 

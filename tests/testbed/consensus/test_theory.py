@@ -12,7 +12,6 @@ import pytest
 
 import topologies
 from testbed.consensus import reference
-from testbed.consensus.algorithms import make_consensus
 from testbed.consensus.one_way.base import OneWayAgent
 from testbed.consensus.one_way.relaxed_admm import RelaxedADMM, RelaxedAgent
 from testbed.consensus.problems.base import LocalProblem
@@ -22,6 +21,7 @@ from testbed.consensus.problems.registry import (
     make_problem,
     mean_problem,
 )
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 from topologies.admm_rate import factor

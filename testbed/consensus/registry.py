@@ -1,6 +1,6 @@
 """The consensus algorithms by name."""
 
-from testbed.consensus.algorithm import Consensus
+from testbed.consensus.base import Consensus
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.one_way.averaging import Metropolis, PushSum, RobustPushSum
 from testbed.consensus.one_way.relaxed_admm import RelaxedADMM
