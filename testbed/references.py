@@ -6,7 +6,7 @@ import numpy as np
 
 from testbed.collection import Actor, Collector
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
-from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.registry import meaning
 from testbed.environments.skirmish import Skirmish, SkirmishSettings

@@ -10,8 +10,8 @@ from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
 from testbed import memory, workloads
 from testbed.common.errors import WorldError
-from testbed.environments.external.games import Games
 from testbed.environments.external.starcraft import StarCraftSettings
+from testbed.environments.external.starcraft_pool import Games
 
 SURE = 1.25
 """How many times a machine's memory an estimate must be to say that the trial cannot fit."""

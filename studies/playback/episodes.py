@@ -21,7 +21,7 @@ from testbed import references, workloads
 from testbed.common import checkpoints
 from testbed.common.errors import WorldError
 from testbed.environments import BatchedEnvironment
-from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish import SkirmishSettings, scripted
 from testbed.network import Streams

@@ -16,7 +16,7 @@ from studies.spec.topology import OWN_KEYS, TopologySettings
 from studies.spec.validation_errors import complaint, nearest, problem, problems, setting_paths
 from testbed import sources, workloads
 from testbed.common.settings import SettingError, Settings
-from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.training import LoopSettings
 

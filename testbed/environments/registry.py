@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from testbed.environments import external
 from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.checks import nearest
-from testbed.environments.external.pettingzoo_worlds import PettingZooSettings
+from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace

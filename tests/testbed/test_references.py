@@ -77,7 +77,7 @@ def test_worlds_are_played_in_this_process_and_games_not_at_all(monkeypatch):
     world = "mpe2.simple_spread_v3"
     options = {"pettingzoo": world, "kwargs": {"N": 3, "max_cycles": 10}}
     here = measure(environments.settings("pettingzoo", **options))
-    monkeypatch.setattr("testbed.environments.external.pettingzoo_worlds.Workers", None)
+    monkeypatch.setattr("testbed.environments.external.pettingzoo.Workers", None)
     assert measure(environments.settings("pettingzoo", **options, workers=2)) == here
     assert here[0].episodes == 3
     assert measure(environments.settings("starcraft")) == ()

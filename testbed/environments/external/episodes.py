@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from testbed.common.errors import WorldError
 from testbed.environments.external.episode import Description, Episode, Flags
-from testbed.environments.external.worlds import build
+from testbed.environments.external.pettingzoo_loading import build
 
 
 class Now(NamedTuple):

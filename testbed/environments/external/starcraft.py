@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
 from testbed.common.settings import Settings
-from testbed.environments.availability import refuse_unavailable, replace_unavailable
+from testbed.environments.action_masks import refuse_unavailable, replace_unavailable
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.checks import nearest
-from testbed.environments.external.games import GameError, Games, stacked
+from testbed.environments.external.starcraft_pool import GameError, Games, stacked
 
 SEEDS = 2**31  # the game takes a signed 32-bit integer
 

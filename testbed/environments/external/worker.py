@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 from testbed.common.parent_death import end_with_parent
 from testbed.environments.external.episodes import Episodes
+from testbed.environments.external.pettingzoo_loading import describe
 from testbed.environments.external.starcraft_child import own_pipes, receive, send
-from testbed.environments.external.worlds import describe
 
 
 def _answer(episodes: Episodes, fields: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
 from testbed.common.settings import Settings
-from testbed.environments.availability import refuse_unavailable, replace_unavailable
+from testbed.environments.action_masks import refuse_unavailable, replace_unavailable
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.skirmish.battle import Battle
 from testbed.environments.skirmish.maps import load_map

@@ -26,9 +26,9 @@ from testbed import environments, workloads
 from testbed.collection import Collector
 from testbed.common import checkpoints
 from testbed.common.errors import WorldError
-from testbed.environments.external import children, worlds
-from testbed.environments.external.pettingzoo_worlds import PettingZooSettings, PettingZooWorlds
-from testbed.environments.external.workers import Workers
+from testbed.environments.external import child_processes, pettingzoo_loading
+from testbed.environments.external.pettingzoo import PettingZooSettings, PettingZooWorlds
+from testbed.environments.external.worker_pool import Workers
 
 SPREAD: dict[str, Any] = {"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3, "max_cycles": 6}}
 TREASURE: dict[str, Any] = {"pettingzoo": "mpe2.collect_treasure_v1", "kwargs": {"max_cycles": 6}}
@@ -433,7 +433,7 @@ def test_what_comes_with_python_is_not_even_imported(path: str, monkeypatch: pyt
     def imported(name: str) -> None:
         raise AssertionError(f"{name} was imported")
 
-    monkeypatch.setattr(worlds.importlib, "import_module", imported)
+    monkeypatch.setattr(pettingzoo_loading.importlib, "import_module", imported)
     before = set(sys.modules)
     with pytest.raises(ValueError, match=r"Python's standard library|comes with Python|is a program"):
         environments.settings("pettingzoo", pettingzoo=path, episode_length=6)
@@ -450,7 +450,7 @@ def test_somebody_may_have_a_package_of_a_name_that_python_does_not_reserve(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ValueError, match=r"module 'test\.worlds' has no 'parallel_env'"):
-        worlds.load("test.worlds")
+        pettingzoo_loading.load("test.worlds")
     for name in ("test", "test.worlds"):
         del sys.modules[name]
 
@@ -549,7 +549,7 @@ def test_an_interrupted_step_leaves_no_answer_behind_for_a_later_one(monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(children, "receive", interrupted)
+        patch.setattr(child_processes, "receive", interrupted)
         with pytest.raises(KeyboardInterrupt):
             env.step(np.zeros((2, 3), dtype=int))
     assert gone(processes)

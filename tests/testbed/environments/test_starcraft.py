@@ -24,10 +24,10 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from testbed import environments
 from testbed.collection import Collector
-from testbed.environments.availability import replace_unavailable
-from testbed.environments.external import children, starcraft_child
-from testbed.environments.external.games import GameError
+from testbed.environments.action_masks import replace_unavailable
+from testbed.environments.external import child_processes, starcraft_child
 from testbed.environments.external.starcraft import MAPS, StarCraft
+from testbed.environments.external.starcraft_pool import GameError
 
 DOUBLES = Path(__file__).parent / "doubles"
 TINY: dict[str, Any] = {"map": "tiny", "map_agents": 2, "map_limit": 6}
@@ -285,7 +285,7 @@ sys.stdin.read()"""
 def test_a_game_that_does_not_close_is_ended_with_its_client(
     python: str, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "PATIENCE", 0.3)
+    monkeypatch.setattr(child_processes, "PATIENCE", 0.3)
     monkeypatch.setenv("SMAC_DOUBLE_FAULT", "stuck")
     env = make(python)
     env.reset(0)

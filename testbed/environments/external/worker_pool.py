@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.common.errors import WorldError
-from testbed.environments.external.children import Children, Message
+from testbed.environments.external.child_processes import Children, Message
 from testbed.environments.external.episodes import Now
 
 WORKER = "testbed.environments.external.worker"

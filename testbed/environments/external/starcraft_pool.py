@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from testbed.common.errors import WorldError
 from testbed.environments.external import starcraft_child
-from testbed.environments.external.children import Children, Message
+from testbed.environments.external.child_processes import Children, Message
 
 SMAC = (
     "install it into an environment of its own, for its protobuf is old: `python -m venv smac-venv`, "

@@ -18,8 +18,8 @@ from testbed.common.settings import Settings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.external.episode import Description, Episode, Flags, others_code
 from testbed.environments.external.episodes import Episodes, Now
-from testbed.environments.external.workers import Workers
-from testbed.environments.external.worlds import build, describe, load
+from testbed.environments.external.pettingzoo_loading import build, describe, load
+from testbed.environments.external.worker_pool import Workers
 
 SEEDS = 2**31  # NumPy and most worlds take seeds below this
 
