@@ -21,7 +21,7 @@ from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
 from testbed.environments.skirmish import SkirmishSettings
 from testbed.environments.skirmish.maps import load_map
-from testbed.environments.treasure import TreasureSettings
+from testbed.environments.treasure.environment import TreasureSettings
 from testbed.identity import essence
 
 DEFAULT = NavigationSettings()

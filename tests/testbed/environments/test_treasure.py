@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from testbed import environments
-from testbed.environments.treasure import Treasure, TreasureSettings
+from testbed.environments.treasure.environment import Treasure, TreasureSettings
 
 Array = NDArray[np.float64]
 State = dict[str, NDArray[Any]]

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from testbed import environments
-from testbed.environments.treasure_rewards import REWARDS
+from testbed.environments.treasure.rewards import REWARDS
 
 EPISODES = 200
 # (hunters, banks): mean and standard error over 150, 50 and 50 episodes of 100 steps of the original.

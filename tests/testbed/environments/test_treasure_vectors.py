@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from testbed import environments
-from testbed.environments.treasure import Treasure, TreasureSettings
+from testbed.environments.treasure.environment import Treasure, TreasureSettings
 
 DATA = Path(__file__).parents[2] / "data" / "particle_vectors.json"
 CASES: list[dict[str, Any]] = [

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from testbed.common.settings import Settings
-from testbed.environments import treasure_rewards
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.drawing import Disc, draw, hues, view
 from testbed.environments.particle_physics import (
@@ -23,8 +22,9 @@ from testbed.environments.particle_physics import (
     integrate,
     lengths,
 )
-from testbed.environments.treasure_observations import Observer, observation_sizes
-from testbed.environments.treasure_rewards import DEPOSIT_WITHIN, Situation
+from testbed.environments.treasure import rewards as treasure_rewards
+from testbed.environments.treasure.observations import Observer, observation_sizes
+from testbed.environments.treasure.rewards import DEPOSIT_WITHIN, Situation
 
 HUNTER_RADIUS, BANK_RADIUS, TREASURE_RADIUS = 0.05, 0.075, 0.025
 HUNTER_MASS, BANK_MASS = 1.0, 2.25
