@@ -12,10 +12,10 @@ from studies.spec.study import Study
 from studies.storage.provenance import versions
 from studies.storage.store import Store
 from studies.storage.stored_files import Damage, read_json
-from testbed import references
 from testbed.common.atomic_files import write_json
 from testbed.common.errors import WorldError
-from testbed.references import Reference
+from testbed.training import baselines
+from testbed.training.baselines import Reference
 from testbed.workloads import TrainingWorkload
 
 FILE = "references.json"
@@ -58,12 +58,12 @@ def by_trial(
         if not isinstance(trial.settings, TrainingWorkload) or store.status(trial) != "finished":
             continue
         environment = trial.settings.environment
-        name = references.identity(environment)
+        name = baselines.identity(environment)
         if name in broken:
             continue
         if name not in kept:
             try:
-                measured = references.measure(environment)
+                measured = baselines.measure(environment)
             except WorldError as error:
                 broken.add(name)
                 complain(f"no reference lines, for a random policy cannot play: {error}")

@@ -8,10 +8,11 @@ from policies.nn.precision import bfloat16_cost, require
 from studies.execution import host_resources
 from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
-from testbed import memory, workloads
+from testbed import workloads
 from testbed.common.errors import WorldError
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.external.starcraft_pool import Games
+from testbed.workloads import memory
 
 SURE = 1.25
 """How many times a machine's memory an estimate must be to say that the trial cannot fit."""

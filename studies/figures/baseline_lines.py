@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from studies.figures.catalogue import Curve, Final
 from studies.figures.encoding import Roles
-from testbed.references import RANDOM, Reference
+from testbed.training.baselines import RANDOM, Reference
 
 GREY = "0.35"
 ROOM = 0.04

@@ -33,7 +33,7 @@ from studies.figures.scatter import against
 from studies.figures.ticks import readable
 from studies.formatting import equal
 from testbed.common.atomic_files import beside
-from testbed.references import Reference
+from testbed.training.baselines import Reference
 
 PANEL = "panel"
 """The column that joins the varied parameters which share the panels."""

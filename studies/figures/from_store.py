@@ -13,7 +13,7 @@ from studies.figures import draw
 from studies.spec.manifest import StudyOutline
 from studies.spec.study import Study
 from studies.storage.store import CURVES, Store
-from testbed.references import Reference
+from testbed.training.baselines import Reference
 
 
 def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = warn) -> list[Path]:

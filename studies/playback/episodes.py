@@ -17,7 +17,7 @@ from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from studies.spec.validation_errors import nearest
 from studies.storage.store import Store
-from testbed import references, workloads
+from testbed import workloads
 from testbed.common import checkpoints
 from testbed.common.errors import WorldError
 from testbed.environments import BatchedEnvironment
@@ -25,8 +25,9 @@ from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.skirmish import SkirmishSettings, scripted
 from testbed.network import Streams
-from testbed.references import RANDOM
-from testbed.training import spaces
+from testbed.training import baselines
+from testbed.training.baselines import RANDOM
+from testbed.training.trainer import spaces
 
 LEARNT = "learnt"
 
@@ -157,7 +158,7 @@ def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
     """
     described = player.workload.environment
     if player.policy != LEARNT:
-        described = references.with_masks(described)
+        described = baselines.with_masks(described)
     try:
         with described.make(1) as environment:
             yield from _frames(environment, _chooser(player, environment), seed, episodes)
@@ -214,7 +215,7 @@ def _chooser(player: Player, environment: BatchedEnvironment) -> Choose:
         return lambda observations, masks, generator: learner.act(
             observations, masks, None if player.greedy else generator
         )
-    return references.player(environment, player.policy).act
+    return baselines.player(environment, player.policy).act
 
 
 def _learner(settings: AlgorithmSettings, file: Path, environment: BatchedEnvironment) -> Learner:

@@ -14,11 +14,12 @@ from studies.spec.document import Document, Keys, StudyError
 from studies.spec.study import DEFAULT_TOPOLOGY, HEADER_KEYS, WORKLOADS
 from studies.spec.topology import OWN_KEYS, TopologySettings
 from studies.spec.validation_errors import complaint, nearest, problem, problems, setting_paths
-from testbed import sources, workloads
+from testbed import workloads
 from testbed.common.settings import SettingError, Settings
 from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
-from testbed.training import LoopSettings
+from testbed.training import warm_start
+from testbed.training.trainer import LoopSettings
 
 
 def check_settings(document: Document, workload: str) -> workloads.Workload:
@@ -58,7 +59,7 @@ def check_batch(document: Document, settings: workloads.Workload, checked: set[t
         batch = Batch.load(path)
         if not isinstance(environment, PettingZooSettings | StarCraftSettings):
             with environment.make(1) as world:
-                sources.check_batch(batch, path, world)
+                warm_start.check_batch(batch, path, world)
     except ValueError as error:
         reason = str(error).removeprefix("update.batch: ").removeprefix("batch: ")
         raise complaint(document, ("update", "batch"), reason) from error

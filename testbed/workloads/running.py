@@ -12,10 +12,8 @@ import networkx as nx
 import numpy as np
 
 from policies.algorithms.learner import check_finite
-from testbed import sources
 from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
-from testbed.communication import NetworkCommunication
 from testbed.consensus.agreement import Measure, Observer
 from testbed.consensus.coupled_optimum import coupled_optimum
 from testbed.consensus.problems.base import Signal
@@ -25,7 +23,9 @@ from testbed.consensus.settings import ConsensusSettings
 from testbed.environments.registry import meaning
 from testbed.identity import content_of, digest, essence, paths, with_contents
 from testbed.network import Network, Streams, Trace
-from testbed.training import Row, Trainer
+from testbed.training import warm_start
+from testbed.training.communication import NetworkCommunication
+from testbed.training.trainer import Row, Trainer
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 Table = Sequence[Mapping[str, float | str]]
@@ -157,7 +157,7 @@ def _update(
     batches: Path | None,
 ) -> WorkloadResult:
     wanted = trial.update
-    start = sources.prepare(
+    start = warm_start.prepare(
         trial.environment,
         trial.algorithm,
         samples=wanted.samples,

@@ -17,7 +17,7 @@ from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.environments import DEFAULT, EnvironmentSettings
 from testbed.identity import differing
 from testbed.network import NetworkSettings
-from testbed.training import LoopSettings
+from testbed.training.trainer import LoopSettings
 
 MESSAGE_OVERHEAD = 64
 """Bytes that a message has at most besides the numbers in it."""

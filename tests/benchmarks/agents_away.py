@@ -18,7 +18,7 @@ from studies.spec.loading import load
 from studies.spec.study import TrialSpec
 from studies.storage.store import Store
 from testbed.common import checkpoints
-from testbed.training import spaces
+from testbed.training.trainer import spaces
 
 EPISODES, SEED, AWAY = 100, 0, 1.5
 

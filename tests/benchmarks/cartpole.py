@@ -12,9 +12,9 @@ from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import Learner
 from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.registry import make_learner
-from testbed.collection import Actor, Collector
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
-from testbed.training import spaces
+from testbed.training.rollout import Actor, Collector
+from testbed.training.trainer import spaces
 
 EPISODES, STEPS = 8, 256  # side by side, and of each in a batch
 BATCH = EPISODES * STEPS

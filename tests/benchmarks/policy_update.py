@@ -30,11 +30,11 @@ from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.nn.precision import Device
 from testbed import environments
-from testbed.collection import Collector
-from testbed.communication import NetworkCommunication
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
+from testbed.training.communication import NetworkCommunication
+from testbed.training.rollout import Collector
 
 SAMPLES = 10_000
 

@@ -13,7 +13,7 @@ from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.natural_gradient.conjugate_gradients import ConjugateGradients
 from testbed import environments
-from testbed.collection import Collector
+from testbed.training.rollout import Collector
 
 AGENTS = 3
 

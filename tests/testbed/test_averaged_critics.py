@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import topologies
 from testbed import workloads
-from testbed.communication import NetworkCommunication
 from testbed.consensus.one_way.base import HEADER_BYTES, WEIGHT_BYTES
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
+from testbed.training.communication import NetworkCommunication
 from testbed.workloads import TrainingWorkload
 
 

@@ -9,10 +9,10 @@ import topologies
 from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.batch import Batch
-from testbed.communication import NetworkCommunication
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
+from testbed.training.communication import NetworkCommunication
 
 STEPS, EPISODES, AGENTS, WIDTH, ACTIONS, HIDDEN = 12, 3, 3, 3, 3, 4
 EXCHANGES = 9

@@ -7,10 +7,10 @@ import pytest
 
 import topologies
 from testbed import environments, workloads
-from testbed.collection import Collector
 from testbed.environments import BatchedEnvironment
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.environments.skirmish.scripted import Scripted
+from testbed.training.rollout import Collector
 from testbed.workloads import TrainingWorkload
 
 

@@ -8,8 +8,8 @@ import tracemalloc
 import pytest
 
 import topologies
-from testbed import memory, workloads
-from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
+from testbed import workloads
+from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload, memory
 
 SCRIPT = """
 import json, resource, sys

@@ -8,7 +8,7 @@ from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.natural_gradient.conjugate_gradients import ConjugateGradients
 from policies.natural_gradient.solver import SolverSettings
 from testbed import environments
-from testbed.collection import Collector
+from testbed.training.rollout import Collector
 
 
 @pytest.mark.parametrize("damping", [0.1, 0.01])

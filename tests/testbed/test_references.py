@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from testbed import environments, references
+from testbed import environments
 from testbed.environments.skirmish import Skirmish
 from testbed.environments.skirmish.maps import DATA
 from testbed.environments.skirmish.statistics import play
-from testbed.references import Uniform, identity, measure
+from testbed.training import baselines
+from testbed.training.baselines import Uniform, identity, measure
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(references, "EPISODES", 12)
-    monkeypatch.setattr(references, "WORLDS", 3)
+    monkeypatch.setattr(baselines, "EPISODES", 12)
+    monkeypatch.setattr(baselines, "WORLDS", 3)
 
 
 def test_the_random_policy_plays_everything_an_agent_can_alike():
@@ -51,10 +52,10 @@ def test_what_a_random_walk_earns_is_what_it_is_when_played_by_hand():
 
 
 def test_skirmish_also_has_the_best_of_its_scripted_policies(monkeypatch):
-    monkeypatch.setattr(references, "SCRIPTED", ("nearest", "focus10"))
+    monkeypatch.setattr(baselines, "SCRIPTED", ("nearest", "focus10"))
     settings = environments.settings("skirmish", map="2s3z", episode_length=45)
     floor, best = measure(settings)
-    played = {name: play(Skirmish(settings, 12), name, seed=0) for name in ("random", *references.SCRIPTED)}
+    played = {name: play(Skirmish(settings, 12), name, seed=0) for name in ("random", *baselines.SCRIPTED)}
     returns = {name: battles.team_return.mean() for name, battles in played.items()}
     assert floor.policy == "random"
     assert floor.means["return"] == pytest.approx(returns.pop("random"), rel=1e-12)
@@ -65,7 +66,7 @@ def test_skirmish_also_has_the_best_of_its_scripted_policies(monkeypatch):
 
 
 def test_what_is_done_about_unavailable_actions_does_not_matter_to_those_who_play_none(monkeypatch):
-    monkeypatch.setattr(references, "SCRIPTED", ("focus10",))
+    monkeypatch.setattr(baselines, "SCRIPTED", ("focus10",))
     masked, replaced = (
         environments.settings("skirmish", unavailable=unavailable, episode_length=30)
         for unavailable in ("mask", "random")

@@ -10,13 +10,14 @@ import pytest
 import topologies
 from policies.algorithms.matrpo import MatrpoSettings
 from policies.batch import Batch
-from testbed import environments, sources, workloads
-from testbed.collection import Collector
+from testbed import environments, workloads
 from testbed.common import checkpoints
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.environments import DEFAULT
 from testbed.network import LinkSettings, NetworkSettings, Trace
-from testbed.training import EvaluationSettings, LoopSettings
+from testbed.training import warm_start
+from testbed.training.rollout import Collector
+from testbed.training.trainer import EvaluationSettings, LoopSettings
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateSettings, UpdateWorkload
 
 LOSSY = NetworkSettings(link=LinkSettings(delay=0.005, jitter=0.002, loss=0.3))
@@ -218,7 +219,7 @@ def test_the_batch_of_an_update_is_kept_for_all_that_start_from_it_and_changes_n
 
 
 def test_the_gain_on_the_batch_itself_is_the_surrogate_gain():
-    learner = sources.prepare(
+    learner = warm_start.prepare(
         DEFAULT, MatrpoSettings(hidden=(8,), precision="float64"), samples=200, warmup=0, seed=0
     )
     before = learner.learner.theta.clone()

@@ -9,7 +9,7 @@ from policies.algorithms.matrpo import MatrpoSettings
 from testbed import workloads
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import NetworkSettings, Trace
-from testbed.training import LoopSettings
+from testbed.training.trainer import LoopSettings
 from testbed.workloads import TrainingWorkload, WorkloadResult
 
 NETWORK = NetworkSettings.model_validate(

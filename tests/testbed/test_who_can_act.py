@@ -9,8 +9,8 @@ import torch
 
 from policies.nn.categorical import kl
 from testbed import environments, workloads
-from testbed.collection import Collector
-from testbed.training import Trainer
+from testbed.training.rollout import Collector
+from testbed.training.trainer import Trainer
 from testbed.workloads import TrainingWorkload, UpdateWorkload
 
 STEPS = 25  # of an episode of early death

@@ -14,9 +14,9 @@ from studies.figures.draw import Results
 from studies.figures.from_store import draw_figures
 from studies.spec.loading import load
 from studies.storage.store import Store
-from testbed import references
 from testbed.common.errors import WorldError
-from testbed.references import Reference
+from testbed.training import baselines
+from testbed.training.baselines import Reference
 
 TRAINING = """\
 workload: training
@@ -31,14 +31,14 @@ seeds: 2
 @pytest.fixture
 def measured(monkeypatch):
     """What was measured, of one episode each."""
-    asked, measure = [], references.measure
+    asked, measure = [], baselines.measure
 
     def counted(environment):
         asked.append(environment)
         return measure(environment)
 
-    monkeypatch.setattr(references, "EPISODES", 1)
-    monkeypatch.setattr(references, "measure", counted)
+    monkeypatch.setattr(baselines, "EPISODES", 1)
+    monkeypatch.setattr(baselines, "measure", counted)
     return asked
 
 
@@ -83,14 +83,14 @@ def test_a_world_that_a_random_policy_cannot_play_has_none_and_figures_go_on(
     write, tmp_path, measured, monkeypatch
 ):
     study = load(str(write(TRAINING.replace("seeds: 2", "  environment.agents: [3, 4]\nseeds: 1"))))
-    store, said, measure = stored(study, tmp_path / "out"), [], references.measure
+    store, said, measure = stored(study, tmp_path / "out"), [], baselines.measure
 
     def broken(environment):
         if environment.agents == 4:
             raise WorldError("agent 1 was paid nan")
         return measure(environment)
 
-    monkeypatch.setattr(references, "measure", broken)
+    monkeypatch.setattr(baselines, "measure", broken)
     assert draw_figures(study, store, said.append)
     assert said == ["no reference lines, for a random policy cannot play: agent 1 was paid nan"]
     (kept,) = json.loads((store.folder / "references.json").read_text()).values()

@@ -3,7 +3,7 @@
 from studies.execution import backends, host_resources, requirements
 from studies.execution.runner import Task
 from studies.spec.loading import load
-from testbed import memory
+from testbed.workloads import memory
 
 STUDY = """\
 workload: training

@@ -15,10 +15,10 @@ from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.storage.store import Store
 from testbed import environments, workloads
-from testbed.collection import Collector
 from testbed.common import checkpoints
 from testbed.environments.skirmish.scripted import Scripted
 from testbed.network import Streams
+from testbed.training.rollout import Collector
 
 TRAINING = """\
 workload: training

@@ -10,7 +10,7 @@ from studies.spec.builtin import builtin_names
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.spec.study import Study
-from testbed import sources
+from testbed.training import warm_start
 
 BASE = """\
 workload: problem
@@ -339,7 +339,7 @@ update: {samples: 200, batch: batch.npz}
 vary: {consensus.penalty: [1, 2]}
 """
     trial = load(str(write(text.replace(", batch: batch.npz", "")))).trials[0].settings
-    played = sources.prepare(trial.environment, trial.algorithm, samples=200, warmup=0, seed=0).batch
+    played = warm_start.prepare(trial.environment, trial.algorithm, samples=200, warmup=0, seed=0).batch
     played.save(tmp_path / "batch.npz")
     assert len(load(str(write(text))).trials) == 2
     whole = (tmp_path / "batch.npz").read_bytes()

@@ -19,7 +19,7 @@ from studies.spec.loading import load
 from studies.storage import soundness
 from studies.storage.store import Store
 from testbed.common import atomic_files
-from testbed.references import Reference
+from testbed.training.baselines import Reference
 
 STUDY = """\
 workload: problem

@@ -23,12 +23,12 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from policies.algorithms.registry import NAMES as ALGORITHMS
 from policies.batch import Batch
 from testbed import environments, workloads
-from testbed.collection import Collector
 from testbed.common import checkpoints
 from testbed.common.errors import WorldError
 from testbed.environments.external import child_processes, pettingzoo_loading
 from testbed.environments.external.pettingzoo import PettingZooSettings, PettingZooWorlds
 from testbed.environments.external.worker_pool import Workers
+from testbed.training.rollout import Collector
 
 SPREAD: dict[str, Any] = {"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3, "max_cycles": 6}}
 TREASURE: dict[str, Any] = {"pettingzoo": "mpe2.collect_treasure_v1", "kwargs": {"max_cycles": 6}}

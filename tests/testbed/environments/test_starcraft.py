@@ -23,11 +23,11 @@ import pytest
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from testbed import environments
-from testbed.collection import Collector
 from testbed.environments.action_masks import replace_unavailable
 from testbed.environments.external import child_processes, starcraft_child
 from testbed.environments.external.starcraft import MAPS, StarCraft
 from testbed.environments.external.starcraft_pool import GameError
+from testbed.training.rollout import Collector
 
 DOUBLES = Path(__file__).parent / "doubles"
 TINY: dict[str, Any] = {"map": "tiny", "map_agents": 2, "map_limit": 6}

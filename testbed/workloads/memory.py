@@ -16,7 +16,7 @@ from testbed.consensus.problems.registry import (
 )
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments.external.starcraft import StarCraftSettings
-from testbed.training import spaces
+from testbed.training.trainer import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 PROCESS = 330 * 2**20

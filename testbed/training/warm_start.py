@@ -17,7 +17,7 @@ from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.registry import meaning
 from testbed.identity import digest, essence
 from testbed.network import NetworkSettings, Streams
-from testbed.training import LoopSettings, Row, Trainer, spaces
+from testbed.training.trainer import LoopSettings, Row, Trainer, spaces
 
 Warmed = Callable[[int, int, Row], None]
 

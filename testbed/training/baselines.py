@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from testbed.collection import Actor, Collector
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
 from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
@@ -12,6 +11,7 @@ from testbed.environments.registry import meaning
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.environments.skirmish.scripted import Scripted, uniform
 from testbed.identity import digest
+from testbed.training.rollout import Actor, Collector
 
 EPISODES = 100
 WORLDS = 20

@@ -13,15 +13,15 @@ from pydantic import Field
 from policies.algorithms.learner import Listener, Spaces, check_finite
 from policies.algorithms.registry import AlgorithmSettings, make_learner
 from policies.batch import Batch
-from testbed.collection import Collector
 from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
 from testbed.common.settings import Settings
-from testbed.communication import NetworkCommunication
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
+from testbed.training.communication import NetworkCommunication
+from testbed.training.rollout import Collector
 
 if TYPE_CHECKING:
     import networkx as nx

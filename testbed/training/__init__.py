@@ -1,0 +1,1 @@
+"""The training loop: rollouts, updates over the network, evaluation, checkpoints."""
