@@ -1,4 +1,7 @@
-"""The common base of the algorithms' settings: the twin of `testbed.common.settings`, which may not import this."""
+"""The common base of the algorithms' settings.
+
+A twin of `testbed.common.settings`: of these two layers neither may import the other.
+"""
 
 from typing import Any, Literal, Self
 

@@ -18,10 +18,10 @@ from studies.spec.study import TrialSpec
 from testbed import workloads
 from testbed.common.errors import WorldError
 from testbed.consensus.agreement import Agreement
-from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.measures import mean_square
 from testbed.consensus.problems.base import Signal
 from testbed.network import Message, Trace
+from testbed.network.link_names import Link
 from testbed.network.trace.trace import LinkChange, PacketFate
 
 EVENTS = 20_000

@@ -189,7 +189,8 @@ class Store:
     def models(self, trial: TrialOutline) -> Path | None:
         """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
 
-        Either file is one for :func:`testbed.common.checkpoints.load`, with the learner's state under ``learner``.
+        Either file is one for :func:`testbed.common.checkpoints.load`, with the learner's state under
+        ``learner``.
         """
         places = (self.trials / trial.hash / "models.pt", self.under_way.checkpoint(trial))
         return next((place for place in places if place.is_file()), None)

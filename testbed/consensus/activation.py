@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Streams
+from testbed.network.link_names import Link
 
 
 class Activations:

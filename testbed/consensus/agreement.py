@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.measures import disagreement, magnitude
 from testbed.consensus.message_age import MessageAges
 from testbed.consensus.problems.base import Signal
@@ -15,6 +14,7 @@ from testbed.consensus.result import AgreementResult, Counts, CurveRow
 from testbed.consensus.settings import ConsensusSettings
 from testbed.consensus.stalling import Watch
 from testbed.network import Message, Network
+from testbed.network.link_names import Link
 from testbed.network.traffic import Utilisation
 
 AXES = ("activations", "exchanges", "seconds", "bytes")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from testbed.consensus.activation import Activations
 from testbed.consensus.agreement import Agreement, Measure, Observer, Progress
 from testbed.consensus.codecs import Codecs
-from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.problems.base import LocalProblem
 from testbed.consensus.result import AgreementResult
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, Streams
+from testbed.network.link_names import Link
 
 
 class Consensus(ABC):

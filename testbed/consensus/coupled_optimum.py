@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.problems.base import ConvexProblem, Quadratic
+from testbed.network.link_names import Link
 
 Product = Callable[[np.ndarray], np.ndarray]
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from testbed.consensus.edge_admm.agent import Link
 from testbed.consensus.problems.base import Signal
+from testbed.network.link_names import Link
 
 CurveRow = dict[str, float]
 

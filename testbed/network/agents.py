@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from math import prod
+from typing import Literal
 
-from testbed.network.faults.settings import AgentState
+AgentState = Literal["kept", "lost"]
+"""What a crashed agent still knows when it restarts."""
+
 
 OnCrash = Callable[[int], object]
 OnRestart = Callable[[int, AgentState], object]

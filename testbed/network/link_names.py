@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 import networkx as nx
 
+Link = tuple[int, int]
+"""The ends of a link, the smaller first."""
+
 
 def parse_link(name: str) -> tuple[int, int]:
     """The two nodes of a link named like "0-1". Raises ValueError if it is not such a name."""

@@ -1,12 +1,10 @@
 """Links as pairs of directions, each with its own rules and its own packets in flight."""
 
 from bisect import insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from operator import itemgetter
 from typing import Any
-
-import networkx as nx
 
 from testbed.network.clock import Occurrence, Timeline
 from testbed.network.impairments.chain import chain
@@ -15,7 +13,6 @@ from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.impairments.rule import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
 from testbed.network.ledger import Ledger
 from testbed.network.message import Message
-from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.trace.trace import Trace
 
@@ -265,8 +262,8 @@ class Links:
 
     def __init__(
         self,
-        graph: "nx.Graph[int]",
-        settings: NetworkSettings,
+        nodes: Iterable[int],
+        settings: Mapping[tuple[int, int], LinkSettings],
         streams: Streams,
         timeline: Timeline,
         trace: Trace | None,
@@ -276,8 +273,8 @@ class Links:
         self.ledger = Ledger(self._in_flight)
         self.serial = 0
         """Of the next packet."""
-        self._directions: dict[int, dict[int, Direction]] = {node: {} for node in graph.nodes}
-        for (source, destination), link in settings.by_direction(graph).items():
+        self._directions: dict[int, dict[int, Direction]] = {node: {} for node in nodes}
+        for (source, destination), link in settings.items():
 
             def stream(purpose: str, source: int = source, destination: int = destination) -> Any:
                 return streams.fresh("link", source, destination, purpose)

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import networkx as nx
 
-from testbed.network.agents import Agents, OnCrash, OnRestart
+from testbed.network.agents import Agents, AgentState, OnCrash, OnRestart
 from testbed.network.clock import Clock
 from testbed.network.event_list import Agenda
 from testbed.network.faults.agent_faults import Crash, Straggler
 from testbed.network.faults.factory import FaultMaker
 from testbed.network.faults.link_faults import Fault, FaultReport, Groups, Hold, LinkDown, Partition
-from testbed.network.faults.settings import AgentState, InFlight, Way
+from testbed.network.faults.settings import InFlight, Way
 from testbed.network.faults.timetable import FaultSchedule
 from testbed.network.ledger import Ledger
 from testbed.network.links import Links
@@ -59,7 +59,7 @@ class Network:
         self.clock = Clock() if clock is None else clock
         self._audit = Audit(settings.by_direction(graph), trace) if settings.audit else None
         self.trace = trace = trace if self._audit is None else self._audit
-        self._links = Links(graph, settings, streams, self.clock.timeline, trace)
+        self._links = Links(graph, settings.by_direction(graph), streams, self.clock.timeline, trace)
         self.ledger: Ledger = self._links.ledger
         """What became of every packet."""
         if settings.audit:

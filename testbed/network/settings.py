@@ -45,7 +45,8 @@ class NetworkSettings(Settings):
     schedule: AnySchedule | None = None
     """When which links exist; null: all of them, always."""
     audit: bool = False
-    """Whether every event is checked against what must always hold, see `testbed.network.trace.invariants`. Slow."""
+    """Whether every event is checked against what must always hold, see `testbed.network.trace.invariants`.
+    Slow."""
 
     @field_validator("retransmission_timeout")
     @classmethod

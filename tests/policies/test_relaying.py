@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from reference_consensus import edge_admm
 
 from policies.acting import root_weights
 from policies.algorithms.matrpo import MatrpoSettings
-from testbed.consensus.reference import edge_admm
 
 from .partly_acting import AGENTS, learner, made_up
 

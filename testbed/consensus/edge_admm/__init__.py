@@ -1,1 +1,1 @@
-"""Asynchronous edge-ADMM (Li & He 2020, arXiv 2010.07916, section 4): exchanges between the ends of a link."""
+"""Asynchronous edge-ADMM (Li & He 2020, arXiv 2010.07916, section 4): exchanges between two neighbours."""

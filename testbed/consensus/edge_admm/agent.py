@@ -1,12 +1,13 @@
 """One agent's part in edge-ADMM: its signal, its variables on each link, and the three equations."""
 
+import math
 from collections.abc import Sequence
 
 from testbed.consensus.codecs import Parcel, updated
 from testbed.consensus.coupling import coupling_share
+from testbed.consensus.measures import mean_square, unwarned
 from testbed.consensus.problems.base import LocalProblem, Signal
-
-Link = tuple[int, int]
+from testbed.network.link_names import Link
 
 
 class EdgeAgent:
@@ -76,3 +77,10 @@ class EdgeAgent:
         z = ((2 - self.kappa) * own.values - self.kappa * other.values) / self.beta
         self.z[e] = updated(self.z[e], own.where, z)
         self.y[e] = updated(self.y[e], own.where, self.kappa * (own.values + other.values))
+
+
+@unwarned
+def primal_residual(agents: Sequence[EdgeAgent]) -> float:
+    """Root mean square of C_qe s_q - z_qe over link ends and coordinates; zero without links."""
+    gaps = [mean_square(agent.sign[e] * agent.s - agent.z[e]) for agent in agents for e in agent.links]
+    return math.sqrt(sum(gaps) / len(gaps)) if gaps else 0.0

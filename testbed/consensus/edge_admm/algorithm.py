@@ -14,12 +14,12 @@ import numpy as np
 from testbed.consensus.agreement import Agreement, Measure, Progress
 from testbed.consensus.base import Consensus
 from testbed.consensus.codecs import Coordinates, Parcel
-from testbed.consensus.edge_admm.agent import EdgeAgent, Link
+from testbed.consensus.edge_admm.agent import EdgeAgent, primal_residual
 from testbed.consensus.edge_admm.exchange import Exchange
 from testbed.consensus.edge_admm.invariants import LinkAudit
-from testbed.consensus.measures import primal_residual
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network import Message
+from testbed.network.link_names import Link
 
 HEADER_BYTES = 16
 """Every message names its exchange (8 bytes), its link (4) and its kind (4)."""

@@ -1,8 +1,8 @@
 """What there is to know about one exchange of edge-ADMM."""
 
 from testbed.consensus.codecs import Parcel
-from testbed.consensus.edge_admm.agent import Link
 from testbed.network import Handle
+from testbed.network.link_names import Link
 
 
 class Exchange:

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.consensus.codecs import Coordinates, as_numpy
-from testbed.consensus.edge_admm.agent import EdgeAgent, Link
+from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.problems.base import Signal
 from testbed.network import Network
+from testbed.network.link_names import Link
 
 _ROUNDINGS = 64.0
 """Units of rounding that z_i + z_j may be off, some six operations at each end; generously."""

@@ -10,8 +10,10 @@ for (see `turns`).
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.environments.skirmish.healing import heal
 from testbed.environments.skirmish.movement import Movement
 from testbed.environments.skirmish.roster import TICKS_PER_SECOND, Roster
+from testbed.environments.skirmish.state import BattleState
 from testbed.environments.skirmish.targeting import pick_healing, pick_targets
 from testbed.environments.skirmish.turns import replay
 from testbed.environments.skirmish.volley import Volley
@@ -19,56 +21,19 @@ from testbed.environments.skirmish.volley import Volley
 Array = NDArray[np.float32]
 Ints = NDArray[np.intp]
 
-SHIELD_WAIT = 10 * TICKS_PER_SECOND  # ticks without a hit before shields regrow
 SHIELD_PER_TICK = np.float32(2 / TICKS_PER_SECOND)
-START_ENERGY = 50.0
 MAX_ENERGY = np.float32(200.0)
 ENERGY_PER_TICK = np.float32(0.5625 / TICKS_PER_SECOND)
-HEAL_PER_TICK = np.float32(9 / TICKS_PER_SECOND)
-HEAL_PER_ENERGY = np.float32(3.0)
-ENERGY_TO_BEGIN = np.float32(5.0)
 TICK = np.float32(1 / TICKS_PER_SECOND)
 MOVE_AMOUNT = 2.0
 
 
-class Battle:
-    """Units of `batch` battles; every array may be read, and written between two ticks.
-
-    Attributes:
-        place: `[axis, place, batch]`: units, the point the enemy marches to, and the allies' move orders.
-        velocity: of the last tick, `[axis, unit, batch]`.
-        x, y, vx, vy: views of these, by axis.
-        hp, shield, cooldown, shield_wait, energy, stock: `[unit, batch]`; cooldown and shield_wait in ticks,
-            stock is hp a healer has paid for and not yet given.
-        alive: bool `[unit + 1, batch]`, hp above 0.
-        target: the unit each one is after, `units` for none, `[unit + 1, batch]`.
-        aim: the place each unit acts on or walks to, its own for standing still, `[unit, batch]`.
-        ordered: the unit each ally was told to attack or heal, `units` for none, `[ally, batch]`.
-        shield_pause: ticks that a hit keeps the shield of each unit from regrowing, `[unit]`.
-        regained: hp and shield points that the enemy got back since the last command, `[batch]`.
-        felled: enemies that fell since the last command, `[batch]`; one that a healer saved in the very tick
-            can fall again.
-    """
+class Battle(BattleState):
+    """The rules by which the state of the battles changes, a tick at a time."""
 
     def __init__(self, roster: Roster, batch: int) -> None:
-        self.roster, self.batch = roster, batch
+        super().__init__(roster, batch)
         units, allies = roster.units, roster.allies
-        self.place = np.zeros((2, units + 1 + allies, batch), dtype=np.float32)
-        self.x, self.y = self.place
-        self.x[units], self.y[units] = roster.map.ally_point
-        shape = (units, batch)
-        self._numbers = np.zeros((8, *shape), dtype=np.float32)
-        self.velocity = self._numbers[:2]
-        self.vx, self.vy, self.shield, self.cooldown, self.shield_wait, self.energy, self.stock, self.hp = (
-            self._numbers
-        )
-        self.alive = np.zeros((units + 1, batch), dtype=np.bool_)
-        self.target = np.full((units + 1, batch), units)
-        self.aim = np.zeros(shape, dtype=np.intp)
-        self.ordered = np.full((allies, batch), units)
-        self.regained = np.zeros(batch)
-        self.felled = np.zeros(batch, dtype=np.int64)
-        self.shield_pause = np.where(roster.shield > 0, np.float32(SHIELD_WAIT), np.float32(0.0))
         self._slow: dict[int, Array] = {}  # speeds of enemy healers, [batch]
         self._row = np.arange(batch)
         self._own = np.arange(units)[:, None]
@@ -83,22 +48,6 @@ class Battle:
         self._ally_healers = [int(h) for h in self._healers if h < allies]
         self._reach = roster.reach_squared.ravel()
         self._reach_row = self._own * (units + 1 + allies)
-
-    def begin(self, rows: Ints, places: NDArray[np.float64]) -> None:
-        """Fresh units for these rows, standing at `places` `[unit, axis, row]`."""
-        units = self.roster.units
-        self.x[:units, rows], self.y[:units, rows] = places[:, 0], places[:, 1]
-        for array in (self.vx, self.vy, self.cooldown, self.shield_wait, self.stock):
-            array[:, rows] = 0.0
-        self.hp[:, rows] = self.roster.hp[:, None]
-        self.shield[:, rows] = self.roster.shield[:, None]
-        self.energy[:, rows] = np.where(self.roster.healer, START_ENERGY, 0.0)[:, None]
-        self.target[:, rows] = units
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Derive what depends on arrays that were written from outside."""
-        np.greater(self.hp, 0.0, out=self.alive[: self.roster.units])
 
     def command(self, actions: NDArray[np.integer]) -> None:
         """New orders for the allies from available actions `[agent, batch]`."""
@@ -165,7 +114,7 @@ class Battle:
             if dying.size:
                 self._bury(dying)
         for healer in self._healers:
-            self.heal(int(healer), fire[healer], before[healer])
+            heal(self, int(healer), fire[healer], before[healer])
 
     def _dying(self) -> Ints:
         """Those who have no hp left and are not buried yet, as flat indices."""
@@ -239,24 +188,3 @@ class Battle:
         agents = dying[: dying.searchsorted(allies * self.batch)]
         self.ordered.reshape(-1)[agents] = self.roster.units
         self.aim.reshape(-1)[agents] = agents // self.batch
-
-    def heal(self, healer: int, acting: NDArray[np.bool_], before: Ints) -> None:
-        """One healer's tick, where it is in range: a full target is let go, a new one needs energy 5."""
-        row = np.flatnonzero(acting)
-        target = self.aim[healer, row]
-        living = self.alive[target, row] & self.alive[healer, row]
-        row, target = row[living], target[living]
-        missing = self.roster.hp[target] - self.hp[target, row]
-        refused = (missing <= 0) | ((before[row] != target) & (self.energy[healer, row] < ENERGY_TO_BEGIN))
-        self.target[healer, row[refused]] = self.roster.units
-        row, target, missing = row[~refused], target[~refused], missing[~refused]
-        wanted = np.minimum(missing, HEAL_PER_TICK)
-        energy, stock = self.energy[healer], self.stock[healer]
-        spent = np.where(stock[row] < wanted, np.minimum(energy[row], np.float32(1.0)), np.float32(0.0))
-        energy[row] -= spent
-        stock[row] += spent * HEAL_PER_ENERGY
-        given = np.minimum(wanted, stock[row])
-        stock[row] -= given
-        self.hp[target, row] += given
-        if healer >= self.roster.allies:
-            self.regained[row] += given

@@ -1,15 +1,11 @@
 """How units move among each other and between the walls."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from testbed.environments.skirmish.avoidance import NOTHING, ONE, half_planes, nearest_allowed, put
 from testbed.environments.skirmish.roster import TICKS_PER_SECOND, Roster
-
-if TYPE_CHECKING:
-    from testbed.environments.skirmish.battle import Battle
+from testbed.environments.skirmish.state import BattleState
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.intp]
@@ -78,7 +74,7 @@ class Movement:
         pair = hits // self.batch
         return hits + self._to_own.take(pair), hits + self._to_other.take(pair), pair
 
-    def steer(self, battle: "Battle", wish: Array, moving: NDArray[np.bool_], distances: Array) -> None:
+    def steer(self, battle: BattleState, wish: Array, moving: NDArray[np.bool_], distances: Array) -> None:
         """Turn the wishes of moving units into velocities that avoid others and walls.
 
         Args:

@@ -1,19 +1,16 @@
 """How the enemy chooses: the nearest in sight, healers first; its own healers the weakest of their side."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from testbed.environments.skirmish.battle import Battle
+from testbed.environments.skirmish.state import BattleState
 
 Array = NDArray[np.float32]
 HEALER_BONUS = np.float32(1024.0)  # more than any squared distance in sight: healers come before others
 ATTACKER = np.float32(4e7)  # in place of a squared distance: after everybody in sight
 
 
-def pick_targets(battle: "Battle", distances: Array, ally_healers: list[int]) -> None:
+def pick_targets(battle: BattleState, distances: Array, ally_healers: list[int]) -> None:
     """Give targets to shooting enemies that have none.
 
     While an allied healer lives, those whose target is no healer choose again, too.
@@ -58,7 +55,7 @@ def pick_targets(battle: "Battle", distances: Array, ally_healers: list[int]) ->
     target[allies + enemy[found], row[found]] = best[found]
 
 
-def pick_healing(battle: "Battle", healer: int) -> Array:
+def pick_healing(battle: BattleState, healer: int) -> Array:
     """Give the enemy healer, where it has no target, the weakest unit around that is hurt or fighting.
 
     Returns its speed `[batch]`: without a target it is no faster than the slowest of those around.

@@ -5,17 +5,15 @@ just fallen wastes its shot, and a healer whose turn comes after can bring a uni
 tick. So this plays just those rows, in plain Python.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from testbed.environments.skirmish.battle import Battle
+from testbed.environments.skirmish.healing import heal
+from testbed.environments.skirmish.state import BattleState
 
 
 def replay(
-    battle: "Battle", row: int, fire: NDArray[np.bool_], before: NDArray[np.intp], order: NDArray[np.intp]
+    battle: BattleState, row: int, fire: NDArray[np.bool_], before: NDArray[np.intp], order: NDArray[np.intp]
 ) -> None:
     """Shots and healing of one row in this order of units; nobody is buried yet.
 
@@ -34,14 +32,14 @@ def replay(
         if roster.healer[unit]:
             alone = np.zeros(battle.batch, dtype=np.bool_)
             alone[row] = True
-            battle.heal(int(unit), alone, before[unit])
+            heal(battle, int(unit), alone, before[unit])
             continue
         for _ in range(roster.attacks[unit]):
             if hp[target, row] > 0:
                 _hit(battle, row, int(unit), int(target))
 
 
-def _hit(battle: "Battle", row: int, unit: int, target: int) -> None:
+def _hit(battle: BattleState, row: int, unit: int, target: int) -> None:
     roster = battle.roster
     points = roster.damage[unit, target]
     stopped = min(points, battle.shield[target, row])

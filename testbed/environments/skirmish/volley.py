@@ -1,14 +1,10 @@
 """The shots of one tick: all at once, but what hits one unit hits it in the order of the shooters."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from testbed.environments.skirmish.roster import Roster
-
-if TYPE_CHECKING:
-    from testbed.environments.skirmish.battle import Battle
+from testbed.environments.skirmish.state import BattleState
 
 Ints = NDArray[np.intp]
 
@@ -22,7 +18,7 @@ class Volley:
         self._points = roster.damage.ravel()
         self._points_without_shield = (through * roster.attacks[:, None]).astype(np.float32).ravel()
 
-    def fire(self, battle: "Battle", shooting: Ints) -> None:
+    def fire(self, battle: BattleState, shooting: Ints) -> None:
         """Take from hp and shields what these shooters (flat indices, ascending) do to whom they aim at."""
         shooter = shooting // self.batch
         target = battle.aim.reshape(-1).take(shooting)
@@ -40,7 +36,7 @@ class Volley:
             np.subtract.at(hp, hit, self._points_without_shield.take(pair))
             np.maximum(hp, 0, out=hp)
 
-    def _through_shields(self, battle: "Battle", pair: Ints, hit: Ints) -> None:
+    def _through_shields(self, battle: BattleState, pair: Ints, hit: Ints) -> None:
         """Hit by hit.
 
         Args:

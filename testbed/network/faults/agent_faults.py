@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from testbed.network.agents import Agents
+from testbed.network.agents import Agents, AgentState
 from testbed.network.clock import Timeline
 from testbed.network.faults.link_faults import Fault, FaultReport
-from testbed.network.faults.settings import AgentState, InFlight
+from testbed.network.faults.settings import InFlight
 from testbed.network.impairments.rule import AGENT_DOWN, Down, Fate, Rule
 from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.message import Message

@@ -6,11 +6,10 @@ from typing import assert_never
 import networkx as nx
 import numpy as np
 
-from testbed.network.agents import Agents
+from testbed.network.agents import Agents, AgentState
 from testbed.network.faults.agent_faults import Crash, Straggler
 from testbed.network.faults.link_faults import Fault, Groups, Hold, LinkDown, Partition
 from testbed.network.faults.settings import (
-    AgentState,
     AnyFault,
     CrashFault,
     HoldFault,

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from testbed.common.settings import SettingError, Settings
 from testbed.common.units import Seconds
+from testbed.network.agents import AgentState
 from testbed.network.link_names import parse_link, unknown_agent, unknown_link
 
 MOST_OFTEN = 1e-6
@@ -19,7 +20,6 @@ MOST_OFTEN = 1e-6
 
 InFlight = Literal["drop", "deliver"]
 Way = Literal["both", "forward", "backward"]
-AgentState = Literal["kept", "lost"]
 
 
 class AtUpdate(Settings):

@@ -15,7 +15,8 @@ and `pareto` of these. Before clipping:
 - `pareto`       Pareto of shape 3, shifted and scaled to mean d and standard deviation j, never below
                  d - j / sqrt(3). Unlike netem: iproute2's table has the same shape, but is scaled to a
                  standard deviation of 2 j / sqrt(3) and ends at d + 4 j.
-- `empirical`    one of the measured delays of `testbed.network.impairments.round_trips`, each as likely, d and j unused.
+- `empirical`    one of the measured delays of `testbed.network.impairments.round_trips`, each as likely;
+                 d and j unused.
 
 Negative samples are clipped at 0, which raises the mean where j is not small against d. Standard values are
 drawn first and scaled afterwards, so two conditions that differ in d and j only see the same luck; of `gamma`

@@ -40,7 +40,8 @@ class LinkOverride(Settings):
     distribution: Distribution = "uniform"
     """Law of the delay, see `testbed.network.impairments.delay`."""
     round_trips: Path | None = None
-    """Measured round-trip times, see `testbed.network.impairments.round_trips`: of them `empirical` draws halves."""
+    """Measured round-trip times, see `testbed.network.impairments.round_trips`: `empirical` draws halves of
+    them."""
     loss: LossSetting = 0.0
     """Loss on the wire: a probability for each packet, {random: 0.1, correlation: 0.25}, or in bursts
     {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}}. Unlike in netem, which loses packets before

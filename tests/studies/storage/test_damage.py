@@ -356,7 +356,7 @@ def test_damaged_references_are_said_and_measured_anew(write, tmp_path, monkeypa
     study, store = load(str(write(TRAINING))), Store(tmp_path / "out")
     perform(study, store)
     measured = [Reference("random", 1, {"return": -1.0})]
-    monkeypatch.setattr(baselines.references, "measure", lambda _: measured)
+    monkeypatch.setattr(baselines.baselines, "measure", lambda _: measured)
     file = store.folder / baselines.FILE
     file.write_text(content)
     assert str(baselines.damage(store)).startswith(f"{file}: ")

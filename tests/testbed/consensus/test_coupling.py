@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+import reference_consensus as reference
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import topologies
 from testbed import workloads
-from testbed.consensus import reference
 from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.coupled_optimum import coupled_optimum
 from testbed.consensus.edge_admm.agent import EdgeAgent

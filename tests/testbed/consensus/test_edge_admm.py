@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import reference_consensus as reference
 
 import topologies
-from testbed.consensus import reference
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.problems.registry import (

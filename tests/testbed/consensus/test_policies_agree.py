@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import reference_consensus as reference
 import torch
 
 import topologies
@@ -9,7 +10,6 @@ from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.natural_gradient.solver import SolverSettings
 from testbed import environments
-from testbed.consensus import reference
 from testbed.consensus.codecs import Codecs
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.registry import make_consensus

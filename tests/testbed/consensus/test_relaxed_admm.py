@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import reference_consensus as reference
 
 import topologies
-from testbed.consensus import reference
 from testbed.consensus.problems.registry import LeastSquaresSettings, MeanSettings, make_problem
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 import pytest
+import reference_consensus as reference
 
 import topologies
-from testbed.consensus import reference
 from testbed.consensus.one_way.base import OneWayAgent
 from testbed.consensus.one_way.relaxed_admm import RelaxedADMM, RelaxedAgent
 from testbed.consensus.problems.base import LocalProblem
