@@ -45,7 +45,7 @@ lowest: .venv-lowest/.installed
 		$(LOWEST)/testbed report .venv-lowest/runs/$$study || exit 1; \
 	done
 	$(LOWEST)/pytest --override-ini filterwarnings=default tests/topologies tests/testbed/network \
-		tests/testbed/consensus tests/testbed/test_checkpoints.py tests/studies/cli/test_main.py \
+		tests/testbed/consensus tests/testbed/common/test_checkpoints.py tests/studies/cli/test_main.py \
 		tests/studies/spec/test_study.py tests/studies/spec/test_builtin.py tests/studies/figures/test_draw.py
 
 reference: .venv/.base

@@ -7,19 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.distributions import Categorical, kl_divergence
-
-from policies.acting import mean_over_acting, root_weights
-from policies.algorithms.ctrpo import CtrpoSettings
-from policies.algorithms.fdmarl import FdmarlSettings
-from policies.algorithms.itrpo import ItrpoSettings
-from policies.algorithms.mappo import MappoSettings
-from policies.algorithms.matrpo import MatrpoSettings
-from policies.algorithms.trust_region import alone
-from policies.batch import Batch
-from policies.natural_gradient.kfac import Kfac
-
-from .partly_acting import (
+from partly_acting import (
     ACTIONS,
     AGENTS,
     ALL,
@@ -32,6 +20,17 @@ from .partly_acting import (
     parameters,
     update,
 )
+from torch.distributions import Categorical, kl_divergence
+
+from policies.acting import mean_over_acting, root_weights
+from policies.algorithms.ctrpo import CtrpoSettings
+from policies.algorithms.fdmarl import FdmarlSettings
+from policies.algorithms.itrpo import ItrpoSettings
+from policies.algorithms.mappo import MappoSettings
+from policies.algorithms.matrpo import MatrpoSettings
+from policies.algorithms.trust_region import alone
+from policies.batch import Batch
+from policies.natural_gradient.kfac import Kfac
 
 # --- what the batch says ---------------------------------------------------------------------------------
 

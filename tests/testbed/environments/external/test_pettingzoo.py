@@ -38,7 +38,7 @@ SMALL: dict[str, Any] = {"pettingzoo": "small_worlds", "episode_length": 6}
 @pytest.fixture(autouse=True)
 def _small_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The modules in `doubles/worlds` can be imported, here and in the workers."""
-    monkeypatch.syspath_prepend(Path(__file__).parent / "doubles" / "worlds")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "doubles" / "worlds")
 
 
 def make(batch: int = 2, **options: Any) -> PettingZooWorlds:

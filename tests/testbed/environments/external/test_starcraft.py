@@ -29,7 +29,7 @@ from testbed.environments.external.starcraft import MAPS, StarCraft
 from testbed.environments.external.starcraft_pool import GameError
 from testbed.training.rollout import Collector
 
-DOUBLES = Path(__file__).parent / "doubles"
+DOUBLES = Path(__file__).parents[1] / "doubles"
 TINY: dict[str, Any] = {"map": "tiny", "map_agents": 2, "map_limit": 6}
 
 

@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from partly_acting import ALL, SPACES, TRUST_REGIONS, learner, made_up, parameters, update
 
 from policies.algorithms.adoption import HALVINGS
 from policies.algorithms.fdmarl import FdmarlSettings
 from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import check_finite
 from policies.algorithms.mappo import MappoSettings
-
-from .partly_acting import ALL, SPACES, TRUST_REGIONS, learner, made_up, parameters, update
 
 LEAST, MOST = 1e-30, 1e30
 SINGLE = {"precision": "float32"}

@@ -10,13 +10,13 @@ import gymnasium
 import numpy as np
 import pytest
 
-RECORDED = json.loads((Path(__file__).parents[1] / "data" / "cartpole_returns.json").read_text("utf-8"))
+RECORDED = json.loads((Path(__file__).parents[2] / "data" / "cartpole_returns.json").read_text("utf-8"))
 
 
 @pytest.fixture
 def cartpole(monkeypatch):
     """The game and the settings of the comparison."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     import cartpole
 
     return cartpole

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from testbed import environments
 from testbed.environments.treasure.environment import Treasure, TreasureSettings
 
-DATA = Path(__file__).parents[2] / "data" / "particle_vectors.json"
+DATA = Path(__file__).parents[3] / "data" / "particle_vectors.json"
 CASES: list[dict[str, Any]] = [
     case for case in json.loads(DATA.read_text())["cases"] if case["task"] == "treasure"
 ]

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from partly_acting import AGENTS, learner, made_up
 from pydantic import ValidationError
 from reference_consensus import edge_admm
 
 from policies.acting import root_weights
 from policies.algorithms.matrpo import MatrpoSettings
-
-from .partly_acting import AGENTS, learner, made_up
 
 DAMPING = 0.01
 EXACT = {"fisher": "empirical", "solver": {"tolerance": 1e-11, "iterations": 80, "damping": DAMPING}}
