@@ -24,6 +24,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
+from testbed.common.registry import registry_of
+
 FORMAT = 2
 """Part of every hash; to be raised when the same settings start to mean something else."""
 
@@ -193,12 +195,16 @@ def kinds(annotations: Iterable[Any]) -> Iterator[type[BaseModel]]:
     seen: set[type[BaseModel]] = set()
     waiting = list(annotations)
     while waiting:
-        annotation = waiting.pop()
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        entry = waiting.pop()
+        annotation = entry.annotation if isinstance(entry, FieldInfo) else entry
+        registry = registry_of(entry)
+        if registry is not None:
+            waiting += registry.builtin().values()  # others' defaults are not the format's
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             if annotation not in seen:
                 seen.add(annotation)
                 yield annotation
-                waiting += [field.annotation for field in annotation.model_fields.values()]
+                waiting += annotation.model_fields.values()
         else:
             waiting += typing.get_args(annotation)
 

@@ -31,6 +31,10 @@ class CtrpoSettings(TrustRegionSettings):
         ),
     ] = "delta"
 
+    def make(self, spaces: Spaces, generator: np.random.Generator) -> "Ctrpo":
+        """Its agents."""
+        return Ctrpo(self, spaces, generator)
+
 
 class Ctrpo(TrustRegion):
     """One policy of N heads over the joint observation."""

@@ -23,6 +23,10 @@ class ItrpoSettings(TrustRegionSettings):
     communication: ClassVar[Kind] = "none"
     name: Literal["itrpo"] = "itrpo"
 
+    def make(self, spaces: Spaces, generator: np.random.Generator) -> "Itrpo":
+        """Its agents."""
+        return Itrpo(self, spaces, generator)
+
 
 class Itrpo(TrustRegion):
     """N agents, each with a policy for its own action."""

@@ -1,9 +1,10 @@
 """What every algorithm offers the training loop, and what it may ask of the network."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -12,6 +13,8 @@ from policies.acting import mean_over_acting
 from policies.algorithms.subproblem import PolicyProblem
 from policies.batch import Batch
 from policies.nn.categorical import entropy, kl
+from policies.nn.precision import Device
+from policies.settings import Settings
 
 Stopwatch = Callable[[str], None]
 
@@ -90,6 +93,43 @@ class Learner(Protocol):
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Take back what ``state_dict`` gave. ValueError where it is of other networks."""
         ...
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much an update has to deal with, from which its memory is estimated.
+
+    Attributes:
+        samples: M joint samples of a batch.
+        links: of the topology.
+        partly_acting: whether agents may be unable to act at some samples.
+        batch: bytes of the batch.
+    """
+
+    samples: int
+    links: int
+    partly_acting: bool
+    batch: int
+
+
+class LearnerSettings(Settings):
+    """What the settings of every algorithm are: to add an algorithm, write a module here with a subclass.
+
+    A subclass narrows ``name`` to a literal with a default, which is the algorithm's name in study files.
+    """
+
+    communication: ClassVar[Kind]
+    """What it asks of the network."""
+    name: str
+    device: Device = "cpu"
+
+    @abstractmethod
+    def make(self, spaces: Spaces, generator: np.random.Generator) -> Learner:
+        """The agents before they have learnt, their networks drawn from ``generator``."""
+
+    @abstractmethod
+    def memory(self, spaces: Spaces, load: Load) -> int:
+        """Bytes that an update needs at its peak, besides the batch; see ``testbed.workloads.memory``."""
 
 
 @runtime_checkable

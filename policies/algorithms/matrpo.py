@@ -73,6 +73,10 @@ class MatrpoSettings(TrustRegionSettings):
             raise ValueError(f"where_inactive 'relayed' with solver.every {self.solver.every}: must be 1")
         return self
 
+    def make(self, spaces: Spaces, generator: np.random.Generator) -> "Matrpo":
+        """Its agents."""
+        return Matrpo(self, spaces, generator)
+
 
 class Matrpo(TrustRegion):
     """N agents, each with its own model of the joint policy, which acts by its own head alone."""

@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from policies.algorithms.learner import LearnerSettings, Load, Spaces
 from policies.natural_gradient.linearisation import Fisher
 from policies.natural_gradient.solver import SolverSettings
-from policies.nn.mlp import Activation
-from policies.nn.precision import Device, Precision
+from policies.nn.mlp import MLP, Activation
+from policies.nn.precision import Arithmetic, Device, Precision
 from policies.settings import AVERAGE_OVER, AverageOver, Settings
 
 
@@ -19,7 +20,7 @@ class ValueSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0, description="Adam's step size")] = 3e-4
 
 
-class TrustRegionSettings(Settings):
+class TrustRegionSettings(LearnerSettings):
     """What the trust-region algorithms have in common; defaults are MATRPO's for navigation, three agents."""
 
     delta_per_agent: Annotated[float, Field(gt=0, description="KL radius of one agent, delta/N")] = 0.003
@@ -59,3 +60,33 @@ class TrustRegionSettings(Settings):
     ] = "float32"
     solver: Annotated[SolverSettings, Field(description="of natural gradients")] = SolverSettings()
     values: Annotated[ValueSettings, Field(description="how critics learn")] = ValueSettings()
+
+    def memory(self, spaces: Spaces, load: Load) -> int:
+        """The arrays of MATRPO; of the others, which agree on nothing, it is an upper bound."""
+        m = load.samples
+        n, d, a = spaces.agents, spaces.observation_size, spaces.actions
+        number, product = (t.itemsize for t in (Arithmetic.dtypes(self.precision)))
+        hidden, widest = sum(self.hidden), max(self.hidden)
+        parameters = MLP((d, *self.hidden, n * a)).parameters
+        kept = max(2, self.solver.recycle, self.solver.iterations)
+
+        observations = number * n * m * d
+        network = 3 * number * n * m * widest  # a layer's input, its products, its output
+        heads = n * m * n
+        linearised = n * m * (product * (d + 2 * hidden)) + heads * (a * (number + product) + 8)
+        linearised += load.partly_acting * heads * number * (a + 2)
+        linearised += linearised // self.solver.every * (self.solver.every > 1)
+        buffers = product * m * (hidden + n * a)
+        solvers = number * n * kept * (2 * parameters + m * n)
+        signals = number * m * n * (2 * 2 * load.links + 3 * n)
+        audit = 0
+        if self.solver.audit:
+            audit = n * m * (8 * d + 8 * (d + 2 * hidden)) + heads * (16 * a + 8) + 8 * m * (hidden + n * a)
+            audit += 8 * n * 64 * (2 * parameters + m * n)
+
+        values = observations + network
+        posed = observations + linearised + audit
+        factorising = heads * (8 + number * (2 + 3 * a)) + product * n * m * (3 * widest + 1)
+        solving = buffers + solvers + signals
+        # Freed memory is seldom given back: what a phase has used and let go of still counts in the next.
+        return observations + values + posed + max(factorising, solving)

@@ -16,7 +16,6 @@ import typer
 
 import studies.cli.main  # noqa: F401  # registers the commands
 import topologies
-from policies.algorithms.registry import AlgorithmSettings
 from studies import columns
 from studies.analysis.bootstrap import ENOUGH
 from studies.cli.options import app
@@ -31,6 +30,7 @@ from testbed.consensus.registry import ALGORITHMS as CONSENSUS
 from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
 from testbed.network import graph_attributes
 from testbed.network.impairments import delay
+from testbed.training.learners import LEARNERS
 
 FOLDER = Path("docs/reference")
 NOTE = "<!-- Written by `make reference` from the code: change that, not this. -->"
@@ -107,8 +107,8 @@ def _algorithms() -> Iterator[str]:
     yield "# Algorithms"
     yield "## Who learns"
     yield "What `algorithm` can be in a study file."
-    for model in get_args(get_args(AlgorithmSettings)[0]):
-        yield f"- [{model().name}](#{documented.sections[model.__name__].anchor}): {_first(model)}"
+    for name, model in LEARNERS.members().items():
+        yield f"- [{name}](#{documented.sections[model.__name__].anchor}): {_first(model)}"
     yield from _sections(documented, documented.below("algorithm"))
     yield "## How agents agree"
     yield "What `consensus.algorithm` can be."

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from policies.algorithms.learner import Learner
-from policies.algorithms.registry import AlgorithmSettings, make_learner
 from studies.playback import video
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
@@ -27,6 +26,7 @@ from testbed.environments.skirmish import SkirmishSettings, scripted
 from testbed.network import Streams
 from testbed.training import baselines
 from testbed.training.baselines import RANDOM
+from testbed.training.learners import AlgorithmSettings
 from testbed.training.trainer import spaces
 
 LEARNT = "learnt"
@@ -219,8 +219,7 @@ def _chooser(player: Player, environment: BatchedEnvironment) -> Choose:
 
 
 def _learner(settings: AlgorithmSettings, file: Path, environment: BatchedEnvironment) -> Learner:
-    learner = make_learner(
-        settings.model_copy(update={"device": "cpu"}),  # one episode is no work for another device
+    learner = settings.model_copy(update={"device": "cpu"}).make(  # one episode is no work for another device
         spaces(environment),
         np.random.default_rng(0),  # all it draws is overwritten
     )

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from studies.spec.document import Document, Keys, Problem, StudyError, dotted, shown
 from studies.spec.synonyms import closest, elsewhere
+from testbed.common.registry import registry_of
 from testbed.common.settings import SettingError
 
 PLAIN = {
@@ -263,8 +264,11 @@ def _models(entry: Any, data: Any, *, bare: bool = False) -> list[type[BaseModel
     With ``bare``, missing tags are not filled in.
     """
     annotation = entry.annotation if isinstance(entry, FieldInfo) else entry
+    registry = registry_of(entry)
     if not bare:
         data = _with_default_tag(entry, data)
+    if registry is not None:
+        return [model for model in registry.members().values() if _fits(model, data)]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation] if _fits(annotation, data) else []
     inner = typing.get_args(annotation)
@@ -284,6 +288,8 @@ def setting_paths(model: type[BaseModel], depth: int = 4) -> tuple[str, ...]:
 
 def _with_default_tag(entry: Any, data: Any) -> Any:
     """The data as a union of models sees them when it has a validator that fills in a missing tag."""
+    if (registry := registry_of(entry)) is not None:
+        return registry.completed(data)
     parts = [entry, *entry.metadata] if isinstance(entry, FieldInfo) else getattr(entry, "__metadata__", ())
     if isinstance(data, dict) and any(isinstance(part, FieldInfo) and part.discriminator for part in parts):
         for part in parts:

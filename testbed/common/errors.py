@@ -18,3 +18,7 @@ def first_line(error: BaseException) -> str:
     first = next((line for line in lines if line.strip()), "")
     text = "".join(letter if letter.isprintable() else " " for letter in first).strip()
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+class PluginError(RuntimeError):
+    """Something that another package adds to the testbed cannot be used; the message is one line."""

@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import Field
 
 from policies.algorithms.learner import Listener, Spaces, check_finite
-from policies.algorithms.registry import AlgorithmSettings, make_learner
 from policies.batch import Batch
 from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
@@ -21,6 +20,7 @@ from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.training.communication import NetworkCommunication
+from testbed.training.learners import AlgorithmSettings
 from testbed.training.rollout import Collector
 
 if TYPE_CHECKING:
@@ -89,9 +89,7 @@ class Trainer:
         self.streams = Streams(seed)
         self.steps, batch = loop.shape(environment.episode_length)
         self.collector = Collector(environment.make(batch), self._seed("environment"))
-        self.learner = make_learner(
-            algorithm, spaces(self.collector.environment), self.streams.generator("initial")
-        )
+        self.learner = algorithm.make(spaces(self.collector.environment), self.streams.generator("initial"))
         self.network = Network(graph, network, self.streams, trace=trace)
         self.network.measure_traffic()
         self.communication = NetworkCommunication(make_consensus(self.network, consensus, self.streams))

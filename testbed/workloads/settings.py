@@ -7,8 +7,6 @@ import networkx as nx
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from policies.algorithms.matrpo import MatrpoSettings
-from policies.algorithms.registry import DEFAULT as DEFAULT_ALGORITHM
-from policies.algorithms.registry import AlgorithmSettings
 from testbed.common.settings import SettingError, Settings
 from testbed.consensus.pace import check_budget
 from testbed.consensus.problems.registry import MeanSettings, ProblemSettings
@@ -17,6 +15,8 @@ from testbed.consensus.settings import AVERAGING, ConsensusSettings
 from testbed.environments import DEFAULT, EnvironmentSettings
 from testbed.identity import differing
 from testbed.network import NetworkSettings
+from testbed.training.learners import DEFAULT as DEFAULT_ALGORITHM
+from testbed.training.learners import AlgorithmSettings
 from testbed.training.trainer import LoopSettings
 
 MESSAGE_OVERHEAD = 64

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from policies.algorithms.registry import make_learner
 from studies.spec.loading import load
 from studies.spec.study import TrialSpec
 from studies.storage.store import Store
@@ -26,7 +25,7 @@ EPISODES, SEED, AWAY = 100, 0, 1.5
 def away(trial: TrialSpec, models: Path) -> list[float]:
     """The share of episodes in which each agent is away in the end."""
     world = trial.settings.environment.make(EPISODES)
-    learner = make_learner(trial.settings.algorithm, spaces(world), np.random.default_rng(SEED))
+    learner = trial.settings.algorithm.make(spaces(world), np.random.default_rng(SEED))
     learner.load_state_dict(checkpoints.load(models, None)["learner"])
     generator = np.random.default_rng(SEED)
     observations, _ = world.reset(SEED)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import Learner
 from policies.algorithms.mappo import MappoSettings
-from policies.algorithms.registry import make_learner
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.training.rollout import Actor, Collector
 from testbed.training.trainer import spaces
@@ -95,7 +94,7 @@ def train(settings: MappoSettings | ItrpoSettings, seed: int, updates: int) -> t
     """A learner after so many updates, and its returns on the way."""
     generator = np.random.default_rng(seed)
     world = CartPole(EPISODES)
-    learner = make_learner(settings, spaces(world), generator)
+    learner = settings.make(spaces(world), generator)
     collector, ended = Collector(world, seed), []
     for update in range(1, updates + 1):
         batch, row = collector.collect(learner, STEPS, generator)

@@ -8,12 +8,12 @@ import pytest
 
 import studies
 import topologies
-from policies.algorithms import registry
 from studies.columns import COLUMNS
 from studies.docgen import pages
 from studies.docgen.settings import KINDS, Documented
 from testbed import environments, workloads
 from testbed.consensus.registry import ALGORITHMS
+from testbed.training.learners import LEARNERS
 
 ROOT = Path(__file__).parents[2]
 PAGES = pages.pages()
@@ -53,14 +53,14 @@ def test_every_setting_says_what_it_means():
 def test_everything_that_has_a_name_is_there():
     for page, names in (
         ("environments.md", environments.NAMES),
-        ("algorithms.md", (*registry.NAMES, *ALGORITHMS)),
+        ("algorithms.md", (*LEARNERS.builtin(), *ALGORITHMS)),
         ("topologies.md", topologies.FAMILIES),
     ):
         for name in names:
             assert re.search(rf"\b{name}\b", PAGES[page]), name
 
 
-@pytest.mark.parametrize("algorithm", [None, *registry.NAMES])
+@pytest.mark.parametrize("algorithm", [None, *LEARNERS.builtin()])
 def test_every_column_of_a_result_is_explained(algorithm):
     study = {"workload": "problem", "topology": "complete", "problem": {"name": "mean"}, "network": NETWORK}
     if algorithm is not None:

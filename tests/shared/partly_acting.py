@@ -9,7 +9,6 @@ from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import Spaces
 from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.matrpo import MatrpoSettings
-from policies.algorithms.registry import make_learner
 from policies.algorithms.trust_region import alone
 from policies.batch import Batch
 
@@ -62,7 +61,7 @@ def learner(kind, **options):
     options = {"hidden": (4,), "precision": "float64", **options}
     if kind in TRUST_REGIONS:
         options = {"solver": SOLVER, **options}
-    one = make_learner(kind(**options), SPACES, np.random.default_rng(1))
+    one = kind(**options).make(SPACES, np.random.default_rng(1))
     if kind in TRUST_REGIONS:  # else their output layer, and so most of the Fisher matrix, is next to nothing
         noise = torch.randn(one.theta.shape, generator=torch.Generator().manual_seed(0))
         one.theta = one.theta + 0.3 * noise.to(one.theta)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import topologies
-from policies.algorithms import registry
 from testbed import workloads
+from testbed.training.learners import LEARNERS
 from testbed.workloads import TrainingWorkload
 
 ENVIRONMENTS = {
@@ -58,7 +58,7 @@ def workload(algorithm: str, environment: str) -> TrainingWorkload:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize("algorithm", [*registry.NAMES, "fdmarl online"])
+@pytest.mark.parametrize("algorithm", [*LEARNERS.builtin(), "fdmarl online"])
 def test_it_learns_the_same_after_an_interruption(without_wall, algorithm, environment, tmp_path):
     trial = workload(algorithm, environment)
     graph = topologies.make("ring", trial.agents)

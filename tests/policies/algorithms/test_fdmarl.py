@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from policies.algorithms.fdmarl import FORMS, RATES, Fdmarl, FdmarlSettings
-from policies.algorithms.fdmarl_online import OnlineFdmarl
+from policies.algorithms.fdmarl import FdmarlSettings
+from policies.algorithms.fdmarl.minibatch import Fdmarl
+from policies.algorithms.fdmarl.online import OnlineFdmarl
+from policies.algorithms.fdmarl.options import FORMS, RATES
 from policies.algorithms.learner import Listener, Spaces
-from policies.algorithms.registry import make_learner
 from policies.batch import Batch
 from policies.critics.joint_critic import JointCritic
 from policies.nn.categorical import chosen
@@ -58,7 +59,7 @@ def steps_of(batch):
 
 def learner(seed=1, **options):
     settings = FdmarlSettings.model_validate({"hidden": (9, 7), "precision": "float64"} | options)
-    return make_learner(settings, Spaces(AGENTS, WIDTH, ACTIONS), np.random.default_rng(seed))
+    return settings.make(Spaces(AGENTS, WIDTH, ACTIONS), np.random.default_rng(seed))
 
 
 def roughen(one, seed=0):
@@ -353,9 +354,8 @@ def test_what_was_saved_goes_on_exactly(form, masked):
     assert rows[0] == rows[1]
     assert torch.equal(straight.theta, resumed.theta)
     assert torch.equal(straight.omega, resumed.omega)
-    other = make_learner(
-        FdmarlSettings(hidden=(5,)), Spaces(AGENTS, WIDTH, ACTIONS), np.random.default_rng(1)
-    )
+    spaces = Spaces(AGENTS, WIDTH, ACTIONS)
+    other = FdmarlSettings(hidden=(5,)).make(spaces, np.random.default_rng(1))
     with pytest.raises(ValueError, match=r"^theta: the stored models do not fit"):
         other.load_state_dict(saved)
 

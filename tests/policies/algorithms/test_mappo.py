@@ -6,8 +6,8 @@ import torch
 from torch.distributions import Categorical, kl_divergence
 
 from policies.algorithms.learner import Spaces, experience_bytes
-from policies.algorithms.mappo import MappoSettings, clipped_surrogate, value_losses
-from policies.algorithms.registry import make_learner
+from policies.algorithms.mappo import MappoSettings
+from policies.algorithms.mappo.learner import clipped_surrogate, value_losses
 from policies.batch import Batch
 from policies.nn.adam import Descent, clip_gradients
 from policies.nn.precision import Arithmetic
@@ -46,7 +46,7 @@ def made_up(seed=0, *, masked=False):
 
 def learner(seed=1, **settings):
     usual = {"hidden": (16, 16), "precision": "float64", "activation": "tanh"}
-    return make_learner(MappoSettings(**usual | settings), SPACES, np.random.default_rng(seed))
+    return MappoSettings(**usual | settings).make(SPACES, np.random.default_rng(seed))
 
 
 # --- the whole, against a reference --------------------------------------------------------------------

@@ -11,7 +11,6 @@ from policies.algorithms.ctrpo import CtrpoSettings
 from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import Spaces, experience_bytes
 from policies.algorithms.matrpo import MatrpoSettings
-from policies.algorithms.registry import make_learner
 from policies.algorithms.trust_region import alone
 from policies.batch import Batch
 
@@ -59,7 +58,7 @@ def made_up(agents, seed=0, *, masked=False):
 
 def learner(settings, agents):
     spaces = Spaces(agents, SIZES[0], ACTIONS, SIZES[:agents])
-    return make_learner(settings(**NETWORK), spaces, np.random.default_rng(1))
+    return settings(**NETWORK).make(spaces, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -254,7 +253,7 @@ def test_a_divergence_that_never_reaches_the_radius_gives_the_most_within_it():
 @pytest.mark.parametrize(("radius", "share"), [("delta", 3), ("delta_per_agent", 1)])
 def test_ctrpo_s_radius_is_all_agents_or_one_s(radius, share):
     spaces = Spaces(3, SIZES[0], ACTIONS, SIZES[:3])
-    one = make_learner(CtrpoSettings(**NETWORK, radius=radius), spaces, np.random.default_rng(1))
+    one = CtrpoSettings(**NETWORK, radius=radius).make(spaces, np.random.default_rng(1))
     assert one.delta == pytest.approx(share * 0.003)
     row = one.learn(made_up(3), Nobody(), np.random.default_rng(2))
     assert row["kl_played"] == pytest.approx(share * 0.003, rel=0.2)

@@ -9,19 +9,22 @@ from studies.execution import backends, main_guard
 from studies.spec.document import StudyError
 
 CALL = "main_guard.check(); print('ran')"
-WITHOUT = f"from studies import main_guard\n{CALL}\n"
+WITHOUT = f"from studies.execution import main_guard\n{CALL}\n"
 
 FORMS = {
-    "guarded": (f"from studies import main_guard\nif __name__ == '__main__':\n    {CALL}\n", None),
+    "guarded": (f"from studies.execution import main_guard\nif __name__ == '__main__':\n    {CALL}\n", None),
     "guarded the other way round, in a function": (
-        "from studies import main_guard\ndef main():\n"
+        "from studies.execution import main_guard\ndef main():\n"
         f"    {CALL}\nif __name__ is not None and '__main__' == __name__:\n    main()\n",
         None,
     ),
     "without": (WITHOUT, 2),
-    "in a function": (f"from studies import main_guard\ndef main():\n    {CALL}\n# __name__\nmain()\n", 5),
+    "in a function": (
+        f"from studies.execution import main_guard\ndef main():\n    {CALL}\n# __name__\nmain()\n",
+        5,
+    ),
     "in a loop, after a guard": (
-        "from studies import main_guard\nif __name__ == '__main__':\n    pass\n"
+        "from studies.execution import main_guard\nif __name__ == '__main__':\n    pass\n"
         f"for _ in range(2):\n    {CALL}\n",
         5,
     ),

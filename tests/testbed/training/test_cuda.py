@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import topologies
-from policies.algorithms import registry
 from testbed import workloads
+from testbed.training.learners import LEARNERS
 from testbed.workloads import TrainingWorkload
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -18,7 +18,7 @@ ENVIRONMENTS = {
     "skirmish": {"name": "skirmish", "map": "2s3z", "episode_length": 40},  # where actions are masked
 }
 ALGORITHMS = {
-    **{name: {"name": name} for name in registry.NAMES},
+    **{name: {"name": name} for name in LEARNERS.builtin()},
     "matrpo, audited": {"name": "matrpo", "solver": {"audit": True}},
     "fdmarl online": {"name": "fdmarl", "form": "online", "optimiser": "adam"},
 }

@@ -20,7 +20,6 @@ import pytest
 from numpy.typing import NDArray
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
-from policies.algorithms.registry import NAMES as ALGORITHMS
 from policies.batch import Batch
 from testbed import environments, workloads
 from testbed.common import checkpoints
@@ -28,6 +27,7 @@ from testbed.common.errors import WorldError
 from testbed.environments.external import child_processes, pettingzoo_loading
 from testbed.environments.external.pettingzoo import PettingZooSettings, PettingZooWorlds
 from testbed.environments.external.worker_pool import Workers
+from testbed.training.learners import LEARNERS
 from testbed.training.rollout import Collector
 
 SPREAD: dict[str, Any] = {"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3, "max_cycles": 6}}
@@ -328,7 +328,7 @@ def test_what_a_world_does_wrong_is_said_in_one_line(how: str, workers: int) -> 
         env.step(np.zeros((2, 3), dtype=int))
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", LEARNERS.builtin())
 def test_no_algorithm_learns_from_a_reward_that_is_no_number(algorithm: str) -> None:
     world = {**SMALL, "pettingzoo": "small_worlds:Moody", "kwargs": {"how": "paid nan"}}
     trial = workloads.TrainingWorkload.model_validate(

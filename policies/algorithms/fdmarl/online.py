@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from policies.algorithms.fdmarl import Fdmarl, FdmarlSettings, Tally
+from policies.algorithms.fdmarl.minibatch import Fdmarl, Tally
+from policies.algorithms.fdmarl.options import FdmarlOptions
 from policies.algorithms.learner import Communication, Spaces, Stopwatch
 from policies.batch import Batch
 
@@ -13,7 +14,7 @@ from policies.batch import Batch
 class OnlineFdmarl(Fdmarl):
     """Algorithm 1 itself: every step is learnt from as soon as the next action is known."""
 
-    def __init__(self, settings: FdmarlSettings, spaces: Spaces, generator: np.random.Generator) -> None:
+    def __init__(self, settings: FdmarlOptions, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
         super().__init__(settings, spaces, generator)
         self.before = self.theta.detach().clone()

@@ -1,121 +1,34 @@
-"""FDMARL: every agent has a critic of everybody's actions, and neighbours average the critics' parameters.
-
-Zhang, Yang, Liu, Zhang & Başar 2018, "Fully Decentralized Multi-Agent Reinforcement Learning with Networked
-Agents", arXiv 1802.08757, Algorithm 1. Agents see everybody's observations and actions but only their own
-rewards; what travels are the critics' parameters. The averaging itself is the network's: this module never
-sees one.
-
-With mu the average reward so far, s_t and a_t the joint observation and action, agent i does
-
-    delta = r_{t+1} - mu + Q(s_{t+1}, a_{t+1}; omega) - Q(s_t, a_t; omega)
-    A     = Q(s_t, a_t; omega) - sum over b of pi(b | o_t) Q(s_t, b, a_t^-i; omega)
-    mu    = (1 - beta) mu + beta r_{t+1}
-    omega = omega + beta delta grad Q(s_t, a_t; omega),  then averaged with those of its neighbours
-    theta = theta + beta' A grad log pi(a_t | o_t; theta)
-
-all from what was known before. Where it has to differ from the paper, or the paper says nothing:
-
-* Algorithm 1 knows one chain without an end. Here the start of a new episode is a transition of that chain:
-  after an episode's last step, s_{t+1} is the first state of the next. The last step of a batch waits for
-  the first of the next one, which says a_{t+1}.
-* Policies see their agent's own observation, as those of all decentralised algorithms here.
-* Critics start from the same parameters. Averages of networks that started apart are no good networks
-  (McMahan et al. 2017, arXiv 1602.05629, Fig. 1).
-* The first average reward is that of the first rewards. From zero the critics would drift by a constant,
-  which means nothing to Q but upsets a network, until mu has caught up.
-* Step sizes do not decay.
-* A policy's step is the mean over the transitions at which its agent can act, not over all.
-"""
+"""FDMARL of a batch at a time: the form ``minibatch``."""
 
 import copy
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor
 
 from policies.acting import mean_over_acting
-from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, movement
+from policies.algorithms.fdmarl.options import FdmarlOptions
+from policies.algorithms.learner import (
+    Communication,
+    Spaces,
+    Stopwatch,
+    movement,
+)
 from policies.batch import Batch
 from policies.critics.joint_critic import JointCritic
 from policies.natural_gradient.linearisation import JointPolicy
 from policies.nn.categorical import choose, chosen
-from policies.nn.mlp import Activation, stack_initial
-from policies.nn.precision import Arithmetic, Device
-from policies.settings import AVERAGE_OVER, AverageOver, Settings
-
-Form = Literal["minibatch", "online"]
-Optimiser = Literal["adam", "sgd"]
-
-FORMS: dict[Form, dict[str, Any]] = {
-    "minibatch": {"optimiser": "adam", "average_rate": 0.1},
-    # Episodes side by side run in step: the average must outlast them, or it follows what is to be learnt.
-    "online": {"optimiser": "sgd", "average_rate": 0.002},
-}
-"""What is meant by a form, where nothing else is said."""
-
-RATES: dict[Optimiser, dict[str, float]] = {
-    "adam": {"critic_rate": 1e-3, "actor_rate": 2e-5},
-    "sgd": {"critic_rate": 1e-2, "actor_rate": 3e-2},
-}
-"""Step sizes, likewise."""
-
-
-class FdmarlSettings(Settings):
-    """FDMARL's settings.
-
-    ``form`` is ``online`` for Algorithm 1 itself: after every environment step, from the mean over the
-    episodes side by side, by plain gradient steps (unless ``optimiser`` says otherwise). ``minibatch`` plays
-    a whole batch with the same policies, as the other algorithms do, then takes its samples in random order,
-    ``minibatch`` at a time, for one step by Adam (each agent's own moments; they do not travel) and one
-    averaging each; A is then divided by each agent's standard deviation in the minibatch.
-
-    The defaults are for cooperative navigation with three agents. Critics with SELU, as MATRPO has it, blew
-    up there within 20 updates of most step sizes tried: without a discount, nothing bounds what they make of
-    agents that fly far away. With the defaults, the return came from -263 to -145 in 38 updates of 10,000
-    samples (seed 1, complete graph). Online it learns by Adam (-267 to -203 in 21 updates, seed 0), while
-    plain gradient steps small enough to stay stable had changed nothing after 12.
-    """
-
-    communication: ClassVar[Kind] = "average"
-    name: Literal["fdmarl"] = "fdmarl"
-    form: Annotated[Form, Field(description="a batch at a time, or Algorithm 1 itself")] = "minibatch"
-    optimiser: Annotated[
-        Optimiser, Field(description="of critics and policies; not given: adam, or sgd in the form online")
-    ] = "adam"
-    minibatch: Annotated[int, Field(ge=1, description="samples per step of the form minibatch")] = 100
-    critic_rate: Annotated[float, Field(gt=0, description="step size beta of the critics")] = 1e-3
-    actor_rate: Annotated[
-        float, Field(ge=0, description="step size beta' of the policies; 0: they stay as they are")
-    ] = 2e-5
-    average_rate: Annotated[
-        float, Field(gt=0, le=1, description="step size of the average reward; beta in the paper")
-    ] = 0.1
-    average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"
-    hidden: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
-        Field(description="units of each hidden layer, of policies and critics"),
-    ] = (128, 128)
-    activation: Annotated[Activation, Field(description="of hidden units")] = "tanh"
-    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
-    precision: Annotated[Literal["float64", "float32"], Field(description="of networks")] = "float32"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_the_form_has_it(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        given = FORMS.get(given.get("form", "minibatch"), {}) | given
-        return RATES.get(given.get("optimiser", "adam"), {}) | given
+from policies.nn.mlp import stack_initial
+from policies.nn.precision import Arithmetic
 
 
 class Fdmarl:
     """N agents, each with a policy for its own action and a critic of the joint one; the form minibatch."""
 
-    def __init__(self, settings: FdmarlSettings, spaces: Spaces, generator: np.random.Generator) -> None:
+    def __init__(self, settings: FdmarlOptions, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks: a policy for each agent, one critic for all to start from."""
         self.settings, self.spaces = settings, spaces
         self.arithmetic = Arithmetic.of(settings.device, settings.precision)

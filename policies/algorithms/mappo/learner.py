@@ -1,84 +1,37 @@
-"""MAPPO: proximal policy optimisation of agents that act alone, with one value of what all of them see.
-
-Yu et al., "The Surprising Effectiveness of PPO in Cooperative, Multi-Agent Games", arXiv 2103.01955, after
-their code (github.com/marlbenchmark/on-policy), for feed-forward policies. Training is central: here it is
-charged for what a centre would be sent. Different from their code are
-
-* the Huber loss, which there is 0 instead of linear below -delta;
-* episodes cut by their time limit, which here are bootstrapped from what the last step led to;
-* minibatches, which here are of joint samples: all agents at one step; with one minibatch it is the same;
-* the networks, which here are plain perceptrons: no layer normalisation, hidden layers begin with unit gain.
-
-As there, the samples of agents that are dead are left out of the policies' loss, of the entropy and of the
-moments of the advantages (``active_masks``), and not out of the loss of the values: their scripts for SMAC
-switch that off. Here values are of all agents together, and what follows a death is a part of what they say.
-"""
+"""MAPPO's agents: a policy, shared or one each, and one value of what all of them see."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import huber_loss
 
 from policies.acting import mean_over_acting
 from policies.advantages import explained_variance, gae, returns_vary
-from policies.algorithms.learner import Communication, Kind, Spaces, Stopwatch, experience_bytes, movement
+from policies.algorithms.learner import (
+    Communication,
+    Spaces,
+    Stopwatch,
+    experience_bytes,
+    movement,
+)
+from policies.algorithms.mappo.options import MappoOptions
 from policies.batch import Batch
 from policies.critics.value_normaliser import ValueNormaliser
 from policies.natural_gradient.linearisation import JointPolicy
 from policies.nn.adam import Descent
 from policies.nn.categorical import choose, chosen, entropy
-from policies.nn.mlp import MLP, Activation, stack_initial
-from policies.nn.precision import Arithmetic, Device
-from policies.settings import AVERAGE_OVER, AverageOver, Settings
-
-
-class MappoSettings(Settings):
-    """MAPPO's settings: defaults are those its authors recommend, but for networks of MATRPO's size."""
-
-    communication: ClassVar[Kind] = "centralise"
-    name: Literal["mappo"] = "mappo"
-    share_policy: Annotated[
-        bool, Field(description="one network for all agents, told which one it acts for; or one each")
-    ] = True
-    gamma: Annotated[float, Field(ge=0, le=1, description="discount")] = 0.99
-    lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
-    epochs: Annotated[int, Field(ge=1, description="passes over the batch")] = 10
-    minibatches: Annotated[int, Field(ge=1, description="parts of the batch, a gradient step each")] = 1
-    clip: Annotated[float, Field(gt=0, description="how far ratios, and values, may gainfully move")] = 0.2
-    learning_rate: Annotated[float, Field(gt=0, description="Adam's step size of the policies")] = 5e-4
-    value_learning_rate: Annotated[float, Field(gt=0, description="and of the values")] = 5e-4
-    adam_epsilon: Annotated[float, Field(gt=0, description="Adam's epsilon")] = 1e-5
-    max_gradient_norm: Annotated[float, Field(gt=0, description="longer gradients are cut to it")] = 10.0
-    entropy_coefficient: Annotated[float, Field(ge=0, description="weight of the policies' entropy")] = 0.01
-    normalise_values: Annotated[
-        bool, Field(description="whether values are learnt by their running mean and deviation")
-    ] = True
-    normaliser_beta: Annotated[
-        float, Field(ge=0, lt=1, description="share of the running moments that an update of them keeps")
-    ] = 0.99999
-    clip_values: Annotated[bool, Field(description="whether values are clipped, too")] = True
-    huber_delta: Annotated[
-        float, Field(gt=0, description="errors of values count by their squares up to here, linearly beyond")
-    ] = 10.0
-    average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"
-    hidden: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
-        Field(min_length=1, description="units of each hidden layer, of policies and values"),
-    ] = (128, 128)
-    activation: Annotated[Activation, Field(description="of hidden units")] = "selu"
-    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
-    precision: Annotated[Literal["float64", "float32"], Field(description="of networks")] = "float32"
+from policies.nn.mlp import MLP, stack_initial
+from policies.nn.precision import Arithmetic
 
 
 class Mappo:
     """N agents with G = 1 policy network or G = N, and one value network; M samples below."""
 
-    def __init__(self, settings: MappoSettings, spaces: Spaces, generator: np.random.Generator) -> None:
+    def __init__(self, settings: MappoOptions, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
         self.settings, self.spaces = settings, spaces
         self.arithmetic = Arithmetic.of(settings.device, settings.precision)

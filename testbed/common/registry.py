@@ -1,0 +1,175 @@
+"""One place to extend: settings classes of one kind, found by their names.
+
+A kind of thing (learners, environments, faults, ...) has a base class of settings and a ``Registry``. To add
+one is to write one module in the registry's package, with a subclass of the base that has a literal ``name``.
+Other people's packages name theirs in an entry point of the registry's group:
+
+    [project.entry-points."consensus_testbed.learners"]
+    my_learner = "my_package.my_learner:MyLearnerSettings"
+
+An annotation ``Annotated[Base, registry]`` of a field makes its validator and its JSON Schema from whatever
+is registered by then. Nothing is imported before the first look, so modules may import each other's bases.
+"""
+
+import typing
+from collections.abc import Callable, Mapping
+from importlib import import_module, metadata
+from pkgutil import iter_modules
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+
+from testbed.common.errors import PluginError, first_line
+
+BaseT = TypeVar("BaseT", bound=BaseModel)
+
+GROUP = "consensus_testbed"
+"""What the groups of entry points begin with."""
+
+
+class Registry(Generic[BaseT]):
+    """The settings classes of one kind.
+
+    Args:
+        kind: what they are, in the plural: also the name of the group of entry points.
+        base: what all of them are subclasses of.
+        package: in whose modules (not those of packages within) the built-in ones are.
+        tag: the field whose one literal value is the name.
+        default: the name where none is given; or what finds it from the mapping that was given.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        base: type[BaseT],
+        package: str,
+        *,
+        tag: str = "name",
+        default: str | Callable[[Mapping[str, Any]], str] | None = None,
+    ) -> None:
+        self.kind, self.base, self.package, self.tag, self._default = kind, base, package, tag, default
+        self._loaded: set[str] = set()
+
+    @property
+    def group(self) -> str:
+        """Of the entry points by which other packages add theirs."""
+        return f"{GROUP}.{self.kind}"
+
+    def builtin(self) -> dict[str, type[BaseT]]:
+        """Those that come with the testbed, by name."""
+        if "builtin" not in self._loaded:
+            for module in iter_modules(import_module(self.package).__path__):
+                import_module(f"{self.package}.{module.name}")
+            self._loaded.add("builtin")
+        root = self.package.partition(".")[0]
+        return {
+            name: each
+            for name, each in self._subclasses().items()
+            if each.__module__.partition(".")[0] == root
+        }
+
+    def members(self) -> dict[str, type[BaseT]]:
+        """All of them by name: built-in ones first, each in the order of their names but for the default.
+
+        Raises:
+            PluginError: an entry point cannot be loaded, is no subclass of the base, or two share a name.
+        """
+        first = self.builtin()
+        if "plugins" not in self._loaded:
+            for point in sorted(metadata.entry_points(group=self.group), key=lambda each: each.name):
+                self._load(point)
+            self._loaded.add("plugins")
+        found = self._subclasses()
+        default = self._default if isinstance(self._default, str) else ""
+        return {name: found[name] for name in sorted(found, key=lambda n: (n not in first, n != default, n))}
+
+    def completed(self, given: Any) -> Any:
+        """A mapping with the default name if it has none; anything else as it is."""
+        if not isinstance(given, Mapping) or self.tag in given or self._default is None:
+            return given
+        name = self._default if isinstance(self._default, str) else self._default(given)
+        return {self.tag: name, **given}
+
+    def _load(self, point: metadata.EntryPoint) -> None:
+        where = f"entry point {point.name!r} of {point.group}"
+        if point.dist is not None:
+            where += f" ({point.dist.name} {point.dist.version})"
+        try:
+            found = point.load()
+        except Exception as error:
+            raise PluginError(f"{where}: cannot be loaded: {first_line(error)}") from error
+        if not (isinstance(found, type) and issubclass(found, self.base) and _name(found, self.tag)):
+            raise PluginError(
+                f"{where}: {point.value} must be a subclass of {self.base.__module__}.{self.base.__name__}"
+                f" with a literal {self.tag!r}"
+            )
+
+    def _subclasses(self) -> dict[str, type[BaseT]]:
+        found: dict[str, type[BaseT]] = {}
+        waiting = list(self.base.__subclasses__())
+        while waiting:
+            each = waiting.pop(0)
+            waiting += each.__subclasses__()
+            if (name := _name(each, self.tag)) is None:
+                continue
+            other = found.setdefault(name, each)
+            if other is not each:
+                places = " and ".join(f"{one.__module__}.{one.__qualname__}" for one in (other, each))
+                raise PluginError(f"{self.kind}: two are named {name!r}: {places}")
+        return found
+
+    # --- for pydantic ------------------------------------------------------------------------------------
+
+    def _validated(self, value: Any) -> BaseT:
+        if isinstance(value, self.base):
+            return value
+        given = self.completed(value)
+        if not isinstance(given, Mapping):
+            raise PydanticKnownError("model_attributes_type")
+        if self.tag not in given:
+            raise PydanticKnownError("union_tag_not_found", {"discriminator": repr(self.tag)})
+        members, name = self.members(), given[self.tag]
+        if not isinstance(name, str) or name not in members:
+            context = {
+                "discriminator": repr(self.tag),
+                "tag": str(name),
+                "expected_tags": ", ".join(map(repr, members)),
+            }
+            raise PydanticKnownError("union_tag_invalid", context)
+        return members[name].model_validate(given)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._validated)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        choices = {name: _with_reference(each) for name, each in self.members().items()}
+        return handler(core_schema.tagged_union_schema(choices, discriminator=self.tag))
+
+
+def _with_reference(kind: type[BaseModel]) -> Any:
+    """The core schema of a model, marked so that its JSON Schema becomes a definition of its own."""
+    schema: Any = kind.__pydantic_core_schema__
+    mark = {"ref": f"{kind.__module__}.{kind.__qualname__}:{id(kind)}"}
+    if schema["type"] == "definitions":  # those of what it is made of
+        return {**schema, "schema": {**mark, **schema["schema"]}}
+    return {**mark, **schema}
+
+
+def _name(kind: type[BaseModel], tag: str) -> str | None:
+    """The name of a settings class; None for one that is only there to be derived from."""
+    field = kind.model_fields.get(tag)
+    if field is None or typing.get_origin(field.annotation) is not typing.Literal:
+        return None
+    names = typing.get_args(field.annotation)
+    return str(names[0]) if len(names) == 1 else None
+
+
+def registry_of(entry: Any) -> Registry[Any] | None:
+    """The registry that a field, or an annotation, takes its settings from, if it does."""
+    parts = entry.metadata if isinstance(entry, FieldInfo) else getattr(entry, "__metadata__", ())
+    return next((part for part in parts if isinstance(part, Registry)), None)

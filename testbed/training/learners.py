@@ -1,0 +1,15 @@
+"""Learners by name: what `algorithm` can be in a study file."""
+
+from typing import Annotated
+
+from policies.algorithms.learner import LearnerSettings
+from policies.algorithms.matrpo import MatrpoSettings
+from testbed.common.registry import Registry
+
+LEARNERS = Registry("learners", LearnerSettings, "policies.algorithms", default="matrpo")
+
+DEFAULT = MatrpoSettings()
+"""Of those who do not name one."""
+
+AlgorithmSettings = Annotated[LearnerSettings, LEARNERS]
+"""Which algorithm, and its options. Without a `name` it is MATRPO."""
