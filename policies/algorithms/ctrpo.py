@@ -13,7 +13,7 @@ from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces, experience_bytes
 from policies.algorithms.subproblem import PolicyProblem
-from policies.algorithms.trust_region import TrustRegion, alone
+from policies.algorithms.trust_region import TrustRegion, solve_independently
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
 
@@ -63,13 +63,13 @@ class Ctrpo(TrustRegion):
         """Charge what the centre would be sent, and what it would answer: each action in one byte."""
         sent = experience_bytes(self.spaces, batch)
         charged = communication.centralise(sent, [batch.samples] * self.spaces.agents)
-        return {**alone(problems), **charged}
+        return {**solve_independently(problems), **charged}
 
-    def observed(self, observations: np.ndarray) -> np.ndarray:
+    def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
         """All observations side by side, [1, M, N d]."""
         return observations.reshape(1, len(observations), -1)
 
-    def of_heads(self, actions: np.ndarray) -> np.ndarray:
+    def to_heads(self, actions: np.ndarray) -> np.ndarray:
         """Everybody's, [M, N, ...]."""
         return actions
 
@@ -78,6 +78,6 @@ class Ctrpo(TrustRegion):
         ended = [np.all(each, axis=-1, keepdims=True) for each in (batch.terminations, batch.boundaries)]
         return batch.rewards.sum(axis=-1, keepdims=True), ended[0], ended[1]
 
-    def acting(self, log_p: Tensor) -> Tensor:
+    def own_action_log_probs(self, log_p: Tensor) -> Tensor:
         """Head n acts for agent n."""
         return log_p[0].transpose(0, 1)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from policies.algorithms.learner import Communication, Kind, Spaces
 from policies.algorithms.subproblem import PolicyProblem
-from policies.algorithms.trust_region import TrustRegion, alone
+from policies.algorithms.trust_region import TrustRegion, solve_independently
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
 
@@ -46,16 +46,16 @@ class Itrpo(TrustRegion):
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
     ) -> Mapping[str, float]:
         """Nothing is agreed."""
-        return alone(problems)
+        return solve_independently(problems)
 
-    def observed(self, observations: np.ndarray) -> np.ndarray:
+    def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
         """Each agent's own observation, [N, M, d]."""
         return observations.swapaxes(0, 1)
 
-    def of_heads(self, actions: np.ndarray) -> np.ndarray:
+    def to_heads(self, actions: np.ndarray) -> np.ndarray:
         """Each agent's own, [N, M, 1, ...]."""
         return actions.swapaxes(0, 1)[:, :, None]
 
-    def acting(self, log_p: Tensor) -> Tensor:
+    def own_action_log_probs(self, log_p: Tensor) -> Tensor:
         """Every agent acts by its only head."""
         return log_p[:, :, 0]

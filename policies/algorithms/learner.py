@@ -133,10 +133,10 @@ class LearnerSettings(Settings):
 
 
 @runtime_checkable
-class Listener(Protocol):
+class OnlineLearner(Protocol):
     """A learner that does not wait for the whole batch."""
 
-    def hear(self, step: Batch, communication: Communication) -> None:
+    def observe(self, step: Batch, communication: Communication) -> None:
         """Learn from one more step, [1, B, N], of the batch that ``learn`` will be given."""
         ...
 

@@ -95,21 +95,23 @@ class Matrpo(TrustRegion):
         )
 
     @torch.no_grad()
-    def pose(self, batch: Batch, advantages: Tensor, generator: np.random.Generator) -> list[PolicyProblem]:
+    def build_subproblems(
+        self, batch: Batch, advantages: Tensor, generator: np.random.Generator
+    ) -> list[PolicyProblem]:
         """One subproblem per agent, over all samples or over those at which it can act."""
         acting = self._can_act(batch)
         if self.where_inactive == "modelled" or acting is None:
-            return super().pose(batch, advantages, generator)
+            return super().build_subproblems(batch, advantages, generator)
         observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
-        draws = self.arithmetic.tensor(generator.random((self.learners, *acting.shape)))
-        solver, dtype = self.settings.solver, self.arithmetic.dtype
+        draws = self.precision.tensor(generator.random((self.learners, *acting.shape)))
+        solver, dtype = self.settings.solver, self.precision.dtype
 
         def linearise(q: int, rows: Tensor, root: Tensor, kind: torch.dtype | None) -> Linearisation:
             seen = self.theta[q].to(kind or dtype), observations[q, rows].to(kind or dtype)
             return Linearisation(
                 *(self.policy, *seen, actions[rows], None if masks is None else masks[rows]),
                 damping=solver.damping,
-                products=kind or self.arithmetic.products,
+                products=kind or self.precision.products,
                 acting=acting[rows],
                 fisher=self.settings.fisher,
                 root=root[rows].to(kind or dtype),
@@ -138,17 +140,17 @@ class Matrpo(TrustRegion):
         return math.inf if self.radius == "played" else super().limit
 
     @torch.no_grad()
-    def adopt(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
+    def apply_steps(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
         """Move every model; where the radius is that of what is played, all steps by one factor to it."""
         if self.radius == "joint":
-            return super().adopt(problems)
+            return super().apply_steps(problems)
         sizes = [float(torch.linalg.vector_norm(problem.x)) for problem in problems]
         factor = 1.0
         if any(sizes) and all(map(math.isfinite, sizes)):
             factor = factor_to(self.delta, partial(played_divergence, problems))
         for problem in problems:
             problem.x = factor * problem.x
-        return super().adopt(problems) | {"step_factor": factor}
+        return super().apply_steps(problems) | {"step_factor": factor}
 
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
@@ -156,15 +158,15 @@ class Matrpo(TrustRegion):
         """Neighbours agree on the ratio over the network."""
         return communication.agree(problems)
 
-    def observed(self, observations: np.ndarray) -> np.ndarray:
+    def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
         """Each agent's own observation, [N, M, d]."""
         return observations.swapaxes(0, 1)
 
-    def of_heads(self, actions: np.ndarray) -> np.ndarray:
+    def to_heads(self, actions: np.ndarray) -> np.ndarray:
         """All agents know everybody's actions, [M, N, ...]."""
         return actions
 
-    def acting(self, log_p: Tensor) -> Tensor:
+    def own_action_log_probs(self, log_p: Tensor) -> Tensor:
         """Agent n acts by head n of model n."""
         own = torch.arange(self.learners, device=log_p.device)
         return log_p[own, :, own]

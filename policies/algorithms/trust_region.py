@@ -29,7 +29,7 @@ from policies.natural_gradient.linearisation import JointPolicy, Linearisation
 from policies.natural_gradient.solver import Audit
 from policies.nn.categorical import choose, chosen, entropy
 from policies.nn.mlp import stack_initial
-from policies.nn.precision import Arithmetic
+from policies.nn.precision import Precision
 
 
 class TrustRegion(ABC):
@@ -53,11 +53,11 @@ class TrustRegion(ABC):
     ) -> None:
         """Draw initial networks: ``learners`` G of ``heads`` H; ``observation_size`` is what one sees."""
         self.settings, self.spaces, self.learners = settings, spaces, learners
-        self.arithmetic = Arithmetic.of(settings.device, settings.precision)
+        self.precision = Precision.of(settings.device, settings.precision)
         self.policy = JointPolicy.build(
             observation_size, settings.hidden, heads, spaces.actions, settings.activation
         )
-        self.theta = self.arithmetic.tensor(stack_initial(self.policy.network, learners, generator))
+        self.theta = self.precision.tensor(stack_initial(self.policy.network, learners, generator))
         self.critics = Critics(
             learners,
             observation_size,
@@ -65,7 +65,7 @@ class TrustRegion(ABC):
             generator,
             learning_rate=settings.values.learning_rate,
             activation=settings.activation,
-            arithmetic=self.arithmetic,
+            precision=self.precision,
         )
 
     # --- in what the algorithms differ -----------------------------------------------------------------
@@ -87,15 +87,15 @@ class TrustRegion(ABC):
         """See to it that the problems are solved; returns what was measured."""
 
     @abstractmethod
-    def observed(self, observations: np.ndarray) -> np.ndarray:
+    def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
         """[M, N, d] as the policies see it, [G, M, d']."""
 
     @abstractmethod
-    def of_heads(self, actions: np.ndarray) -> np.ndarray:
+    def to_heads(self, actions: np.ndarray) -> np.ndarray:
         """What each agent has of something, [M, N, ...], as [G, M, H, ...]; or [M, H, ...] if all alike."""
 
     @abstractmethod
-    def acting(self, log_p: Tensor) -> Tensor:
+    def own_action_log_probs(self, log_p: Tensor) -> Tensor:
         """The heads that act, [N, M, A], of all heads [G, M, H, A]."""
 
     def rewarded(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,10 +138,10 @@ class TrustRegion(ABC):
             measured=self._paid(batch),
         )
         lap("values")
-        problems = self.pose(batch, advantages, generator)
+        problems = self.build_subproblems(batch, advantages, generator)
         measured = dict(self.agree(problems, batch, communication))
         lap("consensus")
-        measured |= self.adopt(problems)
+        measured |= self.apply_steps(problems)
         del problems  # gigabytes with many agents
         measured |= {"value_loss": value_loss, "explained_variance": fit_quality}
         measured |= {"entropy": self._entropy(batch), "acting_share": batch.acting_share}
@@ -149,22 +149,24 @@ class TrustRegion(ABC):
         return measured
 
     @torch.no_grad()
-    def pose(self, batch: Batch, advantages: Tensor, generator: np.random.Generator) -> list[PolicyProblem]:
+    def build_subproblems(
+        self, batch: Batch, advantages: Tensor, generator: np.random.Generator
+    ) -> list[PolicyProblem]:
         """One trust-region subproblem per policy, linearised where it is now; advantages are [G, M]."""
         solver = self.settings.solver
         observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
         acting = self._can_act(batch)
         # Drawn whether they are needed or not, so that trials with other solvers draw all else alike.
-        draws = self.arithmetic.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
+        draws = self.precision.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
 
         def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
             point = self.theta.to(kind), observations.to(kind), actions, masks
             options = solver.damping, products, acting, self.settings.fisher
             return Linearisation(self.policy, *point, *options)
 
-        at = linearised(self.arithmetic.dtype, self.arithmetic.products)
+        at = linearised(self.precision.dtype, self.precision.products)
         # Products with the Fisher matrix are those of some of the samples, if not of all.
-        some = None if solver.every == 1 else self.arithmetic.place(batch.thinned(solver.every))
+        some = None if solver.every == 1 else self.precision.place(batch.thinned(solver.every))
         fisher = at.thinned(some)
         drawn = draws if some is None else draws[:, some]
         kfac = Kfac(fisher, drawn) if solver.preconditioner == "kfac" else None
@@ -191,7 +193,7 @@ class TrustRegion(ABC):
         ]
 
     @torch.no_grad()
-    def adopt(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
+    def apply_steps(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
         """Move every policy to theta_old + x, under the KL safeguard, and measure the move on the batch.
 
         A policy whose problem was never solved (no exchange reached its agent) stays where it is. Means over
@@ -210,7 +212,7 @@ class TrustRegion(ABC):
         return {
             "kl": float(by_policy.mean()),
             "kl_max": float(by_policy.max()) if bound else math.nan,
-            "kl_played": float(self.acting(by_head[:, None, :, None]).sum()),
+            "kl_played": float(self.own_action_log_probs(by_head[:, None, :, None]).sum()),
             "kl_halvings": float(sum(moved.halvings for moved in moves)),
             "steps_refused": float(sum(moved.refused for moved in moves)),
             "binding": sum(bound) / len(bound) if bound else math.nan,
@@ -245,7 +247,7 @@ class TrustRegion(ABC):
         theta, critics = state["theta"], state["critics"]
         if not isinstance(theta, Tensor) or theta.shape != self.theta.shape or not isinstance(critics, dict):
             raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
-        self.theta = theta.to(self.arithmetic.device, self.arithmetic.dtype, copy=True)
+        self.theta = theta.to(self.precision.device, self.precision.dtype, copy=True)
         self.critics.load_state_dict(critics)
 
     def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
@@ -273,7 +275,7 @@ class TrustRegion(ABC):
             centre=self.settings.advantage_mean,
             shared=self.settings.advantage_scale == "shared",
         )
-        return self.arithmetic.tensor(advantages.T), self.arithmetic.tensor(targets.T), fit_quality
+        return self.precision.tensor(advantages.T), self.precision.tensor(targets.T), fit_quality
 
     def _values(self, observations: np.ndarray) -> np.ndarray:
         """Values [M, G] in float64 for observations [..., N, d]."""
@@ -285,7 +287,7 @@ class TrustRegion(ABC):
         acting = batch.averaged(self.settings.average_over)
         if acting is None:
             return float(of_actions.mean())
-        own = self.arithmetic.place(acting.T)
+        own = self.precision.place(acting.T)
         return float(mean_over_acting(of_actions, own)[own.any(-1)].mean())
 
     def _paid(self, batch: Batch) -> np.ndarray:
@@ -308,23 +310,25 @@ class TrustRegion(ABC):
     def _acting(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
         """Log probabilities [N, M, A] of every own action; observations [..., N, d], masks [M, N, A]."""
         seen = self._observed(observations), self._available(masks)
-        return self.acting(self.policy.log_probabilities(self.theta, *seen))
+        return self.own_action_log_probs(self.policy.log_probabilities(self.theta, *seen))
 
     def _observed(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as [G, M, d']."""
-        return self.arithmetic.tensor(self.observed(observations.reshape(-1, *observations.shape[-2:])))
+        return self.precision.tensor(
+            self.to_policy_inputs(observations.reshape(-1, *observations.shape[-2:]))
+        )
 
     def _heads(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Actions [(G,) M, H] and which were available, [(G,) M, H, A]."""
-        actions = self.arithmetic.place(self.of_heads(batch.actions.reshape(batch.samples, -1)))
+        actions = self.precision.place(self.to_heads(batch.actions.reshape(batch.samples, -1)))
         return actions, self._available(batch.flat_masks)
 
     def _available(self, masks: np.ndarray | None) -> Tensor | None:
         """[M, N, ...] as [(G,) M, H, ...]."""
-        return None if masks is None else self.arithmetic.place(self.of_heads(masks))
+        return None if masks is None else self.precision.place(self.to_heads(masks))
 
 
-def alone(problems: Sequence[PolicyProblem]) -> dict[str, float]:
+def solve_independently(problems: Sequence[PolicyProblem]) -> dict[str, float]:
     """Solve every problem by itself: no pull, no penalty, the step to the boundary of the trust region."""
     for problem in problems:
         problem.solve(problem.zeros(), 0.0)

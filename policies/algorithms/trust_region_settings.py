@@ -8,7 +8,7 @@ from policies.algorithms.learner import LearnerSettings, Load, Spaces
 from policies.natural_gradient.linearisation import Fisher
 from policies.natural_gradient.solver import SolverSettings
 from policies.nn.mlp import MLP, Activation
-from policies.nn.precision import Arithmetic, Device, Precision
+from policies.nn.precision import Device, Precision, PrecisionName
 from policies.settings import AVERAGE_OVER, AverageOver, Settings
 
 
@@ -55,7 +55,7 @@ class TrustRegionSettings(LearnerSettings):
     kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
     device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
     precision: Annotated[
-        Precision,
+        PrecisionName,
         Field(description="bfloat16-matmul: float32, but activations are kept and multiplied in bfloat16"),
     ] = "float32"
     solver: Annotated[SolverSettings, Field(description="of natural gradients")] = SolverSettings()
@@ -65,7 +65,7 @@ class TrustRegionSettings(LearnerSettings):
         """The arrays of MATRPO; of the others, which agree on nothing, it is an upper bound."""
         m = load.samples
         n, d, a = spaces.agents, spaces.observation_size, spaces.actions
-        number, product = (t.itemsize for t in (Arithmetic.dtypes(self.precision)))
+        number, product = (t.itemsize for t in (Precision.dtypes(self.precision)))
         hidden, widest = sum(self.hidden), max(self.hidden)
         parameters = MLP((d, *self.hidden, n * a)).parameters
         kept = max(2, self.solver.recycle, self.solver.iterations)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from policies.critics.squared_errors import SquaredErrors
 from policies.nn.mlp import MLP, Activation, stack_initial
-from policies.nn.precision import Arithmetic
+from policies.nn.precision import Precision
 
 
 class Critics:
@@ -30,12 +30,12 @@ class Critics:
         *,
         learning_rate: float = 3e-4,
         activation: Activation = "selu",
-        arithmetic: Arithmetic | None = None,
+        precision: Precision | None = None,
     ) -> None:
         self.network = MLP((observation_size, *hidden, 1), activation)
-        arithmetic = arithmetic or Arithmetic.of("cpu", "float32")
+        precision = precision or Precision.of("cpu", "float32")
         initial = stack_initial(self.network, agents, generator, output_gain=1.0)
-        self.theta = torch.from_numpy(initial).to(arithmetic.device, arithmetic.dtype).requires_grad_(True)
+        self.theta = torch.from_numpy(initial).to(precision.device, precision.dtype).requires_grad_(True)
         self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate, fused=True)
         self.mean = self.theta.new_zeros(agents, 1)
         self.scale = self.theta.new_ones(agents, 1)

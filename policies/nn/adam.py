@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.nn.precision import Arithmetic
+from policies.nn.precision import Precision
 
 
-class Descent:
+class StackedAdam:
     """G networks of one shape, ``theta`` [G, D], and the Adam that moves them.
 
     Adam works elementwise and gradients are clipped by row, so that where each network has a loss of its own,
@@ -20,14 +20,14 @@ class Descent:
     def __init__(
         self,
         initial: np.ndarray,
-        arithmetic: Arithmetic,
+        precision: Precision,
         *,
         learning_rate: float,
         epsilon: float,
         max_gradient_norm: float,
     ) -> None:
         """Begin at ``initial`` [G, D]; ``epsilon`` is Adam's, the norm is that of one network's gradient."""
-        self.theta = torch.from_numpy(initial).to(arithmetic.device, arithmetic.dtype).requires_grad_(True)
+        self.theta = torch.from_numpy(initial).to(precision.device, precision.dtype).requires_grad_(True)
         self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate, eps=epsilon)
         self.max_gradient_norm = max_gradient_norm
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 Device = Literal["cpu", "cuda"]
-Precision = Literal["float64", "float32", "bfloat16-matmul"]
+PrecisionName = Literal["float64", "float32", "bfloat16-matmul"]
 
 
 @dataclass(frozen=True)
-class Arithmetic:
+class Precision:
     """Type and place of every tensor of a learner."""
 
     device: torch.device
@@ -24,7 +24,7 @@ class Arithmetic:
     """Of the activations in the products that natural-gradient solves are made of."""
 
     @classmethod
-    def of(cls, device: Device, precision: Precision) -> "Arithmetic":
+    def of(cls, device: Device, precision: PrecisionName) -> "Precision":
         """What the settings of these names mean.
 
         Raises:
@@ -34,7 +34,7 @@ class Arithmetic:
         return cls(torch.device(device), *cls.dtypes(precision))
 
     @staticmethod
-    def dtypes(precision: Precision) -> tuple[torch.dtype, torch.dtype]:
+    def dtypes(precision: PrecisionName) -> tuple[torch.dtype, torch.dtype]:
         """(dtype, products) of a precision."""
         dtype = torch.float64 if precision == "float64" else torch.float32
         return dtype, torch.bfloat16 if precision == "bfloat16-matmul" else dtype

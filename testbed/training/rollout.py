@@ -43,13 +43,13 @@ class Collector:
         actor: Actor,
         steps: int,
         generator: np.random.Generator | None,
-        hear: Callable[[Batch], None] | None = None,
+        observe: Callable[[Batch], None] | None = None,
     ) -> tuple[Batch, dict[str, float]]:
         """Play ``steps`` steps of every episode; returns the batch and means over the episodes that ended.
 
         Means are nan when no episode ended. ``episodes`` counts them. Of an environment that cannot save its
         state there is also ``resumptions``: unless it is 0, this is not one uninterrupted run.
-        ``hear(step)`` gets each step as a batch [1, B, N] of its own, before the next action is chosen.
+        ``observe(step)`` gets each step as a batch [1, B, N] of its own, before the next action is chosen.
         """
         rows: list[tuple[np.ndarray, ...]] = []
         masks: list[np.ndarray] = []
@@ -62,8 +62,8 @@ class Collector:
                 active.append(self.active)
             row, over, sums = self._step(actor, generator)
             rows.append(row)
-            if hear is not None:
-                hear(_batch(rows[-1:], masks[-1:], active[-1:]))
+            if observe is not None:
+                observe(_batch(rows[-1:], masks[-1:], active[-1:]))
             if over.any():
                 for name, values in sums.items():
                     ended[name].append(values[over])

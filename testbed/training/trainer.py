@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from policies.algorithms.learner import Listener, Spaces, check_finite
+from policies.algorithms.learner import OnlineLearner, Spaces, check_finite
 from policies.batch import Batch
 from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
@@ -147,7 +147,9 @@ class Trainer:
         """Where a learner that learns while it plays hears each step; its time counts as the rollout's."""
         learner = self.learner
         return (
-            partial(learner.hear, communication=self.communication) if isinstance(learner, Listener) else None
+            partial(learner.observe, communication=self.communication)
+            if isinstance(learner, OnlineLearner)
+            else None
         )
 
     def _evaluation(self) -> Row:

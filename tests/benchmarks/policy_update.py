@@ -108,7 +108,7 @@ def measure(agents: int, way: str, activations: int, audit: bool, device: Device
     began = time.perf_counter()
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
     lap("rollout")
-    pose = learner.pose
+    pose = learner.build_subproblems
 
     def posed(*arguments):
         problems = pose(*arguments)
@@ -118,7 +118,7 @@ def measure(agents: int, way: str, activations: int, audit: bool, device: Device
                 problem.__class__ = AutogradProblem
         return problems
 
-    learner.pose = posed
+    learner.build_subproblems = posed
     streams = Streams(0)
     network = Network(topologies.make("ring", agents), NetworkSettings(), streams)
     consensus = ConsensusSettings(

@@ -28,7 +28,7 @@ from policies.algorithms.fdmarl import FdmarlSettings
 from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.matrpo import MatrpoSettings
-from policies.algorithms.trust_region import alone
+from policies.algorithms.trust_region import solve_independently
 from policies.batch import Batch
 from policies.natural_gradient.kfac import Kfac
 
@@ -142,7 +142,7 @@ def test_an_update_is_that_of_dense_matrices_over_the_samples_at_which_agents_ac
     for q, each in enumerate(dense):
         # Whatever the scale before: moments are those of the samples that count.
         assert np.allclose(advantages[q][each.anybody], each.normalised(unscaled[q])[each.anybody])
-    problems = one.pose(batch, advantages, np.random.default_rng(0))
+    problems = one.build_subproblems(batch, advantages, np.random.default_rng(0))
     for each, problem, mine in zip(dense, problems, advantages, strict=True):
         fisher = torch.autograd.functional.hessian(lambda x: each.divergences(x).sum(), each.before)  # noqa: B023
         gradient = torch.autograd.functional.jacobian(lambda x: each.gain(x, mine), each.before)  # noqa: B023
@@ -159,9 +159,9 @@ def test_an_update_is_that_of_dense_matrices_over_the_samples_at_which_agents_ac
         direction = torch.linalg.solve(fisher + at.damping * basis, gradient)
         length = torch.sqrt(2 * one.delta / (direction @ fisher @ direction))
         assert problem.dimension == at.samples * at.policy.agents
-        alone([problem])
+        solve_independently([problem])
         assert torch.allclose(problem.x, length * direction, rtol=1e-5, atol=1e-8)
-    row = one.adopt(problems)
+    row = one.apply_steps(problems)
     own = torch.stack([each.divergences(one.theta[q]) for q, each in enumerate(dense)])  # [G, H]
     assert row["kl"] == pytest.approx(float(own.sum(-1).mean()))
     assert row["kl_max"] == pytest.approx(float(own.sum(-1).max()))
@@ -183,7 +183,7 @@ def test_kronecker_factors_are_those_of_the_samples_at_which_agents_act():
     """Of one head: as if the others were not in the batch, with the same damping."""
     batch, one = made_up(), learner(ItrpoSettings)
     draws = torch.rand(AGENTS, batch.samples, 1, generator=torch.Generator().manual_seed(0)).double()
-    problems = one.pose(batch, one._advantages(batch)[0], np.random.default_rng(0))
+    problems = one.build_subproblems(batch, one._advantages(batch)[0], np.random.default_rng(0))
     for q, problem in enumerate(problems):
         rows = np.flatnonzero(batch.acting[:, q])
         # One episode of the samples that count, of an agent that is always there.
@@ -193,7 +193,7 @@ def test_kronecker_factors_are_those_of_the_samples_at_which_agents_act():
         }
         fewer = Batch(**flat)
         alive = replace(fewer, active=None)
-        at = one.pose(alive, one._advantages(alive)[0], np.random.default_rng(0))[q].at
+        at = one.build_subproblems(alive, one._advantages(alive)[0], np.random.default_rng(0))[q].at
         v = torch.randn(len(one.theta[q]), generator=torch.Generator().manual_seed(2)).double()
         whole, part = Kfac(problem.at, draws[q]), Kfac(at, draws[q][rows])
         assert torch.allclose(whole(v), part(v), rtol=1e-8, atol=1e-10)

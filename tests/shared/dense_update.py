@@ -176,7 +176,7 @@ class DenseAgent:
             by_sample = by_sample + self.choices.beta / 2 * (gap**2).sum(-1)
         return float(by_sample.mean())
 
-    def adopt(self, factor: float = 1.0) -> Tensor:
+    def apply_steps(self, factor: float = 1.0) -> Tensor:
         """theta_old + x, x halved while its KL is above 1.5 delta/N; or ``factor`` x by what is played."""
         x = factor * self.x
         if self.choices.radius == "played":

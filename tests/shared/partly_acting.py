@@ -9,7 +9,7 @@ from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import Spaces
 from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.matrpo import MatrpoSettings
-from policies.algorithms.trust_region import alone
+from policies.algorithms.trust_region import solve_independently
 from policies.batch import Batch
 
 STEPS, EPISODES, AGENTS, ACTIONS, WIDTH = 9, 4, 3, 3, 3
@@ -23,7 +23,7 @@ class Nobody:
     """No network."""
 
     def agree(self, problems):
-        return alone(problems)
+        return solve_independently(problems)
 
     def average(self, vectors):
         return vectors, {}

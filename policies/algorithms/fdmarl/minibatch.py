@@ -22,7 +22,7 @@ from policies.critics.joint_critic import JointCritic
 from policies.natural_gradient.linearisation import JointPolicy
 from policies.nn.categorical import choose, chosen
 from policies.nn.mlp import stack_initial
-from policies.nn.precision import Arithmetic
+from policies.nn.precision import Precision
 
 
 class Fdmarl:
@@ -31,7 +31,7 @@ class Fdmarl:
     def __init__(self, settings: FdmarlOptions, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks: a policy for each agent, one critic for all to start from."""
         self.settings, self.spaces = settings, spaces
-        self.arithmetic = Arithmetic.of(settings.device, settings.precision)
+        self.precision = Precision.of(settings.device, settings.precision)
         self.policy = JointPolicy.build(
             spaces.observation_size, settings.hidden, 1, spaces.actions, settings.activation
         )
@@ -40,7 +40,7 @@ class Fdmarl:
         )
         self.theta = self._leaf(stack_initial(self.policy.network, spaces.agents, generator))
         self.omega = self._leaf(np.tile(self.critic.network.initial(generator), (spaces.agents, 1)))
-        self.mu = self.arithmetic.tensor(np.full(spaces.agents, np.nan))
+        self.mu = self.precision.tensor(np.full(spaces.agents, np.nan))
         self.held: dict[str, np.ndarray] = {}
         """The last step so far, whose successor is still to come: arrays [B, N, ...]; none at first."""
         kind = torch.optim.Adam if settings.optimiser == "adam" else torch.optim.SGD
@@ -108,14 +108,14 @@ class Fdmarl:
 
     def _improve(self, steps: Mapping[str, np.ndarray], communication: Communication, tally: "Tally") -> None:
         """One step of critics and policies from M transitions, and one averaging of the critics."""
-        actions = self.arithmetic.place(steps["actions"])
-        now = self.critic.inputs(self.arithmetic.tensor(steps["observations"]), actions)
-        following = self.arithmetic.place(steps["next_actions"])
-        later = self.critic.inputs(self.arithmetic.tensor(steps["next_observations"]), following)
-        rewards = self.arithmetic.tensor(steps["rewards"].T)
+        actions = self.precision.place(steps["actions"])
+        now = self.critic.inputs(self.precision.tensor(steps["observations"]), actions)
+        following = self.precision.place(steps["next_actions"])
+        later = self.critic.inputs(self.precision.tensor(steps["next_observations"]), following)
+        rewards = self.precision.tensor(steps["rewards"].T)
         values = self.critic.values(self.omega, now)
         log_p = self._log_p(self.theta, steps["observations"], steps.get("masks"))
-        acting = None if steps["acting"].all() else self.arithmetic.place(steps["acting"].T)
+        acting = None if steps["acting"].all() else self.precision.place(steps["acting"].T)
         with torch.no_grad():
             self.mu = torch.where(self.mu.isnan(), rewards.mean(1), self.mu)
             errors = rewards - self.mu.unsqueeze(-1) + self.critic.values(self.omega, later) - values
@@ -147,7 +147,7 @@ class Fdmarl:
         observations = batch.observations.reshape(-1, *batch.observations.shape[2:])
         old, new = (self._log_p(theta, observations, batch.flat_masks) for theta in (before, self.theta))
         acting = batch.averaged(self.settings.average_over)
-        own = None if acting is None else self.arithmetic.place(acting.T)
+        own = None if acting is None else self.precision.place(acting.T)
         measured = {"average_reward": float(self.mu.mean()), "acting_share": batch.acting_share}
         return measured | movement(old, new, own)
 
@@ -182,12 +182,12 @@ class Fdmarl:
 
     def _log_p(self, theta: Tensor, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
         """Log probabilities [N, M, A] of every agent's own actions for observations [M, N, d]."""
-        available = None if masks is None else self.arithmetic.place(masks.swapaxes(0, 1)).unsqueeze(2)
-        own = self.arithmetic.tensor(observations.swapaxes(0, 1))
+        available = None if masks is None else self.precision.place(masks.swapaxes(0, 1)).unsqueeze(2)
+        own = self.precision.tensor(observations.swapaxes(0, 1))
         return self.policy.log_probabilities(theta, own, available)[:, :, 0]
 
     def _leaf(self, array: np.ndarray) -> Tensor:
-        return self.arithmetic.tensor(array).requires_grad_(True)
+        return self.precision.tensor(array).requires_grad_(True)
 
 
 def _deviation(values: Tensor, acting: Tensor | None) -> Tensor:

@@ -20,7 +20,7 @@ class OnlineFdmarl(Fdmarl):
         self.before = self.theta.detach().clone()
         self.heard, self.tally = 0, Tally()
 
-    def hear(self, step: Batch, communication: Communication) -> None:
+    def observe(self, step: Batch, communication: Communication) -> None:
         """Learn from the step before, now that this one [1, B, N] says what it led to."""
         self.heard += step.samples
         steps = self._transitions(step)

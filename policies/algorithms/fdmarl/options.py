@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from policies.algorithms.learner import Kind, LearnerSettings, Load, Spaces
 from policies.nn.mlp import MLP, Activation
-from policies.nn.precision import Arithmetic, Device
+from policies.nn.precision import Device, Precision
 from policies.settings import AVERAGE_OVER, AverageOver
 
 Form = Literal["minibatch", "online"]
@@ -63,7 +63,7 @@ class FdmarlOptions(LearnerSettings):
         """Networks see a minibatch at a time, and all of the batch once at the end."""
         m = load.samples
         n, d, a = spaces.agents, spaces.observation_size, spaces.actions
-        number = Arithmetic.dtypes(self.precision)[0].itemsize
+        number = Precision.dtypes(self.precision)[0].itemsize
         widths = (1, *self.hidden)
         critic = MLP((n * (d + a), *self.hidden, 1)).parameters
         policy = MLP((d, *self.hidden, a)).parameters

@@ -22,10 +22,10 @@ from policies.algorithms.mappo.options import MappoOptions
 from policies.batch import Batch
 from policies.critics.value_normaliser import ValueNormaliser
 from policies.natural_gradient.linearisation import JointPolicy
-from policies.nn.adam import Descent
+from policies.nn.adam import StackedAdam
 from policies.nn.categorical import choose, chosen, entropy
 from policies.nn.mlp import MLP, stack_initial
-from policies.nn.precision import Arithmetic
+from policies.nn.precision import Precision
 
 
 class Mappo:
@@ -34,7 +34,7 @@ class Mappo:
     def __init__(self, settings: MappoOptions, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
         self.settings, self.spaces = settings, spaces
-        self.arithmetic = Arithmetic.of(settings.device, settings.precision)
+        self.precision = Precision.of(settings.device, settings.precision)
         n, width = spaces.agents, spaces.observation_size
         learners, own = (1, width + n) if settings.share_policy else (n, width)
         self.policy = JointPolicy.build(own, settings.hidden, 1, spaces.actions, settings.activation)
@@ -76,7 +76,7 @@ class Mappo:
             raise ValueError(f"minibatches: {self.settings.minibatches} of only {batch.samples} samples")
         lap = lap or (lambda _: None)
         parts = [
-            torch.from_numpy(part).to(self.arithmetic.device)
+            torch.from_numpy(part).to(self.precision.device)
             for _ in range(self.settings.epochs)
             for part in np.array_split(generator.permutation(batch.samples), self.settings.minibatches)
         ]
@@ -142,7 +142,7 @@ class Mappo:
         if not returns_vary(rewards, terminations):
             quality = math.nan
         advantages = (raw - mean) / (deviation + 1e-5)
-        return self.arithmetic.tensor(advantages.ravel()), self.arithmetic.tensor(targets.ravel()), quality
+        return self.precision.tensor(advantages.ravel()), self.precision.tensor(targets.ravel()), quality
 
     @torch.no_grad()
     def _values(self, observations: np.ndarray) -> np.ndarray:
@@ -178,9 +178,9 @@ class Mappo:
     def _improve(self, batch: Batch, advantages: Tensor, parts: Sequence[Tensor]) -> dict[str, float]:
         settings = self.settings
         observations = self._observed(batch.observations)
-        actions = self.arithmetic.place(batch.actions.reshape(batch.samples, -1).T)
+        actions = self.precision.place(batch.actions.reshape(batch.samples, -1).T)
         masks, can_act = self._by_agent(batch.masks), batch.averaged(settings.average_over)
-        acting = None if can_act is None else self.arithmetic.place(can_act.T)
+        acting = None if can_act is None else self.precision.place(can_act.T)
         with torch.no_grad():
             old = self._log_p(observations, masks)
         before, norms, losses, beyond = chosen(old, actions), [], [], []
@@ -227,7 +227,7 @@ class Mappo:
 
     def _observed(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as the policies see it, [N, M, d']: with one's number, if all share a network."""
-        own = self.arithmetic.tensor(observations.reshape(-1, *observations.shape[-2:]).swapaxes(0, 1))
+        own = self.precision.tensor(observations.reshape(-1, *observations.shape[-2:]).swapaxes(0, 1))
         if not self.settings.share_policy:
             return own
         numbers = torch.eye(len(own), dtype=own.dtype, device=own.device)
@@ -235,7 +235,7 @@ class Mappo:
 
     def _joint(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] side by side, [M, N d]."""
-        return self.arithmetic.tensor(
+        return self.precision.tensor(
             observations.reshape(-1, self.spaces.agents * self.spaces.observation_size)
         )
 
@@ -243,12 +243,12 @@ class Mappo:
         """[..., N, A] as [N, M, A]."""
         if masks is None:
             return None
-        return self.arithmetic.place(masks.reshape(-1, *masks.shape[-2:]).swapaxes(0, 1))
+        return self.precision.place(masks.reshape(-1, *masks.shape[-2:]).swapaxes(0, 1))
 
-    def _descent(self, initial: np.ndarray, learning_rate: float) -> Descent:
-        return Descent(
+    def _descent(self, initial: np.ndarray, learning_rate: float) -> StackedAdam:
+        return StackedAdam(
             initial,
-            self.arithmetic,
+            self.precision,
             learning_rate=learning_rate,
             epsilon=self.settings.adam_epsilon,
             max_gradient_norm=self.settings.max_gradient_norm,

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from policies.algorithms.learner import Kind, LearnerSettings, Load, Spaces
 from policies.nn.mlp import Activation
-from policies.nn.precision import Arithmetic, Device
+from policies.nn.precision import Device, Precision
 from policies.settings import AVERAGE_OVER, AverageOver
 
 
@@ -50,7 +50,7 @@ class MappoOptions(LearnerSettings):
         """It descends values, then policies; each is seen whole and in parts."""
         m = load.samples
         n, d, a = spaces.agents, spaces.observation_size, spaces.actions
-        number = Arithmetic.dtypes(self.precision)[0].itemsize
+        number = Precision.dtypes(self.precision)[0].itemsize
         part = -(-m // self.minibatches)
         own = d + n if self.share_policy else d
         # Of every layer what it was before and after its nonlinearity, and at the widest what comes back.

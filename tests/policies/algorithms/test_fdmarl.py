@@ -8,7 +8,7 @@ from policies.algorithms.fdmarl import FdmarlSettings
 from policies.algorithms.fdmarl.minibatch import Fdmarl
 from policies.algorithms.fdmarl.online import OnlineFdmarl
 from policies.algorithms.fdmarl.options import FORMS, RATES
-from policies.algorithms.learner import Listener, Spaces
+from policies.algorithms.learner import OnlineLearner, Spaces
 from policies.batch import Batch
 from policies.critics.joint_critic import JointCritic
 from policies.nn.categorical import chosen
@@ -126,12 +126,12 @@ def test_a_step_of_the_online_form_is_algorithm_1(masked):
     now, following, last = steps_of(made_up(masked=masked, steps=3))
     network = Mixing(UNEVEN)
     before = one.theta.detach().clone()
-    one.hear(now, network)
+    one.observe(now, network)
     assert network.rounds == 0  # nobody knows yet what the first step leads to
     assert torch.equal(one.theta, before)
     for earlier, later in ((now, following), (following, last)):
         theta, omega, mu = slow_step(one, earlier, later, UNEVEN)
-        one.hear(later, network)
+        one.observe(later, network)
         for name, expected in (("theta", theta), ("omega", omega), ("mu", mu)):
             torch.testing.assert_close(getattr(one, name).detach(), expected, rtol=1e-10, atol=1e-12)
     assert network.rounds == 2
@@ -219,8 +219,8 @@ def test_a_batch_must_be_as_wide_as_the_last_and_hold_a_transition():
 
 def test_the_online_form_learns_from_what_it_heard_only():
     one = learner(form="online")
-    assert isinstance(one, Listener)
-    assert not isinstance(learner(), Listener)
+    assert isinstance(one, OnlineLearner)
+    assert not isinstance(learner(), OnlineLearner)
     with pytest.raises(ValueError, match=r"^batch: 0 of its 40 samples were heard as they came$"):
         one.learn(made_up(), Mixing(MEAN), np.random.default_rng(0))
 
@@ -271,7 +271,7 @@ def evaluate(one, network, *, steps=500, episodes=1000):
         actions = one.act(seen, None, generator)
         where = (state, actions[:, 0], actions[:, 1])
         step = Batch(seen[None], seen[None], actions[None], rewards[:, *where].T[None], nothing, nothing)
-        one.hear(step, network)
+        one.observe(step, network)
         state = (generator.random(episodes) < chance[where]).astype(np.int64)
 
 
@@ -339,7 +339,7 @@ def test_what_was_saved_goes_on_exactly(form, masked):
         batch, network = made_up(seed, masked=masked), Mixing(UNEVEN)
         if form == "online":
             for step in steps_of(batch):
-                one.hear(step, network)
+                one.observe(step, network)
         return one.learn(batch, network, np.random.default_rng(seed))
 
     straight, resumed = learner(form=form, minibatch=10), learner(seed=2, form=form, minibatch=10)

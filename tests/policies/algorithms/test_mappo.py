@@ -9,8 +9,8 @@ from policies.algorithms.learner import Spaces, experience_bytes
 from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.mappo.learner import clipped_surrogate, value_losses
 from policies.batch import Batch
-from policies.nn.adam import Descent, clip_gradients
-from policies.nn.precision import Arithmetic
+from policies.nn.adam import StackedAdam, clip_gradients
+from policies.nn.precision import Precision
 
 STEPS, EPISODES, ACTIONS = 12, 5, 4
 SIZES = (6, 4, 5)
@@ -337,7 +337,7 @@ def test_models_of_other_settings_are_refused_and_change_nothing(other, named):
 
 def test_networks_of_another_shape_are_refused():
     options = {"learning_rate": 0.1, "epsilon": 1e-5, "max_gradient_norm": 1.0}
-    two, three = (Descent(np.zeros((n, 4)), Arithmetic.of("cpu", "float64"), **options) for n in (2, 3))
+    two, three = (StackedAdam(np.zeros((n, 4)), Precision.of("cpu", "float64"), **options) for n in (2, 3))
     with pytest.raises(ValueError, match=r"theta: the stored models do not fit \(3, 4\)"):
         three.load_state_dict(two.state_dict())
 

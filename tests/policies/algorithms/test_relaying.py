@@ -18,7 +18,7 @@ def posed(batch, where="relayed", **options):
     one = learner(MatrpoSettings, where_inactive=where, **{**EXACT, **options})
     generator = torch.Generator().manual_seed(4)
     advantages = torch.randn(AGENTS, batch.samples, generator=generator, dtype=torch.float64)
-    return one, advantages, one.pose(batch, advantages, np.random.default_rng(2))
+    return one, advantages, one.build_subproblems(batch, advantages, np.random.default_rng(2))
 
 
 def pulls(count, length, seed=5):
@@ -114,7 +114,7 @@ def test_who_can_never_act_keeps_its_model():
     one, _, problems = posed(batch)
     assert bool(problems[1].own.all())
     assert bool(torch.isfinite(problems[1].solve(pulls(1, problems[1].dimension)[0], 1.0)).all())
-    row = one.adopt(problems)
+    row = one.apply_steps(problems)
     assert np.isfinite(row["kl_played"])
 
 

@@ -11,7 +11,7 @@ from policies.algorithms.ctrpo import CtrpoSettings
 from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import Spaces, experience_bytes
 from policies.algorithms.matrpo import MatrpoSettings
-from policies.algorithms.trust_region import alone
+from policies.algorithms.trust_region import solve_independently
 from policies.batch import Batch
 
 STEPS, EPISODES, ACTIONS = 12, 5, 4
@@ -23,7 +23,7 @@ class Nobody:
     """No network: problems are solved alone; what is charged is kept."""
 
     def agree(self, problems):
-        return alone(problems)
+        return solve_independently(problems)
 
     def centralise(self, to_centre, from_centre):
         self.charged = list(to_centre), list(from_centre)
@@ -95,10 +95,10 @@ def test_an_agent_of_itrpo_learns_what_it_would_learn_if_the_others_were_not_the
             }
         )
         advantages, _, _ = single._advantages(Batch(**only))
-        problems = single.pose(Batch(**only), advantages, np.random.default_rng(3))
-        alone(problems)
-        mine = together.pose(batch, together._advantages(batch)[0], np.random.default_rng(4))[q]
-        alone([mine])
+        problems = single.build_subproblems(Batch(**only), advantages, np.random.default_rng(3))
+        solve_independently(problems)
+        mine = together.build_subproblems(batch, together._advantages(batch)[0], np.random.default_rng(4))[q]
+        solve_independently([mine])
         assert torch.allclose(mine.x, problems[0].x, rtol=1e-4, atol=1e-7)
 
 
@@ -141,7 +141,7 @@ def test_ctrpo_is_paid_the_sum_and_sees_the_joint_observation():
     assert np.array_equal(rewards[..., 0], batch.rewards.sum(-1))
     assert rewards.shape == terminations.shape == boundaries.shape == (STEPS, EPISODES, 1)
     flat = batch.observations.reshape(-1, 3, SIZES[0])
-    assert np.array_equal(one.observed(flat)[0, 7], np.concatenate(flat[7]))
+    assert np.array_equal(one.to_policy_inputs(flat)[0, 7], np.concatenate(flat[7]))
 
 
 def test_a_centre_is_sent_what_it_does_not_know():

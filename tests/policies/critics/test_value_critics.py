@@ -6,9 +6,9 @@ import torch
 from value_fits import fit_by_autograd
 
 from policies.critics.value_critics import Critics
-from policies.nn.precision import Arithmetic
+from policies.nn.precision import Precision
 
-FLOAT64 = Arithmetic.of("cpu", "float64")
+FLOAT64 = Precision.of("cpu", "float64")
 
 
 def data(agents=2, samples=256):
@@ -19,7 +19,7 @@ def data(agents=2, samples=256):
 
 
 def critics(agents=2):
-    return Critics(agents, 3, (16,), np.random.default_rng(1), learning_rate=3e-3, arithmetic=FLOAT64)
+    return Critics(agents, 3, (16,), np.random.default_rng(1), learning_rate=3e-3, precision=FLOAT64)
 
 
 def test_they_learn_large_returns_within_a_few_fits():
@@ -70,7 +70,7 @@ def test_a_fit_is_that_by_autograd(activation):
     measured = np.array([True, False, True])
     losses, fitted = [], []
     for fit in (fit_by_autograd, Critics.fit):
-        each = Critics(3, 3, (16, 8), np.random.default_rng(1), activation=activation, arithmetic=FLOAT64)
+        each = Critics(3, 3, (16, 8), np.random.default_rng(1), activation=activation, precision=FLOAT64)
         losses.append(fit(each, observations, targets, np.random.default_rng(2), epochs=5, measured=measured))
         fitted.append(each)
     torch.testing.assert_close(fitted[1].theta, fitted[0].theta, rtol=1e-10, atol=1e-10)

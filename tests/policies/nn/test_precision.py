@@ -7,7 +7,7 @@ import torch
 from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.batch import Batch
-from policies.nn.precision import Arithmetic
+from policies.nn.precision import Precision
 
 SAMPLES, AGENTS = 400, 2
 
@@ -83,10 +83,12 @@ def test_a_coarser_solve_has_a_larger_error_and_says_so():
             Spaces(AGENTS, 5, 3),
             np.random.default_rng(1),
         )
-        problems = learner.pose(batch(), torch.randn(AGENTS, SAMPLES).double(), np.random.default_rng(2))
+        problems = learner.build_subproblems(
+            batch(), torch.randn(AGENTS, SAMPLES).double(), np.random.default_rng(2)
+        )
         for problem in problems:
             problem.solve(problem.zeros(), 2.0)
-        measured = learner.adopt(problems)
+        measured = learner.apply_steps(problems)
         assert measured["solve_residual_max"] <= tolerance
         assert measured["solves_capped"] == 0
         errors.append(measured["solve_error"])
@@ -97,7 +99,7 @@ def test_a_coarser_solve_has_a_larger_error_and_says_so():
 def test_a_device_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device 'cuda': torch finds no CUDA device"):
-        Arithmetic.of("cuda", "float32")
+        Precision.of("cuda", "float32")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

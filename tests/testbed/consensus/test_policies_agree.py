@@ -21,7 +21,7 @@ AGENTS = 4
 
 
 @pytest.fixture(scope="module")
-def pose():
+def build_subproblems():
     """Poses the same four subproblems, from one real batch in float64, as often as asked."""
     settings = MatrpoSettings(precision="float64", hidden=(16, 16), solver=SolverSettings(tolerance=0.01))
     world = environments.make("navigation", agents=AGENTS, batch=2)
@@ -29,7 +29,7 @@ def pose():
     learner = Matrpo(settings, Spaces(AGENTS, world.observation_size, 5), generator)
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
     advantages, _, _ = learner._advantages(batch)
-    return lambda: learner.pose(batch, advantages, np.random.default_rng(1))
+    return lambda: learner.build_subproblems(batch, advantages, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("topology", ["ring", "star", "erdos_renyi"])

@@ -150,7 +150,7 @@ def test_an_update_is_that_of_dense_matrices(case):
     agents = expected(learner, batch, choices)
     before = learner.theta.clone()
     row = learnt(learner, batch, choices)
-    found = torch.stack([agent.adopt(row.get("step_factor", 1.0)) for agent in agents])
+    found = torch.stack([agent.apply_steps(row.get("step_factor", 1.0)) for agent in agents])
     played = sum(float(agents[q].divergences(found[q])[q]) for q in range(AGENTS))
     assert row["kl_played"] == pytest.approx(played, rel=1e-7)
     if choices.radius == "played":

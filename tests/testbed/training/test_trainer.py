@@ -224,10 +224,10 @@ def test_the_gain_on_the_batch_itself_is_the_surrogate_gain():
     )
     before = learner.learner.theta.clone()
     advantages, _, _ = learner.learner._advantages(learner.batch)
-    problems = learner.learner.pose(learner.batch, advantages, np.random.default_rng(0))
+    problems = learner.learner.build_subproblems(learner.batch, advantages, np.random.default_rng(0))
     for problem in problems:
         problem.solve(problem.zeros(), 1.0)
-    wanted = learner.learner.adopt(problems)["surrogate_gain"]
+    wanted = learner.learner.apply_steps(problems)["surrogate_gain"]
     assert learner.learner.gain(learner.batch, before) == pytest.approx(wanted, rel=1e-9)
     assert learner.learner.gain(learner.holdout, before) != pytest.approx(wanted, rel=1e-3)
 
