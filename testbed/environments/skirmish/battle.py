@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from testbed.environments.skirmish.healing import heal
 from testbed.environments.skirmish.movement import Movement
-from testbed.environments.skirmish.roster import TICKS_PER_SECOND, Roster
+from testbed.environments.skirmish.sequential_resolution import replay
 from testbed.environments.skirmish.state import BattleState
 from testbed.environments.skirmish.targeting import pick_healing, pick_targets
-from testbed.environments.skirmish.turns import replay
+from testbed.environments.skirmish.units import TICKS_PER_SECOND, Roster
 from testbed.environments.skirmish.volley import Volley
 
 Array = NDArray[np.float32]

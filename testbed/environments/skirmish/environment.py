@@ -18,9 +18,9 @@ from testbed.environments.action_masks import refuse_unavailable, replace_unavai
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.skirmish.battle import Battle
 from testbed.environments.skirmish.maps import load_map
-from testbed.environments.skirmish.picture import paint
-from testbed.environments.skirmish.roster import Roster
-from testbed.environments.skirmish.sight import Layout, Sight
+from testbed.environments.skirmish.observations import Layout, Sight
+from testbed.environments.skirmish.render import paint
+from testbed.environments.skirmish.units import Roster
 
 TICKS_PER_STEP = 8
 KILL_REWARD = 10.0

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.environments.skirmish.roster import TICKS_PER_SECOND
 from testbed.environments.skirmish.state import BattleState
+from testbed.environments.skirmish.units import TICKS_PER_SECOND
 
 Ints = NDArray[np.intp]
 

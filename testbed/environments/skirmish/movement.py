@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.environments.skirmish.avoidance import NOTHING, ONE, half_planes, nearest_allowed, put
-from testbed.environments.skirmish.roster import TICKS_PER_SECOND, Roster
 from testbed.environments.skirmish.state import BattleState
+from testbed.environments.skirmish.units import TICKS_PER_SECOND, Roster
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.intp]

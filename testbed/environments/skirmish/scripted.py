@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.environments.skirmish.environment import Skirmish
-from testbed.environments.skirmish.sight import FIRST_TARGET
+from testbed.environments.skirmish.observations import FIRST_TARGET
 
 BASES = ("random", "stop", "hold", "nearest", "focus")
 CLOSE_TO_ALLY = 3.0

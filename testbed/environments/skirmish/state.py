@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.environments.skirmish.roster import TICKS_PER_SECOND, Roster
+from testbed.environments.skirmish.units import TICKS_PER_SECOND, Roster
 
 Ints = NDArray[np.intp]
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.environments.skirmish.roster import Roster
 from testbed.environments.skirmish.state import BattleState
+from testbed.environments.skirmish.units import Roster
 
 Ints = NDArray[np.intp]
 

@@ -11,7 +11,7 @@ from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.environments.skirmish.avoidance import NOTHING, half_planes, nearest_allowed
 from testbed.environments.skirmish.battle import Battle
 from testbed.environments.skirmish.maps import load_map
-from testbed.environments.skirmish.roster import Roster
+from testbed.environments.skirmish.units import Roster
 
 GRID = np.stack(np.meshgrid(*[np.linspace(-1, 1, 301)] * 2), axis=-1).reshape(-1, 2)
 GRID = GRID[np.hypot(*GRID.T) <= 1]

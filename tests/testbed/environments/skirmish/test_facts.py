@@ -6,7 +6,7 @@ import pytest
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.environments.skirmish.battle import Battle
 from testbed.environments.skirmish.maps import load_map
-from testbed.environments.skirmish.roster import Roster
+from testbed.environments.skirmish.units import Roster
 
 STALKER, ZEALOT, MARINE, MARAUDER, MEDIVAC = "stalker", "zealot", "marine", "marauder", "medivac"
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.environments.skirmish.battle import MAX_ENERGY, Battle
-from testbed.environments.skirmish.roster import Roster
+from testbed.environments.skirmish.units import Roster
 
 Array = NDArray[np.float32]
 
