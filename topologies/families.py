@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import networkx as nx
 import numpy as np
 
-from topologies import chance, shapes
+from topologies import deterministic_graphs, random_graphs
 from topologies.errors import TopologyError, suggestion, whole
 
 # A family connected once in a few hundred draws is still served; a hopeless one ends within about a second.
@@ -51,21 +51,35 @@ def _family(build: Callable[..., nx.Graph[int]], summary: str, *, random: bool =
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        _family(shapes.ring, "each node linked to the next, the last to the first; 3 nodes or more"),
-        _family(shapes.path, "a line"),
-        _family(shapes.star, "one node linked to every other"),
-        _family(shapes.complete, "every pair linked"),
-        _family(shapes.grid, "a lattice, as square as it can be; not a prime number of nodes"),
-        _family(shapes.torus, "a lattice with its sides glued, four neighbours each; both sides at least 3"),
-        _family(shapes.hypercube, "linked when binary numbers differ in one digit; a power of two"),
-        _family(shapes.balanced_tree, "a rooted tree with all leaves at one depth; 3, 7, 15, ... nodes"),
-        _family(shapes.barbell, "two complete graphs joined by a path; 6 nodes or more"),
-        _family(chance.random_regular, "random, the same degree everywhere", random=True),
-        _family(chance.erdos_renyi, "random, each pair linked with probability p", random=True),
-        _family(chance.watts_strogatz, "a ring lattice with some links rewired at random", random=True),
-        _family(chance.barabasi_albert, "random growth towards nodes of high degree", random=True),
-        _family(chance.random_geometric, "random places in a square, near ones linked", random=True),
-        _family(shapes.exponential, "each node linked to those 1, 2, 4, ... places away on a ring"),
+        _family(
+            deterministic_graphs.ring, "each node linked to the next, the last to the first; 3 nodes or more"
+        ),
+        _family(deterministic_graphs.path, "a line"),
+        _family(deterministic_graphs.star, "one node linked to every other"),
+        _family(deterministic_graphs.complete, "every pair linked"),
+        _family(deterministic_graphs.grid, "a lattice, as square as it can be; not a prime number of nodes"),
+        _family(
+            deterministic_graphs.torus,
+            "a lattice with its sides glued, four neighbours each; both sides at least 3",
+        ),
+        _family(
+            deterministic_graphs.hypercube, "linked when binary numbers differ in one digit; a power of two"
+        ),
+        _family(
+            deterministic_graphs.balanced_tree,
+            "a rooted tree with all leaves at one depth; 3, 7, 15, ... nodes",
+        ),
+        _family(deterministic_graphs.barbell, "two complete graphs joined by a path; 6 nodes or more"),
+        _family(random_graphs.random_regular, "random, the same degree everywhere", random=True),
+        _family(random_graphs.erdos_renyi, "random, each pair linked with probability p", random=True),
+        _family(
+            random_graphs.watts_strogatz, "a ring lattice with some links rewired at random", random=True
+        ),
+        _family(random_graphs.barabasi_albert, "random growth towards nodes of high degree", random=True),
+        _family(random_graphs.random_geometric, "random places in a square, near ones linked", random=True),
+        _family(
+            deterministic_graphs.exponential, "each node linked to those 1, 2, 4, ... places away on a ring"
+        ),
     )
 }
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import topologies
-from topologies import FAMILIES, TopologyError, chance, make
+from topologies import FAMILIES, TopologyError, make, random_graphs
 from topologies.families import DRAWS, _is_hopeless
 
 ALL = [
@@ -317,24 +317,24 @@ def test_a_nearly_complete_regular_graph_is_drawn_at_once(nodes: int, degree: in
 @pytest.mark.parametrize(("nodes", "degree"), [(20, 3), (20, 10), (20, 16), (16, 14), (64, 44)])
 def test_elsewhere_regular_graphs_are_those_of_networkx(nodes: int, degree: int) -> None:
     for seed in (1, 2):
-        drawn = chance.random_regular(nodes, np.random.default_rng(seed), d=degree)
+        drawn = random_graphs.random_regular(nodes, np.random.default_rng(seed), d=degree)
         number = int(np.random.default_rng(seed).integers(2**32))
         assert nx.utils.graphs_equal(drawn, nx.random_regular_graph(degree, nodes, seed=number))
 
 
 def test_watts_strogatz_graphs_are_those_of_networkx() -> None:
     for k, p in ((4, 0.2), (18, 1)):
-        drawn = chance.watts_strogatz(20, np.random.default_rng(3), k=k, p=p)
+        drawn = random_graphs.watts_strogatz(20, np.random.default_rng(3), k=k, p=p)
         number = int(np.random.default_rng(3).integers(2**32))
         assert nx.utils.graphs_equal(drawn, nx.watts_strogatz_graph(20, k, p, seed=number))
 
 
 @pytest.mark.parametrize("radius", [0.05, 0.3, 2.0])
 def test_a_geometric_graph_does_not_depend_on_how_its_pairs_are_gone_through(radius, monkeypatch) -> None:
-    at_once = chance.random_geometric(150, np.random.default_rng(1), radius=radius)
-    monkeypatch.setattr(chance, "_PAIRS", 1500)
+    at_once = random_graphs.random_geometric(150, np.random.default_rng(1), radius=radius)
+    monkeypatch.setattr(random_graphs, "_PAIRS", 1500)
     assert nx.utils.graphs_equal(
-        at_once, chance.random_geometric(150, np.random.default_rng(1), radius=radius)
+        at_once, random_graphs.random_geometric(150, np.random.default_rng(1), radius=radius)
     )
 
 
