@@ -6,7 +6,7 @@ import tempfile
 import studies
 
 STUDY = {
-    "question": "After equally many exchanges, are agents nearer to the optimum on a ring or on a complete graph?",
+    "question": "After 60 exchanges, are agents nearer to the optimum on a ring or on a complete graph?",
     "workload": "problem",
     "problem": {"name": "mean", "agents": 6, "dimension": 3},
     "consensus": {"penalty": 1.0, "budget": {"activations": 60}},
