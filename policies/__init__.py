@@ -1,1 +1,1 @@
-"""What agents learn with: joint policies, natural gradients and the algorithms built on them."""
+"""Learners, and what they are built from: joint policies, natural gradients, critics."""

@@ -46,7 +46,7 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def content_of(file: Path) -> dict[str, str]:
-    """What stands for a file in plain data that is hashed. OSError if it cannot be read."""
+    """Stand-in for a file in plain data that is hashed. OSError if it cannot be read."""
     return {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
@@ -149,13 +149,13 @@ def _recorded(kind: type[BaseModel], name: str) -> str | None:
 
 
 def recorded_parameters(what: str, parameters: Mapping[str, object]) -> dict[str, Any]:
-    """Of parameters with defaults that are no model, those of the format, or else their own."""
+    """Defaults of parameters outside any model: those of the format, or else their own."""
     return {**parameters, **{k: v for k, v in record()["defaults"].get(what, {}).items() if k in parameters}}
 
 
 @cache
 def record() -> Mapping[str, Any]:
-    """Of the format's classes the fields that are always hashed, and the essence of all other defaults."""
+    """The format's record: the fields of each class that are always hashed, and all other defaults."""
     found: dict[str, Any] = json.loads((resources.files("testbed") / RECORD).read_text(encoding="utf-8"))
     return found if found["format"] == FORMAT else {**found, "always": {}, "defaults": {}}
 
@@ -169,7 +169,7 @@ def present_default(field: FieldInfo) -> Any:
 
 
 def present(annotations: Iterable[Any], parameters: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
-    """What a record would say of this code.
+    """The record of this code.
 
     Args:
         annotations: all settings classes that these lead to are in it.

@@ -18,7 +18,7 @@ from topologies.errors import TopologyError, listed, suggestion
 from topologies.families import MOST, in_order
 
 MOST_BYTES = 200_000_000
-"""Of the largest files that are read."""
+"""Largest size of files that are read."""
 
 
 def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]:

@@ -39,7 +39,7 @@ class RandomWaypoint:
 
     @property
     def positions(self) -> NDArray[np.float64]:
-        """Where everyone is, [walkers, 2], each coordinate in [0, 1]."""
+        """Positions, [walkers, 2], each coordinate in [0, 1]."""
         return np.array([[walker.x, walker.y] for walker in self._walkers])
 
     def advance(self, seconds: float) -> None:
@@ -56,7 +56,7 @@ class RandomWaypoint:
             walker.advance(seconds)
 
     def state_dict(self) -> list[Any]:
-        """Where everyone is and goes, with their luck, JSON-able and exact."""
+        """Positions, destinations and the random generator's state, JSON-able and exact."""
         return [walker.state() for walker in self._walkers]
 
     def load_state_dict(self, state: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""What the shape of a graph says about agreeing on it."""
+"""Spectral properties of a graph that bound how fast agents on it can agree."""
 
 from __future__ import annotations
 

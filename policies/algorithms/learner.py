@@ -1,4 +1,4 @@
-"""What every algorithm offers the training loop, and what it may ask of the network."""
+"""Interface of learners: the methods that the training loop calls, and the network they may use."""
 
 import math
 from abc import abstractmethod
@@ -19,12 +19,12 @@ from policies.settings import Settings
 Stopwatch = Callable[[str], None]
 
 Kind = Literal["none", "agree", "average", "centralise"]
-"""What an algorithm asks of the network: a method of ``Communication``, or nothing."""
+"""The method of ``Communication`` that an algorithm uses, or none."""
 
 
 @dataclass(frozen=True)
 class Spaces:
-    """What a learner must know of an environment.
+    """Sizes of an environment's spaces, as learners need them.
 
     Attributes:
         agents: N.
@@ -113,13 +113,13 @@ class Load:
 
 
 class LearnerSettings(Settings):
-    """What the settings of every algorithm are: to add an algorithm, write a module here with a subclass.
+    """Base of the settings of all algorithms: to add an algorithm, write a module here with a subclass.
 
     A subclass narrows ``name`` to a literal with a default, which is the algorithm's name in study files.
     """
 
     communication: ClassVar[Kind]
-    """What it asks of the network."""
+    """How it uses the network."""
     name: str
     device: Device = "cpu"
 

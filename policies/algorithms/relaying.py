@@ -22,7 +22,7 @@ from policies.natural_gradient.linearisation import Linearisation
 from policies.natural_gradient.solver import Audit, SolverSettings
 
 Linearise = Callable[[Tensor, Tensor, torch.dtype | None], Linearisation]
-"""Of an agent's policy at some samples [M] bool, with ``root`` [M', N], in a type; None: the learner's."""
+"""Linearises an agent's policy at samples [M] bool, with ``root`` [M', N], in a type (None: the learner's)."""
 
 
 class RelayingProblem(PolicyProblem):

@@ -33,7 +33,7 @@ from policies.natural_gradient.solver import Audit
 Step = Literal["optimal", "boundary", "line_search"]
 
 Curvature = Literal["fisher", "solve"]
-"""Of u = H^-1 V: u^T H u, without damping and however inexact u is, or V^T u."""
+"""Curvature along u = H^-1 V: u^T H u, without damping and however inexact u is, or V^T u."""
 
 KL_SLACK = 1.5
 """How many times delta/N the true mean KL of a step may be."""
@@ -41,7 +41,7 @@ KL_SLACK = 1.5
 
 @dataclass
 class SolveStatistics:
-    """What the solves of one agent cost during one policy update, and how exact they were."""
+    """Cost and accuracy of one agent's solves during one policy update."""
 
     solves: int = 0
     fisher_products: int = 0
@@ -50,9 +50,9 @@ class SolveStatistics:
     residual_sum: float = 0.0
     residual_max: float = 0.0
     error_sum: float = 0.0
-    """Of |u - u*| / |u*|, where solves are audited."""
+    """Sum of |u - u*| / |u*|, where solves are audited."""
     halvings: int = 0
-    """Of steps by line searches."""
+    """Halvings of steps by line searches."""
     searches_failed: int = 0
     """Line searches that found no step."""
 
@@ -66,7 +66,7 @@ class SolveStatistics:
 
 
 def totals(tallies: Sequence[SolveStatistics], *, audited: bool, searched: bool) -> dict[str, float]:
-    """Of all agents' solves (and line searches), under the names of the tables."""
+    """Totals over all agents' solves and line searches, under the names of the tables."""
     solves = sum(each.solves for each in tallies)
     row = {
         "solves": float(solves),

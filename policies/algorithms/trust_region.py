@@ -36,10 +36,10 @@ class TrustRegion(ABC):
     """G policies of H heads and a critic for each; shapes below are in G learners and M samples."""
 
     step: Step = "boundary"
-    """What a solve under a penalty answers; without one all are the same but for a line search."""
+    """Kind of step that a solve under a penalty gives; without a penalty all agree but for a line search."""
 
     curvature: Curvature = "fisher"
-    """What V^T H^-1 V is in the length of a step to the boundary."""
+    """Estimate of V^T H^-1 V in the length of a step to the boundary."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class TrustRegion(ABC):
 
     @abstractmethod
     def to_heads(self, actions: np.ndarray) -> np.ndarray:
-        """What each agent has of something, [M, N, ...], as [G, M, H, ...]; or [M, H, ...] if all alike."""
+        """Each agent's entries [M, N, ...], as [G, M, H, ...]; or [M, H, ...] where policies share them."""
 
     @abstractmethod
     def own_action_log_probs(self, log_p: Tensor) -> Tensor:
@@ -291,12 +291,12 @@ class TrustRegion(ABC):
         return float(mean_over_acting(of_actions, own)[own.any(-1)].mean())
 
     def _paid(self, batch: Batch) -> np.ndarray:
-        """Whose returns can differ, [G]: what is measured on critics is a mean over these."""
+        """Learners whose returns can differ, [G] bool; measurements of critics are means over these."""
         rewards, terminations, _ = self.rewarded(batch)
         return returns_vary(rewards, terminations)
 
     def _can_act(self, batch: Batch) -> Tensor | None:
-        """Whose head can act where, [(G,) M, H]; None where all always can, or it is not to matter."""
+        """Heads that can act, [(G,) M, H] bool; None where all can, or where means are over all samples."""
         return self._available(batch.averaged(self.settings.average_over))
 
     def _counted(self, batch: Batch) -> np.ndarray | None:

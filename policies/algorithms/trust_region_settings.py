@@ -21,7 +21,7 @@ class ValueSettings(Settings):
 
 
 class TrustRegionSettings(LearnerSettings):
-    """What the trust-region algorithms have in common; defaults are MATRPO's for navigation, three agents."""
+    """Settings of all trust-region algorithms; defaults are MATRPO's for navigation with three agents."""
 
     delta_per_agent: Annotated[float, Field(gt=0, description="KL radius of one agent, delta/N")] = 0.003
     fisher: Annotated[

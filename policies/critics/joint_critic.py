@@ -32,7 +32,7 @@ class JointCritic:
         return cls(MLP((agents * (observation_size + actions), *hidden, 1), activation), agents, actions)
 
     def inputs(self, observations: Tensor, actions: Tensor) -> Tensor:
-        """What a critic sees, [M, N (d + A)], of observations [M, N, d] and actions [M, N]."""
+        """Inputs of a critic, [M, N (d + A)], from observations [M, N, d] and actions [M, N]."""
         taken = torch.nn.functional.one_hot(actions, self.actions).to(observations.dtype)
         return torch.cat([observations.flatten(1), taken.flatten(1)], dim=1)
 

@@ -7,7 +7,7 @@ from policies.nn.mlp import MLP, activate_, chain_
 
 
 class SquaredErrors:
-    """Of G networks with one output each, at up to B samples of their own at a time.
+    """Squared errors of G networks with one output each, at up to B samples of their own at a time.
 
     The loss of a network is its mean square over the samples; as it depends on no other network's parameters,
     the gradients of all are those of each. Everything as large as an activation is written into buffers that

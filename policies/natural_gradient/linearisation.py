@@ -18,7 +18,7 @@ from policies.nn.categorical import log_probabilities
 from policies.nn.mlp import MLP, Activation, activate, derivative
 
 Fisher = Literal["expected", "empirical"]
-"""Of actions drawn from the policy itself, in expectation; or of those that were taken."""
+"""Fisher matrix in expectation over actions of the policy itself, or over the actions taken."""
 
 
 @dataclass(frozen=True)

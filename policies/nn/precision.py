@@ -1,4 +1,4 @@
-"""Where numbers live and how precisely they are kept and multiplied."""
+"""Device and precision of stored numbers and of products."""
 
 import time
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class Precision:
 
     device: torch.device
     dtype: torch.dtype
-    """Of parameters, gradients, advantages and signals."""
+    """Type of parameters, gradients, advantages and signals."""
     products: torch.dtype
-    """Of the activations in the products that natural-gradient solves are made of."""
+    """Type of the activations in the products of natural-gradient solves."""
 
     @classmethod
     def of(cls, device: Device, precision: PrecisionName) -> "Precision":
-        """What the settings of these names mean.
+        """The device and types that these settings name.
 
         Raises:
             ValueError: this machine has no such device.

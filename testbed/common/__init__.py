@@ -1,1 +1,1 @@
-"""What every package of the testbed uses: settings, units, files, checkpoints, errors."""
+"""Settings, units, registries, files, checkpoints and errors, for every package of the testbed."""

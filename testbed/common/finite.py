@@ -1,4 +1,4 @@
-"""What is said where learning has come to numbers that are not finite: whose, when, and from what."""
+"""Error messages for numbers that are not finite: whose they are, when they appeared, and from what."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -27,7 +27,7 @@ from testbed.common.errors import PluginError, first_line
 BaseT = TypeVar("BaseT", bound=BaseModel)
 
 GROUP = "consensus_testbed"
-"""What the groups of entry points begin with."""
+"""Prefix of the groups of entry points."""
 
 
 class Registry(Generic[BaseT]):
@@ -55,7 +55,7 @@ class Registry(Generic[BaseT]):
 
     @property
     def group(self) -> str:
-        """Of the entry points by which other packages add theirs."""
+        """Group of the entry points by which other packages add theirs."""
         return f"{GROUP}.{self.kind}"
 
     def builtin(self) -> dict[str, type[BaseT]]:

@@ -69,4 +69,4 @@ class SettingError(ValueError):
     def __init__(self, keys: tuple[str | int, ...], message: str) -> None:
         super().__init__(message)
         self.keys = keys
-        """Where it is, from the settings that were checked inward."""
+        """Its keys, from the settings that were checked inward."""

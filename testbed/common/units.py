@@ -111,7 +111,7 @@ def _short(value: object) -> str:
 
 
 _PATTERN = rf"^\s*\+?{_NUMBER}\s*[a-zA-Zµ]*\s*$"
-"""What is seen of a quantity in a JSON Schema."""
+"""Examples of a quantity for the JSON Schema."""
 
 _Duration = Annotated[str, Field(pattern=_PATTERN, examples=["5ms", "1.5s"])]
 _Rate = Annotated[str, Field(pattern=_PATTERN, examples=["10mbit", "1mbps"])]

@@ -18,11 +18,11 @@ from yaml.constructor import SafeConstructor
 from yaml.resolver import BaseResolver
 
 MOST_CHARACTERS = 4_000_000
-"""Of a file."""
+"""Largest size of a file."""
 MOST_VALUES = 200_000
-"""Of a text, each alias counted as all that it stands for."""
+"""Largest number of nodes in a text; an alias counts as all that it stands for."""
 MOST_LEVELS = 40
-"""Of lists and mappings inside one another."""
+"""Deepest nesting of lists and mappings."""
 LONGEST_SCALAR = 10_000
 """Characters of one text."""
 LONGEST_NUMBER = 100
@@ -193,7 +193,7 @@ _PAIRS = re.compile(
     r"(?<!\\)(?P<before>(?:\\\\)*)"
     r"\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"
 )
-"""What JSON writes for letters beyond its first 65,536, and libyaml does not read."""
+"""Surrogate pairs, by which JSON writes characters beyond U+FFFF and which libyaml does not read."""
 
 
 def _one_letter(pair: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the simulated network does for a learner."""
+"""The simulated network, as a learner uses it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -25,7 +25,7 @@ AVERAGED = (
     "consensus_seconds",
     "consensus_bytes",
 )
-"""What is told of an averaging: counts of one-way messages, of which those heard are the exchanges."""
+"""Counts reported for an averaging: one-way messages; those received are the exchanges."""
 
 
 class NetworkCommunication:
@@ -94,7 +94,7 @@ class NetworkCommunication:
         return [far[node] for node in sorted(graph)]
 
     def state_dict(self) -> dict[str, Any]:
-        """What the network's own state does not hold."""
+        """State that the network itself does not hold."""
         return {"charged_bytes": self.charged_bytes}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from testbed.common.registry import Registry
 LEARNERS = Registry("learners", LearnerSettings, "policies.algorithms", default="matrpo")
 
 DEFAULT = MatrpoSettings()
-"""Of those who do not name one."""
+"""The algorithm of studies that do not name one."""
 
 AlgorithmSettings = Annotated[LearnerSettings, LEARNERS]
 """Which algorithm, and its options. Without a `name` it is MATRPO."""

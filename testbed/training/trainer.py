@@ -144,7 +144,7 @@ class Trainer:
         return row
 
     def _listener(self) -> Callable[[Batch], None] | None:
-        """Where a learner that learns while it plays hears each step; its time counts as the rollout's."""
+        """Callback for learners that learn from each step of a rollout; its time counts as the rollout's."""
         learner = self.learner
         return (
             partial(learner.observe, communication=self.communication)
@@ -196,7 +196,7 @@ class Trainer:
 
 
 def spaces(world: BatchedEnvironment) -> Spaces:
-    """What a learner must know of an environment."""
+    """The sizes of an environment's spaces."""
     return Spaces(world.agents, world.observation_size, world.action_size, world.observation_sizes)
 
 

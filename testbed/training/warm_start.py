@@ -1,4 +1,4 @@
-"""What the one policy update of an ``update`` workload starts from: models, and the batch they played."""
+"""Starting point of an ``update`` workload: models, and the batch that they played."""
 
 import warnings
 from collections.abc import Callable
@@ -110,7 +110,7 @@ def prepare(
 
 
 def _load(kept: Path, identity: str) -> dict[str, Any] | None:
-    """What an earlier trial has kept; None if it is damaged, and then it is made anew, with a warning."""
+    """Starting point stored by an earlier trial; None, with a warning, if it is damaged."""
     try:
         return checkpoints.load(kept, identity)
     except checkpoints.DamagedError as error:

@@ -131,7 +131,7 @@ class _Limits:
         return None
 
     def _most_messages(self) -> int | None:
-        """Of one kind, where none is sent twice or duplicated."""
+        """Messages of one kind, where none is retransmitted or duplicated."""
         activations = self._trial.consensus.budget.activations
         if activations is None or self._agreements is None:
             return None

@@ -1,4 +1,4 @@
-"""What a trial will need, told before it runs: its arrays, added up from their shapes."""
+"""Memory that a trial will need, estimated before it runs from the shapes of its arrays."""
 
 from policies.algorithms.learner import Load
 from testbed.consensus.edge_admm.algorithm import HEADER_BYTES
@@ -65,7 +65,7 @@ def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int)
 
 
 COUNTLESS = 10**18
-"""Where numbers end that somebody may have written for "for ever"."""
+"""Cap on numbers that stand for "for ever"."""
 
 ROW = 900
 """Bytes of a row of a curve, some fifteen numbers by name, with its share of the table written (measured)."""

@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int, Row], None]
 
 @dataclass
 class WorkloadResult:
-    """What a trial measured: one row of final numbers, and curves and other tables by name as rows.
+    """Results of a trial: one row of final numbers, and curves and other tables by name as rows.
 
     ``models`` is the state of the learner that a training run ended with, None for other workloads.
     """
@@ -250,7 +250,7 @@ def _lately(rows: Sequence[Row]) -> Row:
 
 
 def _tables(network: Network) -> dict[str, Table]:
-    """What each fault did, and what each direction carried and the share of all simulated time that took."""
+    """Tables of each fault's effects and of each direction's traffic, with its share of simulated time."""
     reports = network.faults_report()
     tables: dict[str, Table] = {}
     if reports:

@@ -1,4 +1,4 @@
-"""What the three workloads are told: their settings, and what must fit together in them."""
+"""Settings of the three workloads, with the checks across settings."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,7 +31,7 @@ class ProblemWorkload(Settings):
 
     workload: Literal["problem"] = "problem"
     problem: ProblemSettings = MeanSettings()
-    """What is agreed on."""
+    """The problem on which agents agree."""
     network: NetworkSettings = NetworkSettings()
     """Links, and what goes wrong on them."""
     consensus: ConsensusSettings = ConsensusSettings()
@@ -65,10 +65,10 @@ class UpdateSettings(Settings):
 
 
 class LearningWorkload(Settings):
-    """What the workloads that learn policies share."""
+    """Settings shared by the workloads that learn policies."""
 
     environment: EnvironmentSettings = DEFAULT
-    """Where the agents act; without a `name` navigation, or what `pettingzoo` names."""
+    """The agents' environment; without a `name` navigation, or the one that `pettingzoo` names."""
     algorithm: AlgorithmSettings = DEFAULT_ALGORITHM
     """How they learn; without a `name` MATRPO."""
     network: NetworkSettings = NetworkSettings()
@@ -128,7 +128,7 @@ class UpdateWorkload(LearningWorkload):
     algorithm: MatrpoSettings = MatrpoSettings()
     """MATRPO's settings."""
     update: UpdateSettings = UpdateSettings()
-    """Where the update starts from."""
+    """The update's starting point."""
 
 
 class TrainingWorkload(LearningWorkload):
@@ -139,7 +139,7 @@ class TrainingWorkload(LearningWorkload):
     """How long, from how much, and how it is evaluated."""
 
     def essence(self) -> dict[str, Any]:
-        """What differs from the defaults; as many episodes side by side as there would be anyway do not."""
+        """Differences from the defaults; a number of parallel episodes that equals the default is none."""
         found = differing(self)
         loop, steps = self.training, self.environment.episode_length
         anyway = loop.model_copy(update={"batch": None})

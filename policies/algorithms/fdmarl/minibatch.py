@@ -199,7 +199,7 @@ def _deviation(values: Tensor, acting: Tensor | None) -> Tensor:
 
 
 class Tally:
-    """What the steps of one update measured."""
+    """Measurements of the steps of one update."""
 
     def __init__(self) -> None:
         self.steps = 0

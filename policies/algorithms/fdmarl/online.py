@@ -34,7 +34,7 @@ class OnlineFdmarl(Fdmarl):
         generator: np.random.Generator,
         lap: Stopwatch | None = None,
     ) -> dict[str, float]:
-        """What was measured while the steps of this batch were heard: nothing more is learnt from it.
+        """Measurements made while this batch was played; nothing more is learnt from it.
 
         Raises:
             ValueError: they were not heard, or there was no transition among them.

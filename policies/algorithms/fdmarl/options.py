@@ -17,13 +17,13 @@ FORMS: dict[Form, dict[str, Any]] = {
     # Episodes side by side run in step: the average must outlast them, or it follows what is to be learnt.
     "online": {"optimiser": "sgd", "average_rate": 0.002},
 }
-"""What is meant by a form, where nothing else is said."""
+"""Defaults that follow from the form."""
 
 RATES: dict[Optimiser, dict[str, float]] = {
     "adam": {"critic_rate": 1e-3, "actor_rate": 2e-5},
     "sgd": {"critic_rate": 1e-2, "actor_rate": 3e-2},
 }
-"""Step sizes, likewise."""
+"""Default step sizes, which follow from the optimiser."""
 
 
 class FdmarlOptions(LearnerSettings):

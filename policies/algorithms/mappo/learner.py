@@ -151,7 +151,7 @@ class Mappo:
         return (self.normaliser.denormalise(outputs) if self.normaliser else outputs).cpu().numpy()
 
     def _outputs(self, joint: Tensor) -> Tensor:
-        """What the value network says [M] to joint observations [M, N d]."""
+        """Values [M] of joint observations [M, N d], as the network has them."""
         outputs: Tensor = self.value_network(self.values.theta, joint.unsqueeze(0))
         return outputs.view(-1)
 

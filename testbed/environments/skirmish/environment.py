@@ -41,8 +41,8 @@ class SkirmishSettings(Settings):
     """`paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the others
     nothing. `shared`, as in SMAC: everybody receives it."""
     unavailable: Literal["mask", "random"] = "mask"
-    """What an unavailable action is. `mask`: an error, as in SMAC, and there are action masks. `random`: it
-    is replaced by a uniformly random available one and there are no masks, as in the published training
+    """Meaning of an unavailable action. `mask`: an error, as in SMAC, and there are action masks. `random`:
+    it is replaced by a uniformly random available one and there are no masks, as in the published training
     script of MATRPO."""
     spawn_jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Every unit starts up to this far from its place in the spawn grid, uniformly in x and in y. With 0 a

@@ -63,10 +63,10 @@ class Movement:
         return square
 
     def _contacts(self, distances: Array, moving: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-        """Who must look out for whom: flat indices of moving units and of neighbours of the same plane.
+        """Pairs of units that must avoid each other: flat indices of moving units and of their neighbours.
 
-        First come those who are the first of their pair; last what is returned is the number of the pair
-        among `2 * pair`.
+        Units that are the first of their pair come first. The third array is the number of each pair among
+        `2 * pair`.
         """
         near = distances <= self._near_squared
         near &= moving.take(self._unit, axis=0).reshape(near.shape)

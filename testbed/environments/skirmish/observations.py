@@ -1,4 +1,4 @@
-"""What agents may do, what they see, and the state vector of centralised training, in SMAC's layout."""
+"""Available actions, observations and the state vector of centralised training, in SMAC's layout."""
 
 from collections.abc import Sequence
 from typing import Any

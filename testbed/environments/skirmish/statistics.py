@@ -1,4 +1,4 @@
-"""What becomes of a scripted policy: one battle per row, played to its end."""
+"""Battles of a scripted policy, one per row, played to their end."""
 
 from dataclasses import dataclass
 

@@ -10,7 +10,7 @@ Ints = NDArray[np.intp]
 
 
 class Volley:
-    """What every unit does to every other with one shot."""
+    """Damage of one shot, by shooter and target."""
 
     def __init__(self, roster: Roster, batch: int) -> None:
         self.roster, self.batch = roster, batch

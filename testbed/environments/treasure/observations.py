@@ -1,4 +1,4 @@
-"""What hunters and banks see in treasure collection, nearest first."""
+"""Observations of hunters and banks in treasure collection, nearest first."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Who is paid for what in treasure collection: the parts of the reward, and three ways to combine them.
+"""Rewards of treasure collection: their parts, and three ways to combine them.
 
 MATRPO's Table II and equation 23 differ from the code its authors published in who is paid, in the weight of
 a pickup and of a deposit, and in which distances count; hence three rewards over the same parts.
@@ -23,7 +23,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Situation:
-    """Who is where and holds what when rewards are paid: H hunters and treasures, K banks and types.
+    """Positions and holdings when rewards are paid: H hunters and treasures, K banks and types.
 
     It holds the environment's own arrays and has to be asked before these change.
 
