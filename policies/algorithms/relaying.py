@@ -22,7 +22,7 @@ from policies.natural_gradient.linearisation import Linearisation
 from policies.natural_gradient.solver import Audit, SolverSettings
 
 Linearise = Callable[[Tensor, Tensor, torch.dtype | None], Linearisation]
-"""Linearises an agent's policy at samples [M] bool, with ``root`` [M', N], in a type (None: the learner's)."""
+"""Linearises an agent's policy at samples [M] bool, with ``root`` [M', N], in a type (or the learner's)."""
 
 
 class RelayingProblem(PolicyProblem):
