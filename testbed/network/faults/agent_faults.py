@@ -5,10 +5,10 @@ from typing import Any
 
 from testbed.network.agents import Agents, AgentState
 from testbed.network.clock import Timeline
+from testbed.network.direction import Direction, FilterKind, Hop
 from testbed.network.faults.link_faults import Fault, FaultReport
 from testbed.network.faults.settings import InFlight
 from testbed.network.impairments.rule import AGENT_DOWN, Down, Fate, Rule
-from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.message import Message
 from testbed.network.trace.trace import Trace
 
@@ -34,7 +34,7 @@ class Crash(Fault):
         self._leaving, self._arriving = leaving, arriving
         self._in_flight = in_flight
         self._rule = Down(AGENT_DOWN)
-        self._gate = self._turn_away
+        self._filter = self._turn_away
 
     def _details(self) -> dict[str, Any]:
         return {"agent": self._node, "state": self._state, "in_flight": self._in_flight}
@@ -49,16 +49,16 @@ class Crash(Fault):
 
     def _impose(self, *, live: bool) -> None:
         for direction in self._leaving:
-            direction.obstruct(self._rule)
+            direction.add_ingress_rule(self._rule)
         for direction in self._arriving:
-            direction.guard(GateKind.AGENT_DOWN, self.name, self._gate)
+            direction.add_egress_filter(FilterKind.AGENT_DOWN, self.name, self._filter)
         self._agents.crash(self._node, self._state, tell=live)
 
     def _release(self, *, live: bool) -> None:
         for direction in self._leaving:
-            direction.release(self._rule)
+            direction.remove_ingress_rule(self._rule)
         for direction in self._arriving:
-            direction.unguard(self._gate)
+            direction.remove_egress_filter(self._filter)
         self._agents.restart(self._node, tell=live)
 
     def report(self) -> FaultReport:
@@ -106,12 +106,12 @@ class Straggler(Fault):
 
     def _impose(self, *, live: bool) -> None:
         for direction in self._leaving:
-            direction.obstruct(self._rule)
+            direction.add_ingress_rule(self._rule)
         self._agents.slow(self._node, self._factor)
 
     def _release(self, *, live: bool) -> None:
         for direction in self._leaving:
-            direction.release(self._rule)
+            direction.remove_ingress_rule(self._rule)
         self._agents.recover(self._node, self._factor)
 
     def report(self) -> FaultReport:

@@ -7,6 +7,7 @@ import networkx as nx
 import numpy as np
 
 from testbed.network.agents import Agents, AgentState
+from testbed.network.direction import Direction
 from testbed.network.faults.agent_faults import Crash, Straggler
 from testbed.network.faults.link_faults import Fault, Groups, Hold, LinkDown, Partition
 from testbed.network.faults.settings import (
@@ -22,7 +23,7 @@ from testbed.network.faults.settings import (
 )
 from testbed.network.faults.timetable import Planned
 from testbed.network.link_names import parse_link
-from testbed.network.links import Direction, Links
+from testbed.network.links import Links
 from testbed.network.streams import Streams
 
 Target = tuple[str | int, ...]

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from testbed.network.clock import Timeline
+from testbed.network.direction import Direction, FilterKind, Hop
 from testbed.network.faults.settings import InFlight
 from testbed.network.impairments.rule import LINK_DOWN, Down
-from testbed.network.links import Direction, GateKind, Hop
 from testbed.network.trace.trace import Trace
 
 Groups = Sequence[Sequence[int]]
@@ -154,11 +154,11 @@ class LinkDown(Fault):
         for direction in self._directions:
             if live and self._trace is not None and direction.is_up:
                 self._trace.link(self._timeline.now, "link_down", direction.source, direction.destination)
-            direction.obstruct(self._rule)
+            direction.add_ingress_rule(self._rule)
 
     def _release(self, *, live: bool) -> None:
         for direction in self._directions:
-            direction.release(self._rule)
+            direction.remove_ingress_rule(self._rule)
             if live and self._trace is not None and direction.is_up:
                 self._trace.link(self._timeline.now, "link_up", direction.source, direction.destination)
 
@@ -226,7 +226,7 @@ class Hold(Fault):
         self._directions = directions
         self._kept: list[tuple[Direction, Hop]] = []
         self._held = 0
-        self._gate = self._keep
+        self._filter = self._keep
 
     def _details(self) -> dict[str, Any]:
         return {"ways": [[direction.source, direction.destination] for direction in self._directions]}
@@ -238,11 +238,11 @@ class Hold(Fault):
 
     def _impose(self, *, live: bool) -> None:
         for direction in self._directions:
-            direction.guard(GateKind.HOLD, self.name, self._gate)
+            direction.add_egress_filter(FilterKind.HOLD, self.name, self._filter)
 
     def _release(self, *, live: bool) -> None:
         for direction in self._directions:
-            direction.unguard(self._gate)
+            direction.remove_egress_filter(self._filter)
         # A packet that has been taken off the link meanwhile does not arrive.
         kept, self._kept = self._kept, []
         # Another hold, released earlier, may have handed some on that are older than those before them.

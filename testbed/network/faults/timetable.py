@@ -6,11 +6,11 @@ from typing import Any, Literal
 import numpy as np
 
 from testbed.network.clock import Timeline
+from testbed.network.direction import Direction, FilterKind, Hop
 from testbed.network.event_list import Agenda
 from testbed.network.faults.agent_faults import Crash
 from testbed.network.faults.link_faults import Fault, FaultReport
 from testbed.network.faults.settings import AfterMessages, AtUpdate, Lasting, ScheduledFault
-from testbed.network.links import Direction, GateKind, Hop
 
 Stage = Literal["waiting", "lasting", "over"]
 
@@ -87,7 +87,7 @@ class FaultSchedule:
             self._draw(number)
         if any(isinstance(m, AfterMessages) for plan, _ in plans for m in (plan.down, plan.up)):
             for direction in directions:
-                direction.guard(GateKind.COUNT, "", self._count)
+                direction.add_egress_filter(FilterKind.COUNT, "", self._count)
 
     def announce_update(self, number: int) -> None:
         """A policy update begins: so do the faults planned for it, and those that end with it are lifted."""

@@ -1,21 +1,15 @@
 """The rules of one direction of a link, in the order in which they act."""
 
-from collections.abc import Callable
-
-import numpy as np
-
 from testbed.network.impairments.delay import sampler
 from testbed.network.impairments.duplicate import Damage, Duplication, Overtaking
 from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.impairments.loss import Bursts, BurstsForCopies, Drop
 from testbed.network.impairments.rule import CORRUPT, LOSS, Delay, InOrder, Jitter, Rule, Transmission
 from testbed.network.impairments.settings import BurstLoss, Chance, RandomLoss
-from testbed.network.streams import values
-
-Stream = Callable[[str], np.random.Generator]
+from testbed.network.streams import GeneratorFor, values
 
 
-def chain(link: LinkSettings, stream: Stream) -> dict[str, Rule]:
+def chain(link: LinkSettings, stream: GeneratorFor) -> dict[str, Rule]:
     """The rules by name; only those that do something.
 
     `stream(purpose)` makes the random generator of that purpose for this direction. What faults put on a
@@ -33,7 +27,7 @@ def chain(link: LinkSettings, stream: Stream) -> dict[str, Rule]:
     return {"duplicate": Duplication(link.duplication, copies, shared, stream), **rules}
 
 
-def _on_the_wire(link: LinkSettings, stream: Stream) -> dict[str, Rule]:
+def _on_the_wire(link: LinkSettings, stream: GeneratorFor) -> dict[str, Rule]:
     rules: dict[str, Rule] = {}
     if link.rate is not None:
         rules["rate"] = Transmission(link.rate, link.limit)

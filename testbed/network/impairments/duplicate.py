@@ -1,6 +1,6 @@
 """Damage, reordering and duplication of packets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,7 @@ from testbed.network.corruption import Corruption
 from testbed.network.impairments.rule import Fate, Rule
 from testbed.network.impairments.settings import Corrupt, Duplicate, Reorder
 from testbed.network.message import Message
-from testbed.network.streams import Draws, happenings
-
-Stream = Callable[[str], np.random.Generator]
+from testbed.network.streams import Draws, GeneratorFor, bernoulli_draws
 
 
 def _seeds(generator: np.random.Generator, count: int) -> Any:
@@ -23,8 +21,8 @@ class Damage(Rule):
 
     __slots__ = ("_damages", "_noise", "_seeds")
 
-    def __init__(self, corrupt: Corrupt, stream: Stream) -> None:
-        self._damages = happenings(corrupt.random, corrupt.correlation, "corrupt", stream)
+    def __init__(self, corrupt: Corrupt, stream: GeneratorFor) -> None:
+        self._damages = bernoulli_draws(corrupt.random, corrupt.correlation, "corrupt", stream)
         self._seeds = Draws(lambda: stream("corruption"), _seeds)
         self._noise = corrupt.noise
 
@@ -50,8 +48,8 @@ class Overtaking(Rule):
 
     __slots__ = ("_behind", "_gap", "_propagation", "_skips")
 
-    def __init__(self, reorder: Reorder, propagation: Rule, stream: Stream) -> None:
-        self._skips = happenings(reorder.random, reorder.correlation, "reorder", stream)
+    def __init__(self, reorder: Reorder, propagation: Rule, stream: GeneratorFor) -> None:
+        self._skips = bernoulli_draws(reorder.random, reorder.correlation, "reorder", stream)
         self._gap = reorder.gap
         self._propagation = propagation
         self._behind = 0
@@ -90,10 +88,14 @@ class Duplication(Rule):
     __slots__ = ("_doubles", "_own", "copies", "wanted")
 
     def __init__(
-        self, duplicate: Duplicate, copies: Mapping[str, Rule], shared: Mapping[str, Rule], stream: Stream
+        self,
+        duplicate: Duplicate,
+        copies: Mapping[str, Rule],
+        shared: Mapping[str, Rule],
+        stream: GeneratorFor,
     ) -> None:
         """`copies` are the rules for copies; those in `shared` are the originals' as well."""
-        self._doubles = happenings(duplicate.random, duplicate.correlation, "duplicate", stream)
+        self._doubles = bernoulli_draws(duplicate.random, duplicate.correlation, "duplicate", stream)
         self._own = {name: rule for name, rule in copies.items() if name not in shared}
         self.copies = tuple(copies.values())
         self.wanted = False

@@ -3,7 +3,6 @@
 A packet that is lost has taken its place in the queue and its transmission time.
 """
 
-from collections.abc import Callable
 from math import exp
 from typing import Any
 
@@ -12,9 +11,7 @@ import numpy as np
 from testbed.network.impairments.rule import LOSS, Fate, Rule
 from testbed.network.impairments.settings import Chance, GilbertElliott
 from testbed.network.message import Message
-from testbed.network.streams import Draws, happenings
-
-Stream = Callable[[str], np.random.Generator]
+from testbed.network.streams import Draws, GeneratorFor, bernoulli_draws
 
 
 class Drop(Rule):
@@ -22,8 +19,8 @@ class Drop(Rule):
 
     __slots__ = ("_draws", "_drops", "_reason")
 
-    def __init__(self, chance: Chance, reason: str, stream: Stream) -> None:
-        self._draws = happenings(chance.random, chance.correlation, reason, stream)
+    def __init__(self, chance: Chance, reason: str, stream: GeneratorFor) -> None:
+        self._draws = bernoulli_draws(chance.random, chance.correlation, reason, stream)
         self._drops = self._draws.next
         self._reason = reason
 
@@ -50,7 +47,7 @@ class Bursts(Rule):
 
     __slots__ = ("_loss", "_model", "_move", "_moved_at", "bad")
 
-    def __init__(self, model: GilbertElliott, stream: Stream) -> None:
+    def __init__(self, model: GilbertElliott, stream: GeneratorFor) -> None:
         self._model = model
         self._move = Draws(lambda: stream("loss state"), _uniform)
         self._loss = Draws(lambda: stream("loss"), _uniform)
@@ -101,7 +98,7 @@ class BurstsForCopies(Rule):
 
     __slots__ = ("_bursts", "_loss")
 
-    def __init__(self, bursts: Bursts, stream: Stream) -> None:
+    def __init__(self, bursts: Bursts, stream: GeneratorFor) -> None:
         self._bursts = bursts
         self._loss = Draws(lambda: stream("loss"), _uniform)
 

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any
 
 from testbed.network.message import Message
-from testbed.network.streams import Draws, Persistent
+from testbed.network.streams import CorrelatedDraws, Draws
 
 LINK_DOWN = "link_down"
 QUEUE_FULL = "queue_full"
@@ -134,7 +134,7 @@ class Jitter(Rule):
 
     __slots__ = ("_delay", "_draws")
 
-    def __init__(self, draws: Draws | Persistent) -> None:
+    def __init__(self, draws: Draws | CorrelatedDraws) -> None:
         self._draws = draws
         self._delay = draws.next
 
