@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from testbed.network.clock import Occurrence, Timeline
-from testbed.network.impairments.duplicate import Duplication
+from testbed.network.impairments.duplicate import DuplicateRule
 from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.impairments.rule import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
 from testbed.network.ledger import Ledger
@@ -223,7 +223,7 @@ class CopyingDirection(Direction):
         timeline: Timeline,
         ledger: Ledger,
         trace: Trace | None,
-        duplication: Duplication,
+        duplication: DuplicateRule,
         next_packet: Callable[[Direction, str, Any, int], Message],
     ) -> None:
         """`next_packet` makes a packet with the next serial number: `Links.packet`."""

@@ -6,7 +6,7 @@ from typing import Any
 from testbed.network.clock import Timeline
 from testbed.network.direction import CopyingDirection, Direction
 from testbed.network.impairments.chain import chain
-from testbed.network.impairments.duplicate import Duplication
+from testbed.network.impairments.duplicate import DuplicateRule
 from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.ledger import Ledger
 from testbed.network.message import Message
@@ -41,7 +41,7 @@ class Links:
             duplication = rules.get("duplicate")
             self._directions[source][destination] = (
                 CopyingDirection(*common, duplication, self.packet)
-                if isinstance(duplication, Duplication)
+                if isinstance(duplication, DuplicateRule)
                 else Direction(*common)
             )
 

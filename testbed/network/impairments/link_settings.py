@@ -10,16 +10,12 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 from testbed.common.settings import Settings
 from testbed.common.units import BytesPerSecond, Seconds
 from testbed.identity import differing, same
+from testbed.network.impairments.corrupt import Corrupt, CorruptSetting
+from testbed.network.impairments.duplicate import Duplicate, DuplicateSetting
+from testbed.network.impairments.loss import LossModel, LossSetting
+from testbed.network.impairments.losses.random_loss import RandomLoss
+from testbed.network.impairments.reorder import Reorder, ReorderSetting
 from testbed.network.impairments.round_trips import one_way_delays
-from testbed.network.impairments.settings import (
-    Corrupt,
-    CorruptSetting,
-    Duplicate,
-    DuplicateSetting,
-    LossSetting,
-    Reorder,
-    ReorderSetting,
-)
 
 Distribution = Literal[
     "constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto", "empirical"
@@ -127,6 +123,11 @@ class LinkSettings(LinkOverride):
             "limit": self.rate is None,
         }
         return frozenset(name for name, nothing in idle.items() if nothing)
+
+    @cached_property
+    def loss_model(self) -> LossModel:
+        """`loss` in detail."""
+        return self.loss if isinstance(self.loss, LossModel) else RandomLoss(random=self.loss)
 
     @cached_property
     def duplication(self) -> Duplicate:
