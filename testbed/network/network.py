@@ -1,35 +1,31 @@
 """The simulated network as its users see it."""
 
-from collections.abc import Callable, Sequence
-from math import inf
+from collections.abc import Callable
 from operator import index
-from typing import Any, TypeVar
+from typing import Any
 
 import networkx as nx
 
-from testbed.network.agents import Agents, AgentState, OnCrash, OnRestart
+from testbed.network.agents import Agents, OnCrash, OnRestart
 from testbed.network.clock import Clock
 from testbed.network.event_list import Agenda
-from testbed.network.faults.agent_faults import Crash, Straggler
-from testbed.network.faults.factory import FaultMaker
-from testbed.network.faults.link_faults import Fault, FaultReport, Groups, Hold, LinkDown, Partition
-from testbed.network.faults.settings import InFlight, Way
-from testbed.network.faults.timetable import FaultSchedule
+from testbed.network.faults.by_hand import FaultsByHand
+from testbed.network.faults.context import FaultContext
+from testbed.network.faults.fault import FaultReport
+from testbed.network.faults.timetable import FaultSchedule, planned
 from testbed.network.ledger import Ledger
 from testbed.network.links import Links
 from testbed.network.message import Message
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.topology_schedule import LinkSchedule, ScheduleReport
-from testbed.network.trace.invariants import Audit
+from testbed.network.trace.invariants import InvariantChecker
 from testbed.network.trace.trace import Trace
 from testbed.network.traffic import Traffic
 from testbed.network.transports import Datagram, Handler, Reliable, Transport
 
-AnyHandle = TypeVar("AnyHandle", bound=Fault)
 
-
-class Network:
+class Network(FaultsByHand):
     """Agents on the nodes of a graph exchange messages with their neighbours, in simulated time.
 
     With faults at random or a changing topology there is always something to come: then `clock.run` needs
@@ -57,8 +53,8 @@ class Network:
         self.graph = graph
         self.settings = settings
         self.clock = Clock() if clock is None else clock
-        self._audit = Audit(settings.by_direction(graph), trace) if settings.audit else None
-        self.trace = trace = trace if self._audit is None else self._audit
+        self._checker = InvariantChecker(settings.by_direction(graph), trace) if settings.audit else None
+        self.trace = trace = trace if self._checker is None else self._checker
         self._links = Links(graph, settings.by_direction(graph), streams, self.clock.timeline, trace)
         self.ledger: Ledger = self._links.ledger
         """What became of every packet."""
@@ -73,9 +69,8 @@ class Network:
         )
         self.agents = Agents(graph.nodes)
         """Which agents are up and how fast they compute."""
-        self._maker = FaultMaker(graph, self._links, self.agents, streams)
-        self._by_hand: list[Fault] = []
-        plans = [(plan, self._maker.plan(plan)) for plan in settings.faults]
+        super().__init__(FaultContext(graph, self._links, self.agents, streams))
+        plans = [(plan, planned(plan, self._context)) for plan in settings.faults]
         self._agenda = Agenda(self.clock.timeline)
         self._planned = FaultSchedule(plans, list(self._links), self._agenda, self.clock.timeline)
         self._schedule: LinkSchedule | None = None
@@ -132,7 +127,7 @@ class Network:
 
     def awaits_restart(self) -> bool:
         """Whether a crashed agent may run again before the next update, if no more messages are delivered."""
-        by_hand = any(fault.active for fault in self._by_hand if isinstance(fault, Crash))
+        by_hand = any(fault.active for fault in self._by_hand if fault.stops_agent)
         return by_hand or self._planned.awaits_restart()
 
     def flush(self) -> int:
@@ -190,51 +185,6 @@ class Network:
     def announce_update(self, number: int) -> None:
         """The learner begins a policy update, counted from 1: faults planned for it begin or are lifted."""
         self._planned.announce_update(number)
-
-    # --- faults by hand: to begin and lift, or to use with `with` ------------------------------------------
-
-    def take_down(self, u: int, v: int, *, in_flight: InFlight = "drop", direction: Way = "both") -> LinkDown:
-        """A fault of the link between `u` and `v`: it takes no packets.
-
-        `in_flight` says what happens to packets already accepted; forward is from `u` to `v`.
-        Raises ValueError if there is no such link.
-        """
-        name = f"link {u}-{v} taken down by hand"
-        return self._kept(self._maker.take_down(name, u, v, direction, in_flight))
-
-    def partition(self, *groups: Sequence[int], in_flight: InFlight = "drop") -> Partition:
-        """A fault: no packets between groups of agents. Those in no group are one more group together.
-
-        Without groups, two random halves. Raises ValueError if there is no such agent.
-        """
-        name, target = f"partition {len(self._by_hand)} by hand", ("by hand", len(self._by_hand))
-        chosen: Groups | None = groups or None
-        return self._kept(self._maker.partition(name, chosen, in_flight, target))
-
-    def crash(self, node: int, *, state: AgentState = "kept", in_flight: InFlight = "deliver") -> Crash:
-        """A fault of an agent: what it sends and what reaches it meanwhile is dropped as `agent_down`.
-
-        `state` says whether it restarts with what it knew, `in_flight` what happens to what it had sent.
-        Raises ValueError if there is no such agent.
-        """
-        return self._kept(self._maker.crash(f"agent {node} crashed by hand", node, state, in_flight))
-
-    def slow_down(self, node: int, factor: float) -> Straggler:
-        """A fault of an agent: its compute times are multiplied. Raises ValueError if there is none such."""
-        if not 0 < factor < inf:
-            raise ValueError(f"factor {factor!r} must be a finite number above 0")
-        return self._kept(self._maker.straggler(f"agent {node} slowed down by hand", node, factor))
-
-    def hold(self, u: int, v: int, *, direction: Way = "both") -> Hold:
-        """A fault of a link: what comes to its end is held there, and arrives when the fault is lifted.
-
-        Raises ValueError if there is no such link.
-        """
-        return self._kept(self._maker.hold(f"link {u}-{v} held by hand", u, v, direction))
-
-    def _kept(self, fault: AnyHandle) -> AnyHandle:
-        self._by_hand.append(fault)
-        return fault
 
     def faults_report(self) -> list[FaultReport]:
         """What each fault did so far, scheduled ones first; one with `touched` 0 tested nothing."""

@@ -26,8 +26,8 @@ from testbed import workloads
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.edge_admm.algorithm import _EdgeAgreement
 from testbed.network import Trace, direction, first_difference
-from testbed.network.faults.agent_faults import Crash
-from testbed.network.faults.link_faults import LinkDown
+from testbed.network.faults.crash import Crash
+from testbed.network.faults.link_down import LinkDown
 from testbed.network.impairments import rule
 
 NIGHTLY = settings().max_examples >= 1000
