@@ -187,6 +187,16 @@ class Direction:
         self.rules = dict([*items[:place], (name, rule), *items[place:]])
         self._rebuild_chain()
 
+    def add_rule(self, name: str, rule: Rule) -> None:
+        """Put a rule behind the impairments, but before that which keeps packets in order."""
+        self.rules = _before_fifo(self.rules, name, rule)
+        self._rebuild_chain()
+
+    def remove_rule(self, name: str) -> None:
+        """Take away a rule that `add_rule` put there."""
+        del self.rules[name]
+        self._rebuild_chain()
+
     def add_ingress_rule(self, rule: Rule) -> None:
         """Put a rule before all others."""
         self.ingress_rules.append(rule)
@@ -250,9 +260,25 @@ class CopyingDirection(Direction):
         self._duplication.copies = (*copies[:place], rule, *copies[place:])
         super().insert(name, rule, after=after)
 
+    def add_rule(self, name: str, rule: Rule) -> None:
+        copies = self._duplication.copies
+        place = copies.index(self.rules["fifo"]) if "fifo" in self.rules else len(copies)
+        self._duplication.copies = (*copies[:place], rule, *copies[place:])
+        super().add_rule(name, rule)
+
+    def remove_rule(self, name: str) -> None:
+        gone = self.rules[name]
+        self._duplication.copies = tuple(rule for rule in self._duplication.copies if rule is not gone)
+        super().remove_rule(name)
+
     def _rebuild_chain(self) -> None:
         super()._rebuild_chain()
         self._decide_copies = tuple(rule.decide for rule in (*self.ingress_rules, *self._duplication.copies))
+
+
+def _before_fifo(rules: dict[str, Rule], name: str, rule: Rule) -> dict[str, Rule]:
+    last = {"fifo": rules["fifo"]} if "fifo" in rules else {}
+    return {**{key: each for key, each in rules.items() if key != "fifo"}, name: rule, **last}
 
 
 def _nobody_there(message: Message) -> None:

@@ -1,6 +1,6 @@
 """The simulated network as its users see it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import index
 from typing import Any
 
@@ -8,6 +8,7 @@ import networkx as nx
 
 from testbed.network.agents import Agents, OnCrash, OnRestart
 from testbed.network.clock import Clock
+from testbed.network.custom_rules import CustomRules, PacketRule
 from testbed.network.event_list import Agenda
 from testbed.network.faults.by_hand import FaultsByHand
 from testbed.network.faults.context import FaultContext
@@ -56,6 +57,7 @@ class Network(FaultsByHand):
         self._checker = InvariantChecker(settings.by_direction(graph), trace) if settings.audit else None
         self.trace = trace = trace if self._checker is None else self._checker
         self._links = Links(graph, settings.by_direction(graph), streams, self.clock.timeline, trace)
+        self._custom_rules = CustomRules(self._links)
         self.ledger: Ledger = self._links.ledger
         """What became of every packet."""
         if settings.audit:
@@ -158,6 +160,37 @@ class Network(FaultsByHand):
             self.traffic = Traffic(self._links, lambda: self.clock.now)
         return self.traffic
 
+    def add_rule(
+        self, rule: PacketRule, links: Iterable[str] | None = None, name: str | None = None
+    ) -> Callable[[], None]:
+        """Let a callable decide about every packet that is sent from now on; returns what takes it away.
+
+            network.add_rule(lambda message, now: "blackhole" if message.size > 1500 else None)
+
+        `rule(message, now)` sees each packet, copies and retransmissions too, when it is sent at `now`, in
+        simulated seconds. It returns None, or the reason to drop the packet (text, counted and traced as
+        such), or seconds by which its arrival is delayed. It comes behind the impairments of the link, and
+        before `fifo`: a dropped packet has taken its place in the queue. Timeouts that are derived from the
+        link know nothing of it.
+
+        A rule also sees packets that a fault or an impairment has dropped already, and is not told so: if it
+        draws random numbers, it draws them for every packet, and runs stay paired packet by packet. Draw from
+        a stream of `Streams`, not from a generator of unknown seed.
+
+        A rule with the methods `state_dict` (JSON-able) and `load_state_dict` is saved and restored with the
+        network, under its name; add it before loading. One without must be a function of its arguments alone,
+        or a resumed run would go on differently.
+
+        Args:
+            rule: the callable.
+            links: names such as "0-1", both directions, or "0>1", one; all by default.
+            name: under which its state is saved; "rule 0" and so on by default.
+
+        Raises ValueError if there is no such link, or a rule of this name; and later, as packets are sent, if
+        the rule returns anything else, or one of the reasons of faults, `link_down` and `agent_down`.
+        """
+        return self._custom_rules.add(rule, links, name)
+
     # --- agents -----------------------------------------------------------------------------------------
 
     def agent_is_up(self, node: int) -> bool:
@@ -208,8 +241,8 @@ class Network(FaultsByHand):
         """The exact state, JSON-able: time, random streams, queues, faults, ledger, transport.
 
         Raises RuntimeError while packets are in flight, the transport may still send some again, or a link is
-        taken down by hand: flush and lift first. Handlers and what others have scheduled on the clock are not
-        included.
+        taken down by hand: flush and lift first. Handlers, rules without a state and what others have
+        scheduled on the clock are not included.
         """
         if self.ledger.in_flight or self._transport.outstanding():
             raise RuntimeError("the network has messages in flight: flush it before saving its state")
@@ -232,6 +265,7 @@ class Network(FaultsByHand):
             "schedule": None if self._schedule is None else self._schedule.state_dict(),
             "agents": self.agents.state_dict(),
             "transport": self._transport.state_dict(),
+            **({"rules": own} if (own := self._custom_rules.state_dict()) else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -258,6 +292,7 @@ class Network(FaultsByHand):
             for name, rule in direction.rules.items():
                 rule.load_state_dict(rules.get(name))
         self._transport.load_state_dict(state["transport"])
+        self._custom_rules.load_state_dict(state.get("rules", {}))
         if self.trace is not None:
             lasting = [*self._planned.lasting, *(fault for fault in self._by_hand if fault.active)]
             down = [(each.source, each.destination) for each in self._links if not each.is_up]
