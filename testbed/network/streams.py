@@ -116,7 +116,8 @@ class CorrelatedDraws:
 
     The law of a single value stays that of the draws, and the correlation of two that are k apart is
     `correlation`^k, whatever the law (the process DAR(1) of Jacobs and Lewis, 1978). A draw is consumed for
-    every value, repeated or not, so that conditions which differ in the correlation see the same luck.
+    every value, repeated or not, so that conditions that differ in the correlation see the same random
+    numbers.
     """
 
     __slots__ = ("_draws", "_last", "_repeats")

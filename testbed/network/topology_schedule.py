@@ -115,7 +115,7 @@ class LinkSchedule:
         return ScheduleReport(self._number, self._rule.refused, self._removed, self._connectivity.share)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands, JSON-able."""
+        """The round it has reached and what it counted, JSON-able."""
         return {
             "number": self._number,
             "refused": self._rule.refused,

@@ -23,7 +23,7 @@ class CrashFault(OnAgents):
 
     @property
     def subject(self) -> str:
-        return f"crash of {self._who} (state {self.state})"
+        return f"crash of {self.who} (state {self.state})"
 
     def on_agent(self, name: str, node: int, context: FaultContext) -> Fault:
         return Crash(name, node, self.state, self.in_flight, context)

@@ -16,7 +16,7 @@ class HoldFault(OnLinks):
 
     @property
     def subject(self) -> str:
-        return f"hold on {self._where}"
+        return f"hold on {self.where}"
 
     def on_link(self, name: str, directions: Sequence[Direction], context: FaultContext) -> Fault:
         return Hold(name, directions, context)

@@ -20,7 +20,7 @@ class LinkFault(OnLinks):
 
     @property
     def subject(self) -> str:
-        return f"{self._where} down"
+        return f"{self.where} down"
 
     def on_link(self, name: str, directions: Sequence[Direction], context: FaultContext) -> Fault:
         return LinkDown(name, directions, self.in_flight, context)

@@ -27,7 +27,7 @@ class StragglerFault(OnAgents):
 
     @property
     def subject(self) -> str:
-        return f"{self._who} {self.factor:g} times slower"
+        return f"{self.who} {self.factor:g} times slower"
 
     def on_agent(self, name: str, node: int, context: FaultContext) -> Fault:
         return Straggler(name, node, self.factor, context)

@@ -35,7 +35,8 @@ class OnLinks(ScheduledFault):
         return ways(*parse_link(self.link), self.direction)
 
     @property
-    def _where(self) -> str:
+    def where(self) -> str:
+        """The links in words."""
         way = "" if self.direction == "both" else f" ({self.direction})"
         return f"all links{way}" if self.link == "all" else f"link {self.link}{way}"
 
@@ -74,7 +75,8 @@ class OnAgents(ScheduledFault):
     """Its number; all: every agent, each on its own."""
 
     @property
-    def _who(self) -> str:
+    def who(self) -> str:
+        """The agents in words."""
         return "all agents" if self.agent == "all" else f"agent {self.agent}"
 
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:

@@ -115,7 +115,7 @@ class LinkSettings(LinkOverride):
 
     @property
     def idle(self) -> frozenset[str]:
-        """The settings that change nothing beside the others, unless a link overrides those."""
+        """The settings that change nothing given the others, unless a link overrides those."""
         measured = LAWS[self.distribution].measured
         constant = self.jitter == 0 and not measured
         idle = {
