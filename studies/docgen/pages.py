@@ -81,7 +81,10 @@ def _study_file() -> Iterator[str]:
     yield "## Settings"
     yield from _sections(documented, documented.below(*(root for root in roots if root not in PAGES)))
     yield "## Laws of the delay"
-    yield "\n\n".join(paragraphs(delay)[1:])
+    _, words, *rest = paragraphs(delay)
+    yield words
+    yield "\n".join(f"- `{law.name}`: {prose(law.about)}" for law in delay.LAWS.values())
+    yield from rest
     yield "## Durations and rates"
     yield "\n\n".join(paragraphs(units))
 

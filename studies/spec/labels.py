@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from studies.columns import said
+from testbed.network.impairments.loss import LOSSES
 
 
 def label(value: Any) -> str | int | float | bool:
@@ -19,8 +22,8 @@ def label(value: Any) -> str | int | float | bool:
     if isinstance(value, dict):
         if "fault" in value or "down" in value or "mtbf" in value:
             return _fault(value)
-        if set(value) == {"gemodel"}:
-            return _bursts(value["gemodel"])
+        if (loss := _loss(value)) is not None:
+            return loss
         if "preconditioner" in value:
             return _solver(value)
         # That a graph may fall apart is permission, not what tells it from the others.
@@ -57,10 +60,15 @@ def _solver(solver: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _bursts(model: Any) -> str:
-    """Mean loss and mean burst, in packets, of a Gilbert model; of any other all its numbers."""
-    numbers = model if isinstance(model, dict) else {}
-    if set(numbers) == {"p", "r"} and all(isinstance(n, int | float) and n > 0 for n in numbers.values()):
-        p, r = numbers["p"], numbers["r"]
-        return f"{p / (p + r):g} in bursts of {1 / r:g}"
-    return f"gemodel {label(model)}"
+def _loss(given: dict[str, Any]) -> str | None:
+    """The words of a loss model; None for a mapping that is none, or that has no words of its own."""
+    kind = LOSSES.chosen(given)
+    if kind is None:
+        return None
+    try:
+        own = kind.model_validate(given).label()
+    except ValidationError:  # settings of something else that has such a key
+        own = None
+    if own is None and len(given) == 1 and isinstance(inner := next(iter(given.values())), dict):
+        return f"{next(iter(given))} {label(inner)}"
+    return own

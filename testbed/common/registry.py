@@ -37,7 +37,8 @@ class Registry(Generic[BaseT]):
         kind: what they are, in the plural: also the name of the group of entry points.
         base: what all of them are subclasses of.
         package: in whose modules (not those of packages within) the built-in ones are.
-        tag: the field whose one literal value is the name.
+        tag: the field whose one literal value is the name; None if settings are told apart by a key that only
+            they have, their first field without a default: its name is the name then.
         default: the name where none is given; or what finds it from the mapping that was given.
     """
 
@@ -47,7 +48,7 @@ class Registry(Generic[BaseT]):
         base: type[BaseT],
         package: str,
         *,
-        tag: str = "name",
+        tag: str | None = "name",
         default: str | Callable[[Mapping[str, Any]], str] | None = None,
     ) -> None:
         self.kind, self.base, self.package, self.tag, self._default = kind, base, package, tag, default
@@ -88,10 +89,17 @@ class Registry(Generic[BaseT]):
 
     def completed(self, given: Any) -> Any:
         """A mapping with the default name if it has none; anything else as it is."""
-        if not isinstance(given, Mapping) or self.tag in given or self._default is None:
+        if self.tag is None or not isinstance(given, Mapping) or self.tag in given or self._default is None:
             return given
         name = self._default if isinstance(self._default, str) else self._default(given)
         return {self.tag: name, **given}
+
+    def chosen(self, given: Mapping[str, Any]) -> type[BaseT] | None:
+        """The settings class that a mapping is for, by its name or by a key that only that class has."""
+        members = self.members()
+        if self.tag is not None:
+            return members.get(str(self.completed(given).get(self.tag)))
+        return next((each for name, each in members.items() if name in given), None)
 
     def _load(self, point: metadata.EntryPoint) -> None:
         where = f"entry point {point.name!r} of {point.group}"
@@ -104,7 +112,7 @@ class Registry(Generic[BaseT]):
         if not (isinstance(found, type) and issubclass(found, self.base) and _name(found, self.tag)):
             raise PluginError(
                 f"{where}: {point.value} must be a subclass of {self.base.__module__}.{self.base.__name__}"
-                f" with a literal {self.tag!r}"
+                f" with a {'field without a default' if self.tag is None else f'literal {self.tag!r}'}"
             )
 
     def _subclasses(self) -> dict[str, type[BaseT]]:
@@ -129,6 +137,9 @@ class Registry(Generic[BaseT]):
         given = self.completed(value)
         if not isinstance(given, Mapping):
             raise PydanticKnownError("model_attributes_type")
+        if self.tag is None:
+            kind = self.chosen(given) or self.members()[str(self._default)]
+            return kind.model_validate(given)
         if self.tag not in given:
             raise PydanticKnownError("union_tag_not_found", {"discriminator": repr(self.tag)})
         members, name = self.members(), given[self.tag]
@@ -148,6 +159,8 @@ class Registry(Generic[BaseT]):
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         choices = {name: _with_reference(each) for name, each in self.members().items()}
+        if self.tag is None:
+            return handler(core_schema.union_schema(list(choices.values())))
         return handler(core_schema.tagged_union_schema(choices, discriminator=self.tag))
 
 
@@ -160,8 +173,11 @@ def _with_reference(kind: type[BaseModel]) -> Any:
     return {**mark, **schema}
 
 
-def _name(kind: type[BaseModel], tag: str) -> str | None:
+def _name(kind: type[BaseModel], tag: str | None) -> str | None:
     """The name of a settings class; None for one that is only there to be derived from."""
+    if tag is None:
+        needed = ((field.alias or name) for name, field in kind.model_fields.items() if field.is_required())
+        return next(needed, None)
     field = kind.model_fields.get(tag)
     if field is None or typing.get_origin(field.annotation) is not typing.Literal:
         return None

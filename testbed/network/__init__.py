@@ -1,8 +1,12 @@
 """A discrete-event network (SimPy): links, impairments, faults, transports, ledger and trace."""
 
 from testbed.network.clock import Clock, Handle
-from testbed.network.faults.link_faults import FaultReport
-from testbed.network.faults.settings import CrashFault, HoldFault, LinkFault, PartitionFault, StragglerFault
+from testbed.network.faults.crash import CrashFault
+from testbed.network.faults.fault import FaultReport
+from testbed.network.faults.hold import HoldFault
+from testbed.network.faults.link_down import LinkFault
+from testbed.network.faults.partition import PartitionFault
+from testbed.network.faults.straggler import StragglerFault
 from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.ledger import Ledger
 from testbed.network.message import Message

@@ -68,8 +68,8 @@ class Ledger:
 
     def drop(self, message: Message, reason: str) -> None:
         """Count one packet as dropped."""
-        self.dropped[reason] += 1
-        self.dropped_bytes[reason] += message.size
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        self.dropped_bytes[reason] = self.dropped_bytes.get(reason, 0) + message.size
 
     def check(self) -> None:
         """Raise AssertionError unless sent + duplicated = delivered + dropped + in flight + late, twice."""
@@ -95,7 +95,11 @@ class Ledger:
                 )
 
     def snapshot(self) -> dict[str, int]:
-        """All counts, flat, the same keys at every call: a row of a table."""
+        """All counts, flat: a row of a table.
+
+        The keys are the same at every call, but for the reasons of rules added with `Network.add_rule`: each
+        has one from the first packet that was dropped for it.
+        """
         packets, size = self._on_the_links()
         return {
             "messages_sent": self.sent,

@@ -1,260 +1,17 @@
 """Links as pairs of directions, each with its own rules and its own packets in flight."""
 
-from bisect import insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import IntEnum
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from testbed.network.clock import Occurrence, Timeline
+from testbed.network.clock import Timeline
+from testbed.network.direction import CopyingDirection, Direction
 from testbed.network.impairments.chain import chain
-from testbed.network.impairments.duplicate import Duplication
+from testbed.network.impairments.duplicate import DuplicateRule
 from testbed.network.impairments.link_settings import LinkSettings
-from testbed.network.impairments.rule import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
 from testbed.network.ledger import Ledger
 from testbed.network.message import Message
 from testbed.network.streams import Streams
 from testbed.network.trace.trace import Trace
-
-
-class Hop(Occurrence):
-    """The arrival of one packet at the end of a direction."""
-
-    __slots__ = ("message",)
-    message: Message
-
-
-Rules = tuple[Callable[[Message, Fate], None], ...]
-
-Gate = Callable[["Direction", Hop], bool]
-"""Sees each packet that has come to the end of a direction; True if it has dropped or kept it."""
-
-
-class GateKind(IntEnum):
-    """What gates are for, in the order in which a packet meets them.
-
-    The order does not depend on which fault came first, so that a state restored has the same one.
-    """
-
-    HOLD = 0
-    """Keeps packets at the end of the link."""
-    AGENT_DOWN = 1
-    """Drops what leaves the link for an agent that has crashed."""
-    COUNT = 2
-    """Counts what is going to be delivered."""
-
-
-class Direction:
-    """One way of a link. Each packet costs one scheduled callback: its arrival."""
-
-    __slots__ = (
-        "_arrivals",
-        "_decide",
-        "_ledger",
-        "_timeline",
-        "_trace",
-        "destination",
-        "gates",
-        "in_flight",
-        "obstacles",
-        "receive",
-        "rules",
-        "settings",
-        "source",
-    )
-
-    def __init__(
-        self,
-        source: int,
-        destination: int,
-        settings: LinkSettings,
-        rules: dict[str, Rule],
-        timeline: Timeline,
-        ledger: Ledger,
-        trace: Trace | None,
-    ) -> None:
-        self.source = source
-        self.destination = destination
-        self.settings = settings
-        self.rules = rules
-        """The impairments, in order."""
-        self.obstacles: list[Rule] = []
-        """Rules that faults have put before the impairments for as long as they last."""
-        self.gates: list[tuple[GateKind, str, Gate]] = []
-        """What faults have put before the arrival for as long as they last, by kind and name."""
-        self.in_flight: dict[Hop, None] = {}
-        """Packets waiting in the queue or on the wire, in the order of sending."""
-        self.receive: Callable[[Message], object] = _nobody_there
-        """Called with each packet that arrives."""
-        self._timeline = timeline
-        self._ledger = ledger
-        self._trace = trace
-        self._arrivals: list[Callable[[Any], None]] = [self._arrive]
-        self._decide: Rules = ()
-        self._line_up()
-
-    @property
-    def is_up(self) -> bool:
-        """Whether the link is up in this direction, whatever has become of its agents."""
-        return not any(isinstance(each, Down) and each.reason == LINK_DOWN for each in self.obstacles)
-
-    def carry(self, message: Message) -> None:
-        """Let the rules decide the fate of a packet sent now, and schedule its arrival if it has one."""
-        ledger, trace = self._ledger, self._trace
-        ledger.sent += 1
-        ledger.sent_bytes += message.size
-        now = self._timeline.now
-        if trace is not None:
-            trace.packet(now, "sent", message)
-        self._launch(message, now, self._decide)
-
-    def _launch(self, message: Message, now: float, rules: Rules) -> None:
-        fate = Fate(now)
-        for decide in rules:
-            decide(message, fate)
-        if fate.reason is not None:
-            self.drop(message, fate.reason)
-            return
-        hop = Hop(self._arrivals)
-        hop.message = message
-        self.in_flight[hop] = None
-        self._timeline.schedule_at(fate.time, hop)
-
-    def _arrive_guarded(self, hop: Hop) -> None:
-        for _, _, gate in self.gates:
-            if gate(self, hop):
-                return
-        self._arrive(hop)
-
-    def _arrive(self, hop: Hop) -> None:
-        del self.in_flight[hop]
-        message = hop.message
-        ledger = self._ledger
-        ledger.delivered += 1
-        ledger.delivered_bytes += message.size
-        if message.corruption is not None:
-            ledger.corrupted += 1
-        if self._trace is not None:
-            damage = None if message.corruption is None else CORRUPT
-            self._trace.packet(self._timeline.now, "delivered", message, damage)
-        self.receive(message)
-
-    def drop(self, message: Message, reason: str) -> None:
-        """Account for a packet that will never arrive."""
-        self._ledger.drop(message, reason)
-        if self._trace is not None:
-            self._trace.packet(self._timeline.now, "dropped", message, reason)
-
-    def empty(self) -> list[Message]:
-        """Take every packet off the direction, for the caller to account for, in the order of sending."""
-        messages = [hop.message for hop in self.in_flight]
-        for hop in self.in_flight:
-            self._timeline.cancel(hop)
-        self.in_flight.clear()
-        for rule in self.rules.values():
-            rule.clear()
-        return messages
-
-    def guard(self, kind: GateKind, name: str, gate: Gate) -> None:
-        """Put a gate before the arrival, in the order of kinds and names; packets on the wire meet it, too.
-
-        No two gates of a kind may have the same name.
-        """
-        insort(self.gates, (kind, name, gate), key=itemgetter(0, 1))
-        self._arrivals[0] = self._arrive_guarded
-
-    def unguard(self, gate: Gate) -> None:
-        """Take away a gate that `guard` put there."""
-        self.gates = [entry for entry in self.gates if entry[2] != gate]
-        self._arrivals[0] = self._arrive_guarded if self.gates else self._arrive
-
-    def refuse(self, hop: Hop, reason: str) -> None:
-        """For gates: drop a packet that has come to the end of the direction."""
-        del self.in_flight[hop]
-        self.drop(hop.message, reason)
-
-    def arrive_again(self, hop: Hop) -> None:
-        """For gates that have kept a packet: let it arrive now, before all else that is due now."""
-        if hop in self.in_flight:
-            del self.in_flight[hop]
-            again = Hop(self._arrivals)
-            again.message = hop.message
-            self.in_flight[again] = None
-            self._timeline.schedule_first_at(self._timeline.now, again)
-
-    def insert(self, name: str, rule: Rule, *, after: str) -> None:
-        """Put a rule into the chain just behind the one called `after`, or first if there is no such rule."""
-        items = list(self.rules.items())
-        place = list(self.rules).index(after) + 1 if after in self.rules else 0
-        self.rules = dict([*items[:place], (name, rule), *items[place:]])
-        self._line_up()
-
-    def obstruct(self, rule: Rule) -> None:
-        """Put a rule before all others."""
-        self.obstacles.append(rule)
-        self._line_up()
-
-    def release(self, rule: Rule) -> None:
-        """Take away a rule that `obstruct` put there."""
-        self.obstacles.remove(rule)
-        self._line_up()
-
-    def _line_up(self) -> None:
-        self._decide = tuple(rule.decide for rule in (*self.obstacles, *self.rules.values()))
-
-    def backlog(self) -> float:
-        """Seconds until the transmitter has sent everything that waits."""
-        rule = self.rules.get("rate")
-        return rule.backlog(self._timeline.now) if isinstance(rule, Transmission) else 0.0
-
-
-class CopyingDirection(Direction):
-    """A direction that may put a copy of a packet right behind it (netem's `duplicate`).
-
-    The copy is a packet with a serial number of its own.
-    """
-
-    __slots__ = ("_decide_copies", "_duplication", "_next_packet")
-
-    def __init__(
-        self,
-        source: int,
-        destination: int,
-        settings: LinkSettings,
-        rules: dict[str, Rule],
-        timeline: Timeline,
-        ledger: Ledger,
-        trace: Trace | None,
-        duplication: Duplication,
-        next_packet: Callable[[Direction, str, Any, int], Message],
-    ) -> None:
-        """`next_packet` makes a packet with the next serial number: `Links.packet`."""
-        self._duplication = duplication
-        self._next_packet = next_packet
-        super().__init__(source, destination, settings, rules, timeline, ledger, trace)
-
-    def carry(self, message: Message) -> None:
-        super().carry(message)
-        if not self._duplication.wanted:
-            return
-        copy = self._next_packet(self, message.kind, message.payload, message.size)
-        copy.sent_at, copy.header = message.sent_at, message.header
-        ledger, now = self._ledger, self._timeline.now
-        ledger.duplicated += 1
-        ledger.duplicated_bytes += copy.size
-        if self._trace is not None:
-            self._trace.packet(now, "duplicated", copy)
-        self._launch(copy, now, self._decide_copies)
-
-    def insert(self, name: str, rule: Rule, *, after: str) -> None:
-        copies = self._duplication.copies
-        place = copies.index(self.rules[after]) + 1 if after in self.rules else 0
-        self._duplication.copies = (*copies[:place], rule, *copies[place:])
-        super().insert(name, rule, after=after)
-
-    def _line_up(self) -> None:
-        super()._line_up()
-        self._decide_copies = tuple(rule.decide for rule in (*self.obstacles, *self._duplication.copies))
 
 
 class Links:
@@ -284,7 +41,7 @@ class Links:
             duplication = rules.get("duplicate")
             self._directions[source][destination] = (
                 CopyingDirection(*common, duplication, self.packet)
-                if isinstance(duplication, Duplication)
+                if isinstance(duplication, DuplicateRule)
                 else Direction(*common)
             )
 
@@ -316,9 +73,3 @@ class Links:
     def _in_flight(self) -> tuple[int, int]:
         packets = [hop.message.size for direction in self for hop in direction.in_flight]
         return len(packets), sum(packets)
-
-
-def _nobody_there(message: Message) -> None:
-    raise RuntimeError(
-        f"message of kind {message.kind!r} reached node {message.destination}: no handler is attached"
-    )

@@ -1,35 +1,32 @@
 """The simulated network as its users see it."""
 
-from collections.abc import Callable, Sequence
-from math import inf
+from collections.abc import Callable, Iterable
 from operator import index
-from typing import Any, TypeVar
+from typing import Any
 
 import networkx as nx
 
-from testbed.network.agents import Agents, AgentState, OnCrash, OnRestart
+from testbed.network.agents import Agents, OnCrash, OnRestart
 from testbed.network.clock import Clock
+from testbed.network.custom_rules import CustomRules, PacketRule
 from testbed.network.event_list import Agenda
-from testbed.network.faults.agent_faults import Crash, Straggler
-from testbed.network.faults.factory import FaultMaker
-from testbed.network.faults.link_faults import Fault, FaultReport, Groups, Hold, LinkDown, Partition
-from testbed.network.faults.settings import InFlight, Way
-from testbed.network.faults.timetable import FaultSchedule
+from testbed.network.faults.by_hand import FaultsByHand
+from testbed.network.faults.context import FaultContext
+from testbed.network.faults.fault import FaultReport
+from testbed.network.faults.timetable import FaultSchedule, planned
 from testbed.network.ledger import Ledger
 from testbed.network.links import Links
 from testbed.network.message import Message
 from testbed.network.settings import NetworkSettings
 from testbed.network.streams import Streams
 from testbed.network.topology_schedule import LinkSchedule, ScheduleReport
-from testbed.network.trace.invariants import Audit
+from testbed.network.trace.invariants import InvariantChecker
 from testbed.network.trace.trace import Trace
 from testbed.network.traffic import Traffic
 from testbed.network.transports import Datagram, Handler, Reliable, Transport
 
-AnyHandle = TypeVar("AnyHandle", bound=Fault)
 
-
-class Network:
+class Network(FaultsByHand):
     """Agents on the nodes of a graph exchange messages with their neighbours, in simulated time.
 
     With faults at random or a changing topology there is always something to come: then `clock.run` needs
@@ -57,9 +54,10 @@ class Network:
         self.graph = graph
         self.settings = settings
         self.clock = Clock() if clock is None else clock
-        self._audit = Audit(settings.by_direction(graph), trace) if settings.audit else None
-        self.trace = trace = trace if self._audit is None else self._audit
+        self._checker = InvariantChecker(settings.by_direction(graph), trace) if settings.audit else None
+        self.trace = trace = trace if self._checker is None else self._checker
         self._links = Links(graph, settings.by_direction(graph), streams, self.clock.timeline, trace)
+        self._custom_rules = CustomRules(self._links)
         self.ledger: Ledger = self._links.ledger
         """What became of every packet."""
         if settings.audit:
@@ -73,9 +71,8 @@ class Network:
         )
         self.agents = Agents(graph.nodes)
         """Which agents are up and how fast they compute."""
-        self._maker = FaultMaker(graph, self._links, self.agents, streams)
-        self._by_hand: list[Fault] = []
-        plans = [(plan, self._maker.plan(plan)) for plan in settings.faults]
+        super().__init__(FaultContext(graph, self._links, self.agents, streams))
+        plans = [(plan, planned(plan, self._context)) for plan in settings.faults]
         self._agenda = Agenda(self.clock.timeline)
         self._planned = FaultSchedule(plans, list(self._links), self._agenda, self.clock.timeline)
         self._schedule: LinkSchedule | None = None
@@ -132,7 +129,7 @@ class Network:
 
     def awaits_restart(self) -> bool:
         """Whether a crashed agent may run again before the next update, if no more messages are delivered."""
-        by_hand = any(fault.active for fault in self._by_hand if isinstance(fault, Crash))
+        by_hand = any(fault.active for fault in self._by_hand if fault.stops_agent)
         return by_hand or self._planned.awaits_restart()
 
     def flush(self) -> int:
@@ -163,6 +160,37 @@ class Network:
             self.traffic = Traffic(self._links, lambda: self.clock.now)
         return self.traffic
 
+    def add_rule(
+        self, rule: PacketRule, links: Iterable[str] | None = None, name: str | None = None
+    ) -> Callable[[], None]:
+        """Let a callable decide about every packet that is sent from now on; returns what takes it away.
+
+            network.add_rule(lambda message, now: "blackhole" if message.size > 1500 else None)
+
+        `rule(message, now)` sees each packet, copies and retransmissions too, when it is sent at `now`, in
+        simulated seconds. It returns None, or the reason to drop the packet (text, counted and traced as
+        such), or seconds by which its arrival is delayed. It comes behind the impairments of the link, and
+        before `fifo`: a dropped packet has taken its place in the queue. Timeouts that are derived from the
+        link know nothing of it.
+
+        A rule also sees packets that a fault or an impairment has dropped already, and is not told so: if it
+        draws random numbers, it draws them for every packet, and runs stay paired packet by packet. Draw from
+        a stream of `Streams`, not from a generator of unknown seed.
+
+        A rule with the methods `state_dict` (JSON-able) and `load_state_dict` is saved and restored with the
+        network, under its name; add it before loading. One without must be a function of its arguments alone,
+        or a resumed run would go on differently.
+
+        Args:
+            rule: the callable.
+            links: names such as "0-1", both directions, or "0>1", one; all by default.
+            name: under which its state is saved; "rule 0" and so on by default.
+
+        Raises ValueError if there is no such link, or a rule of this name; and later, as packets are sent, if
+        the rule returns anything else, or one of the reasons of faults, `link_down` and `agent_down`.
+        """
+        return self._custom_rules.add(rule, links, name)
+
     # --- agents -----------------------------------------------------------------------------------------
 
     def agent_is_up(self, node: int) -> bool:
@@ -191,51 +219,6 @@ class Network:
         """The learner begins a policy update, counted from 1: faults planned for it begin or are lifted."""
         self._planned.announce_update(number)
 
-    # --- faults by hand: to begin and lift, or to use with `with` ------------------------------------------
-
-    def take_down(self, u: int, v: int, *, in_flight: InFlight = "drop", direction: Way = "both") -> LinkDown:
-        """A fault of the link between `u` and `v`: it takes no packets.
-
-        `in_flight` says what happens to packets already accepted; forward is from `u` to `v`.
-        Raises ValueError if there is no such link.
-        """
-        name = f"link {u}-{v} taken down by hand"
-        return self._kept(self._maker.take_down(name, u, v, direction, in_flight))
-
-    def partition(self, *groups: Sequence[int], in_flight: InFlight = "drop") -> Partition:
-        """A fault: no packets between groups of agents. Those in no group are one more group together.
-
-        Without groups, two random halves. Raises ValueError if there is no such agent.
-        """
-        name, target = f"partition {len(self._by_hand)} by hand", ("by hand", len(self._by_hand))
-        chosen: Groups | None = groups or None
-        return self._kept(self._maker.partition(name, chosen, in_flight, target))
-
-    def crash(self, node: int, *, state: AgentState = "kept", in_flight: InFlight = "deliver") -> Crash:
-        """A fault of an agent: what it sends and what reaches it meanwhile is dropped as `agent_down`.
-
-        `state` says whether it restarts with what it knew, `in_flight` what happens to what it had sent.
-        Raises ValueError if there is no such agent.
-        """
-        return self._kept(self._maker.crash(f"agent {node} crashed by hand", node, state, in_flight))
-
-    def slow_down(self, node: int, factor: float) -> Straggler:
-        """A fault of an agent: its compute times are multiplied. Raises ValueError if there is none such."""
-        if not 0 < factor < inf:
-            raise ValueError(f"factor {factor!r} must be a finite number above 0")
-        return self._kept(self._maker.straggler(f"agent {node} slowed down by hand", node, factor))
-
-    def hold(self, u: int, v: int, *, direction: Way = "both") -> Hold:
-        """A fault of a link: what comes to its end is held there, and arrives when the fault is lifted.
-
-        Raises ValueError if there is no such link.
-        """
-        return self._kept(self._maker.hold(f"link {u}-{v} held by hand", u, v, direction))
-
-    def _kept(self, fault: AnyHandle) -> AnyHandle:
-        self._by_hand.append(fault)
-        return fault
-
     def faults_report(self) -> list[FaultReport]:
         """What each fault did so far, scheduled ones first; one with `touched` 0 tested nothing."""
         return [*self._planned.report(), *(fault.report() for fault in self._by_hand)]
@@ -258,8 +241,8 @@ class Network:
         """The exact state, JSON-able: time, random streams, queues, faults, ledger, transport.
 
         Raises RuntimeError while packets are in flight, the transport may still send some again, or a link is
-        taken down by hand: flush and lift first. Handlers and what others have scheduled on the clock are not
-        included.
+        taken down by hand: flush and lift first. Handlers, rules without a state and what others have
+        scheduled on the clock are not included.
         """
         if self.ledger.in_flight or self._transport.outstanding():
             raise RuntimeError("the network has messages in flight: flush it before saving its state")
@@ -282,6 +265,7 @@ class Network:
             "schedule": None if self._schedule is None else self._schedule.state_dict(),
             "agents": self.agents.state_dict(),
             "transport": self._transport.state_dict(),
+            **({"rules": own} if (own := self._custom_rules.state_dict()) else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -308,6 +292,7 @@ class Network:
             for name, rule in direction.rules.items():
                 rule.load_state_dict(rules.get(name))
         self._transport.load_state_dict(state["transport"])
+        self._custom_rules.load_state_dict(state.get("rules", {}))
         if self.trace is not None:
             lasting = [*self._planned.lasting, *(fault for fault in self._by_hand if fault.active)]
             down = [(each.source, each.destination) for each in self._links if not each.is_up]

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+GeneratorFor = Callable[[str], np.random.Generator]
+"""Makes the generator of a purpose, such as "loss", at the beginning of its stream."""
+
 _SMALLEST_BLOCK = 16
 _LARGEST_BLOCK = 1024
 
@@ -108,12 +111,13 @@ class Draws:
             del self._values[state["left"] :]
 
 
-class Persistent:
+class CorrelatedDraws:
     """Values that repeat: each is the one before it with probability `correlation`, otherwise a new draw.
 
     The law of a single value stays that of the draws, and the correlation of two that are k apart is
     `correlation`^k, whatever the law (the process DAR(1) of Jacobs and Lewis, 1978). A draw is consumed for
-    every value, repeated or not, so that conditions which differ in the correlation see the same luck.
+    every value, repeated or not, so that conditions that differ in the correlation see the same random
+    numbers.
     """
 
     __slots__ = ("_draws", "_last", "_repeats")
@@ -157,21 +161,21 @@ def values(
     sample: Callable[[np.random.Generator, int], NDArray[np.generic]],
     correlation: float,
     purpose: str,
-    stream: Callable[[str], np.random.Generator],
-) -> Draws | Persistent:
+    stream: GeneratorFor,
+) -> Draws | CorrelatedDraws:
     """Values of the law `sample`, drawn from the stream of this purpose, with a correlation."""
     draws = Draws(lambda: stream(purpose), sample)
     if correlation == 0:
         return draws
-    return Persistent(draws, correlation, lambda: stream(f"{purpose} correlation"))
+    return CorrelatedDraws(draws, correlation, lambda: stream(f"{purpose} correlation"))
 
 
-def happenings(
+def bernoulli_draws(
     probability: float,
     correlation: float,
     purpose: str,
-    stream: Callable[[str], np.random.Generator],
-) -> Draws | Persistent:
+    stream: GeneratorFor,
+) -> Draws | CorrelatedDraws:
     """True with this probability, from one uniform number each: what is True stays so at a larger one."""
     return values(
         lambda generator, count: generator.random(count) < probability, correlation, purpose, stream

@@ -97,14 +97,14 @@ class LinkSchedule:
         self._missing = missing
         for way in came:
             direction = self._links.direction(*way)
-            direction.release(self._rule)
+            direction.remove_ingress_rule(self._rule)
             if live and trace is not None and direction.is_up:
                 trace.link(now, "link_up", *way)
         for way in went:
             direction = self._links.direction(*way)
             if live and trace is not None and direction.is_up:
                 trace.link(now, "link_down", *way)
-            direction.obstruct(self._rule)
+            direction.add_ingress_rule(self._rule)
             if live and self._settings.in_flight == "drop":
                 for message in direction.empty():
                     direction.drop(message, LINK_DOWN)
@@ -115,7 +115,7 @@ class LinkSchedule:
         return ScheduleReport(self._number, self._rule.refused, self._removed, self._connectivity.share)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands, JSON-able."""
+        """The round it has reached and what it counted, JSON-able."""
         return {
             "number": self._number,
             "refused": self._rule.refused,

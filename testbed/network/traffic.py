@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from testbed.network.direction import Direction
 from testbed.network.impairments.rule import Fate, Rule
-from testbed.network.links import Direction
 from testbed.network.message import Message
 
 

@@ -5,7 +5,8 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from testbed.network.clock import Clock, Handle
-from testbed.network.links import Direction, Links
+from testbed.network.direction import Direction
+from testbed.network.links import Links
 from testbed.network.message import Message
 from testbed.network.settings import NetworkSettings
 

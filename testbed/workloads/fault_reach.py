@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from testbed.network.faults.settings import AfterMessages, AtUpdate, ScheduledFault
+from testbed.network.faults.moments import AfterMessages, AtUpdate
+from testbed.network.faults.settings import ScheduledFault
 from testbed.workloads.settings import LearningWorkload, ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 Trial = ProblemWorkload | UpdateWorkload | TrainingWorkload

@@ -42,6 +42,26 @@ def _run(place: Path, *command: str) -> None:
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
 
 
+STUDY = """
+import sys
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from studies.cli.console_script import main
+from studies.docgen import pages
+from studies.spec.json_schema import study_schema
+
+file, reference = map(Path, sys.argv[1:])
+jsonschema.validate(yaml.safe_load(file.read_text()), study_schema())
+assert pages.pages()[reference.name] != reference.read_text(), "the reference does not know what was added"
+sys.argv[1:] = ["validate", str(file)]
+main()
+"""
+"""What a study file that uses an extension must pass: the JSON Schema and `testbed validate`."""
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in HOW_TO.glob("*.md")))
 def test_a_how_to_works_as_written(shown, copy, name):
     changed = set()
@@ -53,6 +73,12 @@ def test_a_how_to_works_as_written(shown, copy, name):
                     continue
                 assert program == "pytest", line
                 _run(copy, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
+            continue
+        if block.language == "toml":  # of another package: see tests/testbed/network/test_extending.py
+            continue
+        if block.language == "yaml":
+            (copy / "study.yaml").write_text(block.text)
+            _run(copy, "-c", STUDY, "study.yaml", str(ROOT / "docs" / "reference" / "study-file.md"))
             continue
         path = copy / block.file
         changed.add(block.file)

@@ -1,18 +1,18 @@
 """Strategies that draw what a study says of its network: topologies, impairments, faults, schedules."""
 
-from typing import Any, get_args
+from typing import Any
 
 import networkx as nx
 import pytest
 from hypothesis import strategies as st
 
 from testbed.network.clock import Timeline
-from testbed.network.impairments.link_settings import Distribution
+from testbed.network.impairments import delay
 
 Plan = dict[str, Any]
 
 MOMENTS = st.integers(0, 30).map(lambda tick: tick / 20)
-LAWS = [law for law in get_args(Distribution) if law != "empirical"]
+LAWS = [law.name for law in delay.LAWS.values() if not law.measured]
 """Laws of the delay, but for the one that needs a file."""
 SPANS = st.integers(1, 20).map(lambda tick: tick / 20)
 

@@ -1,31 +1,32 @@
 """When the faults of a study begin and are lifted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from testbed.network.clock import Timeline
+from testbed.network.direction import Direction, FilterKind, Hop
 from testbed.network.event_list import Agenda
-from testbed.network.faults.agent_faults import Crash
-from testbed.network.faults.link_faults import Fault, FaultReport
-from testbed.network.faults.settings import AfterMessages, AtUpdate, Lasting, ScheduledFault
-from testbed.network.links import Direction, GateKind, Hop
+from testbed.network.faults.context import FaultContext
+from testbed.network.faults.fault import Fault, FaultReport
+from testbed.network.faults.moments import AfterMessages, AtUpdate, Lasting
+from testbed.network.faults.settings import ScheduledFault
 
 Stage = Literal["waiting", "lasting", "over"]
 
 
 class Planned:
-    """One fault with its plan: where it stands, and its luck if it comes and goes at random."""
+    """One fault with its plan: the stage it has reached, and its random times if it comes and goes so."""
 
-    def __init__(self, plan: ScheduledFault, fault: Fault, make: Callable[[], np.random.Generator]) -> None:
-        """`make()` gives the random generator of its times, in seconds of standard exponentials."""
+    def __init__(self, plan: ScheduledFault, fault: Fault, rng: np.random.Generator | None) -> None:
+        """`rng` draws its times, if it comes and goes at random."""
         self.plan = plan
         self.fault = fault
         self.stage: Stage = "waiting"
         self.delivered = 0
         """Messages of the kind it waits for, since it began to wait."""
-        self._luck = make() if plan.mtbf is not None else None
+        self._rng = rng
 
     @property
     def moment(self) -> object:
@@ -39,24 +40,35 @@ class Planned:
 
     def wait(self) -> float | None:
         """Seconds until it acts next, counted from now, drawn at random; None if it is not random."""
-        if self._luck is None:
+        if self._rng is None:
             return None
         mean = self.plan.mtbf if self.stage == "waiting" else self.plan.mttr
-        return float(self._luck.standard_exponential()) * (mean or 0.0)
+        return float(self._rng.standard_exponential()) * (mean or 0.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands, JSON-able."""
-        luck = None if self._luck is None else self._luck.bit_generator.state
-        state = {"stage": self.stage, "delivered": self.delivered, "luck": luck}
+        """Its stage and its random numbers, JSON-able."""
+        times = None if self._rng is None else self._rng.bit_generator.state
+        state = {"stage": self.stage, "delivered": self.delivered, "luck": times}
         return state | {"fault": self.fault.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to what `state_dict` gave."""
         self.stage = state["stage"]
         self.delivered = state["delivered"]
-        if self._luck is not None:
-            self._luck.bit_generator.state = state["luck"]
+        if self._rng is not None:
+            self._rng.bit_generator.state = state["luck"]
         self.fault.load_state_dict(state["fault"])
+
+
+def planned(settings: ScheduledFault, context: FaultContext) -> list[Planned]:
+    """The faults that settings ask for: one, or one for each link or agent.
+
+    Raises ValueError if the network lacks what they befall.
+    """
+    return [
+        Planned(settings, fault, context.generator(target, "times") if settings.mtbf is not None else None)
+        for fault, target in settings.make(context.numbered(settings.title), context)
+    ]
 
 
 class FaultSchedule:
@@ -87,7 +99,7 @@ class FaultSchedule:
             self._draw(number)
         if any(isinstance(m, AfterMessages) for plan, _ in plans for m in (plan.down, plan.up)):
             for direction in directions:
-                direction.guard(GateKind.COUNT, "", self._count)
+                direction.add_egress_filter(FilterKind.COUNT, "", self._count)
 
     def announce_update(self, number: int) -> None:
         """A policy update begins: so do the faults planned for it, and those that end with it are lifted."""
@@ -100,7 +112,7 @@ class FaultSchedule:
         """Whether time alone will lift a crash that lasts now."""
         return any(
             item.stage == "lasting"
-            and isinstance(item.fault, Crash)
+            and item.fault.stops_agent
             and (item.plan.mtbf is not None or isinstance(item.plan.up, float | Lasting))
             for item in self._items
         )

@@ -1,42 +1,84 @@
-"""Laws of the propagation delay.
+"""Laws of the propagation delay, one row of `LAWS` each.
 
 `delay` d and `jitter` j mean, as in netem, a location and a spread; netem has the laws `uniform`, `normal`
-and `pareto` of these. Before clipping:
-
-- `constant`     d; the jitter must be 0.
-- `uniform`      uniform on [d - j, d + j]: j is half the width (netem without a distribution),
-                 j / sqrt(3) the standard deviation.
-- `normal`       mean d, standard deviation j (netem's table ends at d - 4 j and d + 4 j).
-- `lognormal`    exp(mu + sigma z) with mean d and standard deviation j:
-                 sigma^2 = ln(1 + (j/d)^2), mu = ln d - sigma^2 / 2.
-- `exponential`  d - j + an exponential of mean j: mean d, standard deviation j, never below d - j.
-                 With j = d it is the ordinary exponential.
-- `gamma`        shape (d/j)^2, scale j^2/d: mean d, standard deviation j.
-- `pareto`       Pareto of shape 3, shifted and scaled to mean d and standard deviation j, never below
-                 d - j / sqrt(3). Unlike netem: iproute2's table has the same shape, but is scaled to a
-                 standard deviation of 2 j / sqrt(3) and ends at d + 4 j.
-- `empirical`    one of the measured delays of `testbed.network.impairments.round_trips`, each as likely;
-                 d and j unused.
+and `pareto` of these. The laws before clipping are:
 
 Negative samples are clipped at 0, which raises the mean where j is not small against d. Standard values are
-drawn first and scaled afterwards, so two conditions that differ in d and j only see the same luck; of `gamma`
-only if d/j is the same as well.
+drawn first and scaled afterwards, so two conditions that differ in d and j only see the same random numbers;
+of `gamma` only if d/j is the same as well.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import log, sqrt
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.network.impairments.link_settings import LinkSettings
+from testbed.network.impairments.reorder import Reorder
 from testbed.network.impairments.round_trips import one_way_delays
 
 Sampler = Callable[[np.random.Generator, int], NDArray[np.float64]]
+"""Draws values: a generator and their count give shape [count]."""
 
-_PARETO_SHAPE = 3.0
-_PARETO_MEAN = _PARETO_SHAPE / (_PARETO_SHAPE - 1)
-_PARETO_DEVIATION = sqrt(_PARETO_SHAPE / (_PARETO_SHAPE - 2)) / (_PARETO_SHAPE - 1)
+Scaled = Callable[[float, float], Sampler]
+"""The sampler of delays in seconds for a delay and a jitter, both in seconds."""
+
+
+class DelaySettings(Protocol):
+    """The settings of a link that its delay depends on."""
+
+    @property
+    def distribution(self) -> str:
+        """The name of a law."""
+
+    @property
+    def delay(self) -> float:
+        """Seconds."""
+
+    @property
+    def jitter(self) -> float:
+        """Seconds."""
+
+    @property
+    def round_trips(self) -> Path | None:
+        """A file of measured times."""
+
+    @property
+    def reordering(self) -> Reorder:
+        """Which packets skip the delay."""
+
+
+@dataclass(frozen=True)
+class DelayLaw:
+    """A law of the delay.
+
+    Attributes:
+        name: in study files.
+        about: one line of the reference.
+        scaled: makes its sampler; None where there is no spread to draw from.
+        lowest: lower end of the delay, in jitters from its mean; None if there is none above 0.
+        needs_mean: whether a jitter needs a delay above 0.
+        measured: whether the delays are those of `round_trips`, without delay and jitter.
+    """
+
+    name: str
+    about: str
+    scaled: Scaled | None = None
+    lowest: float | None = None
+    needs_mean: bool = False
+    measured: bool = False
+
+
+def location_scale(standard: Sampler) -> Scaled:
+    """A law that is shifted and scaled: the delay is d + j times a standard value, clipped at 0."""
+
+    def scaled(delay: float, jitter: float) -> Sampler:
+        return lambda generator, count: np.maximum(delay + jitter * standard(generator, count), 0.0)
+
+    return scaled
 
 
 def _uniform(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -47,8 +89,25 @@ def _normal(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
     return generator.standard_normal(count)
 
 
+def _lognormal(delay: float, jitter: float) -> Sampler:
+    variance = log(1.0 + (jitter / delay) ** 2)
+    mu, sigma = log(delay) - variance / 2, sqrt(variance)
+    return lambda generator, count: np.exp(mu + sigma * generator.standard_normal(count))
+
+
 def _exponential(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
     return generator.standard_exponential(count) - 1.0
+
+
+def _gamma(delay: float, jitter: float) -> Sampler:
+    shape, scale = (delay / jitter) ** 2, jitter**2 / delay
+    return lambda generator, count: scale * generator.standard_gamma(shape, count)
+
+
+_PARETO_SHAPE = 3.0
+_PARETO_MEAN = _PARETO_SHAPE / (_PARETO_SHAPE - 1)
+_PARETO_DEVIATION = sqrt(_PARETO_SHAPE / (_PARETO_SHAPE - 2)) / (_PARETO_SHAPE - 1)
+_PARETO_LOWEST = (1.0 - _PARETO_MEAN) / _PARETO_DEVIATION
 
 
 def _pareto(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -56,44 +115,73 @@ def _pareto(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
     return (classical - _PARETO_MEAN) / _PARETO_DEVIATION
 
 
-_STANDARD: dict[str, Sampler] = {
-    "uniform": _uniform,
-    "normal": _normal,
-    "exponential": _exponential,
-    "pareto": _pareto,
-}
-"""Laws that are shifted and scaled: the delay is d + j times one of these."""
+_ROWS = (
+    DelayLaw("constant", "d; the jitter must be 0."),
+    DelayLaw(
+        "uniform",
+        "uniform on [d - j, d + j]: j is half the width (netem without a distribution), j / sqrt(3) the"
+        " standard deviation.",
+        location_scale(_uniform),
+        lowest=-1.0,
+    ),
+    DelayLaw(
+        "normal",
+        "mean d, standard deviation j (netem's table ends at d - 4 j and d + 4 j).",
+        location_scale(_normal),
+    ),
+    DelayLaw(
+        "lognormal",
+        "exp(mu + sigma z) with mean d and standard deviation j: sigma^2 = ln(1 + (j/d)^2),"
+        " mu = ln d - sigma^2 / 2.",
+        _lognormal,
+        needs_mean=True,
+    ),
+    DelayLaw(
+        "exponential",
+        "d - j + an exponential of mean j: mean d, standard deviation j, never below d - j. With j = d it is"
+        " the ordinary exponential.",
+        location_scale(_exponential),
+        lowest=-1.0,
+    ),
+    DelayLaw("gamma", "shape (d/j)^2, scale j^2/d: mean d, standard deviation j.", _gamma, needs_mean=True),
+    DelayLaw(
+        "pareto",
+        "Pareto of shape 3, shifted and scaled to mean d and standard deviation j, never below"
+        " d - j / sqrt(3). Unlike netem: iproute2's table has the same shape, but is scaled to a standard"
+        " deviation of 2 j / sqrt(3) and ends at d + 4 j.",
+        location_scale(_pareto),
+        lowest=_PARETO_LOWEST,
+    ),
+    DelayLaw(
+        "empirical",
+        "one of the measured delays of `testbed.network.impairments.round_trips`, each equally likely; d and"
+        " j unused.",
+        measured=True,
+    ),
+)
 
-_LOWEST = {"uniform": -1.0, "exponential": -1.0, "pareto": (1.0 - _PARETO_MEAN) / _PARETO_DEVIATION}
-"""The lower ends of those that have one."""
+LAWS = {law.name: law for law in _ROWS}
+"""All laws by name, in the order of the reference."""
 
 
-def sampler(link: LinkSettings) -> Sampler | None:
+def sampler(link: DelaySettings) -> Sampler | None:
     """A function that draws delays in seconds, shape [count]; None if the delay is always the same."""
-    delay, jitter = link.delay, link.jitter
-    if link.distribution == "empirical" and link.round_trips is not None:
+    law = LAWS[link.distribution]
+    if law.measured and link.round_trips is not None:
         measured = one_way_delays(link.round_trips)
         return lambda generator, count: measured[(len(measured) * generator.random(count)).astype(np.int64)]
-    if jitter == 0:
+    if link.jitter == 0 or law.scaled is None:
         return None
-    if link.distribution == "lognormal":
-        variance = log(1.0 + (jitter / delay) ** 2)
-        mu, sigma = log(delay) - variance / 2, sqrt(variance)
-        return lambda generator, count: np.exp(mu + sigma * generator.standard_normal(count))
-    if link.distribution == "gamma":
-        shape, scale = (delay / jitter) ** 2, jitter**2 / delay
-        return lambda generator, count: scale * generator.standard_gamma(shape, count)
-    standard = _STANDARD[link.distribution]
-    return lambda generator, count: np.maximum(delay + jitter * standard(generator, count), 0.0)
+    return law.scaled(link.delay, link.jitter)
 
 
-def minimum_delay(link: LinkSettings) -> float:
-    """The greatest lower bound of the delay, in seconds."""
+def minimum_delay(link: DelaySettings) -> float:
+    """The greatest lower bound of the delay, in seconds; 0 where packets may skip it."""
     if link.reordering.random > 0:
         return 0.0
-    if link.distribution == "empirical" and link.round_trips is not None:
+    law = LAWS[link.distribution]
+    if law.measured and link.round_trips is not None:
         return float(one_way_delays(link.round_trips)[0])
     if link.jitter == 0:
         return link.delay
-    lowest = _LOWEST.get(link.distribution)
-    return 0.0 if lowest is None else max(link.delay + link.jitter * lowest, 0.0)
+    return 0.0 if law.lowest is None else max(link.delay + link.jitter * law.lowest, 0.0)

@@ -3,28 +3,25 @@
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from testbed.common.settings import Settings
 from testbed.common.units import BytesPerSecond, Seconds
 from testbed.identity import differing, same
+from testbed.network.impairments.corrupt import Corrupt, CorruptSetting
+from testbed.network.impairments.delay import LAWS
+from testbed.network.impairments.duplicate import Duplicate, DuplicateSetting
+from testbed.network.impairments.loss import LossModel, LossSetting
+from testbed.network.impairments.losses.random_loss import RandomLoss
+from testbed.network.impairments.reorder import Reorder, ReorderSetting
 from testbed.network.impairments.round_trips import one_way_delays
-from testbed.network.impairments.settings import (
-    Corrupt,
-    CorruptSetting,
-    Duplicate,
-    DuplicateSetting,
-    LossSetting,
-    Reorder,
-    ReorderSetting,
-)
 
-Distribution = Literal[
-    "constant", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto", "empirical"
-]
-_NEEDS_A_MEAN = ("lognormal", "gamma")
+if TYPE_CHECKING:  # a literal made from a table is beyond type checkers
+    Distribution = str
+else:
+    Distribution = Literal[tuple(LAWS)]
 
 
 class LinkOverride(Settings):
@@ -80,18 +77,19 @@ class LinkSettings(LinkOverride):
 
     @model_validator(mode="after")
     def _law_exists(self) -> Self:
-        law, jitter = self.distribution, self.jitter
-        if law == "constant" and jitter > 0:
-            others = "uniform, normal, lognormal, exponential, gamma or pareto"
-            raise ValueError(f"jitter {jitter} with distribution constant: choose {others}, or jitter 0")
-        if law in _NEEDS_A_MEAN and jitter > 0 and self.delay == 0:
-            raise ValueError(f"delay 0 with jitter {jitter}: a {law} delay needs a mean above 0")
-        if law == "empirical":
+        law, jitter = LAWS[self.distribution], self.jitter
+        if law.scaled is None and not law.measured and jitter > 0:
+            *others, last = (each.name for each in LAWS.values() if each.scaled is not None)
+            choose = f"choose {', '.join(others)} or {last}, or jitter 0"
+            raise ValueError(f"jitter {jitter} with distribution {law.name}: {choose}")
+        if law.needs_mean and jitter > 0 and self.delay == 0:
+            raise ValueError(f"delay 0 with jitter {jitter}: a {law.name} delay needs a mean above 0")
+        if law.measured:
             if self.round_trips is None:
-                raise ValueError("distribution empirical needs round_trips, a CSV file of measured times")
+                raise ValueError(f"distribution {law.name} needs round_trips, a CSV file of measured times")
             if self.delay > 0 or jitter > 0:
                 raise ValueError(
-                    f"delay {self.delay} and jitter {jitter} with distribution empirical: the delays are "
+                    f"delay {self.delay} and jitter {jitter} with distribution {law.name}: the delays are "
                     f"those of round_trips, choose another distribution or leave them out"
                 )
             one_way_delays(self.round_trips)
@@ -117,8 +115,8 @@ class LinkSettings(LinkOverride):
 
     @property
     def idle(self) -> frozenset[str]:
-        """The settings that change nothing beside the others, unless a link overrides those."""
-        measured = self.distribution == "empirical"
+        """The settings that change nothing given the others, unless a link overrides those."""
+        measured = LAWS[self.distribution].measured
         constant = self.jitter == 0 and not measured
         idle = {
             "distribution": constant,
@@ -127,6 +125,11 @@ class LinkSettings(LinkOverride):
             "limit": self.rate is None,
         }
         return frozenset(name for name, nothing in idle.items() if nothing)
+
+    @cached_property
+    def loss_model(self) -> LossModel:
+        """`loss` in detail."""
+        return self.loss if isinstance(self.loss, LossModel) else RandomLoss(random=self.loss)
 
     @cached_property
     def duplication(self) -> Duplicate:
@@ -146,14 +149,14 @@ class LinkSettings(LinkOverride):
     @cached_property
     def mean_delay(self) -> float:
         """Seconds of propagation on average, but for the clipping of negative delays and for reordering."""
-        if self.distribution == "empirical" and self.round_trips is not None:
+        if LAWS[self.distribution].measured and self.round_trips is not None:
             return float(one_way_delays(self.round_trips).mean())
         return self.delay
 
     @cached_property
     def spread(self) -> float:
-        """The jitter; of `empirical` the standard deviation of the measured delays, in seconds."""
-        if self.distribution == "empirical" and self.round_trips is not None:
+        """The jitter; of measured delays their standard deviation, in seconds."""
+        if LAWS[self.distribution].measured and self.round_trips is not None:
             return float(one_way_delays(self.round_trips).std())
         return self.jitter
 
@@ -169,7 +172,7 @@ class LinkSettings(LinkOverride):
         merged = self.model_dump()
         for override in overrides:
             given: Mapping[str, Any] = {name: getattr(override, name) for name in override.model_fields_set}
-            if given.get("distribution") == "empirical":
+            if "distribution" in given and LAWS[given["distribution"]].measured:
                 merged |= {"delay": 0.0, "jitter": 0.0}  # the file says what they are
             merged |= given
         try:
@@ -188,10 +191,10 @@ class LinkSettings(LinkOverride):
         """
         merged = self.overridden(*overrides)
         before, after = (differing(each, LinkSettings.model_fields) for each in (self, merged))
-        implied = {"delay", "jitter"} if merged.distribution == "empirical" else set()
+        implied = {"delay", "jitter"} if LAWS[merged.distribution].measured else set()
         if last:
             # The law of a jitter of 0 says nothing, unless it replaces that of measured delays.
-            implied |= merged.idle - ({"distribution"} if self.distribution == "empirical" else set())
+            implied |= merged.idle - ({"distribution"} if LAWS[self.distribution].measured else set())
         return {
             name: value
             for name, value in after.items()

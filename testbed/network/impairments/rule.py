@@ -1,14 +1,28 @@
-"""What decides the fate of a packet: an ordered chain of rules, one chain per direction of a link.
+"""The fate of a packet is decided by an ordered chain of rules, one chain per direction of a link.
 
 Every rule sees every packet, even one that an earlier rule has dropped, so that a rule which draws random
 numbers draws the same ones whatever happened before: conditions stay paired packet by packet.
+
+The words of the settings are those of tc-netem(8); where they mean something else than in Linux's
+`sch_netem.c`, they say "unlike netem". Wherever a probability stands alone, `loss: 0.1` is short for
+`loss: {random: 0.1}`.
+
+`correlation` c says how much the fate of a packet is that of the one before it: with probability c it is the
+same, otherwise it is drawn anew. The probability stays what it is, and the autocorrelation after k packets is
+c^k (the discrete autoregression DAR(1) of Jacobs and Lewis, 1978). netem mixes the random numbers themselves
+instead, which changes the probability.
 """
 
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
+from pydantic import Field, Tag
+
+from testbed.common.settings import Settings
+from testbed.identity import differing
 from testbed.network.message import Message
-from testbed.network.streams import Draws, Persistent
+from testbed.network.streams import CorrelatedDraws, Draws, GeneratorFor, bernoulli_draws
 
 LINK_DOWN = "link_down"
 QUEUE_FULL = "queue_full"
@@ -49,6 +63,54 @@ class Rule:
 
     def load_state_dict(self, state: Any) -> None:
         """Return to what `state_dict` gave; None is the beginning."""
+
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+PlainNumber = Annotated[Probability, Tag("a number")]
+"""A probability alone, where settings in detail may stand as well: see `form`."""
+
+
+class Chance(Settings):
+    """Something that happens to a packet with a probability."""
+
+    random: Probability
+    """Its probability."""
+    correlation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Probability that a packet has the fate of the one before it, rather than one of its own. Unlike netem,
+    which averages random numbers and so changes the probability."""
+
+    def essence(self) -> Any:
+        """The probability alone, where it says it all; see `testbed.identity`."""
+        found = differing(self)
+        return found["random"] if found.keys() == {"random"} or self.random == 0 else found
+
+
+def form(value: Any) -> str:
+    """Whether a probability stands alone or settings say more, as the tags of a union of the two."""
+    # No tag may be the name of a field: error messages tell the two apart by that.
+    return "in detail" if isinstance(value, Settings | Mapping) else "a number"
+
+
+class Drop(Rule):
+    """Each packet is dropped with the same probability (netem: `loss random p`, or detected `corrupt`)."""
+
+    __slots__ = ("_draws", "_drops", "_reason")
+
+    def __init__(self, chance: Chance, reason: str, stream: GeneratorFor) -> None:
+        self._draws = bernoulli_draws(chance.random, chance.correlation, reason, stream)
+        self._drops = self._draws.next
+        self._reason = reason
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        if self._drops() and fate.reason is None:
+            fate.reason = self._reason
+
+    def state_dict(self) -> Any:
+        return self._draws.state_dict()
+
+    def load_state_dict(self, state: Any) -> None:
+        self._draws.load_state_dict(state)
 
 
 class Down(Rule):
@@ -134,7 +196,7 @@ class Jitter(Rule):
 
     __slots__ = ("_delay", "_draws")
 
-    def __init__(self, draws: Draws | Persistent) -> None:
+    def __init__(self, draws: Draws | CorrelatedDraws) -> None:
         self._draws = draws
         self._delay = draws.next
 

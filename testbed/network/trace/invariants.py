@@ -24,7 +24,7 @@ class _Flight:
     """Why it must be dropped; None if no fault forbids that it is ever delivered."""
 
 
-class Audit(Trace):
+class InvariantChecker(Trace):
     """A trace that keeps nothing but raises AssertionError at the first event that cannot be.
 
     Every packet enters once and has one fate; none crosses a direction that is down or reaches a crashed

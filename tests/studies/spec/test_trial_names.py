@@ -17,9 +17,10 @@ from studies.spec.study import WORKLOADS
 from studies.storage.store import Store
 from testbed import identity
 from testbed.consensus.settings import Budget, ConsensusSettings
-from testbed.network.faults.settings import LinkFault
+from testbed.network.faults.link_down import LinkFault
 from testbed.network.impairments.link_settings import LinkOverride, LinkSettings
-from testbed.network.impairments.settings import GilbertElliott, RandomLoss
+from testbed.network.impairments.losses.gilbert_elliott import GilbertElliott
+from testbed.network.impairments.losses.random_loss import RandomLoss
 from testbed.network.settings import NetworkSettings
 
 PLAIN = {"workload": "problem", "problem": {"name": "mean", "agents": 4}}

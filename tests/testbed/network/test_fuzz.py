@@ -25,9 +25,9 @@ from studies.spec.loading import load
 from testbed import workloads
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.edge_admm.algorithm import _EdgeAgreement
-from testbed.network import Trace, first_difference, links
-from testbed.network.faults.agent_faults import Crash
-from testbed.network.faults.link_faults import LinkDown
+from testbed.network import Trace, direction, first_difference
+from testbed.network.faults.crash import Crash
+from testbed.network.faults.link_down import LinkDown
 from testbed.network.impairments import rule
 
 NIGHTLY = settings().max_examples >= 1000
@@ -111,13 +111,13 @@ def test_every_plan_replays_byte_for_byte(plan: Plan) -> None:
 
 def _lose_from_the_books(monkeypatch: pytest.MonkeyPatch) -> None:
     """A packet whose link goes down is taken off the wire, and nobody writes it down."""
-    plain = links.Direction.drop
+    plain = direction.Direction.drop
 
-    def drop(self: links.Direction, message: Any, reason: str) -> None:
+    def drop(self: direction.Direction, message: Any, reason: str) -> None:
         if message.sent_at == self._timeline.now:
             plain(self, message, reason)
 
-    monkeypatch.setattr(links.Direction, "drop", drop)
+    monkeypatch.setattr(direction.Direction, "drop", drop)
 
 
 def _deliver_over_a_down_link(monkeypatch: pytest.MonkeyPatch) -> None:

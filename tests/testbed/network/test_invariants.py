@@ -3,15 +3,14 @@
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import networkx as nx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.network import Network, NetworkSettings, Streams, Trace, first_difference
-from testbed.network.impairments.delay import minimum_delay
-from testbed.network.impairments.link_settings import Distribution
+from testbed.network.impairments.delay import LAWS, minimum_delay
 from testbed.network.trace.trace import PacketEvent
 
 TIMES = st.integers(0, 40).map(lambda tick: tick / 16)
@@ -47,7 +46,7 @@ class Plan:
 
 @st.composite
 def links(draw: st.DrawFn, *, worst_loss: float = 1.0) -> dict[str, Any]:
-    laws = [law for law in get_args(Distribution) if law != "empirical"]  # which needs a file
+    laws = [law.name for law in LAWS.values() if not law.measured]  # that needs a file
     law = draw(st.sampled_from(laws))
     delay = draw(st.sampled_from([0.0, 1 / 64, 1 / 4, 1.0]))
     without_jitter = law == "constant" or (law in ("lognormal", "gamma") and delay == 0)

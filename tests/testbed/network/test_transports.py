@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.network import LinkFault, LinkSettings, Message, Network, NetworkSettings, Streams, Trace
-from testbed.network.links import Direction
+from testbed.network.direction import Direction
 from testbed.network.transports import Segment, _Connection
 
 Log = list[tuple[float, Any]]

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbed.network import Network, NetworkSettings, Streams, Trace, links
+from testbed.network import Network, NetworkSettings, Streams, Trace, direction
 from testbed.network.impairments import rule
 from testbed.network.trace.spacetime import spacetime
 from testbed.network.trace.trace import LinkEvent, OtherEvent, PacketEvent
@@ -386,9 +386,9 @@ def test_a_network_resumed_while_things_are_down_goes_on_as_if_nothing_had_happe
 def _link_or_sender(monkeypatch: pytest.MonkeyPatch) -> None:
     """A direction is taken to be down while its sender is."""
     monkeypatch.setattr(
-        links.Direction,
+        direction.Direction,
         "is_up",
-        property(lambda self: not any(isinstance(each, rule.Down) for each in self.obstacles)),
+        property(lambda self: not any(isinstance(each, rule.Down) for each in self.ingress_rules)),
     )
 
 

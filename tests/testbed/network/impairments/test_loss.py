@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from testbed.network import LinkSettings, Message, Network, NetworkSettings, Streams
-from testbed.network.impairments.loss import Bursts
+from testbed.network.impairments.losses.gilbert_elliott import GilbertElliott, GilbertElliottLoss
 from testbed.network.impairments.rule import Fate
-from testbed.network.impairments.settings import GilbertElliott
 
 COUNT = 40_000
 NOTHING = Message(0, 1, "x", None, 1, 0.0, 0)
@@ -35,7 +34,7 @@ def _lost(loss: Any, count: int = COUNT, seed: int = 0) -> NDArray[np.bool_]:
 
 
 def _states(model: GilbertElliott, times: NDArray[np.float64], seed: int = 0) -> NDArray[np.bool_]:
-    rule = Bursts(model, Streams(seed).fresh)
+    rule = GilbertElliottLoss(model, Streams(seed).fresh)
     states = []
     for time in times.tolist():
         rule.decide(NOTHING, Fate(time))

@@ -1,0 +1,97 @@
+"""The network as its faults see it."""
+
+from typing import Literal, Protocol
+
+import networkx as nx
+import numpy as np
+
+from testbed.network.agents import Agents
+from testbed.network.direction import Direction
+from testbed.network.links import Links
+from testbed.network.streams import Streams
+
+Target = tuple[str | int, ...]
+"""What a fault befalls, as random streams name it."""
+
+Way = Literal["both", "forward", "backward"]
+
+
+class Named(Protocol):
+    """What the random streams of a fault depend on, besides what it befalls."""
+
+    @property
+    def fault(self) -> str:
+        """The kind of fault."""
+
+    @property
+    def name(self) -> str | None:
+        """Its own, if it has one."""
+
+
+class FaultContext:
+    """Links, agents and random streams of one network, and the names of its faults.
+
+    Attributes:
+        links: both directions of every link.
+        agents: which of them are up, and how fast they compute.
+        timeline: simulated time.
+        trace: where faults record what they do; None for nowhere.
+        edges: the links as pairs of nodes, the smaller first, in their order.
+        nodes: the agents, in their order.
+    """
+
+    def __init__(self, graph: "nx.Graph[int]", links: Links, agents: Agents, streams: Streams) -> None:
+        self.links, self.agents = links, agents
+        self.timeline, self.trace = links.timeline, links.trace
+        self.edges = sorted((min(u, v), max(u, v)) for u, v in graph.edges)
+        self.nodes = sorted(graph.nodes)
+        self._streams = streams
+        self._planned: dict[Target, int] = {}
+        self._titles: dict[str, int] = {}
+        self._names: set[str] = set()
+
+    def directions(self, u: int, v: int, way: Way = "both") -> list[Direction]:
+        """The directions of a link. Raises ValueError if there is no such link."""
+        return [self.links.direction(source, destination) for source, destination in ways(u, v, way)]
+
+    def arriving_at(self, node: int) -> list[Direction]:
+        """The directions that end at an agent. Raises ValueError if there is no such agent."""
+        return self.links.arriving_at(node)
+
+    def leaving(self, node: int) -> list[Direction]:
+        """The directions that begin at an agent. Raises ValueError if there is no such agent."""
+        return [self.links.direction(node, each.source) for each in self.links.arriving_at(node)]
+
+    def target(self, fault: Named, *befalls: str | int) -> Target:
+        """The name of the random stream of one more fault that befalls something.
+
+        It depends on what the fault befalls, and on its name or else on how many of the kind are before it.
+        """
+        target = (fault.fault, *befalls)
+        if fault.name is not None:
+            return ("named", fault.name, *target)
+        number = self._planned[target] = self._planned.get(target, -1) + 1
+        return (*target, number)
+
+    def generator(self, target: Target, purpose: str) -> np.random.Generator:
+        """A generator at the beginning of the stream of a target and a purpose."""
+        return self._streams.fresh("fault", *target, purpose)
+
+    def numbered(self, title: str) -> str:
+        """A title for which a trace tells the second plan of the same title from the first."""
+        number = self._titles[title] = self._titles.get(title, 0) + 1
+        return title if number == 1 else f"{title} ({number})"
+
+    def unique(self, name: str) -> str:
+        """A name that no other fault has: a trace says by it which of them is lifted."""
+        number, free = 1, name
+        while free in self._names:
+            number += 1
+            free = f"{name} ({number})"
+        self._names.add(free)
+        return free
+
+
+def ways(u: int, v: int, direction: Way) -> tuple[tuple[int, int], ...]:
+    """The (source, destination) pairs of a link that a direction means."""
+    return {"both": ((u, v), (v, u)), "forward": ((u, v),), "backward": ((v, u),)}[direction]

@@ -1,0 +1,1 @@
+"""Loss models, a module each: see `testbed.network.impairments.loss`."""
