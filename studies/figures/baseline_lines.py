@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 
 from studies.figures.catalogue import Curve, Final
 from studies.figures.encoding import Roles
-from testbed.training.baselines import RANDOM, Reference
+from testbed.environments.base import RANDOM
+from testbed.training.baselines import Reference
 
 GREY = "0.35"
 ROOM = 0.04

@@ -10,7 +10,6 @@ from testbed.consensus.problems.registry import (
     ProblemSettings,
 )
 from testbed.consensus.settings import ConsensusSettings
-from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.training.trainer import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
@@ -31,7 +30,7 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
     recorded = _recorded(trial, links)
     if isinstance(trial, ProblemWorkload):
         return PROCESS + recorded + _problem(trial.problem, trial.consensus, links)
-    if isinstance(trial.environment, StarCraftSettings):
+    if not trial.environment.sizes_known:
         return None
     collected = trial.training.samples if isinstance(trial, TrainingWorkload) else trial.update.samples
     return PROCESS + recorded + _learning(trial, collected, links)

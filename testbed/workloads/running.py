@@ -20,7 +20,6 @@ from testbed.consensus.problems.base import Signal
 from testbed.consensus.problems.registry import ConsensusProblem, make_problem
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
-from testbed.environments.registry import meaning
 from testbed.identity import content_of, digest, essence, paths, with_contents
 from testbed.network import Network, Streams, Trace
 from testbed.training import warm_start
@@ -217,7 +216,7 @@ def _training(
     identity = digest(
         {
             "trial": with_contents(said, {str(file): content_of(file) for file in paths(trial)}),
-            "environment": meaning(trial.environment),
+            "environment": trial.environment.meaning(),
             "seed": seed,
             "links": links,
         }
