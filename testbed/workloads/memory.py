@@ -39,16 +39,7 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
 def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int) -> int:
     """The arrays of a convex problem; N agents, signals of M numbers, R rows each; float64."""
     n, m = problem.agents, problem.dimension
-    match consensus.algorithm:
-        case "edge_admm":
-            # Two variables at each end of a link, and about as much again in messages.
-            signals = 8 * links + 4 * n
-        case "relaxed_admm" | "robust_push_sum":
-            # What each end holds of the other, and a message each way.
-            signals = 6 * links + 5 * n
-        case _:
-            signals = 2 * links + 2 * n
-    numbers = signals * m
+    numbers = consensus.kind.signals(links, n) * m
     match problem:
         case MeanSettings():
             numbers += n * m

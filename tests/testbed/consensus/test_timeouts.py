@@ -6,7 +6,8 @@ import pytest
 import topologies
 from testbed.consensus.problems.registry import MeanSettings, make_problem
 from testbed.consensus.registry import make_consensus
-from testbed.consensus.settings import AVERAGING, ConsensusSettings
+from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.traits import averaging
 from testbed.network import Network, NetworkSettings, Streams
 
 
@@ -34,7 +35,7 @@ def test_where_nothing_takes_time_exchanges_complete_as_where_it_takes_some(acti
     assert results[0][1] == results[1][1]
 
 
-@pytest.mark.parametrize("algorithm", ["relaxed_admm", *AVERAGING])
+@pytest.mark.parametrize("algorithm", ["relaxed_admm", *averaging()])
 def test_rounds_where_nothing_takes_time_hear_all_messages(algorithm):
     still, slow = (agree({"link": {"delay": d}}, compute=0, algorithm=algorithm) for d in (0, 0.001))
     assert still[0].counts.completed == slow[0].counts.completed == 200

@@ -5,8 +5,9 @@ import pytest
 
 import topologies
 from testbed.consensus.problems.registry import MeanSettings, make_problem
-from testbed.consensus.registry import ALGORITHMS, make_consensus
-from testbed.consensus.settings import BY_AGENT, BY_LINK, ConsensusSettings
+from testbed.consensus.registry import make_consensus
+from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.traits import ALGORITHMS, BY_AGENT, BY_LINK
 from testbed.network import Network, NetworkSettings, Streams, Trace
 
 
@@ -134,8 +135,8 @@ def test_undetected_damage_is_read_as_it_came():
 
 
 def test_every_algorithm_can_be_named_and_knows_its_activations():
-    for name in ALGORITHMS:
-        allowed = BY_LINK if name == "edge_admm" else BY_AGENT
+    for name, kind in ALGORITHMS.builtin().items():
+        allowed = kind.allowed_activations
         assert ConsensusSettings(algorithm=name).activation == allowed[0]
         for activation in {*BY_LINK, *BY_AGENT}:
             chosen = {"algorithm": name, "activation": activation, "budget": {"activations": 24}}
