@@ -2,13 +2,7 @@
 
 from policies.algorithms.learner import Load
 from testbed.consensus.edge_admm.algorithm import HEADER_BYTES
-from testbed.consensus.problems.registry import (
-    LassoSettings,
-    LeastSquaresSettings,
-    LogisticSettings,
-    MeanSettings,
-    ProblemSettings,
-)
+from testbed.consensus.problems.registry import ProblemSettings
 from testbed.consensus.settings import ConsensusSettings
 from testbed.training.trainer import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
@@ -37,21 +31,9 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
 
 
 def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int) -> int:
-    """The arrays of a convex problem; N agents, signals of M numbers, R rows each; float64."""
+    """The arrays of a convex problem; N agents, signals of M numbers; float64."""
     n, m = problem.agents, problem.dimension
-    numbers = consensus.kind.signals(links, n) * m
-    match problem:
-        case MeanSettings():
-            numbers += n * m
-        case LeastSquaresSettings():
-            # The rows, and a copy to find rank and optimum; a basis each, and three to find one.
-            numbers += 2 * n * problem.rows * m + (n + 3) * m * m
-        case LassoSettings():
-            numbers += 2 * n * problem.rows * m + (n + 5) * m * m
-        case LogisticSettings():
-            # The rows, those of all and of each with their labels' signs, and all of them weighted.
-            numbers += 5 * n * problem.rows * m + 4 * m * m
-    return 8 * numbers
+    return 8 * (consensus.kind.signals(links, n) * m + problem.numbers())
 
 
 COUNTLESS = 10**18

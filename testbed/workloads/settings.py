@@ -9,7 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from policies.algorithms.matrpo import MatrpoSettings
 from testbed.common.settings import SettingError, Settings
 from testbed.consensus.pace import check_budget
-from testbed.consensus.problems.registry import MeanSettings, ProblemSettings
+from testbed.consensus.problems.mean import MeanSettings
+from testbed.consensus.problems.registry import ProblemSettings
 from testbed.consensus.settings import ConsensusSettings
 from testbed.consensus.traits import ALGORITHMS, averaging
 from testbed.environments import DEFAULT, EnvironmentSettings

@@ -26,7 +26,7 @@ from typing import Any
 from testbed.common.settings import SettingError
 from testbed.consensus.one_way.base import OneWay, OneWayAgent
 from testbed.consensus.problems.base import LocalProblem, Signal
-from testbed.consensus.problems.registry import MeanProblem
+from testbed.consensus.problems.mean import MeanProblem
 
 
 class Averaging(OneWay):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 import topologies
 from testbed.consensus.codecs import Codecs
 from testbed.consensus.one_way.push_sum import PushSumAgent
-from testbed.consensus.problems.registry import MeanProblem, MeanSettings, make_problem
+from testbed.consensus.problems.mean import MeanProblem, MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.consensus.traits import ALGORITHMS
@@ -36,7 +36,7 @@ def settings(algorithm, codec, activations, **chosen):
 def distances(algorithm, codec, activations, loss=0.0, duplicate=0.0, dtype="float64", **chosen):
     """Root mean square distance from the optimum over its size after each tenth round of four agents."""
     streams = Streams(1)
-    posed = make_problem(MeanSettings(agents=4, dimension=2), streams)
+    posed = MeanSettings(agents=4, dimension=2).make(streams)
     link = {"delay": 0.005, "loss": loss, "duplicate": duplicate}
     network = Network(topologies.make("ring", 4), NetworkSettings.model_validate({"link": link}), streams)
     consensus = make_consensus(network, settings(algorithm, codec, activations, **chosen), streams)
