@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from studies.figures.draw import Results as Drawable
+    from studies.figures.plan import Results as Drawable
     from studies.spec.manifest import StudyOutline
     from studies.spec.study import Study
     from studies.storage.store import Store

@@ -2,7 +2,8 @@
 
 from topologies import spectrum
 from topologies.errors import TopologyError
-from topologies.families import FAMILIES, Family, make
+from topologies.families import make
 from topologies.files import read
+from topologies.registry import FAMILIES, Family, family
 
-__all__ = ["FAMILIES", "Family", "TopologyError", "make", "read", "spectrum"]
+__all__ = ["FAMILIES", "Family", "TopologyError", "family", "make", "read", "spectrum"]

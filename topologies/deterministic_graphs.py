@@ -13,8 +13,10 @@ from collections.abc import Callable
 import networkx as nx
 
 from topologies.errors import TopologyError, few_links, listed, whole
+from topologies.registry import family
 
 
+@family
 def ring(nodes: int) -> nx.Graph[int]:
     """Each node linked to the next and the last to the first."""
     if nodes < 3:
@@ -23,12 +25,14 @@ def ring(nodes: int) -> nx.Graph[int]:
     return graph
 
 
+@family
 def path(nodes: int) -> nx.Graph[int]:
     """A line: each node linked to the next."""
     graph: nx.Graph[int] = nx.path_graph(nodes)
     return graph
 
 
+@family
 def star(nodes: int, center: object = 0) -> nx.Graph[int]:
     """Node `center` linked to every other node."""
     middle = whole("center", center, minimum=0)
@@ -38,6 +42,7 @@ def star(nodes: int, center: object = 0) -> nx.Graph[int]:
     return graph
 
 
+@family
 def complete(nodes: int) -> nx.Graph[int]:
     """Every pair linked."""
     few_links(math.comb(nodes, 2))
@@ -45,18 +50,21 @@ def complete(nodes: int) -> nx.Graph[int]:
     return graph
 
 
+@family
 def grid(nodes: int, rows: object = None, columns: object = None) -> nx.Graph[int]:
     """A lattice with node row * columns + column at (row, column); most square unless a side is given."""
     height, width = _sides("grid", nodes, rows, columns, smallest=2, smallest_given=1)
     return _numbered_lattice(height, width, periodic=False)
 
 
+@family
 def torus(nodes: int, rows: object = None, columns: object = None) -> nx.Graph[int]:
     """A lattice whose sides are glued: everyone has four neighbours, so both sides are at least 3."""
     height, width = _sides("torus", nodes, rows, columns, smallest=3, smallest_given=3)
     return _numbered_lattice(height, width, periodic=True)
 
 
+@family
 def hypercube(nodes: int) -> nx.Graph[int]:
     """Nodes linked when their binary numbers differ in one digit; the number of nodes is a power of two."""
     dimension = nodes.bit_length() - 1
@@ -69,6 +77,7 @@ def hypercube(nodes: int) -> nx.Graph[int]:
     return cube
 
 
+@family
 def balanced_tree(nodes: int, r: object = 2) -> nx.Graph[int]:
     """A tree with root 0, every inner node with `r` children and all leaves at one depth."""
     children = whole("r", r, minimum=1)
@@ -84,6 +93,7 @@ def balanced_tree(nodes: int, r: object = 2) -> nx.Graph[int]:
     return nx.balanced_tree(children, len(sizes) - 1)
 
 
+@family
 def barbell(nodes: int, m1: object = None, m2: object = None) -> nx.Graph[int]:
     """Two complete graphs of `m1` nodes joined by a path of `m2` further nodes.
 
@@ -112,6 +122,7 @@ def barbell(nodes: int, m1: object = None, m2: object = None) -> nx.Graph[int]:
     return graph
 
 
+@family
 def exponential(nodes: int) -> nx.Graph[int]:
     """Node i linked to i +- 1, 2, 4, ... (modulo nodes): the static exponential graph.
 

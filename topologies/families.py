@@ -1,17 +1,15 @@
-"""The named families of graphs, and the one function that makes a graph from a name and a number of nodes."""
+"""The one function that makes a graph from the name of a family and a number of nodes."""
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import networkx as nx
 import numpy as np
 
-from topologies import deterministic_graphs, random_graphs
 from topologies.errors import TopologyError, suggestion, whole
+from topologies.registry import FAMILIES, Family
 
 # A family connected once in a few hundred draws is still served; a hopeless one ends within about a second.
 DRAWS = 1000
@@ -24,64 +22,6 @@ HOPELESS = 14.0
 
 MOST = 100_000
 """Nodes of the largest graphs: a slip of the keyboard should not fill the memory."""
-
-
-@dataclass(frozen=True)
-class Family:
-    """A named kind of graph.
-
-    `parameters` maps each parameter the family allows to its default; None: chosen from the number of nodes.
-    """
-
-    name: str
-    summary: str
-    random: bool
-    parameters: Mapping[str, object]
-    build: Callable[..., nx.Graph[int]] = field(repr=False)
-
-
-def _family(build: Callable[..., nx.Graph[int]], summary: str, *, random: bool = False) -> Family:
-    signature = inspect.signature(build).parameters
-    parameters = {
-        name: p.default for name, p in signature.items() if p.default is not inspect.Parameter.empty
-    }
-    return Family(build.__name__, summary, random, parameters, build)
-
-
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        _family(
-            deterministic_graphs.ring, "each node linked to the next, the last to the first; 3 nodes or more"
-        ),
-        _family(deterministic_graphs.path, "a line"),
-        _family(deterministic_graphs.star, "one node linked to every other"),
-        _family(deterministic_graphs.complete, "every pair linked"),
-        _family(deterministic_graphs.grid, "a lattice, as square as it can be; not a prime number of nodes"),
-        _family(
-            deterministic_graphs.torus,
-            "a lattice with its sides glued, four neighbours each; both sides at least 3",
-        ),
-        _family(
-            deterministic_graphs.hypercube, "linked when binary numbers differ in one digit; a power of two"
-        ),
-        _family(
-            deterministic_graphs.balanced_tree,
-            "a rooted tree with all leaves at one depth; 3, 7, 15, ... nodes",
-        ),
-        _family(deterministic_graphs.barbell, "two complete graphs joined by a path; 6 nodes or more"),
-        _family(random_graphs.random_regular, "random, the same degree everywhere", random=True),
-        _family(random_graphs.erdos_renyi, "random, each pair linked with probability p", random=True),
-        _family(
-            random_graphs.watts_strogatz, "a ring lattice with some links rewired at random", random=True
-        ),
-        _family(random_graphs.barabasi_albert, "random growth towards nodes of high degree", random=True),
-        _family(random_graphs.random_geometric, "random places in a square, near ones linked", random=True),
-        _family(
-            deterministic_graphs.exponential, "each node linked to those 1, 2, 4, ... places away on a ring"
-        ),
-    )
-}
 
 
 def make(

@@ -14,6 +14,7 @@ import networkx as nx
 import numpy as np
 
 from topologies.errors import TopologyError, few_links, listed, positive, share, whole
+from topologies.registry import family
 
 WORK = 2_000_000
 """Draws that one graph may take, a second or two, where an algorithm tries until it succeeds."""
@@ -22,6 +23,7 @@ _PAIRS = 2_000_000
 """Pairs of nodes whose distance is looked at together."""
 
 
+@family
 def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) -> nx.Graph[int]:
     """A random graph in which everyone has `d` neighbours (NetworkX: Steger & Wormald 1999).
 
@@ -56,6 +58,7 @@ def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) ->
     return graph
 
 
+@family
 def erdos_renyi(nodes: int, generator: np.random.Generator, p: object = 0.3) -> nx.Graph[int]:
     """Every pair linked with probability `p`, independently (NetworkX: Batagelj & Brandes 2005)."""
     chosen = share("p", p)
@@ -64,6 +67,7 @@ def erdos_renyi(nodes: int, generator: np.random.Generator, p: object = 0.3) -> 
     return graph
 
 
+@family
 def watts_strogatz(
     nodes: int, generator: np.random.Generator, k: object = 4, p: object = 0.2
 ) -> nx.Graph[int]:
@@ -89,6 +93,7 @@ def watts_strogatz(
     return graph
 
 
+@family
 def barabasi_albert(nodes: int, generator: np.random.Generator, m: object = 2) -> nx.Graph[int]:
     """Nodes arrive one by one with `m` links to nodes of high degree (Barabási & Albert 1999)."""
     links = whole("m", m, minimum=1)
@@ -98,6 +103,7 @@ def barabasi_albert(nodes: int, generator: np.random.Generator, m: object = 2) -
     return nx.barabasi_albert_graph(nodes, links, seed=_seed(generator))
 
 
+@family
 def random_geometric(nodes: int, generator: np.random.Generator, radius: object = 0.4) -> nx.Graph[int]:
     """Nodes uniform in the unit square (node attribute `pos`), linked when at most `radius` apart."""
     reach = positive("radius", radius)

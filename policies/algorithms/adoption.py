@@ -45,21 +45,21 @@ def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
     if not bool(torch.isfinite(x).all()):
         raise FloatingPointError(f"{whose}: its policy step is no finite number")
     divergence = math.nan
-    of_heads = torch.zeros(at.policy.agents)
+    by_head = torch.zeros(at.policy.agents)
     for halvings in range(HALVINGS + 1):
         log_p = at.moved(x)
-        of_heads = mean_over_acting(kl(at.log_p, log_p), at.acting, dim=-2)
-        divergence = float(of_heads.sum())
+        by_head = mean_over_acting(kl(at.log_p, log_p), at.acting, dim=-2)
+        divergence = float(by_head.sum())
         if math.isfinite(divergence) and divergence <= limit:
             log_ratio = of_joint(chosen(log_p, at.actions) - chosen(at.log_p, at.actions), at.acting)
             gain = mean_gain(problem.advantages.squeeze(-1), log_ratio, at.acting)
-            return Move(x, of_heads, float(gain), halvings)
+            return Move(x, by_head, float(gain), halvings)
         if math.isinf(limit):
             break
         x = x / 2
     if not math.isfinite(divergence):
         raise FloatingPointError(f"{whose}: the KL of its policy step is {divergence}")
-    return Move(torch.zeros_like(x), torch.zeros_like(of_heads), 0.0, HALVINGS, refused=True)
+    return Move(torch.zeros_like(x), torch.zeros_like(by_head), 0.0, HALVINGS, refused=True)
 
 
 def factor_to(radius: float, divergence: Callable[[float], float]) -> float:

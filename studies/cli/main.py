@@ -19,7 +19,7 @@ from studies.cli.options import Out, Overrides, Quick, StudyName, app, described
 from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
 from studies.formatting import counted, last_line
 from studies.spec.document import StudyError, one_line
-from testbed.common.errors import WorldError
+from testbed.common.errors import PluginError, WorldError
 
 if TYPE_CHECKING:
     from studies.spec.study import Study, TrialSpec
@@ -203,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.Abort,
     ):  # typer itself turns it into the exit code, older ones into Abort
         code = INTERRUPTED
-    except (StudyError, topologies.TopologyError, WorldError) as error:
+    except (StudyError, topologies.TopologyError, WorldError, PluginError) as error:
         for line in str(error).splitlines():
             err.print(one_line(line))
         sys.exit(2)

@@ -16,7 +16,8 @@ from testbed.environments.skirmish.maps import Map
 
 def now() -> dict[str, Any]:
     """What the record would say of this code."""
-    parameters = {f"topology {name}": family.parameters for name, family in topologies.FAMILIES.items()}
+    families = [family for family in topologies.FAMILIES.values() if family.builtin]
+    parameters = {f"topology {family.name}": family.parameters for family in families}
     return identity.present([*WORKLOADS.values(), TopologySettings, Map], parameters)
 
 

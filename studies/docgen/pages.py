@@ -26,8 +26,7 @@ from studies.spec.topology import TopologySettings
 from studies.storage.stored_files import FILES
 from testbed import environments
 from testbed.common import units
-from testbed.consensus.registry import ALGORITHMS as CONSENSUS
-from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
+from testbed.consensus.traits import ALGORITHMS as CONSENSUS
 from testbed.network import graph_attributes
 from testbed.network.impairments import delay
 from testbed.training.learners import LEARNERS
@@ -116,11 +115,12 @@ def _algorithms() -> Iterator[str]:
     yield "## How agents agree"
     yield "What `consensus.algorithm` can be."
     rows = []
-    for name, algorithm in CONSENSUS.items():
-        activations = BY_LINK if name == "edge_admm" else BY_AGENT
-        solves = "means" if name in AVERAGING else "all problems, and policies"
+    for name, algorithm in CONSENSUS.members().items():
+        solves = "means" if algorithm.averages else "all problems, and policies"
         about = " ".join(prose(part) for part in paragraphs(algorithm))
-        rows.append([f"`{name}`", about, solves, ", ".join(f"`{one}`" for one in activations)])
+        rows.append(
+            [f"`{name}`", about, solves, ", ".join(f"`{one}`" for one in algorithm.allowed_activations)]
+        )
     yield table(("name", "what it is", "agrees on", "`consensus.activation`"), rows)
 
 

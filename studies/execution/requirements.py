@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from policies.nn.precision import bfloat16_cost, require
 from studies.execution import host_resources
@@ -10,8 +10,6 @@ from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
 from testbed import workloads
 from testbed.common.errors import WorldError
-from testbed.environments.external.starcraft import StarCraftSettings
-from testbed.environments.external.starcraft_pool import Games
 from testbed.workloads import memory
 
 SURE = 1.25
@@ -67,23 +65,23 @@ def check_games(study: Study) -> None:
     Raises:
         StudyError: one cannot; one line.
     """
-    for trial in {_game(trial): trial for trial in study.trials}.values():
+    for trial in {_opened(trial): trial for trial in study.trials}.values():
         check_game(trial)
 
 
 def check_game(trial: TrialSpec) -> None:
     """The same for one trial."""
-    if game := _game(trial):
+    if isinstance(trial.settings, workloads.LearningWorkload):
         try:
-            Games(*game, 1).close()
+            trial.settings.environment.check_opens()
         except (ValueError, WorldError) as error:
             raise StudyError(f"environment: {error}") from error
 
 
-def _game(trial: TrialSpec) -> tuple[str | None, str] | None:
-    """The interpreter and the map of a game outside the testbed; None if the trial plays none."""
-    environment = getattr(trial.settings, "environment", None)
-    return (environment.python, environment.map) if isinstance(environment, StarCraftSettings) else None
+def _opened(trial: TrialSpec) -> Hashable | None:
+    """What a trial opens outside the testbed, as the interpreter and the map of a game; None: nothing."""
+    settings = trial.settings
+    return settings.environment.opens() if isinstance(settings, workloads.LearningWorkload) else None
 
 
 def check_memory(study: Study) -> None:

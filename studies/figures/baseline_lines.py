@@ -9,9 +9,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from studies.figures.catalogue import Curve, Final
 from studies.figures.encoding import Roles
-from testbed.training.baselines import RANDOM, Reference
+from testbed.environments.base import RANDOM
+from testbed.training.baselines import Reference
 
 GREY = "0.35"
 ROOM = 0.04
@@ -21,23 +21,25 @@ ROOM = 0.04
 def draw_references(
     grid: sns.FacetGrid,
     table: pd.DataFrame,
-    plan: Curve | Final,
+    metric: str,
     roles: Roles,
     references: Mapping[str, Sequence[Reference]],
+    *,
+    across: bool = False,
 ) -> None:
-    """Draws the references of what ``plan`` shows across every part whose trials have them in common.
+    """Draws what references have of a metric across every part whose trials have them in common.
 
-    A part is a panel; where the trials of a panel have different environments and a `Final` has these on its
-    x axis, it is one place on that axis.
+    A part is a panel; where the trials of a panel have different environments and the figure has what is
+    varied on its x axis (``across``), it is one place on that axis.
 
     Args:
         table: a row or more per trial shown, named in ``trial``, and the columns of ``roles``.
         references: by trial; trials without any share them with nobody.
     """
-    measure, drawn = plan.y.removeprefix("evaluation_"), False
+    measure, drawn = metric.removeprefix("evaluation_"), False
     for panel, axes in grid.axes_dict.items() if roles.col else [(None, grid.ax)]:
         shown = table if panel is None else table[table[roles.col] == panel]
-        for part, span in _parts(shown, plan, roles, references):
+        for part, span in _parts(shown, roles, references, across=across):
             levels = [(r, r.means[measure]) for r in part if measure in r.means]
             for number, (reference, level) in enumerate(sorted(levels, key=lambda pair: pair[1])):
                 _line(axes, reference, level, span, above=number == len(levels) - 1)
@@ -48,15 +50,15 @@ def draw_references(
 
 
 def _parts(
-    shown: pd.DataFrame, plan: Curve | Final, roles: Roles, references: Mapping[str, Sequence[Reference]]
+    shown: pd.DataFrame, roles: Roles, references: Mapping[str, Sequence[Reference]], *, across: bool
 ) -> Iterator[tuple[Sequence[Reference], tuple[float, float] | None]]:
     """References that all trials of a part share, and from where to where on the x axis; None: all along."""
     if (common := _common(shown, references)) is not None:
         yield common, None
-    elif isinstance(plan, Final):
-        across, _ = roles.across()
-        for place, level in enumerate(roles.levels(across)):
-            if (common := _common(shown[shown[across] == level], references)) is not None:
+    elif across:
+        column, _ = roles.across()
+        for place, level in enumerate(roles.levels(column)):
+            if (common := _common(shown[shown[column] == level], references)) is not None:
                 yield common, (place - 0.45, place + 0.45)
 
 

@@ -3,53 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from studies.columns import geometric
+from studies.figures.curve import Curve
+from studies.figures.final import Final
+from studies.figures.forest_plot import Differences, Improvement
+from studies.figures.plan import Plan
+from studies.figures.scatter import Against
 
-
-class _Drawn:
-    """What all figures have."""
-
-    y: str
-
-    @property
-    def log(self) -> bool:
-        """Whether the y axis is logarithmic: where its metric is averaged by its logarithms."""
-        return geometric(self.y)
-
-
-@dataclass(frozen=True)
-class Curve(_Drawn):
-    """``y`` of the curve table ``table`` against ``x``, one line per combination, a band over the seeds."""
-
-    name: str
-    table: str
-    x: str
-    y: str
-
-
-@dataclass(frozen=True)
-class Final(_Drawn):
-    """The metric ``y`` of each trial against what is varied: a point with an interval per combination."""
-
-    name: str
-    y: str
-    when: str = "at the end"
-
-
-@dataclass(frozen=True)
-class Against(_Drawn):
-    """The metric ``y`` of each trial against its metric ``x``, on a logarithmic axis: a point per trial."""
-
-    name: str
-    x: str
-    y: str
-    when: str = "at the end"
-
-
-Plan = Curve | Final | Against
-
+COMPARISONS = (Improvement("probability_of_improvement"), Differences("paired_differences"))
+"""Of the trials of a study whose first varied column is compared."""
 DISAGREEMENT = (
     Curve("disagreement_by_activations", "consensus", "activations", "relative_disagreement"),
     Curve("disagreement_by_seconds", "consensus", "seconds", "relative_disagreement"),
@@ -97,6 +59,7 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Final("final_win_rate", "return_battle_won", when="last tenth of the updates"),
         Final("final_disagreement", "relative_disagreement", when="last update"),
         Against("final_return_by_bytes", "bytes_sent", "return", when="last tenth of the updates"),
+        *COMPARISONS,
     ),
 }
 """What is drawn for each workload; a figure whose numbers a study does not have is left out."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
-import pandas as pd
 
 mpl.use("Agg")  # figures go to files; a study also runs where there is no screen
 
@@ -21,50 +16,11 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from studies import text
-from studies.analysis.bootstrap import Estimator, described, estimator, left_out
-from studies.analysis.conditions import grouped
-from studies.columns import levels, said, title, unit
-from studies.figures import fonts, forest_plot
-from studies.figures.bands import aligned, over_seeds
-from studies.figures.baseline_lines import draw_references
-from studies.figures.catalogue import PLANS, Against, Curve, Final, Plan
-from studies.figures.encoding import MARKERS, Roles, legend_text
-from studies.figures.scatter import against
-from studies.figures.ticks import readable
-from studies.formatting import equal
+from studies.columns import said, title
+from studies.figures import fonts
+from studies.figures.catalogue import PLANS
+from studies.figures.plan import Results
 from testbed.common.atomic_files import beside
-from testbed.training.baselines import Reference
-
-PANEL = "panel"
-"""The column that joins the varied parameters which share the panels."""
-QUESTION = 400
-"""Letters of a question that are shown above a figure."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """What figures are made from.
-
-    Attributes:
-        workload: decides which figures there are.
-        question: above each figure; may be empty.
-        varied: what the study varies; columns of the tables.
-        summary: one row per trial.
-        curves: name -> rows of all trials, with the varied columns and ``seed``.
-        references: hash of a trial -> what policies without learning earn in its environment.
-        worlds: those of ``varied`` that change the environment.
-        compared: the one of ``varied`` whose values are compared with the first of them.
-    """
-
-    workload: str
-    question: str
-    varied: Sequence[str]
-    summary: pd.DataFrame
-    curves: Mapping[str, pd.DataFrame]
-    references: Mapping[str, Sequence[Reference]] = field(default_factory=dict)
-    worlds: Sequence[str] = ()
-    compared: str | None = None
-
 
 Warn = Callable[[str], None]
 
@@ -81,20 +37,20 @@ def draw(results: Results, folder: Path, warn: Warn | None = None) -> list[Path]
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     style, missing = _style(results)
-    for name, make in _plans(results):
+    for plan in PLANS[results.workload]:
         open_before = plt.get_fignums()
         try:
             with style():
-                figure = make()
+                figure = plan.draw(results)
                 if figure is not None:
-                    drawn.append(_save(figure, folder, name))
+                    drawn.append(_save(figure, folder, plan.name))
         except Exception as error:  # a figure is worth less than the others and the tables
             if warn is None:
                 raise
             for ending in ENDINGS:
-                (folder / f"{name}.{ending}").unlink(missing_ok=True)
+                (folder / f"{plan.name}.{ending}").unlink(missing_ok=True)
             reason = text.visible(" ".join(f"{type(error).__name__}: {error}".split()))
-            warn(f"figure {name} could not be drawn: {text.shortened(reason, 200)}")
+            warn(f"figure {plan.name} could not be drawn: {text.shortened(reason, 200)}")
             for number in set(plt.get_fignums()) - set(open_before):
                 plt.close(number)
     if missing and warn is not None:
@@ -108,30 +64,12 @@ def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str
     With ``wanted`` the one of that name alone, if there is such a figure.
     """
     style, _ = _style(results)
-    for name, make in _plans(results):
-        if wanted in (None, name):
-            with style():
-                figure = make()
-            if figure is not None:
-                yield name, figure
-
-
-def _plans(results: Results) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
-    """The name of each figure that there may be, and what draws it, or finds that it would show nothing."""
     for plan in PLANS[results.workload]:
-        yield plan.name, partial(_drawn, results, plan)
-    if results.workload == "training":
-        for name in forest_plot.NAMES:
-            yield name, partial(_compared, results, name)
-
-
-def _compared(results: Results, name: str) -> Figure | None:
-    found = forest_plot.drawing(name, results.summary, results.varied, results.compared, results.worlds)
-    if found is None:
-        return None
-    figure, shown = found
-    _head(figure, results.question, shown)
-    return figure
+        if wanted in (None, plan.name):
+            with style():
+                figure = plan.draw(results)
+            if figure is not None:
+                yield plan.name, figure
 
 
 def _style(results: Results) -> tuple[Callable[[], AbstractContextManager[None]], str]:
@@ -152,60 +90,6 @@ def _style(results: Results) -> tuple[Callable[[], AbstractContextManager[None]]
 def _named(letters: str) -> str:
     more = f" and {len(letters) - 12} more" if len(letters) > 12 else ""
     return f"the letter{'s' * (len(letters) > 1)} {' '.join(letters[:12])}{more}"
-
-
-def _drawn(results: Results, plan: Plan) -> Figure | None:
-    source = results.curves.get(plan.table) if isinstance(plan, Curve) else results.summary
-    table = _usable(source, plan)
-    if source is None or table is None:
-        return None
-    if isinstance(plan, Curve) and results.workload != "training":
-        table = _longest(table, results.varied)
-    how = estimator(results.workload, plan.y)
-    groups = [group for _, group in grouped(table, results.varied)]
-    if isinstance(plan, Final) and plan.log:  # there is no place for zero on its axis
-        groups = [group for group in groups if how(group[plan.y]).value > 0]
-        table = pd.concat(groups) if groups else table[:0]
-    if table.empty or not (isinstance(plan, Curve) or _more_than_one(table, results.varied)):
-        return None
-    shown = _described(plan, how, groups, zeros=plan.log and bool((source[plan.y] == 0).any()))
-    wrong = _infinite(source, plan)
-    table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
-    match plan:
-        case Curve():
-            grid = _curve(table, plan, roles, how)
-        case Final():
-            grid = _final(table, plan, roles, how)
-        case Against():
-            grid, joined = against(table, plan, roles, results.workload)
-            left = "; those at 0 left out" if shown.endswith("0 left out") else ""
-            shown = f"a point per trial{f', lines through {joined}' if joined else ''}{left}"
-    if grid is None:
-        return None
-    if not isinstance(plan, Against):
-        draw_references(grid, table, plan, roles, results.references)
-    _finish(grid, results, shown + left_out(wrong))
-    figure: Figure = grid.figure
-    return figure
-
-
-def _infinite(source: pd.DataFrame, plan: Plan) -> int:
-    """Trials that have something not finite; along curves nan may be a number that was not measured there."""
-    y = source[plan.y]
-    wrong = np.isinf(y) if isinstance(plan, Curve) else ~np.isfinite(y)
-    return int(source.loc[wrong, "trial"].nunique())
-
-
-def _described(plan: Plan, how: Estimator, groups: Sequence[pd.DataFrame], *, zeros: bool) -> str:
-    """What is drawn over the seeds of conditions, and what is not."""
-    words = described([group["seed"].nunique() for group in groups], how)
-    if isinstance(plan, Final):
-        equals = [len(group) > 1 and equal(list(group[plan.y])) for group in groups]
-        if any(equals):
-            words += "; all seeds equal" if all(equals) else "; no interval where all seeds are equal"
-    if not zeros:
-        return words
-    return f"{words}; {'conditions with a' if isinstance(plan, Final) else 'values of'} 0 left out"
 
 
 ENDINGS = ("svg", "png")
@@ -231,160 +115,3 @@ _FIXED: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-
-
-def _usable(source: pd.DataFrame | None, plan: Plan) -> pd.DataFrame | None:
-    """The rows that can be drawn: numbers, and positive ones in points and lines on a logarithmic axis."""
-    needed = [plan.y] if isinstance(plan, Final) else [plan.x, plan.y]
-    positive = plan.log and not isinstance(plan, Final)
-    if source is None or not set(needed) <= set(source.columns):
-        return None
-    if isinstance(plan, Curve) and plan.x != "update" and plan.table == "consensus" and "update" in source:
-        # A training run agrees once per update: the last agreement stands for it.
-        source = source[source["update"] == source.groupby("trial")["update"].transform("max")]
-    y = source[plan.y]
-    table = source[np.isfinite(y) & ((y > 0) if positive else True)]
-    if isinstance(plan, Against):
-        table = table[table[plan.x] > 0]
-    if not isinstance(plan, Final) and table[plan.x].nunique() < 2:
-        return None
-    return table.copy() if len(table) else None
-
-
-def _longest(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
-    """Of agreements that differ in their budget alone the longest: the others are its beginnings."""
-    for path in varied:
-        if path.startswith("consensus.budget.") and pd.api.types.is_numeric_dtype(table[path]):
-            table = table[table[path] == table[path].max()]
-    return table
-
-
-def _more_than_one(table: pd.DataFrame, varied: Sequence[str]) -> bool:
-    return any(table[path].nunique() > 1 for path in varied)
-
-
-def _apart(results: Results) -> Sequence[str]:
-    """What makes environments different: returns in one are not to be measured by those in another."""
-    return results.worlds if results.workload == "training" else ()
-
-
-def _roles(
-    table: pd.DataFrame, varied: Sequence[str], apart: Sequence[str] = ()
-) -> tuple[pd.DataFrame, Roles]:
-    """Gives each varied column something to be told by: colour, dashes, then panels, which the rest shares.
-
-    Columns in ``apart`` always are told by panels.
-    """
-    seen = sorted((path for path in varied if table[path].nunique() > 1), key=lambda path: path in apart)
-    lines = min(2, sum(path not in apart for path in seen))
-    table = table.copy()
-    numeric = frozenset(path for path in seen if pd.api.types.is_numeric_dtype(table[path]))
-    order: dict[str, list[str]] = {}
-    for path in seen:
-        values = sorted(table[path].unique()) if path in numeric else list(dict.fromkeys(table[path]))
-        order[path] = text.apart([legend_text(words) for words in levels(path, values)])
-        table[path] = table[path].map(dict(zip(values, order[path], strict=True)))
-    # Renamed before drawing: the room a legend gets depends on the length of its title.
-    others = [str(column) for column in table if column not in seen]
-    titles = [title(path) for path in seen]
-    if len(set(titles)) < len(titles):
-        titles = [text.label(path) for path in seen]
-    titles = text.apart([*others, *map(legend_text, titles)])[len(others) :]
-    names = dict(zip(seen, titles, strict=True))
-    table = table.rename(columns=names)
-    order = {names[path]: values for path, values in order.items()}
-    numeric = frozenset(names[path] for path in numeric)
-    seen = list(names.values())
-    col = None
-    if panels := seen[lines:]:
-        col = panels[0] if len(panels) == 1 else PANEL
-        if col == PANEL:
-            parts = [table[path].map(lambda value, path=path: f"{path} = {value}") for path in panels]
-            table[PANEL] = parts[0].str.cat(pd.concat(parts[1:], axis=1), sep=", ")
-            order[PANEL] = list(dict.fromkeys(table[PANEL]))
-    hue, style = (*seen[:lines], None, None)[:2]
-    return table, Roles(hue, style, col, order, numeric)
-
-
-def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sns.FacetGrid | None:
-    """None where the seeds of no condition have a part of the x axis in common."""
-    groups = [column for column in (roles.hue, roles.style, roles.col) if column]
-    table = aligned(table, plan.x, plan.y, groups, log=plan.log)
-    if table.empty:
-        return None
-    few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
-    grid = roles.relplot(
-        table,
-        kind="line",
-        x=plan.x,
-        y=plan.y,
-        **over_seeds(table, how),
-        err_kws={"alpha": 0.15, "linewidth": 0},
-        **({"marker": "o", "markersize": 5} if few else {}),
-    )
-    grid.set_axis_labels(title(plan.x), title(plan.y))
-    for axes in grid.axes.flat:
-        if plan.log:
-            axes.set_yscale("log")
-        readable(axes, "x", whole=unit(plan.x) == "count")
-        readable(axes, "y")
-    return grid
-
-
-def _final(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> sns.FacetGrid:
-    x, roles = roles.across()
-    hue = roles.hue
-    shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
-    if hue:
-        shared |= {"hue": hue, "hue_order": roles.levels(hue), "palette": roles.palette()}
-        shared |= {"markers": roles.again(MARKERS)} if roles.exhausted else {}
-    else:
-        shared |= {"color": sns.color_palette("colorblind")[0]}
-    dodge = 0.12 * (len(roles.levels(hue)) - 1) if hue else False
-    grid = sns.catplot(
-        **shared,
-        kind="point",
-        col=roles.col,
-        col_order=roles.levels(roles.col) or None,
-        col_wrap=roles.columns(),
-        dodge=dodge,
-        **over_seeds(table, how),
-        linestyle="-" if x in roles.numeric else "none",
-        linewidth=1.2,
-        markersize=7,
-        capsize=0.08,
-        err_kws={"linewidth": 1.2},
-        height=4.2,
-        aspect=1.45,
-    )
-    grid.set_axis_labels(str(x), f"{title(plan.y)},\n{plan.when}")
-    for axes in grid.axes.flat:
-        if plan.log:
-            axes.set_yscale("log")
-        readable(axes, "y")
-        letters = [len(level) for level in roles.levels(x)]
-        if max(letters) * len(letters) > 60:
-            crowded = len(letters) > 10 or max(letters) > 30  # sloping labels would lie over each other
-            axes.tick_params(axis="x", labelrotation=90 if crowded else 25)
-            for tick in axes.get_xticklabels():
-                tick.set_horizontalalignment("right")
-    return grid
-
-
-def _finish(grid: sns.FacetGrid, results: Results, shown: str) -> None:
-    if grid.axes.size > 1:
-        told = str(grid._col_var).replace("{", "{{").replace("}", "}}")
-        grid.set_titles(f"{told} = {{col_name}}" if grid._col_var != PANEL else "{col_name}")
-    _head(grid.figure, results.question, shown)
-
-
-def _head(figure: Figure, question: str, shown: str) -> None:
-    """The question, and below it what is drawn, as far apart whatever the height of the figure."""
-    width, height = figure.get_size_inches()
-    asked = text.shortened(text.visible(" ".join(question.split())), QUESTION)
-    wrapped = "\n".join(textwrap.wrap(asked, int(width * 11)))
-    # A legend of many entries is higher than the figure.
-    tops = [legend.get_window_extent().y1 / figure.dpi / height for legend in figure.legends]
-    top = max([1.0, *tops])
-    figure.suptitle(wrapped, x=0.02, y=top + 0.1 / height, ha="left", va="bottom", fontsize=13)
-    figure.text(0.02, top, shown, ha="left", va="center", fontsize=10, color="0.35")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,54 +26,93 @@ from studies.analysis.bootstrap import (
 from studies.analysis.comparisons import Pair, decisive, overall, pairs
 from studies.columns import levels as worded
 from studies.columns import said, title
+from studies.figures.plan import Plan, Results, head
 from studies.figures.ticks import readable
 
-NAMES = ("probability_of_improvement", "paired_differences")
+
+@dataclass(frozen=True)
+class Improvement(Plan):
+    """How probable it is that a run of one condition is better than one of the first that it is compared
+    with."""
+
+    name: str
+
+    def draw(self, results: Results) -> Figure | None:
+        """A point for each condition; None without something to compare and two seeds."""
+        found = _compared(results)
+        if found is None:
+            return None
+        several = len({tuple(pair.others.values()) for pair in found.pairs}) > 1
+        average = overall(found.pairs) if several else {}
+        what = f"probability that the {title(found.metric)} is higher than with {found.reference}"
+        figure = _forest(found.pairs, found.by, results.worlds, _improvement, None, 0.5, average, what)
+        for axes in figure.axes:
+            axes.set_xlim(-0.04, 1.04)
+            axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+        certain = [no_interval_of_probability(_improvement(pair)) for pair in found.pairs]
+        none = "; no interval where every pair has the same outcome" if any(certain) else ""
+        shown = f"share of the pairs of runs of {found.seeds} seeds, 95 % stratified-bootstrap interval{none}"
+        head(figure, results.question, f"{shown}{found.few}{found.others}")
+        return figure
 
 
-def drawing(
-    name: str, summary: pd.DataFrame, varied: Sequence[str], compared: str | None, worlds: Sequence[str]
-) -> tuple[Figure, str] | None:
-    """A figure of a training study's comparisons, and what it says about what is drawn.
+@dataclass(frozen=True)
+class Differences(Plan):
+    """The differences between runs of two conditions on the same seed."""
 
-    Args:
-        name: one of NAMES.
-        summary: a row per trial.
-        varied: columns that tell conditions apart.
-        compared: one of them.
-        worlds: those that make environments different.
+    name: str
 
-    Returns:
-        None without something to compare and two seeds.
+    def draw(self, results: Results) -> Figure | None:
+        """A point for each condition and each of its seeds; None without two seeds in common."""
+        found = _compared(results)
+        paired = [pair for pair in found.pairs if len(pair.differences)] if found is not None else []
+        if found is None or not paired:
+            return None
+        what = f"{title(found.metric)}: difference to {found.reference} on the same seed"
+        figure = _forest(paired, found.by, results.worlds, _difference, _differences, 0, {}, what)
+        for axes in figure.axes:
+            readable(axes, "x")
+        spread = "95 % bootstrap interval" if found.seeds > 3 else "range"  # of three runs they are the same
+        shown = f"a small point for each of {found.seeds} seeds, mean, {spread}{found.few}{found.others}"
+        head(figure, results.question, shown)
+        return figure
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What is compared.
+
+    Attributes:
+        by: the column whose values are compared.
+        metric: in which.
+        pairs: each of the other values with the first.
+        reference: the first value, in words.
+        seeds: how many there are.
+        few: words if they are too few to conclude from.
+        others: words about trials left out.
     """
+
+    by: str
+    metric: str
+    pairs: Sequence[Pair]
+    reference: str
+    seeds: int
+    few: str
+    others: str
+
+
+def _compared(results: Results) -> _Compared | None:
+    """None without something to compare and two seeds."""
+    summary, compared = results.summary, results.compared
     metric = decisive(summary)
-    found = list(pairs(summary, varied, compared, metric)) if compared and metric else []
+    found = list(pairs(summary, results.varied, compared, metric)) if compared and metric else []
     seeds = int(summary["seed"].nunique())
-    others = left_out(int((~np.isfinite(summary[metric])).sum())) if metric else ""
     if compared is None or metric is None or not found or seeds < 2:
         return None
     reference = text.shortened(said(compared, found[0].reference))
     few = f" ({seeds} seeds are too few to conclude)" if seeds < ENOUGH else ""
-    if name == "probability_of_improvement":
-        average = overall(found) if len({tuple(pair.others.values()) for pair in found}) > 1 else {}
-        said_of_it = f"probability that the {title(metric)} is higher than with {reference}"
-        figure = _forest(found, compared, worlds, _improvement, None, 0.5, average, said_of_it)
-        for axes in figure.axes:
-            axes.set_xlim(-0.04, 1.04)
-            axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
-        certain = [no_interval_of_probability(_improvement(pair)) for pair in found]
-        none = "; no interval where every pair has the same outcome" if any(certain) else ""
-        shown = f"share of the pairs of runs of {seeds} seeds, 95 % stratified-bootstrap interval{none}"
-        return figure, f"{shown}{few}{others}"
-    paired = [pair for pair in found if len(pair.differences)]
-    if not paired:
-        return None
-    said_of_it = f"{title(metric)}: difference to {reference} on the same seed"
-    figure = _forest(paired, compared, worlds, _difference, _differences, 0, {}, said_of_it)
-    for axes in figure.axes:
-        readable(axes, "x")
-    spread = "95 % bootstrap interval" if seeds > 3 else "range"  # of three runs they are the same
-    return figure, f"a small point for each of {seeds} seeds, mean, {spread}{few}{others}"
+    others = left_out(int((~np.isfinite(summary[metric])).sum()))
+    return _Compared(compared, metric, found, reference, seeds, few, others)
 
 
 def _improvement(pair: Pair) -> Estimate:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from studies.analysis import baselines, comparisons
 from studies.figures import draw
+from studies.figures.plan import Results
 from studies.spec.manifest import StudyOutline
 from studies.spec.study import Study
 from studies.storage.store import CURVES, Store
@@ -39,9 +40,9 @@ def gathered(
     store: Store,
     summary: pd.DataFrame,
     measured: Mapping[str, Sequence[Reference]],
-) -> draw.Results:
+) -> Results:
     """What figures are made from; ``measured`` are the references by trial."""
-    return draw.Results(
+    return Results(
         workload=study.workload,
         question=study.question,
         varied=study.varied,

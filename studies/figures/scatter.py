@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.figure import Figure
 
-from studies.analysis.bootstrap import estimator
+from studies.analysis.bootstrap import estimator, left_out
 from studies.columns import title
-from studies.figures.catalogue import Against
 from studies.figures.encoding import Roles
+from studies.figures.panels import Measured, assign_roles, finished, finite, more_than_one, trials
+from studies.figures.plan import Results
 from studies.figures.ticks import readable
 
 
-def against(table: pd.DataFrame, plan: Against, roles: Roles, workload: str) -> tuple[sns.FacetGrid, str]:
+@dataclass(frozen=True)
+class Against(Measured):
+    """The metric ``y`` of each trial against its metric ``x``, on a logarithmic axis: a point per trial."""
+
+    name: str
+    x: str
+    y: str
+    when: str = "at the end"
+
+    def draw(self, results: Results) -> Figure | None:
+        """The points; None where nothing that is varied differs, or all have one ``x``."""
+        source = results.summary
+        if not {self.x, self.y} <= set(source.columns):
+            return None
+        table = source[finite(source, self.y, positive=self.log)]
+        table = table[table[self.x] > 0].copy()
+        if table[self.x].nunique() < 2 or not more_than_one(table, results.varied):
+            return None
+        zeros = "; those at 0 left out" if self.zeros(source) else ""
+        wrong = left_out(trials(source, ~np.isfinite(source[self.y])))
+        table, roles = assign_roles(table, results.varied)
+        grid, joined = _points(table, self, roles, results.workload)
+        lines = f", lines through {joined}" if joined else ""
+        return finished(grid, results, f"a point per trial{lines}{zeros}{wrong}")
+
+
+def _points(table: pd.DataFrame, plan: Against, roles: Roles, workload: str) -> tuple[sns.FacetGrid, str]:
     """A point per trial; conditions of the same colour are joined through their estimates over the seeds.
 
     Returns:

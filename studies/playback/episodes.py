@@ -19,13 +19,9 @@ from studies.storage.store import Store
 from testbed import workloads
 from testbed.common import checkpoints
 from testbed.common.errors import WorldError
-from testbed.environments import BatchedEnvironment
-from testbed.environments.external.pettingzoo import PettingZooSettings
-from testbed.environments.external.starcraft import StarCraftSettings
-from testbed.environments.skirmish import SkirmishSettings, scripted
+from testbed.environments import ENVIRONMENTS, BaseEnvironmentSettings, BatchedEnvironment
 from testbed.network import Streams
 from testbed.training import baselines
-from testbed.training.baselines import RANDOM
 from testbed.training.learners import AlgorithmSettings
 from testbed.training.trainer import spaces
 
@@ -42,7 +38,7 @@ class Player:
 
     Attributes:
         workload: names the environment and, for learnt models, the algorithm.
-        policy: ``learnt``, ``random``, or for skirmish a scripted policy.
+        policy: ``learnt``, ``random``, or a scripted policy that the environment has.
         models: the file with the models of ``learnt``.
         greedy: whether they take their most probable actions instead of sampling.
     """
@@ -98,7 +94,7 @@ def choose_player(
     Args:
         trial: whose environment is played.
         store: where the trial's models may be.
-        policy: ``learnt``, ``random``, or for skirmish one of
+        policy: ``learnt``, or one of the environment's ``policies``: ``random``, and for skirmish those of
             :mod:`testbed.environments.skirmish.scripted`.
         checkpoint: models to play instead of the trial's own: of any trial with the same networks.
         greedy: let learnt models take their most probable actions.
@@ -112,14 +108,11 @@ def choose_player(
             f"workload = {settings.workload!r}: has no environment to play; needs training or update"
         )
     environment = settings.environment
-    if isinstance(environment, StarCraftSettings):
-        raise StudyError("environment starcraft: has no pictures; its replays can be watched in the game")
-    if isinstance(environment, PettingZooSettings) and not environment.world.pictures:
-        raise StudyError(f"environment {environment.pettingzoo}: has no pictures (no mode 'rgb_array')")
-    scripts = scripted.BASES if isinstance(environment, SkirmishSettings) else (RANDOM,)
+    if reason := environment.without_pictures():
+        raise StudyError(f"environment {reason}")
     policy = policy or LEARNT
     if policy != LEARNT:
-        _check_policy(policy, environment.name, scripts)
+        _check_policy(policy, environment)
         if checkpoint is not None or greedy:
             option = "--greedy" if checkpoint is None else "--checkpoint"
             raise StudyError(f"{option}: is for --policy {LEARNT}, not {policy}")
@@ -130,21 +123,25 @@ def choose_player(
         train = "train it with `testbed run`, " if trained else "an update study keeps none; "
         raise StudyError(
             f"no models of this trial are under {store.folder}: {train}name a file with --checkpoint,"
-            f" or choose --policy {' or '.join(scripts)}"
+            f" or choose --policy {' or '.join(environment.policies)}"
         )
     return Player(settings, LEARNT, models, greedy)
 
 
-def _check_policy(policy: str, environment: str, scripts: tuple[str, ...]) -> None:
+def _check_policy(policy: str, environment: BaseEnvironmentSettings) -> None:
+    scripts, percentages = environment.policies, environment.percentages
+    if policy in scripts:
+        return
     base = policy.rstrip("0123456789")
     percentage = policy[len(base) :]
-    if base in scripts and (not percentage or (len(scripts) > 1 and len(percentage) <= 2)):
+    if base in scripts and percentages and len(percentage) <= 2:
         return
-    allowed = f"{environment} has {', '.join((LEARNT, *scripts))}"
-    if len(scripts) > 1:
+    allowed = f"{environment.name} has {', '.join((LEARNT, *scripts))}"
+    if percentages:
         allowed += ", the last ones also with a percentage of random actions, as nearest10"
-    elif base in scripted.BASES and not percentage:
-        raise StudyError(f"--policy {policy}: is for skirmish; {allowed}")
+    others = [name for name, kind in ENVIRONMENTS.members().items() if policy in kind.policies]
+    if others and not percentages:
+        raise StudyError(f"--policy {policy}: is for {' and '.join(others)}; {allowed}")
     raise StudyError(f"--policy {policy}: {allowed}{nearest(base, (LEARNT, *scripts))}")
 
 
@@ -158,7 +155,7 @@ def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
     """
     described = player.workload.environment
     if player.policy != LEARNT:
-        described = baselines.with_masks(described)
+        described = described.for_baselines()
     try:
         with described.make(1) as environment:
             yield from _frames(environment, _chooser(player, environment), seed, episodes)

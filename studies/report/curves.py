@@ -13,7 +13,8 @@ from studies.analysis import bootstrap
 from studies.analysis.bootstrap import described, estimator
 from studies.analysis.resampling import Array, evenly, together
 from studies.columns import geometric, shown, title, unit
-from studies.figures.catalogue import PLANS, Curve
+from studies.figures.catalogue import PLANS
+from studies.figures.curve import Curve
 from studies.report.conditions import Arrangement
 from studies.report.numbers import rounded
 from studies.spec.manifest import StudyOutline
@@ -33,7 +34,7 @@ Runs = Mapping[str, Mapping[str, Array]]
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of a table of curves that can be chosen; see :class:`studies.figures.catalogue.Curve`."""
+    """A column of a table of curves that can be chosen; see :class:`studies.figures.curve.Curve`."""
 
     table: str
     y: str

@@ -25,7 +25,8 @@ from studies.analysis.bootstrap import (
     probability_of_improvement,
 )
 from studies.columns import better, said, title, unit
-from studies.figures.catalogue import PLANS, Final
+from studies.figures.catalogue import PLANS
+from studies.figures.final import Final
 from studies.formatting import equal
 from studies.report.conditions import Arrangement
 from studies.report.numbers import exact, figure, interval_name, spread

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 from studies.spec.document import Document, Keys
 from studies.spec.validation_errors import complaint
-from testbed.environments.skirmish.maps import names_a_file
+from testbed.environments import ENVIRONMENTS
 from testbed.identity import content_of
 
 FILES: tuple[Keys, ...] = (
@@ -16,13 +16,9 @@ FILES: tuple[Keys, ...] = (
     ("network", "link", "round_trips"),
     ("network", "links", "*", "round_trips"),
     ("network", "classes", "*", "round_trips"),
-    ("environment", "map"),
 )
-"""Where a study names files (`*`: under any key). They are relative to the study file, and are hashed by
-content."""
-
-NAME_OR_FILE: tuple[Keys, ...] = (("environment", "map"),)
-"""Those where what does not look like a path is the name of something built in."""
+"""Where any study names files (`*`: under any key); `environment` does where its kind of settings says so.
+They are relative to the study file, and are hashed by content."""
 
 
 def read_files(
@@ -42,11 +38,11 @@ def read_files(
     """
     known = {} if known is None else known
     found = {}
-    for pattern in FILES:
+    for pattern, is_path in _patterns(document):
         for keys, outer in _mappings(document.data, pattern[:-1]):
             last = str(pattern[-1])
             value = outer.get(last)
-            if isinstance(value, str) and (pattern not in NAME_OR_FILE or names_a_file(value)):
+            if isinstance(value, str) and is_path(value):
                 path = (document.folder / value).absolute()
                 if not path.is_file():
                     absent = f"there is no such file in {path.parent}"
@@ -61,6 +57,17 @@ def read_files(
                         raise complaint(document, (*keys, last), reason, value=value) from error
                 found[str(path)] = known[str(path)]
     return found
+
+
+def _patterns(document: Document) -> Iterator[tuple[Keys, Callable[[str], bool]]]:
+    """Where this document may name files, and what tells a path there from the name of something built in."""
+    for pattern in FILES:
+        yield pattern, lambda value: True
+    environment = ENVIRONMENTS.completed(document.data.get("environment"))
+    name = environment.get("name") if isinstance(environment, dict) else None
+    kind = ENVIRONMENTS.members().get(name) if isinstance(name, str) else None
+    for field, is_path in kind.files.items() if kind is not None else ():
+        yield ("environment", field), is_path
 
 
 def _mappings(data: object, pattern: Keys, keys: Keys = ()) -> Iterator[tuple[Keys, dict[str, Any]]]:

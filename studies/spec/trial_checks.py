@@ -16,8 +16,6 @@ from studies.spec.topology import OWN_KEYS, TopologySettings
 from studies.spec.validation_errors import complaint, nearest, problem, problems, setting_paths
 from testbed import workloads
 from testbed.common.settings import SettingError, Settings
-from testbed.environments.external.pettingzoo import PettingZooSettings
-from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.training import warm_start
 from testbed.training.trainer import LoopSettings
 
@@ -57,7 +55,7 @@ def check_batch(document: Document, settings: workloads.Workload, checked: set[t
         return True
     try:
         batch = Batch.load(path)
-        if not isinstance(environment, PettingZooSettings | StarCraftSettings):
+        if not environment.outside:
             with environment.make(1) as world:
                 warm_start.check_batch(batch, path, world)
     except ValueError as error:

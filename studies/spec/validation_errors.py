@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from studies.spec.document import Document, Keys, Problem, StudyError, dotted, shown
 from studies.spec.synonyms import closest, elsewhere
+from testbed.common.registered_names import names_allowed
 from testbed.common.registry import registry_of
 from testbed.common.settings import SettingError
 
@@ -347,7 +348,7 @@ def _choices(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
         for entry in _annotations(model, keys[:-1], data):
             for candidate in _models(entry, rest, bare=True):
                 info = candidate.model_fields.get(str(keys[-1]))
-                found.extend(_literals(info.annotation) if info is not None else ())
+                found.extend(names_allowed(info) or _literals(info.annotation) if info is not None else ())
     return list(dict.fromkeys(found))
 
 

@@ -14,7 +14,7 @@ from studies.spec.study import WORKLOADS, TrialSpec
 from studies.spec.topology import TopologySettings
 from studies.storage.stored_files import Damage
 from testbed import workloads
-from testbed.environments import NAMES, OUTSIDE
+from testbed.environments import ENVIRONMENTS
 from testbed.identity import FORMAT, whole
 
 
@@ -27,7 +27,8 @@ def outside_code(settings: Mapping[str, Any]) -> str | None:
     if environment is None:
         return None
     name = environment.get("name") if isinstance(environment, dict) else None
-    if name in NAMES and name not in OUTSIDE and "pettingzoo" not in environment:
+    kind = ENVIRONMENTS.members().get(name) if isinstance(name, str) else None
+    if kind is not None and not kind.outside and "pettingzoo" not in environment:
         return None
     named = [environment[key] for key in ("pettingzoo", "python") if environment.get(key)] if name else []
     text = f"environment {' '.join(map(str, [name, *named]))}"

@@ -1,4 +1,4 @@
-"""One place to extend: settings classes of one kind, found by their names.
+"""One place to extend: classes of one kind, mostly of settings, found by their names.
 
 A kind of thing (learners, environments, faults, ...) has a base class of settings and a ``Registry``. To add
 one is to write one module in the registry's package, with a subclass of the base that has a literal ``name``.
@@ -6,6 +6,8 @@ Other people's packages name theirs in an entry point of the registry's group:
 
     [project.entry-points."consensus_testbed.learners"]
     my_learner = "my_package.my_learner:MyLearnerSettings"
+
+Classes that are no settings have a class attribute ``name``; see ``testbed.common.registered_names``.
 
 An annotation ``Annotated[Base, registry]`` of a field makes its validator and its JSON Schema from whatever
 is registered by then. Nothing is imported before the first look, so modules may import each other's bases.
@@ -24,21 +26,22 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from testbed.common.errors import PluginError, first_line
 
-BaseT = TypeVar("BaseT", bound=BaseModel)
+BaseT = TypeVar("BaseT")
 
 GROUP = "consensus_testbed"
 """Prefix of the groups of entry points."""
 
 
 class Registry(Generic[BaseT]):
-    """The settings classes of one kind.
+    """The classes of one kind.
 
     Args:
         kind: what they are, in the plural: also the name of the group of entry points.
         base: what all of them are subclasses of.
         package: in whose modules (not those of packages within) the built-in ones are.
-        tag: the field whose one literal value is the name; None if settings are told apart by a key that only
-            they have, their first field without a default: its name is the name then.
+        tag: the field whose one literal value is the name (of a class that is no model, the class attribute);
+            None if settings are told apart by a key that only they have, their first field without a default:
+            its name is the name then.
         default: the name where none is given; or what finds it from the mapping that was given.
     """
 
@@ -131,18 +134,19 @@ class Registry(Generic[BaseT]):
 
     # --- for pydantic ------------------------------------------------------------------------------------
 
-    def _validated(self, value: Any) -> BaseT:
+    def _validated(self, value: Any) -> Any:
         if isinstance(value, self.base):
             return value
         given = self.completed(value)
         if not isinstance(given, Mapping):
             raise PydanticKnownError("model_attributes_type")
         if self.tag is None:
-            kind = self.chosen(given) or self.members()[str(self._default)]
+            kind: Any = self.chosen(given) or self.members()[str(self._default)]
             return kind.model_validate(given)
         if self.tag not in given:
             raise PydanticKnownError("union_tag_not_found", {"discriminator": repr(self.tag)})
-        members, name = self.members(), given[self.tag]
+        members: dict[str, Any] = {**self.members()}
+        name = given[self.tag]
         if not isinstance(name, str) or name not in members:
             context = {
                 "discriminator": repr(self.tag),
@@ -158,7 +162,8 @@ class Registry(Generic[BaseT]):
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        choices = {name: _with_reference(each) for name, each in self.members().items()}
+        members: dict[str, Any] = {**self.members()}
+        choices = {name: _with_reference(each) for name, each in members.items()}
         if self.tag is None:
             return handler(core_schema.union_schema(list(choices.values())))
         return handler(core_schema.tagged_union_schema(choices, discriminator=self.tag))
@@ -173,8 +178,11 @@ def _with_reference(kind: type[BaseModel]) -> Any:
     return {**mark, **schema}
 
 
-def _name(kind: type[BaseModel], tag: str | None) -> str | None:
-    """The name of a settings class; None for one that is only there to be derived from."""
+def _name(kind: type[Any], tag: str | None) -> str | None:
+    """The name of a class; None for one that is only there to be derived from."""
+    if not issubclass(kind, BaseModel):
+        own = vars(kind).get(tag or "name")
+        return own if isinstance(own, str) else None
     if tag is None:
         needed = ((field.alias or name) for name, field in kind.model_fields.items() if field.is_required())
         return next(needed, None)

@@ -1,6 +1,6 @@
 """What every consensus algorithm is to those who use one."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from testbed.consensus.activation import Activations
@@ -9,11 +9,12 @@ from testbed.consensus.codecs import Codecs
 from testbed.consensus.problems.base import LocalProblem
 from testbed.consensus.result import AgreementResult
 from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.traits import ConsensusAlgorithm
 from testbed.network import Network, Streams
 from testbed.network.link_names import Link
 
 
-class Consensus(ABC):
+class Consensus(ConsensusAlgorithm):
     """An algorithm on one network; lives as long as the network and agrees once per policy update."""
 
     def __init__(self, network: Network, settings: ConsensusSettings, streams: Streams) -> None:

@@ -1,21 +1,15 @@
-"""The consensus algorithms by name."""
+"""Making the consensus algorithm that settings name."""
 
+from testbed.common.errors import PluginError
 from testbed.consensus.base import Consensus
-from testbed.consensus.edge_admm.algorithm import EdgeADMM
-from testbed.consensus.one_way.averaging import Metropolis, PushSum, RobustPushSum
-from testbed.consensus.one_way.relaxed_admm import RelaxedADMM
-from testbed.consensus.settings import Algorithm, ConsensusSettings
+from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, Streams
-
-ALGORITHMS: dict[Algorithm, type[Consensus]] = {
-    "edge_admm": EdgeADMM,
-    "relaxed_admm": RelaxedADMM,
-    "metropolis": Metropolis,
-    "push_sum": PushSum,
-    "robust_push_sum": RobustPushSum,
-}
 
 
 def make_consensus(network: Network, settings: ConsensusSettings, streams: Streams) -> Consensus:
     """The algorithm that the settings name, on a network."""
-    return ALGORITHMS[settings.algorithm](network, settings, streams)
+    kind = settings.kind
+    if not issubclass(kind, Consensus):
+        known = f"{Consensus.__module__}.{Consensus.__name__}"
+        raise PluginError(f"consensus.algorithm: {kind.__module__}.{kind.__name__} is no subclass of {known}")
+    return kind(network, settings, streams)

@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from testbed.common.registered_names import NameIn
 from testbed.common.settings import SettingError, Settings
 from testbed.common.units import Seconds
+from testbed.consensus.traits import ALGORITHMS, Activation, ConsensusAlgorithm
 from testbed.identity import differing
 
 
@@ -39,18 +41,7 @@ class Budget(Settings):
         return self
 
 
-Algorithm = Literal["edge_admm", "relaxed_admm", "metropolis", "push_sum", "robust_push_sum"]
-AVERAGING: tuple[Algorithm, ...] = ("metropolis", "push_sum", "robust_push_sum")
-"""These average vectors: they solve the mean problem only."""
-
-Activation = Literal["sequential", "round_robin", "poisson", "gossip", "synchronous", "asynchronous"]
 Codec = Literal["float64", "float32", "float16", "int8"]
-
-BY_LINK: tuple[Activation, ...] = ("sequential", "round_robin", "poisson", "gossip")
-"""How algorithms of exchanges between two agents may be activated; the first is the default."""
-
-BY_AGENT: tuple[Activation, ...] = ("synchronous", "asynchronous", "gossip")
-"""How algorithms of one-way messages may be activated; the first is the default."""
 
 
 class ConsensusSettings(Settings):
@@ -64,7 +55,8 @@ class ConsensusSettings(Settings):
     """
 
     algorithm: Annotated[
-        Algorithm,
+        str,
+        NameIn(ALGORITHMS),
         Field(description="ADMM by exchanges or by one-way messages, or averaging (for the mean only)"),
     ] = "edge_admm"
     penalty: Annotated[float, Field(gt=0, description="beta or rho, the augmented Lagrangian's weight")] = 1.0
@@ -122,17 +114,17 @@ class ConsensusSettings(Settings):
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1
 
     @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of messages that the algorithm sends."""
-        return ("request", "response", "busy") if self.algorithm == "edge_admm" else ("news",)
+    def kind(self) -> type[ConsensusAlgorithm]:
+        """The algorithm, and what is known of it."""
+        return ALGORITHMS.members()[self.algorithm]
 
     def essence(self) -> dict[str, Any]:
         """What differs from the defaults, of what the algorithm and its activation look at."""
-        found = differing(self)
+        found, options = differing(self), self.kind.options
         looked_at = {
-            "relaxation": self.algorithm == "relaxed_admm",
-            "penalty": self.algorithm not in AVERAGING,
-            "timeout": self.algorithm == "edge_admm",
+            "relaxation": "relaxation" in options,
+            "penalty": "penalty" in options,
+            "timeout": "timeout" in options,
             "period": self.activation == "synchronous",
             "activation_rate": self.activation in ("poisson", "gossip", "asynchronous"),
         }
@@ -141,40 +133,15 @@ class ConsensusSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _activation_of_the_algorithm(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("algorithm", "edge_admm") != "edge_admm":
-            return {"activation": BY_AGENT[0]} | given
+        if isinstance(given, dict) and isinstance(name := given.get("algorithm"), str):
+            kind = ALGORITHMS.members().get(name)
+            return given if kind is None else {"activation": kind.allowed_activations[0]} | given
         return given
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        allowed = BY_LINK if self.algorithm == "edge_admm" else BY_AGENT
-        if self.activation not in allowed:
-            choose = ", ".join(allowed)
-            reason = f"activation {self.activation!r} is not one of {self.algorithm}: choose {choose}"
-            raise SettingError(("activation",), reason)
+        self.kind.check(self)
         if self.period is not None and self.period < self.compute:
             reason = f"period {self.period} must not be shorter than compute {self.compute}"
             raise SettingError(("period",), reason)
-        if self.initial_dual and self.algorithm != "edge_admm":
-            reason = (
-                f"initial_dual {self.initial_dual} with {self.algorithm}: must be 0, edge_admm alone has it"
-            )
-            raise SettingError(("initial_dual",), reason)
-        if self.coupling is not None and self.algorithm in AVERAGING:
-            reason = (
-                f"coupling {self.coupling} with {self.algorithm}: must be null, averaging has no penalty"
-                " (edge_admm and relaxed_admm take every coupling)"
-            )
-            raise SettingError(("coupling",), reason)
-        if self.subset < 1 and self.algorithm in ("push_sum", "robust_push_sum"):
-            reason = (
-                f"subset {self.subset} with {self.algorithm}: must be 1, a message's weight is that of all"
-            )
-            raise SettingError(("subset",), reason)
-        if self.algorithm == "robust_push_sum" and self.codec not in (None, "float64"):
-            reason = (
-                f"codec {self.codec!r} with robust_push_sum: must be null or float64, its running sums grow"
-                " without end and so would the error of fewer bits (push_sum takes every codec)"
-            )
-            raise SettingError(("codec",), reason)
         return self

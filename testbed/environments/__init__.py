@@ -5,11 +5,14 @@ lists what there is, and `settings(name, ...)` checks options without building a
 are an `EnvironmentSettings`, with `DEFAULT` for those who do not name one.
 """
 
+from typing import TYPE_CHECKING
+
+from testbed.environments import registry
+from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.registry import (
     DEFAULT,
-    NAMES,
-    OUTSIDE,
+    ENVIRONMENTS,
     EnvironmentSettings,
     make,
     parallel,
@@ -19,8 +22,10 @@ from testbed.environments.registry import (
 
 __all__ = [
     "DEFAULT",
+    "ENVIRONMENTS",
     "NAMES",
     "OUTSIDE",
+    "BaseEnvironmentSettings",
     "BatchedEnvironment",
     "EnvironmentSettings",
     "make",
@@ -28,3 +33,13 @@ __all__ = [
     "settings",
     "settings_of",
 ]
+
+if TYPE_CHECKING:
+    from testbed.environments.registry import NAMES, OUTSIDE
+else:
+
+    def __getattr__(name):
+        """NAMES and OUTSIDE, looked up when they are asked for."""
+        if name in ("NAMES", "OUTSIDE"):
+            return getattr(registry, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

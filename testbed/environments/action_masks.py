@@ -1,4 +1,4 @@
-"""What happens to actions that are not available: they are refused, or replaced."""
+"""Actions that are available, and what happens to those that are not: they are refused, or replaced."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,13 @@ Masks = NDArray[np.bool_]
 def _wrong(actions: Actions, masks: Masks) -> NDArray[np.bool_]:
     chosen: NDArray[np.bool_] = np.take_along_axis(masks, actions[..., None].astype(np.intp), axis=2)[..., 0]
     return ~chosen
+
+
+def uniform(masks: Masks, generator: np.random.Generator) -> NDArray[np.int64]:
+    """A uniformly random available action for every agent, [batch, agent]."""
+    counts = masks.cumsum(axis=2)
+    number = generator.integers(1, counts[..., -1:], endpoint=True)
+    return np.asarray((counts >= number).argmax(axis=2))
 
 
 def refuse_unavailable(actions: Actions, masks: Masks) -> None:

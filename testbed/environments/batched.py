@@ -10,7 +10,7 @@ The words are Gymnasium's and PettingZoo's (termination, truncation, seed, info)
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,19 @@ Observations = NDArray[np.float32]
 Info = dict[str, NDArray[Any]]
 FloatsT = TypeVar("FloatsT", bound=NDArray[np.floating])
 Step = tuple[Observations, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]
+
+
+class ScriptedPolicy(Protocol):
+    """A policy without learning, called like a learner."""
+
+    def act(
+        self,
+        observations: Observations,
+        masks: NDArray[np.bool_] | None,
+        generator: np.random.Generator | None,
+    ) -> NDArray[np.integer]:
+        """Actions `[batch, agent]`; all chance is from `generator`."""
+        ...
 
 
 class BatchedEnvironment(ABC):
@@ -43,7 +56,7 @@ class BatchedEnvironment(ABC):
 
     A subclass supplies `observations`, `_begin`, `_advance`, `_read`, `_write` and `render`; everything a
     caller can do wrong is checked here, once. One that holds processes open also supplies `close`; any
-    environment can be used in a `with` statement.
+    environment can be used in a `with` statement. One that scripted policies can play supplies `scripted`.
     """
 
     name: ClassVar[str]
@@ -90,6 +103,14 @@ class BatchedEnvironment(ABC):
         self._same_actions = len(set(self.action_sizes)) == 1
 
     # What a subclass supplies
+
+    def scripted(self, policy: str) -> ScriptedPolicy:
+        """A policy without learning that plays this environment as it is now, besides `random`.
+
+        Raises:
+            ValueError: it has none of that name.
+        """
+        raise ValueError(f"policy: got {policy!r}, {self.name} has only 'random'")
 
     @abstractmethod
     def observations(self) -> Observations:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from testbed.common.settings import Settings
+from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.drawing import Disc, draw, view
 from testbed.environments.particle_physics import (
@@ -33,7 +33,7 @@ LANDMARK_RADIUS = 0.05  # for pictures only
 Array = NDArray[np.float64]
 
 
-class NavigationSettings(Settings):
+class NavigationSettings(BaseEnvironmentSettings):
     """Options of cooperative navigation."""
 
     name: Literal["navigation"] = "navigation"

@@ -1,88 +1,66 @@
-"""Environments by name.
+"""Environments by name: what `environment` can be in a study file.
 
-To add one, write a module with its settings and its `BatchedEnvironment`, and add the settings to
-`EnvironmentSettings`. Settings of an environment are a `Settings` model with
-
-* `name`, a literal whose default is the environment's name;
-* `agents` and `episode_length`, integers: fields, or properties that follow from other fields;
-* `make(batch)`, which builds the environment.
+To add one, write a module in `testbed.environments` with its `BatchedEnvironment` and its settings: a
+subclass of `testbed.environments.base.BaseEnvironmentSettings`.
 """
 
-from typing import Annotated, Any, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import ValidationError
 
-from testbed.environments import external
+from testbed.common.registry import Registry
+from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment
 from testbed.environments.checks import nearest
-from testbed.environments.external.pettingzoo import PettingZooSettings
-from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
-from testbed.environments.skirmish import SkirmishSettings
-from testbed.environments.skirmish.maps import load_map
-from testbed.environments.treasure.environment import TreasureSettings
-from testbed.identity import essence
 
 DEFAULT = NavigationSettings()
 """The environment of those who do not name one."""
 
 
-def _default_name(given: Any) -> Any:
-    if not isinstance(given, dict):
-        return given
-    name = PettingZooSettings.model_fields["name"].default if "pettingzoo" in given else DEFAULT.name
-    return {"name": name, **given}
+def _default_name(given: Mapping[str, Any]) -> str:
+    return "pettingzoo" if "pettingzoo" in given else DEFAULT.name
 
 
-EnvironmentSettings = Annotated[
-    NavigationSettings | TreasureSettings | SkirmishSettings | PettingZooSettings | StarCraftSettings,
-    Field(discriminator="name"),
-    BeforeValidator(_default_name),
-]
+ENVIRONMENTS = Registry(
+    "environments", BaseEnvironmentSettings, "testbed.environments", default=_default_name
+)
+
+EnvironmentSettings = Annotated[BaseEnvironmentSettings, ENVIRONMENTS]
 """Which environment, and its options. Without a `name` it is navigation, or what `pettingzoo` names."""
 
+if TYPE_CHECKING:
+    NAMES: tuple[str, ...]
+    OUTSIDE: tuple[str, ...]
+    """Those that run code from outside the testbed, which their settings name."""
+else:
 
-def _by_name() -> dict[str, type[EnvironmentSettings]]:
-    models = get_args(get_args(EnvironmentSettings)[0])
-    return {model.model_fields["name"].default: model for model in models}
-
-
-_MODELS = _by_name()
-
-NAMES: tuple[str, ...] = tuple(_MODELS)
-
-
-OUTSIDE = tuple(name for name, model in _MODELS.items() if model.__module__.startswith(external.__name__))
-"""Those that run code from outside the testbed, which their settings name."""
-
-
-def meaning(environment: EnvironmentSettings) -> dict[str, Any]:
-    """Plain data, equal for environments that are the same; a map by what is in its file.
-
-    See `testbed.identity`.
-    """
-    found: dict[str, Any] = essence(environment)
-    if isinstance(environment, SkirmishSettings):
-        found["map"] = essence(load_map(environment.map))
-    return found
+    def __getattr__(name: str) -> tuple[str, ...]:
+        """NAMES and OUTSIDE, which other packages may add to: looked up when they are asked for."""
+        if name not in ("NAMES", "OUTSIDE"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        members = ENVIRONMENTS.members().items()
+        return tuple(each for each, kind in members if name == "NAMES" or kind.outside)
 
 
-def settings_of(name: str) -> type[EnvironmentSettings]:
+def settings_of(name: str) -> type[BaseEnvironmentSettings]:
     """The settings of an environment of `NAMES`, not filled in."""
-    return _MODELS[name]
+    return ENVIRONMENTS.members()[name]
 
 
-def settings(name: str, **options: Any) -> EnvironmentSettings:
+def settings(name: str, **options: Any) -> BaseEnvironmentSettings:
     """The options of an environment, checked and completed with their defaults; no batch is built.
 
     Raises:
         ValueError: one line, for an unknown name or option, or a value that is not allowed.
     """
-    if name not in _MODELS:
-        known = ", ".join(NAMES)
-        raise ValueError(f"environment: unknown name {name!r}, allowed: {known}{nearest(name, NAMES)}")
-    model = _MODELS[name]
+    members = ENVIRONMENTS.members()
+    if name not in members:
+        known = ", ".join(members)
+        raise ValueError(f"environment: unknown name {name!r}, allowed: {known}{nearest(name, members)}")
+    model = members[name]
     allowed = [field for field in model.model_fields if field != "name"]
     for option in options:
         if option not in allowed:

@@ -1,27 +1,17 @@
 """What policies without learning earn: where learning starts from, and what plain rules already reach."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
-from testbed.environments.external.pettingzoo import PettingZooSettings
-from testbed.environments.external.starcraft import StarCraftSettings
-from testbed.environments.registry import meaning
-from testbed.environments.skirmish import Skirmish, SkirmishSettings
-from testbed.environments.skirmish.scripted import Scripted, uniform
+from testbed.environments.action_masks import uniform
+from testbed.environments.base import RANDOM
 from testbed.identity import digest
 from testbed.training.rollout import Actor, Collector
 
-EPISODES = 100
-WORLDS = 20
-"""Episodes of a PettingZoo world, which nobody can know to be quick."""
-
 SEED = 0
-SCRIPTED = ("hold", "nearest", "nearest10", "focus", "focus10")
-"""The policies of skirmish of which the best is kept; some win only when a little at random."""
-
-RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -58,44 +48,31 @@ class Uniform:
 
 def identity(environment: EnvironmentSettings) -> str:
     """Names what ``measure`` depends on, the content of a map file included: see `testbed.identity`."""
-    episodes = WORLDS if isinstance(environment, PettingZooSettings) else EPISODES
-    content = {"references": {"seed": SEED, "episodes": episodes}, "environment": meaning(environment)}
-    if isinstance(environment, SkirmishSettings):
-        content["references"]["scripted"] = list(SCRIPTED)
-    return digest(content)
+    references: dict[str, Any] = {"seed": SEED, "episodes": environment.baseline_episodes}
+    if environment.best_of:
+        references["scripted"] = list(environment.best_of)
+    return digest({"references": references, "environment": environment.meaning()})
 
 
 def measure(environment: EnvironmentSettings) -> tuple[Reference, ...]:
     """Plays the references of an environment, in seconds; the same each time.
 
-    The uniformly random policy, and in skirmish then the scripted policy that has the highest mean return of
-    those tried: a maximum over few noisy means, and so a little too high rather than too low. Nothing of
-    StarCraft, which needs a game.
+    The uniformly random policy, and of the scripted policies in ``best_of`` the one with the highest mean
+    return: a maximum over few noisy means, and so a little too high rather than too low. Nothing of
+    environments without policies, as of StarCraft, which needs a game.
     """
-    if isinstance(environment, StarCraftSettings):
+    if not environment.policies:
         return ()
-    environment = with_masks(environment)
-    if isinstance(environment, PettingZooSettings):
-        environment = environment.model_copy(update={"workers": 0})
+    environment = environment.for_baselines()
     references = [_play(environment, RANDOM)]
-    if isinstance(environment, SkirmishSettings):
-        tried = [_play(environment, policy) for policy in SCRIPTED]
+    if environment.best_of:
+        tried = [_play(environment, policy) for policy in environment.best_of]
         references.append(max(tried, key=lambda reference: reference.means["return"]))
     return tuple(references)
 
 
-def with_masks(environment: EnvironmentSettings) -> EnvironmentSettings:
-    """The environment as scripts need it: with masks, whatever is done about unavailable actions.
-
-    They play none of these, so nothing else changes.
-    """
-    if isinstance(environment, SkirmishSettings):
-        return environment.model_copy(update={"unavailable": "mask"})
-    return environment
-
-
 def _play(environment: EnvironmentSettings, policy: str) -> Reference:
-    episodes = WORLDS if isinstance(environment, PettingZooSettings) else EPISODES
+    episodes = environment.baseline_episodes
     with environment.make(episodes) as world:
         collector = Collector(world, SEED)
         means = collector.finish(player(world, policy), np.random.default_rng([SEED, 1]))
@@ -103,7 +80,5 @@ def _play(environment: EnvironmentSettings, policy: str) -> Reference:
 
 
 def player(world: BatchedEnvironment, policy: str) -> Actor:
-    """Who plays ``random``, or a scripted policy of skirmish. Raises ValueError for any other."""
-    if policy != RANDOM and not isinstance(world, Skirmish):
-        raise ValueError(f"policy: got {policy!r}, {world.name} has only {RANDOM!r}")
-    return Scripted(world, policy) if isinstance(world, Skirmish) and policy != RANDOM else Uniform(world)
+    """Who plays ``random``, or a scripted policy that the world has. Raises ValueError for any other."""
+    return Uniform(world) if policy == RANDOM else world.scripted(policy)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from policies.algorithms.subproblem import PolicyProblem
 from testbed.consensus.base import Consensus
-from testbed.consensus.problems.registry import MeanProblem
+from testbed.consensus.problems.mean import MeanProblem
 from testbed.consensus.result import CurveRow
 
 AVERAGED = (

@@ -14,7 +14,6 @@ from testbed.common import checkpoints
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment
-from testbed.environments.registry import meaning
 from testbed.identity import digest, essence
 from testbed.network import NetworkSettings, Streams
 from testbed.training.trainer import LoopSettings, Row, Trainer, spaces
@@ -74,7 +73,7 @@ def prepare(
     identity = digest(
         {
             "batch": {"samples": samples, "warmup": warmup, "seed": seed},
-            "environment": meaning(environment),
+            "environment": environment.meaning(),
             "algorithm": essence(usual),
         }
     )

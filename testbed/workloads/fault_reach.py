@@ -111,7 +111,7 @@ class _Limits:
     def _messages(self, name: str, moment: AfterMessages, *, counting: bool = True) -> _Found | None:
         if self._silent:
             return (name, "kind"), moment.kind, f"never comes: {self._algorithm()} sends no messages", ()
-        kinds = self._trial.consensus.kinds
+        kinds = self._trial.consensus.kind.message_kinds
         reliable = self._trial.network.transport == "reliable"
         if reliable:
             kinds = (*kinds, "acknowledgement")
@@ -140,9 +140,8 @@ class _Limits:
         links = self._trial.network.by_direction(graph)
         if any(link.duplication.random > 0 for link in links.values()):
             return None
-        by_exchange = self._trial.consensus.algorithm == "edge_admm"
-        single = by_exchange or self._trial.consensus.activation == "gossip"
-        each = 1 if single else max((degree for _, degree in graph.degree), default=0)
+        to_all = self._trial.consensus.activation in ("synchronous", "asynchronous")
+        each = max((degree for _, degree in graph.degree), default=0) if to_all else 1
         return activations * self._agreements * each
 
     def _algorithm(self) -> str:

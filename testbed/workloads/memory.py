@@ -2,15 +2,8 @@
 
 from policies.algorithms.learner import Load
 from testbed.consensus.edge_admm.algorithm import HEADER_BYTES
-from testbed.consensus.problems.registry import (
-    LassoSettings,
-    LeastSquaresSettings,
-    LogisticSettings,
-    MeanSettings,
-    ProblemSettings,
-)
+from testbed.consensus.problems.registry import ProblemSettings
 from testbed.consensus.settings import ConsensusSettings
-from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.training.trainer import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
@@ -31,37 +24,16 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
     recorded = _recorded(trial, links)
     if isinstance(trial, ProblemWorkload):
         return PROCESS + recorded + _problem(trial.problem, trial.consensus, links)
-    if isinstance(trial.environment, StarCraftSettings):
+    if not trial.environment.sizes_known:
         return None
     collected = trial.training.samples if isinstance(trial, TrainingWorkload) else trial.update.samples
     return PROCESS + recorded + _learning(trial, collected, links)
 
 
 def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int) -> int:
-    """The arrays of a convex problem; N agents, signals of M numbers, R rows each; float64."""
+    """The arrays of a convex problem; N agents, signals of M numbers; float64."""
     n, m = problem.agents, problem.dimension
-    match consensus.algorithm:
-        case "edge_admm":
-            # Two variables at each end of a link, and about as much again in messages.
-            signals = 8 * links + 4 * n
-        case "relaxed_admm" | "robust_push_sum":
-            # What each end holds of the other, and a message each way.
-            signals = 6 * links + 5 * n
-        case _:
-            signals = 2 * links + 2 * n
-    numbers = signals * m
-    match problem:
-        case MeanSettings():
-            numbers += n * m
-        case LeastSquaresSettings():
-            # The rows, and a copy to find rank and optimum; a basis each, and three to find one.
-            numbers += 2 * n * problem.rows * m + (n + 3) * m * m
-        case LassoSettings():
-            numbers += 2 * n * problem.rows * m + (n + 5) * m * m
-        case LogisticSettings():
-            # The rows, those of all and of each with their labels' signs, and all of them weighted.
-            numbers += 5 * n * problem.rows * m + 4 * m * m
-    return 8 * numbers
+    return 8 * (consensus.kind.signals(links, n) * m + problem.numbers())
 
 
 COUNTLESS = 10**18

@@ -16,11 +16,9 @@ from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
 from testbed.consensus.agreement import Measure, Observer
 from testbed.consensus.coupled_optimum import coupled_optimum
-from testbed.consensus.problems.base import Signal
-from testbed.consensus.problems.registry import ConsensusProblem, make_problem
+from testbed.consensus.problems.base import ConsensusProblem, Signal
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
-from testbed.environments.registry import meaning
 from testbed.identity import content_of, digest, essence, paths, with_contents
 from testbed.network import Network, Streams, Trace
 from testbed.training import warm_start
@@ -111,7 +109,7 @@ def _problem(
     observer: Observer | None,
 ) -> WorkloadResult:
     streams = Streams(seed)
-    problem = make_problem(trial.problem, streams)
+    problem = trial.problem.make(streams)
     error = _error(problem, graph, trial.consensus.coupling)
     network = Network(graph, trial.network, streams, trace=trace)
     network.measure_traffic()
@@ -217,7 +215,7 @@ def _training(
     identity = digest(
         {
             "trial": with_contents(said, {str(file): content_of(file) for file in paths(trial)}),
-            "environment": meaning(trial.environment),
+            "environment": trial.environment.meaning(),
             "seed": seed,
             "links": links,
         }

@@ -9,9 +9,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from policies.algorithms.matrpo import MatrpoSettings
 from testbed.common.settings import SettingError, Settings
 from testbed.consensus.pace import check_budget
-from testbed.consensus.problems.registry import MeanSettings, ProblemSettings
-from testbed.consensus.registry import ALGORITHMS
-from testbed.consensus.settings import AVERAGING, ConsensusSettings
+from testbed.consensus.problems.mean import MeanSettings
+from testbed.consensus.problems.registry import ProblemSettings
+from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.traits import ALGORITHMS, averaging
 from testbed.environments import DEFAULT, EnvironmentSettings
 from testbed.identity import differing
 from testbed.network import NetworkSettings
@@ -87,17 +88,17 @@ class LearningWorkload(Settings):
         if isinstance(given, ConsensusSettings):
             given = given.model_dump(include=given.model_fields_set)
         if isinstance(given, dict):
-            return {"algorithm": AVERAGING[0], "budget": {"activations": environment.agents}} | given
+            return {"algorithm": "metropolis", "budget": {"activations": environment.agents}} | given
         return given
 
     @model_validator(mode="after")
     def _consensus_serves_the_algorithm(self) -> Self:
         if self.algorithm.communication == "agree":
             _no_averaging(self.consensus, "not policies")
-        if self.algorithm.communication == "average" and self.consensus.algorithm not in AVERAGING:
+        if self.algorithm.communication == "average" and not self.consensus.kind.averages:
             reason = (
                 f"{self.consensus.algorithm!r} averages no vectors, as {self.algorithm.name} needs:"
-                f" choose {' or '.join(AVERAGING)}"
+                f" choose {' or '.join(averaging())}"
             )
             raise SettingError(("consensus", "algorithm"), reason)
         return self
@@ -149,8 +150,8 @@ class TrainingWorkload(LearningWorkload):
 
 
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
-    if consensus.algorithm in AVERAGING:
-        others = " or ".join(name for name in ALGORITHMS if name not in AVERAGING)
+    if consensus.kind.averages:
+        others = " or ".join(name for name, kind in ALGORITHMS.members().items() if not kind.averages)
         reason = f"{consensus.algorithm!r} solves the mean problem only, {what}: choose {others}"
         raise SettingError(("consensus", "algorithm"), reason)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import topologies
-from testbed.consensus.problems.registry import MeanSettings, make_problem
+from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
@@ -40,7 +40,7 @@ CASES: dict[str, dict[str, Any]] = {
 def test_ten_thousand_agents_agree_to_a_millionth(case: str) -> None:
     graph = topologies.make("random_regular", AGENTS, d=4)
     streams = Streams(0)
-    posed = make_problem(MeanSettings(agents=AGENTS, dimension=10), streams)
+    posed = MeanSettings(agents=AGENTS, dimension=10).make(streams)
     chosen = dict(CASES[case])
     # The second largest eigenvalue of a random regular graph is near 2 sqrt(d - 1) / d (Friedman 2008).
     w2 = 2 * np.sqrt(3) / 4

@@ -6,8 +6,8 @@ from mpe2 import simple_spread_v3
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from testbed import environments
+from testbed.environments.action_masks import uniform
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
-from testbed.environments.skirmish.scripted import uniform
 
 STEPS = 100  # steps of every episode in the batch per round
 

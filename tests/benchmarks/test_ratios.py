@@ -15,8 +15,8 @@ from mpe2 import simple_spread_v3
 from value_fits import fit_by_autograd
 
 from policies.critics.value_critics import Critics
+from testbed.environments.action_masks import uniform
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
-from testbed.environments.skirmish.scripted import uniform
 
 ROUNDS = 7
 MPE2_STEPS = 25

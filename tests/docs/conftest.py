@@ -26,7 +26,7 @@ def shown():
         parts = re.split(r"^```(\w*)\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
         found, file = [], None
         for prose, language, text in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
-            file = (re.findall(r"`([\w./-]+\.(?:yaml|py))`", prose) or [file])[-1]
+            file = (re.findall(r"`([\w./-]+\.(?:yaml|py|csv|toml))`", prose) or [file])[-1]
             found.append(Block(language, text, file))
         return found
 

@@ -12,7 +12,7 @@ from studies.columns import COLUMNS
 from studies.docgen import pages
 from studies.docgen.settings import KINDS, Documented
 from testbed import environments, workloads
-from testbed.consensus.registry import ALGORITHMS
+from testbed.consensus.traits import ALGORITHMS
 from testbed.training.learners import LEARNERS
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def test_every_setting_says_what_it_means():
 def test_everything_that_has_a_name_is_there():
     for page, names in (
         ("environments.md", environments.NAMES),
-        ("algorithms.md", (*LEARNERS.builtin(), *ALGORITHMS)),
+        ("algorithms.md", (*LEARNERS.builtin(), *ALGORITHMS.builtin())),
         ("topologies.md", topologies.FAMILIES),
     ):
         for name in names:
@@ -97,7 +97,12 @@ def _anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))]
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
+    ],
 )
 def test_every_link_leads_somewhere(page):
     page = ROOT / page

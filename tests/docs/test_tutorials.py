@@ -17,6 +17,7 @@ import studies
 import topologies
 from studies.cli.main import main
 from studies.figures import draw
+from studies.figures.catalogue import COMPARISONS
 from studies.spec.loading import load
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
@@ -32,8 +33,9 @@ def follow(shown, tmp_path, monkeypatch, capsys, in_this_process):
     def follow(name: str) -> None:
         page = TUTORIALS / name
         monkeypatch.chdir(tmp_path)
+        text = page.read_text()
         named = {
-            workload: [plan for plan in plans if f"{plan.name}.png" in page.read_text()]
+            workload: [plan for plan in plans if f"{plan.name}.png" in text or plan in COMPARISONS]
             for workload, plans in draw.PLANS.items()
         }
         monkeypatch.setattr(draw, "PLANS", named)

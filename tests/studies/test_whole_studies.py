@@ -24,7 +24,7 @@ import topologies
 from studies.spec.document import StudyError
 from studies.spec.study import Study
 from testbed import workloads
-from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
+from testbed.consensus.traits import ALGORITHMS, averaging
 from testbed.network import Trace, first_difference
 
 NIGHTLY = settings().max_examples >= 1000
@@ -68,7 +68,7 @@ def graph_of(plan: Plan, nodes: int) -> "nx.Graph[int]":
 def consensus_of(draw: st.DrawFn, algorithms: list[str]) -> Plan:
     """How agents agree, by one of these algorithms."""
     algorithm = draw(st.sampled_from(algorithms))
-    activations = BY_LINK if algorithm == "edge_admm" else BY_AGENT
+    activations = ALGORITHMS.members()[algorithm].allowed_activations
     consensus: Plan = {
         "algorithm": algorithm,
         "activation": draw(st.sampled_from(activations)),
@@ -81,7 +81,7 @@ def consensus_of(draw: st.DrawFn, algorithms: list[str]) -> Plan:
     rarely(draw, consensus["budget"], "tolerance", st.sampled_from([1e-6, 0.5]))
     rarely(draw, consensus, "compute", st.sampled_from([0.0, 0.1]))
     rarely(draw, consensus, "codec", st.sampled_from(["float64", "float32", "float16", "int8"]))
-    if algorithm not in AVERAGING:
+    if algorithm not in averaging():
         rarely(draw, consensus, "coupling", st.sampled_from([0.01, 1.0, 100.0]))
     if algorithm == "edge_admm":
         rarely(draw, consensus, "initial_dual", st.just(1))
@@ -98,7 +98,7 @@ def plans(draw: st.DrawFn) -> Plan:
     """The data of a study of any workload."""
     workload = draw(st.sampled_from(["problem", "problem", "problem", "update", "training", "training"]))
     plan: Plan = {"workload": workload}
-    admm, averaging = ["edge_admm", "relaxed_admm"], list(AVERAGING)
+    admm, averagers = ["edge_admm", "relaxed_admm"], list(averaging())
     if workload == "problem":
         name = draw(st.sampled_from(["mean", "least_squares", "lasso", "logistic"]))
         plan["problem"] = {
@@ -106,12 +106,12 @@ def plans(draw: st.DrawFn) -> Plan:
             "agents": draw(st.integers(2, 5)),
             "dimension": draw(st.integers(1, 3)),
         }
-        algorithms = [*admm, *(averaging if name == "mean" else [])]
+        algorithms = [*admm, *(averagers if name == "mean" else [])]
     else:
         plan["environment"] = draw(st.sampled_from(WORLDS))
         names = ["matrpo", "fdmarl", "itrpo", "ctrpo", "mappo"] if workload == "training" else ["matrpo"]
         plan["algorithm"] = {"name": draw(st.sampled_from(names)), "hidden": [4]}
-        algorithms = averaging[:2] if plan["algorithm"]["name"] == "fdmarl" else admm
+        algorithms = averagers[:2] if plan["algorithm"]["name"] == "fdmarl" else admm
         if plan["algorithm"]["name"] == "matrpo":
             rarely(draw, plan["algorithm"], "step", st.sampled_from(["boundary", "line_search"]))
             rarely(draw, plan["algorithm"], "curvature", st.just("solve"))

@@ -1,5 +1,6 @@
 """Names that last."""
 
+import copy
 import json
 
 import pytest
@@ -11,9 +12,12 @@ from studies.docgen import format_record
 from testbed import identity
 from testbed.common.settings import Settings
 from testbed.common.units import Seconds
+from testbed.consensus.problems.registry import PROBLEMS
 from testbed.consensus.settings import ConsensusSettings
+from testbed.environments import ENVIRONMENTS
 from testbed.identity import canonical, differing, digest, essence
 from testbed.network.impairments.link_settings import LinkSettings
+from testbed.training.learners import LEARNERS
 
 scalars = st.sampled_from([None, True, False, 0, 1, -7, 0.0, 1.0, 0.5, 1e300, "", "a", "é", "1"])
 plain = st.recursive(
@@ -87,6 +91,35 @@ def test_a_setting_that_is_not_recorded_counts_by_its_own_default():
 
     assert essence(Wider(delay="1ms")) == essence(LinkSettings(delay="1ms")) == {"delay": 0.001}
     assert essence(Wider(colour="blue", patience=0.005)) == {"colour": "blue"}
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Puts another record in the place of the format's."""
+
+    def recorded(content):
+        monkeypatch.setattr(identity, "record", lambda: content)
+        identity.always.cache_clear()
+        identity.default.cache_clear()
+
+    yield recorded
+    identity.always.cache_clear()
+    identity.default.cache_clear()
+
+
+@pytest.mark.parametrize("registry", [ENVIRONMENTS, LEARNERS, PROBLEMS], ids=lambda each: each.kind)
+def test_names_stay_when_a_setting_with_a_default_is_added_to_what_a_registry_has(registry, recorded):
+    now = identity.record()
+    for name, kind in registry.builtin().items():
+        settings = kind(**({"pettingzoo": "mpe2.simple_spread_v3"} if name == "pettingzoo" else {}))
+        recorded(now)
+        before = essence(settings)
+        assert before["name"] == name
+        for added in now["defaults"][kind.__name__]:
+            older = copy.deepcopy(now)
+            del older["defaults"][kind.__name__][added]
+            recorded(older)
+            assert essence(settings) == before, added
 
 
 def test_what_must_be_given_stays_in_the_name_when_it_gets_a_default():

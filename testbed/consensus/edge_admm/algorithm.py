@@ -18,6 +18,7 @@ from testbed.consensus.edge_admm.agent import EdgeAgent, primal_residual
 from testbed.consensus.edge_admm.exchange import Exchange
 from testbed.consensus.edge_admm.invariants import LinkAudit
 from testbed.consensus.problems.base import LocalProblem, Signal
+from testbed.consensus.traits import BY_LINK
 from testbed.network import Message
 from testbed.network.link_names import Link
 
@@ -33,6 +34,16 @@ class EdgeADMM(Consensus):
 
     Two neighbours exchange, by a request and an answer; a lost answer leaves one committed, the other not.
     """
+
+    name = "edge_admm"
+    allowed_activations = BY_LINK
+    message_kinds = ("request", "response", "busy")
+    options = frozenset({"penalty", "coupling", "initial_dual", "timeout"})
+
+    @classmethod
+    def signals(cls, links: int, agents: int) -> int:
+        """Two variables at each end of a link, and about as much again in messages."""
+        return 8 * links + 4 * agents
 
     def agreement(
         self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None

@@ -15,6 +15,7 @@ from testbed.consensus.agreement import Agreement, Measure, Progress
 from testbed.consensus.base import Consensus
 from testbed.consensus.codecs import Parcel
 from testbed.consensus.problems.base import LocalProblem, Signal
+from testbed.consensus.traits import BY_AGENT
 from testbed.network import Handle, Message
 
 HEADER_BYTES = 16
@@ -63,6 +64,9 @@ class OneWayAgent(ABC):
 
 class OneWay(Consensus):
     """An algorithm of one-way messages: all but what its agents do."""
+
+    allowed_activations = BY_AGENT
+    message_kinds = ("news",)
 
     @abstractmethod
     def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:

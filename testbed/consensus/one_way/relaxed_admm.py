@@ -97,6 +97,14 @@ class RelaxedADMM(OneWay):
     One-way messages; it reaches the optimum at any loss below 1.
     """
 
+    name = "relaxed_admm"
+    options = frozenset({"penalty", "relaxation", "coupling"})
+
+    @classmethod
+    def signals(cls, links: int, agents: int) -> int:
+        """z_ij at each end of a link and what the last solve started from, and a message each way."""
+        return 6 * links + 5 * agents
+
     def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent at the beginning of an agreement."""
         settings = self.settings

@@ -5,10 +5,15 @@ and never looks inside.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import numpy as np
+from pydantic import Field
+
+from testbed.common.settings import Settings
+from testbed.network import Streams
 
 Signal = Any  # a one-dimensional NumPy array or torch tensor; the two share no base class
 
@@ -77,3 +82,34 @@ class ConvexProblem(ABC):
     @abstractmethod
     def model(self, s: np.ndarray) -> Quadratic:
         """The second-order model, at s [m], of the smooth part of f: all but the l1 norm."""
+
+
+@dataclass(frozen=True)
+class ConsensusProblem:
+    """The agents' local problems and the signal [m] that minimises their sum."""
+
+    local: Sequence[ConvexProblem]
+    optimum: np.ndarray
+
+
+class ConvexProblemSettings(Settings):
+    """The settings of a convex problem: to add a problem, write a module here with a subclass.
+
+    A subclass narrows ``name`` to a literal with a default, which is the problem's name in study files.
+    """
+
+    name: str
+    agents: Annotated[int, Field(ge=1, description="as many as nodes of the graph")] = 8
+    dimension: Annotated[int, Field(ge=1, description="m, the length of the signal agreed on")] = 10
+
+    def make(self, streams: Streams) -> ConsensusProblem:
+        """The problem, its data drawn from a stream of its own."""
+        return self.draw(streams.generator("problem", self.name))
+
+    @abstractmethod
+    def draw(self, generator: np.random.Generator) -> ConsensusProblem:
+        """The problem, its data drawn from ``generator``."""
+
+    @abstractmethod
+    def numbers(self) -> int:
+        """How many float64 the data of all agents are, and what is kept to solve for them."""

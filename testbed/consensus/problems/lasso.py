@@ -1,8 +1,16 @@
-"""One agent's share of a lasso: least squares on its own rows and a share of the l1 norm."""
+"""Lasso: least squares, of which each agent has some of the rows, and a share of the l1 norm."""
+
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
-from testbed.consensus.problems.base import ConvexProblem, Quadratic
+from testbed.consensus.problems.base import (
+    ConsensusProblem,
+    ConvexProblem,
+    ConvexProblemSettings,
+    Quadratic,
+)
 
 _SWEEPS = 10_000
 """Coordinate descent has converged long before; a safeguard against data that are not finite."""
@@ -71,3 +79,41 @@ class LassoProblem(ConvexProblem):
             slope = right[k] - gram[k] @ s + gram[k, k] * s[k]
             s[k] = np.sign(slope) * max(abs(slope) - self.l1, 0.0) / gram[k, k]
         return s
+
+
+def lasso_problem(rows: np.ndarray, right: np.ndarray, l1: float) -> ConsensusProblem:
+    """Agents holding ``rows`` [n, r, m] and ``right`` [n, r] agree on the lasso of all, with weight ``l1``.
+
+    Each agent's objective has an equal share of the l1 norm. Unique with as many rows as coordinates in all.
+    """
+    agents, _, dimension = rows.shape
+    everything = LassoProblem(rows.reshape(-1, dimension), right.reshape(-1), l1)
+    local = [LassoProblem(rows[q], right[q], l1 / agents) for q in range(agents)]
+    return ConsensusProblem(local, everything.solve(everything.zeros(), 0.0))
+
+
+class LassoSettings(ConvexProblemSettings):
+    """Agents agree on a lasso whose rows they share out among them; most of the true weights are zero."""
+
+    name: Literal["lasso"] = "lasso"
+    rows: Annotated[int, Field(ge=1, description="rows per agent")] = 15
+    noise: Annotated[float, Field(ge=0, description="standard deviation of the regression noise")] = 0.5
+    nonzero: Annotated[float, Field(gt=0, le=1, description="share of the true weights not zero")] = 0.3
+    l1: Annotated[float, Field(gt=0, description="weight of the l1 norm, as a share of what leaves zero")] = (
+        0.1
+    )
+
+    def draw(self, generator: np.random.Generator) -> ConsensusProblem:
+        """Rows, true weights, noise."""
+        rows = generator.standard_normal((self.agents, self.rows, self.dimension))
+        truth = generator.standard_normal(self.dimension)
+        noise = self.noise * generator.standard_normal((self.agents, self.rows))
+        truth[max(1, round(self.nonzero * self.dimension)) :] = 0.0
+        right = rows @ truth + noise
+        # From this weight on the lasso of all rows is zero.
+        largest = float(np.abs(np.einsum("qrm,qr->m", rows, right)).max())
+        return lasso_problem(rows, right, self.l1 * largest)
+
+    def numbers(self) -> int:
+        """The rows, and a copy; a matrix each, and five to find the optimum."""
+        return 2 * self.agents * self.rows * self.dimension + (self.agents + 5) * self.dimension**2

@@ -1,8 +1,16 @@
-"""One agent's share of a logistic regression: its own samples and a share of the ridge."""
+"""Logistic regression: each agent has some of the samples, and a share of the ridge."""
+
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
-from testbed.consensus.problems.base import ConvexProblem, Quadratic
+from testbed.consensus.problems.base import (
+    ConsensusProblem,
+    ConvexProblem,
+    ConvexProblemSettings,
+    Quadratic,
+)
 
 _STEPS = 200
 """Newton's method needs about ten; a safeguard against data that are not finite."""
@@ -69,3 +77,34 @@ class LogisticProblem(ConvexProblem):
                 length /= 2
             s, at = s - length * step, new
         raise ArithmeticError("logistic: no minimiser found; is there a ridge, and are the data finite?")
+
+
+def logistic_problem(rows: np.ndarray, labels: np.ndarray, ridge: float) -> ConsensusProblem:
+    """Agents holding ``rows`` [n, r, m] and labels of +-1 [n, r] agree on the logistic regression of all.
+
+    Each agent's objective has an equal share of the ``ridge``.
+    """
+    agents, _, dimension = rows.shape
+    everything = LogisticProblem(rows.reshape(-1, dimension), labels.reshape(-1), ridge)
+    local = [LogisticProblem(rows[q], labels[q], ridge / agents) for q in range(agents)]
+    return ConsensusProblem(local, everything.solve(everything.zeros(), 0.0))
+
+
+class LogisticSettings(ConvexProblemSettings):
+    """Agents agree on a logistic regression whose samples they share out among them."""
+
+    name: Literal["logistic"] = "logistic"
+    rows: Annotated[int, Field(ge=1, description="samples per agent")] = 15
+    ridge: Annotated[float, Field(gt=0, description="weight of half the squared norm")] = 1.0
+
+    def draw(self, generator: np.random.Generator) -> ConsensusProblem:
+        """Samples, true weights, labels."""
+        rows = generator.standard_normal((self.agents, self.rows, self.dimension))
+        truth = generator.standard_normal(self.dimension)
+        chances = 1 / (1 + np.exp(-rows @ truth))
+        labels = np.where(generator.random(chances.shape) < chances, 1.0, -1.0)
+        return logistic_problem(rows, labels, self.ridge)
+
+    def numbers(self) -> int:
+        """The rows, those of all and of each with their labels' signs, and all of them weighted."""
+        return 5 * self.agents * self.rows * self.dimension + 4 * self.dimension**2

@@ -7,14 +7,14 @@ its seed alone is found out there, with an error.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
 from testbed.common.errors import WorldError
-from testbed.common.settings import Settings
+from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.external.episode import Description, Episode, Flags, others_code
 from testbed.environments.external.episodes import Episodes, Now
@@ -26,8 +26,11 @@ SEEDS = 2**31  # NumPy and most worlds take seeds below this
 Answer = TypeVar("Answer")
 
 
-class PettingZooSettings(Settings):
+class PettingZooSettings(BaseEnvironmentSettings):
     """Options of a PettingZoo world. Checking them builds the world once, to look at its spaces."""
+
+    outside: ClassVar = True
+    baseline_episodes: ClassVar = 20  # nobody can know a world to be quick
 
     name: Literal["pettingzoo"] = "pettingzoo"
     pettingzoo: str
@@ -82,6 +85,14 @@ class PettingZooSettings(Settings):
     def make(self, batch: int) -> "PettingZooWorlds":
         """The environment, `batch` worlds side by side."""
         return PettingZooWorlds(self, batch)
+
+    def without_pictures(self) -> str | None:
+        """For want of the mode in which a world draws arrays."""
+        return None if self.world.pictures else f"{self.pettingzoo}: has no pictures (no mode 'rgb_array')"
+
+    def for_baselines(self) -> Self:
+        """Without processes of its own, which change nothing else."""
+        return self.model_copy(update={"workers": 0})
 
 
 class PettingZooWorlds(BatchedEnvironment):

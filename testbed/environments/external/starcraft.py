@@ -4,15 +4,15 @@ SMAC (Samvelyan et al. 2019, https://github.com/oxwhirl/smac) and the game are n
 Each game lives in a process of its own, run by the interpreter that has smac; see `starcraft_child`.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NoReturn
+from collections.abc import Hashable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
-from testbed.common.settings import Settings
 from testbed.environments.action_masks import refuse_unavailable, replace_unavailable
+from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.checks import nearest
 from testbed.environments.external.starcraft_pool import GameError, Games, stacked
@@ -46,8 +46,12 @@ MAPS: dict[str, tuple[int, int]] = {
 }
 
 
-class StarCraftSettings(Settings):
+class StarCraftSettings(BaseEnvironmentSettings):
     """Options of SMAC's battles in the real game."""
+
+    outside: ClassVar = True
+    sizes_known: ClassVar = False  # before a game has been opened
+    policies: ClassVar = ()  # which would need games
 
     name: Literal["starcraft"] = "starcraft"
     map_agents: Annotated[int | None, Field(ge=1, strict=True)] = None
@@ -92,6 +96,18 @@ class StarCraftSettings(Settings):
     def make(self, batch: int) -> "StarCraft":
         """The environment, `batch` games side by side."""
         return StarCraft(self, batch)
+
+    def without_pictures(self) -> str | None:
+        """The game itself draws them."""
+        return "starcraft: has no pictures; its replays can be watched in the game"
+
+    def opens(self) -> Hashable | None:
+        """The interpreter and the map of its games."""
+        return self.python, self.map
+
+    def check_opens(self) -> None:
+        """Open a game and close it again: no client is launched. Raises ValueError, or GameError."""
+        Games(self.python, self.map, 1).close()
 
 
 class StarCraft(BatchedEnvironment):

@@ -7,20 +7,22 @@ SMAC's and must not be compared with them number for number.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
-from testbed.common.settings import Settings
 from testbed.environments.action_masks import refuse_unavailable, replace_unavailable
+from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.skirmish.battle import Battle
-from testbed.environments.skirmish.maps import load_map
+from testbed.environments.skirmish.maps import load_map, names_a_file
 from testbed.environments.skirmish.observations import Layout, Sight
 from testbed.environments.skirmish.render import paint
+from testbed.environments.skirmish.scripted import BASES, Scripted
 from testbed.environments.skirmish.units import Roster
+from testbed.identity import essence
 
 TICKS_PER_STEP = 8
 KILL_REWARD = 10.0
@@ -31,8 +33,19 @@ FULL_RETURN = 20.0  # a team that kills everybody once earns this
 UNIT_ARRAYS = ("hp", "shield", "cooldown", "shield_wait", "energy", "stock")
 
 
-class SkirmishSettings(Settings):
+class SkirmishSettings(BaseEnvironmentSettings):
     """Options of a skirmish."""
+
+    files: ClassVar = {"map": names_a_file}
+    policies: ClassVar = BASES
+    percentages: ClassVar = True
+    best_of: ClassVar = (
+        "hold",
+        "nearest",
+        "nearest10",
+        "focus",
+        "focus10",
+    )  # some win only when a little random
 
     name: Literal["skirmish"] = "skirmish"
     map: str = "2s3z"
@@ -80,6 +93,15 @@ class SkirmishSettings(Settings):
         """The environment, `batch` episodes of it."""
         return Skirmish(self, batch)
 
+    def meaning(self) -> dict[str, Any]:
+        """Plain data, equal for environments that are the same: a map by what is in its file."""
+        return {**super().meaning(), "map": essence(load_map(self.map))}
+
+    def for_baselines(self) -> Self:
+        """With masks, whatever is done about unavailable actions: scripts play none, so nothing else
+        changes."""
+        return self.model_copy(update={"unavailable": "mask"})
+
 
 class Skirmish(BatchedEnvironment):
     """Batched skirmish.
@@ -126,6 +148,10 @@ class Skirmish(BatchedEnvironment):
         self._last_actions = np.full((agents, self.batch), -1)
         self._scale = FULL_RETURN / self.roster.max_reward
         self._sight.look()
+
+    def scripted(self, policy: str) -> Scripted:
+        """A policy of `testbed.environments.skirmish.scripted`. Raises ValueError for an unknown name."""
+        return Scripted(self, policy)
 
     def observations(self) -> Observations:
         return self._sight.observations()

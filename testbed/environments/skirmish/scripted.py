@@ -17,12 +17,15 @@ agent takes a uniformly random available action instead with that probability in
 """
 
 import re
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.environments.skirmish.environment import Skirmish
+from testbed.environments.action_masks import uniform
+from testbed.environments.skirmish.battle import Battle
 from testbed.environments.skirmish.observations import FIRST_TARGET
+from testbed.environments.skirmish.units import Roster
 
 BASES = ("random", "stop", "hold", "nearest", "focus")
 CLOSE_TO_ALLY = 3.0
@@ -31,6 +34,13 @@ STOP, NORTH, SOUTH, EAST, WEST = range(1, 6)
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Actions = NDArray[np.int64]
+
+
+class Fought(Protocol):
+    """What scripts look at of a skirmish: who fights, and how the battles stand."""
+
+    roster: Roster
+    battle: Battle
 
 
 class Scripted:
@@ -44,7 +54,7 @@ class Scripted:
         ValueError: for an unknown name.
     """
 
-    def __init__(self, environment: Skirmish, policy: str) -> None:
+    def __init__(self, environment: Fought, policy: str) -> None:
         match = re.fullmatch(r"([a-z]+)(\d{1,2})?", policy)
         if match is None or match[1] not in BASES:
             raise ValueError(
@@ -114,13 +124,6 @@ class Scripted:
                 choice = np.where(~some_target & some_goal, move, choice)
             actions[:, agent] = np.where(alive[:, agent], choice, 0)
         return actions
-
-
-def uniform(masks: Bools, generator: np.random.Generator) -> Actions:
-    """A uniformly random available action for every agent, `[batch, agent]`."""
-    counts = masks.cumsum(axis=2)
-    number = generator.integers(1, counts[..., -1:], endpoint=True)
-    return np.asarray((counts >= number).argmax(axis=2))
 
 
 def _least(key: NDArray[np.floating], allowed: Bools) -> tuple[Actions, Bools]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from testbed.common.settings import Settings
+from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.drawing import Disc, draw, hues, view
 from testbed.environments.particle_physics import (
@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-class TreasureSettings(Settings):
+class TreasureSettings(BaseEnvironmentSettings):
     """Options of cooperative treasure collection."""
 
     name: Literal["treasure"] = "treasure"

@@ -15,6 +15,7 @@ from studies.figures.from_store import draw_figures
 from studies.spec.loading import load
 from studies.storage.store import Store
 from testbed.common.errors import WorldError
+from testbed.environments.base import BaseEnvironmentSettings
 from testbed.training import baselines
 from testbed.training.baselines import Reference
 
@@ -37,7 +38,7 @@ def measured(monkeypatch):
         asked.append(environment)
         return measure(environment)
 
-    monkeypatch.setattr(baselines, "EPISODES", 1)
+    monkeypatch.setattr(BaseEnvironmentSettings, "baseline_episodes", 1)
     monkeypatch.setattr(baselines, "measure", counted)
     return asked
 

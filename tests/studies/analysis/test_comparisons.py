@@ -13,6 +13,7 @@ from studies.analysis import comparisons
 from studies.analysis.comparisons import ALL, decisive, pairs
 from studies.columns import COLUMNS, said, title
 from studies.figures import draw
+from studies.figures.catalogue import COMPARISONS
 from studies.figures.draw import Results
 from studies.spec.loading import load
 
@@ -118,7 +119,7 @@ def test_battles_won_in_evaluation_decide_where_there_are_any():
 
 def test_the_figures_show_every_pair_a_panel_per_world_and_the_mean_over_all(tmp_path, monkeypatch):
     some = Results("training", "Who?", VARIED, summary(), {}, {}, ("task",), "method")
-    monkeypatch.setitem(draw.PLANS, "training", ())
+    monkeypatch.setitem(draw.PLANS, "training", COMPARISONS)
     drawn = []
     monkeypatch.setattr(plt, "close", drawn.append)
     files = draw.draw(some, tmp_path)

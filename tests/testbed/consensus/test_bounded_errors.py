@@ -8,17 +8,23 @@ from pydantic import ValidationError
 
 import topologies
 from testbed.consensus.codecs import Codecs
-from testbed.consensus.one_way.averaging import PushSumAgent
-from testbed.consensus.problems.registry import MeanProblem, MeanSettings, make_problem
-from testbed.consensus.registry import ALGORITHMS, make_consensus
+from testbed.consensus.one_way.push_sum import PushSumAgent
+from testbed.consensus.problems.mean import MeanProblem, MeanSettings
+from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.traits import ALGORITHMS
 from testbed.network import Network, NetworkSettings, Streams
 
 REACHED = {None: 1e-12, "float64": 1e-12, "float32": 1e-6, "float16": 5e-3, "int8": 5e-2}
 """How far a codec may move what is agreed on, over its size."""
 
 FREE = ("float32", "float16", "int8")
-PAIRS = [(algorithm, codec) for algorithm in ALGORITHMS for codec in FREE if algorithm != "robust_push_sum"]
+PAIRS = [
+    (algorithm, codec)
+    for algorithm in ALGORITHMS.builtin()
+    for codec in FREE
+    if algorithm != "robust_push_sum"
+]
 
 
 def settings(algorithm, codec, activations, **chosen):
@@ -30,7 +36,7 @@ def settings(algorithm, codec, activations, **chosen):
 def distances(algorithm, codec, activations, loss=0.0, duplicate=0.0, dtype="float64", **chosen):
     """Root mean square distance from the optimum over its size after each tenth round of four agents."""
     streams = Streams(1)
-    posed = make_problem(MeanSettings(agents=4, dimension=2), streams)
+    posed = MeanSettings(agents=4, dimension=2).make(streams)
     link = {"delay": 0.005, "loss": loss, "duplicate": duplicate}
     network = Network(topologies.make("ring", 4), NetworkSettings.model_validate({"link": link}), streams)
     consensus = make_consensus(network, settings(algorithm, codec, activations, **chosen), streams)

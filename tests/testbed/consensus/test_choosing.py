@@ -6,15 +6,14 @@ import pytest
 import topologies
 from testbed import workloads
 from testbed.common import checkpoints
-from testbed.consensus.registry import ALGORITHMS
-from testbed.consensus.settings import AVERAGING
+from testbed.consensus.traits import ALGORITHMS, averaging
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload, make_trainer
 
 LOSSY = {"link": {"delay": "5ms", "loss": 0.2}}
 SMALL = {"hidden": [16]}
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS.builtin())
 def test_a_problem_can_be_solved_by_each(algorithm):
     trial = ProblemWorkload.model_validate(
         {"network": LOSSY, "consensus": {"algorithm": algorithm, "budget": {"activations": 160}}}
@@ -60,7 +59,7 @@ def test_an_update_can_use_it():
     assert result.metrics["exchanges"] == 60
 
 
-@pytest.mark.parametrize("algorithm", AVERAGING)
+@pytest.mark.parametrize("algorithm", averaging())
 def test_averaging_is_refused_for_all_but_the_mean(algorithm):
     chosen = {"consensus": {"algorithm": algorithm}}
     for workload, what in ((UpdateWorkload, "policies"), (TrainingWorkload, "policies")):

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 import topologies
 from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.edge_admm.agent import EdgeAgent
-from testbed.consensus.problems.registry import MeanProblem, MeanSettings, make_problem
+from testbed.consensus.problems.mean import MeanProblem, MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
@@ -131,7 +131,7 @@ def test_a_completed_exchange_leaves_opposite_z_and_equal_y_where_it_was_about(c
 @pytest.mark.parametrize(("codec", "reached"), [("float32", 1e-6), ("float16", 5e-3), ("int8", 5e-2)])
 @pytest.mark.parametrize("subset", [1.0, 0.5])
 def test_coarser_numbers_reach_a_coarser_agreement_for_fewer_bytes(algorithm, codec, reached, subset):
-    posed = make_problem(MeanSettings(agents=6, dimension=10), Streams(0))
+    posed = MeanSettings(agents=6, dimension=10).make(Streams(0))
     streams = Streams(0)
     network = Network(topologies.make("ring", 6), NetworkSettings(), streams)
     chosen = ConsensusSettings.model_validate(
@@ -146,7 +146,7 @@ def test_coarser_numbers_reach_a_coarser_agreement_for_fewer_bytes(algorithm, co
 
 
 def test_exact_formats_change_nothing_but_their_size():
-    posed = make_problem(MeanSettings(agents=6, dimension=10), Streams(0))
+    posed = MeanSettings(agents=6, dimension=10).make(Streams(0))
     found = []
     for codec in (None, "float64"):
         streams = Streams(0)

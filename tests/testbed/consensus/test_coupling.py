@@ -12,15 +12,10 @@ from testbed import workloads
 from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.coupled_optimum import coupled_optimum
 from testbed.consensus.edge_admm.agent import EdgeAgent
-from testbed.consensus.problems.registry import (
-    LassoSettings,
-    LeastSquaresSettings,
-    LogisticSettings,
-    MeanProblem,
-    MeanSettings,
-    least_squares_problem,
-    make_problem,
-)
+from testbed.consensus.problems.lasso import LassoSettings
+from testbed.consensus.problems.least_squares import LeastSquaresSettings, least_squares_problem
+from testbed.consensus.problems.logistic import LogisticSettings
+from testbed.consensus.problems.mean import MeanProblem, MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
@@ -47,7 +42,7 @@ def links_of(graph):
 
 
 def posed(name, seed=0):
-    return make_problem(KINDS[name](agents=AGENTS, dimension=DIMENSION), Streams(seed))
+    return KINDS[name](agents=AGENTS, dimension=DIMENSION).make(Streams(seed))
 
 
 def closed_form(problems, links, gamma):

@@ -10,15 +10,14 @@ import topologies
 from testbed import workloads
 from testbed.common.settings import SettingError
 from testbed.consensus import stalling
-from testbed.consensus.registry import ALGORITHMS
-from testbed.consensus.settings import AVERAGING, BY_AGENT, BY_LINK
 from testbed.consensus.stalling import StalledError
+from testbed.consensus.traits import ALGORITHMS, BY_AGENT, averaging
 from testbed.workloads import ProblemWorkload, TrainingWorkload
 
 PAIRS = [
     (algorithm, activation)
-    for algorithm in ALGORITHMS
-    for activation in (BY_LINK if algorithm == "edge_admm" else BY_AGENT)
+    for algorithm in ALGORITHMS.builtin()
+    for activation in ALGORITHMS.members()[algorithm].allowed_activations
 ]
 GONE = {"fault": "crash", "agent": "all", "down": 0}
 
@@ -94,7 +93,7 @@ def test_seconds_that_nothing_takes_are_refused(algorithm, activation, workload)
     else:
         kind, rest = (
             TrainingWorkload,
-            {"algorithm": {"name": "fdmarl" if algorithm in AVERAGING else "matrpo"}},
+            {"algorithm": {"name": "fdmarl" if algorithm in averaging() else "matrpo"}},
         )
     for more in ({}, {"exchanges": 10, "tolerance": 1e-30}):
         trial = kind.model_validate(rest | {"consensus": consensus | {"budget": {"seconds": 1} | more}})

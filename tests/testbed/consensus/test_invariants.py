@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import topologies
 from testbed.consensus.edge_admm.algorithm import EdgeADMM, _EdgeAgreement
-from testbed.consensus.problems.registry import MeanSettings, make_problem
+from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
 
@@ -65,7 +65,7 @@ def agree(kind, link, seed=0, faults=(), **chosen):
     algorithm = EdgeADMM(
         network, ConsensusSettings.model_validate({"budget": budget, "curve_every": 50} | chosen), streams
     )
-    posed = make_problem(MeanSettings(agents=6, dimension=6), streams)
+    posed = MeanSettings(agents=6, dimension=6).make(streams)
     agreement = kind(algorithm, posed.local, None, None)
     result = agreement.run()
     network.ledger.check()

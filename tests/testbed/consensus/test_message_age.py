@@ -6,7 +6,7 @@ import pytest
 
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.message_age import MessageAges
-from testbed.consensus.problems.registry import mean_problem
+from testbed.consensus.problems.mean import mean_problem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 

@@ -6,7 +6,7 @@ import weakref
 import pytest
 
 import topologies
-from testbed.consensus.problems.registry import MeanSettings, make_problem
+from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
@@ -35,7 +35,7 @@ def test_nothing_holds_a_problem_after_its_agreement(settings):
     if settings.get("algorithm", "edge_admm") == "edge_admm":
         chosen["timeout"] = 0.7
     consensus = make_consensus(network, ConsensusSettings.model_validate(chosen), streams)
-    problems = list(make_problem(MeanSettings(agents=4), streams).local)
+    problems = list(MeanSettings(agents=4).make(streams).local)
     held = [weakref.ref(problem) for problem in problems]
     result = consensus.agree(problems)
     assert len(result.signals) == 4

@@ -15,12 +15,9 @@ import topologies
 from testbed.consensus.one_way.base import OneWayAgent
 from testbed.consensus.one_way.relaxed_admm import RelaxedADMM, RelaxedAgent
 from testbed.consensus.problems.base import LocalProblem
-from testbed.consensus.problems.registry import (
-    LassoSettings,
-    LeastSquaresSettings,
-    make_problem,
-    mean_problem,
-)
+from testbed.consensus.problems.lasso import LassoSettings
+from testbed.consensus.problems.least_squares import LeastSquaresSettings
+from testbed.consensus.problems.mean import mean_problem
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
@@ -210,7 +207,7 @@ def test_zero_filling_instead_of_holding_does_not_pass_that_test():
 def test_asynchronous_edge_admm_converges_at_least_as_one_over_k_on_convex_problems(problem, activation):
     """Wei & Ozdaglar 2013 (arXiv 1307.8254); with 4 rows for 10 coordinates no agent is strictly convex."""
     streams = Streams(3)
-    posed = make_problem(problem, streams)
+    posed = problem.make(streams)
     settings = ConsensusSettings(
         penalty=3.0, activation=activation, budget=Budget(activations=2400), curve_every=40
     )

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 import topologies
-from testbed.consensus.problems.registry import MeanSettings, make_problem
+from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.registry import make_consensus
-from testbed.consensus.settings import AVERAGING, ConsensusSettings
+from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.traits import averaging
 from testbed.network import Network, NetworkSettings, Streams
 
 
 def agree(network, activations=100, **settings):
     """One agreement of four agents on a ring, and the largest error of any of them."""
     streams = Streams(0)
-    posed = make_problem(MeanSettings(agents=4, dimension=2), streams)
+    posed = MeanSettings(agents=4, dimension=2).make(streams)
     net = Network(topologies.make("ring", 4), NetworkSettings.model_validate(network), streams)
     chosen = {"budget": {"activations": activations}, "curve_every": 100} | settings
     consensus = make_consensus(net, ConsensusSettings.model_validate(chosen), streams)
@@ -34,7 +35,7 @@ def test_where_nothing_takes_time_exchanges_complete_as_where_it_takes_some(acti
     assert results[0][1] == results[1][1]
 
 
-@pytest.mark.parametrize("algorithm", ["relaxed_admm", *AVERAGING])
+@pytest.mark.parametrize("algorithm", ["relaxed_admm", *averaging()])
 def test_rounds_where_nothing_takes_time_hear_all_messages(algorithm):
     still, slow = (agree({"link": {"delay": d}}, compute=0, algorithm=algorithm) for d in (0, 0.001))
     assert still[0].counts.completed == slow[0].counts.completed == 200
@@ -68,7 +69,7 @@ def test_a_queue_is_waited_for():
         topologies.make("path", 2), NetworkSettings.model_validate({"link": {"rate": 1000}}), streams
     )
     settings = ConsensusSettings.model_validate({"compute": 0, "budget": {"activations": 1}})
-    posed = make_problem(MeanSettings(agents=2, dimension=2), streams)
+    posed = MeanSettings(agents=2, dimension=2).make(streams)
     agreement = make_consensus(net, settings, streams).agreement(posed.local, None, None)
     for source, destination in ((0, 1), (1, 0)):
         before = net.patience(source, destination, 32)

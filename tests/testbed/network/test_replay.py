@@ -10,7 +10,7 @@ SCRIPT = """
 import hashlib
 import topologies
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
-from testbed.consensus.problems.registry import MeanSettings, make_problem
+from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 
@@ -28,7 +28,7 @@ settings = NetworkSettings.model_validate({
 streams, trace = Streams(7), Trace()
 network = Network(topologies.make("complete", 6), settings, streams, trace=trace)
 consensus = ConsensusSettings(activation="poisson", budget=Budget(activations=300))
-EdgeADMM(network, consensus, streams).agree(make_problem(MeanSettings(agents=6), streams).local)
+EdgeADMM(network, consensus, streams).agree(MeanSettings(agents=6).make(streams).local)
 lines = "\\n".join(trace.lines())
 print(len(trace.events), hashlib.sha256(lines.encode()).hexdigest())
 """

@@ -13,7 +13,8 @@ import topologies
 from testbed import workloads
 from testbed.consensus.one_way.base import HEADER_BYTES, WEIGHT_BYTES
 from testbed.consensus.registry import make_consensus
-from testbed.consensus.settings import AVERAGING, ConsensusSettings
+from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.traits import averaging
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
 from testbed.training.communication import NetworkCommunication
 from testbed.workloads import TrainingWorkload
@@ -71,7 +72,7 @@ def test_weights_over_what_arrived_add_up_to_one(loss, seed):
     assert (weights.diagonal() >= whole.diagonal() - 1e-12).all()
 
 
-@pytest.mark.parametrize("algorithm", AVERAGING)
+@pytest.mark.parametrize("algorithm", averaging())
 def test_numbers_travel_as_they_are_and_take_time(algorithm):
     """32-bit numbers take four bytes each, running sums of them eight, and the round as long as they need."""
     link = LinkSettings(delay=0.01, rate=1e6)

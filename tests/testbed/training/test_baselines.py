@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from testbed import environments
-from testbed.environments.skirmish import Skirmish
+from testbed.environments.base import BaseEnvironmentSettings
+from testbed.environments.external import PettingZooSettings
+from testbed.environments.skirmish import Skirmish, SkirmishSettings
 from testbed.environments.skirmish.maps import DATA
 from testbed.environments.skirmish.statistics import play
-from testbed.training import baselines
 from testbed.training.baselines import Uniform, identity, measure
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(baselines, "EPISODES", 12)
-    monkeypatch.setattr(baselines, "WORLDS", 3)
+    monkeypatch.setattr(BaseEnvironmentSettings, "baseline_episodes", 12)
+    monkeypatch.setattr(PettingZooSettings, "baseline_episodes", 3)
 
 
 def test_the_random_policy_plays_everything_an_agent_can_alike():
@@ -52,10 +53,10 @@ def test_what_a_random_walk_earns_is_what_it_is_when_played_by_hand():
 
 
 def test_skirmish_also_has_the_best_of_its_scripted_policies(monkeypatch):
-    monkeypatch.setattr(baselines, "SCRIPTED", ("nearest", "focus10"))
+    monkeypatch.setattr(SkirmishSettings, "best_of", ("nearest", "focus10"))
     settings = environments.settings("skirmish", map="2s3z", episode_length=45)
     floor, best = measure(settings)
-    played = {name: play(Skirmish(settings, 12), name, seed=0) for name in ("random", *baselines.SCRIPTED)}
+    played = {name: play(Skirmish(settings, 12), name, seed=0) for name in ("random", *settings.best_of)}
     returns = {name: battles.team_return.mean() for name, battles in played.items()}
     assert floor.policy == "random"
     assert floor.means["return"] == pytest.approx(returns.pop("random"), rel=1e-12)
@@ -66,7 +67,7 @@ def test_skirmish_also_has_the_best_of_its_scripted_policies(monkeypatch):
 
 
 def test_what_is_done_about_unavailable_actions_does_not_matter_to_those_who_play_none(monkeypatch):
-    monkeypatch.setattr(baselines, "SCRIPTED", ("focus10",))
+    monkeypatch.setattr(SkirmishSettings, "best_of", ("focus10",))
     masked, replaced = (
         environments.settings("skirmish", unavailable=unavailable, episode_length=30)
         for unavailable in ("mask", "random")

@@ -122,7 +122,7 @@ def test_the_kinds_and_numbers_of_messages_are_those_that_are_sent(monkeypatch, 
         {**PROBLEM, "network": {"transport": transport}, "consensus": consensus}
     )
     run(settings, seed=0, graph=RING)
-    assert set(sent) <= set(settings.consensus.kinds)
+    assert set(sent) <= set(settings.consensus.kind.message_kinds)
     assert {"request", "response"} <= set(sent) or set(sent) == {"news"}
     most = 40 if algorithm == "edge_admm" else 80
     assert max(sent.values()) <= most

@@ -8,13 +8,9 @@ import reference_consensus as reference
 
 import topologies
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
-from testbed.consensus.problems.base import LocalProblem, Signal
-from testbed.consensus.problems.registry import (
-    ConsensusProblem,
-    LeastSquaresSettings,
-    MeanSettings,
-    make_problem,
-)
+from testbed.consensus.problems.base import ConsensusProblem, LocalProblem, Signal
+from testbed.consensus.problems.least_squares import LeastSquaresSettings
+from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.result import AgreementResult
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams, Trace
@@ -28,7 +24,7 @@ def graph_of(name: str, agents: int):
 
 def problem_of(name: str, agents: int, seed: int = 0) -> ConsensusProblem:
     settings = {"mean": MeanSettings, "least_squares": LeastSquaresSettings}[name](agents=agents, dimension=4)
-    return make_problem(settings, Streams(seed))
+    return settings.make(Streams(seed))
 
 
 def agree(

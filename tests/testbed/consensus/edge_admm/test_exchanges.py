@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 import topologies
-from testbed.consensus.problems.registry import MeanSettings, make_problem
-from testbed.consensus.registry import ALGORITHMS, make_consensus
-from testbed.consensus.settings import BY_AGENT, BY_LINK, ConsensusSettings
+from testbed.consensus.problems.mean import MeanSettings
+from testbed.consensus.registry import make_consensus
+from testbed.consensus.settings import ConsensusSettings
+from testbed.consensus.traits import ALGORITHMS, BY_AGENT, BY_LINK
 from testbed.network import Network, NetworkSettings, Streams, Trace
 
 
 def agree(network=None, agents=6, hand=None, **settings):
     """One agreement on the mean over a ring; `hand(network)` may meddle first."""
     streams = Streams(0)
-    posed = make_problem(MeanSettings(agents=agents, dimension=4), Streams(0))
+    posed = MeanSettings(agents=agents, dimension=4).make(Streams(0))
     graph = topologies.make("ring" if agents > 2 else "path", agents)
     net = Network(graph, NetworkSettings.model_validate(network or {}), streams, trace=Trace())
     if hand is not None:
@@ -83,7 +84,7 @@ def test_gossip_is_fairer_to_agents_than_links_are():
     graph = topologies.make("star", 5)
     for activation, seconds in (("poisson", 400 / (4 * 5)), ("gossip", 400 / (5 * 5))):
         streams = Streams(0)
-        posed = make_problem(MeanSettings(agents=5), streams)
+        posed = MeanSettings(agents=5).make(streams)
         settings = ConsensusSettings.model_validate(
             {"activation": activation, "compute": 0, "budget": {"activations": 400}}
         )
@@ -134,8 +135,8 @@ def test_undetected_damage_is_read_as_it_came():
 
 
 def test_every_algorithm_can_be_named_and_knows_its_activations():
-    for name in ALGORITHMS:
-        allowed = BY_LINK if name == "edge_admm" else BY_AGENT
+    for name, kind in ALGORITHMS.builtin().items():
+        allowed = kind.allowed_activations
         assert ConsensusSettings(algorithm=name).activation == allowed[0]
         for activation in {*BY_LINK, *BY_AGENT}:
             chosen = {"algorithm": name, "activation": activation, "budget": {"activations": 24}}

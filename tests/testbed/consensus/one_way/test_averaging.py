@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import topologies
-from testbed.consensus.problems.registry import LassoSettings, make_problem, mean_problem
+from testbed.consensus.problems.lasso import LassoSettings
+from testbed.consensus.problems.mean import mean_problem
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
@@ -95,7 +96,7 @@ def test_what_rounding_leaves_out_stays_with_the_sender():
 
 @pytest.mark.parametrize("algorithm", AVERAGERS)
 def test_other_problems_than_the_mean_are_refused(algorithm):
-    problem = make_problem(LassoSettings(agents=4), Streams(0))
+    problem = LassoSettings(agents=4).make(Streams(0))
     streams = Streams(0)
     network = Network(topologies.make("ring", 4), NetworkSettings(), streams)
     consensus = make_consensus(

@@ -5,7 +5,8 @@ import pytest
 import reference_consensus as reference
 
 import topologies
-from testbed.consensus.problems.registry import LeastSquaresSettings, MeanSettings, make_problem
+from testbed.consensus.problems.least_squares import LeastSquaresSettings
+from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams, Trace
@@ -26,7 +27,7 @@ def agree(problems, graph, network=None, seed=0, **settings):
 
 def posed(name="mean", agents=6):
     settings = {"mean": MeanSettings, "least_squares": LeastSquaresSettings}[name]
-    return make_problem(settings(agents=agents, dimension=4), Streams(0))
+    return settings(agents=agents, dimension=4).make(Streams(0))
 
 
 @pytest.mark.parametrize("link", [{}, {"delay": 0.02, "jitter": 0.01, "rate": 1e5}])

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import topologies
-from testbed.consensus.problems.lasso import LassoProblem
-from testbed.consensus.problems.logistic import LogisticProblem
-from testbed.consensus.problems.registry import LassoSettings, LogisticSettings, make_problem
+from testbed.consensus.problems.lasso import LassoProblem, LassoSettings
+from testbed.consensus.problems.logistic import LogisticProblem, LogisticSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams
@@ -73,7 +72,7 @@ def test_a_logistic_agent_finds_the_minimum_that_scipy_finds(seed, rows, penalty
 
 
 def test_the_common_lasso_is_that_of_all_rows_and_most_of_it_is_zero():
-    posed = make_problem(LassoSettings(agents=5), Streams(1))
+    posed = LassoSettings(agents=5).make(Streams(1))
     gram, linear = sum(p.gram for p in posed.local), sum(p.linear for p in posed.local)
     l1 = sum(p.l1 for p in posed.local)
     slope = linear - gram @ posed.optimum
@@ -84,7 +83,7 @@ def test_the_common_lasso_is_that_of_all_rows_and_most_of_it_is_zero():
 
 
 def test_the_common_logistic_regression_is_that_of_all_samples():
-    posed = make_problem(LogisticSettings(agents=5), Streams(1))
+    posed = LogisticSettings(agents=5).make(Streams(1))
     signed = np.concatenate([p.signed for p in posed.local])
     expected = scipy_logistic(signed, np.ones(len(signed)), 1.0, np.zeros(10), 0.0)
     np.testing.assert_allclose(posed.optimum, expected, atol=1e-6)
@@ -96,7 +95,7 @@ def test_the_common_logistic_regression_is_that_of_all_samples():
 )
 def test_agents_agree_on_the_optimum_although_messages_are_lost(problem, penalty, algorithm):
     streams = Streams(0)
-    posed = make_problem(problem, streams)
+    posed = problem.make(streams)
     network = Network(topologies.make("ring", 6), NetworkSettings(link=LinkSettings(loss=0.2)), streams)
     chosen = ConsensusSettings.model_validate(
         {"algorithm": algorithm, "penalty": penalty, "curve_every": 500}

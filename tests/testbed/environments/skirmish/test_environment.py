@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
+from testbed.environments.action_masks import uniform
 from testbed.environments.parallel import ParallelFace
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
-from testbed.environments.skirmish.scripted import Scripted, uniform
+from testbed.environments.skirmish.scripted import Scripted
 from testbed.training.rollout import Collector
 
 MAPS = ("2s3z", "3s5z", "10m_vs_11m", "MMM2")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from testbed.environments.action_masks import uniform
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
-from testbed.environments.skirmish.scripted import Scripted, uniform
+from testbed.environments.skirmish.scripted import Scripted
 from testbed.environments.skirmish.statistics import Battles, play
 
 DATA = Path(__file__).parents[3] / "data" / "skirmish_reference.json"

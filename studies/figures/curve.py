@@ -1,0 +1,99 @@
+"""A metric along the x axis: one line per combination of what is varied, with a band over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from studies.analysis.bootstrap import Estimator, described, estimator, left_out
+from studies.analysis.conditions import grouped
+from studies.columns import title, unit
+from studies.figures.bands import aligned, over_seeds
+from studies.figures.baseline_lines import draw_references
+from studies.figures.encoding import Roles
+from studies.figures.panels import Measured, assign_roles, finished, finite, trials
+from studies.figures.plan import Results
+from studies.figures.ticks import readable
+
+
+@dataclass(frozen=True)
+class Curve(Measured):
+    """``y`` of the curve table ``table`` against ``x``, one line per combination, a band over the seeds."""
+
+    name: str
+    table: str
+    x: str
+    y: str
+
+    def draw(self, results: Results) -> Figure | None:
+        """The lines; None where no trial has two points."""
+        source = results.curves.get(self.table)
+        table = self._usable(source)
+        if source is None or table is None:
+            return None
+        training = results.workload == "training"
+        if not training:
+            table = _longest(table, results.varied)
+        if table.empty:
+            return None
+        how = estimator(results.workload, self.y)
+        shown = described([group["seed"].nunique() for _, group in grouped(table, results.varied)], how)
+        if self.zeros(source):
+            shown += "; values of 0 left out"
+        # Along curves nan may be a number that was not measured there.
+        shown += left_out(trials(source, np.isinf(source[self.y])))
+        # Returns in one environment are not to be measured by those in another.
+        table, roles = assign_roles(table, results.varied, results.worlds if training else ())
+        grid = _lines(table, self, roles, how)
+        if grid is None:
+            return None
+        draw_references(grid, table, self.y, roles, results.references)
+        return finished(grid, results, shown)
+
+    def _usable(self, source: pd.DataFrame | None) -> pd.DataFrame | None:
+        """The rows that can be drawn: numbers, and positive ones on a logarithmic axis."""
+        if source is None or not {self.x, self.y} <= set(source.columns):
+            return None
+        if self.x != "update" and self.table == "consensus" and "update" in source:
+            # A training run agrees once per update: the last agreement stands for it.
+            source = source[source["update"] == source.groupby("trial")["update"].transform("max")]
+        table = source[finite(source, self.y, positive=self.log)]
+        return table.copy() if table[self.x].nunique() >= 2 else None
+
+
+def _longest(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
+    """Of agreements that differ in their budget alone the longest: the others are its beginnings."""
+    for path in varied:
+        if path.startswith("consensus.budget.") and pd.api.types.is_numeric_dtype(table[path]):
+            table = table[table[path] == table[path].max()]
+    return table
+
+
+def _lines(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sns.FacetGrid | None:
+    """None where the seeds of no condition have a part of the x axis in common."""
+    groups = [column for column in (roles.hue, roles.style, roles.col) if column]
+    table = aligned(table, plan.x, plan.y, groups, log=plan.log)
+    if table.empty:
+        return None
+    few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
+    grid = roles.relplot(
+        table,
+        kind="line",
+        x=plan.x,
+        y=plan.y,
+        **over_seeds(table, how),
+        err_kws={"alpha": 0.15, "linewidth": 0},
+        **({"marker": "o", "markersize": 5} if few else {}),
+    )
+    grid.set_axis_labels(title(plan.x), title(plan.y))
+    for axes in grid.axes.flat:
+        if plan.log:
+            axes.set_yscale("log")
+        readable(axes, "x", whole=unit(plan.x) == "count")
+        readable(axes, "y")
+    return grid

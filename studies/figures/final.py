@@ -1,0 +1,97 @@
+"""A metric of each trial against what is varied: a point with an interval per combination."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from studies.analysis.bootstrap import Estimator, described, estimator, left_out
+from studies.analysis.conditions import grouped
+from studies.columns import title
+from studies.figures.bands import over_seeds
+from studies.figures.baseline_lines import draw_references
+from studies.figures.encoding import MARKERS, Roles
+from studies.figures.panels import Measured, assign_roles, finished, finite, more_than_one, trials
+from studies.figures.plan import Results
+from studies.figures.ticks import readable
+from studies.formatting import equal
+
+
+@dataclass(frozen=True)
+class Final(Measured):
+    """The metric ``y`` of each trial against what is varied: a point with an interval per combination."""
+
+    name: str
+    y: str
+    when: str = "at the end"
+
+    def draw(self, results: Results) -> Figure | None:
+        """The points; None where nothing that is varied differs."""
+        source = results.summary
+        if self.y not in source.columns:
+            return None
+        table = source[finite(source, self.y, positive=False)].copy()
+        if table.empty:
+            return None
+        how = estimator(results.workload, self.y)
+        groups = [group for _, group in grouped(table, results.varied)]
+        if self.log:  # there is no place for zero on its axis
+            groups = [group for group in groups if how(group[self.y]).value > 0]
+            table = pd.concat(groups) if groups else table[:0]
+        if table.empty or not more_than_one(table, results.varied):
+            return None
+        shown = described([group["seed"].nunique() for group in groups], how)
+        equals = [len(group) > 1 and equal(list(group[self.y])) for group in groups]
+        if any(equals):
+            shown += "; all seeds equal" if all(equals) else "; no interval where all seeds are equal"
+        if self.zeros(source):
+            shown += "; conditions with a 0 left out"
+        shown += left_out(trials(source, ~np.isfinite(source[self.y])))
+        table, roles = assign_roles(table, results.varied)
+        grid = _points(table, self, roles, how)
+        draw_references(grid, table, self.y, roles, results.references, across=True)
+        return finished(grid, results, shown)
+
+
+def _points(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> sns.FacetGrid:
+    x, roles = roles.across()
+    hue = roles.hue
+    shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
+    if hue:
+        shared |= {"hue": hue, "hue_order": roles.levels(hue), "palette": roles.palette()}
+        shared |= {"markers": roles.again(MARKERS)} if roles.exhausted else {}
+    else:
+        shared |= {"color": sns.color_palette("colorblind")[0]}
+    dodge = 0.12 * (len(roles.levels(hue)) - 1) if hue else False
+    grid = sns.catplot(
+        **shared,
+        kind="point",
+        col=roles.col,
+        col_order=roles.levels(roles.col) or None,
+        col_wrap=roles.columns(),
+        dodge=dodge,
+        **over_seeds(table, how),
+        linestyle="-" if x in roles.numeric else "none",
+        linewidth=1.2,
+        markersize=7,
+        capsize=0.08,
+        err_kws={"linewidth": 1.2},
+        height=4.2,
+        aspect=1.45,
+    )
+    grid.set_axis_labels(str(x), f"{title(plan.y)},\n{plan.when}")
+    for axes in grid.axes.flat:
+        if plan.log:
+            axes.set_yscale("log")
+        readable(axes, "y")
+        letters = [len(level) for level in roles.levels(x)]
+        if max(letters) * len(letters) > 60:
+            crowded = len(letters) > 10 or max(letters) > 30  # sloping labels would lie over each other
+            axes.tick_params(axis="x", labelrotation=90 if crowded else 25)
+            for tick in axes.get_xticklabels():
+                tick.set_horizontalalignment("right")
+    return grid

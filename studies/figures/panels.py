@@ -1,0 +1,98 @@
+"""What figures with a panel, a colour or dashes for each varied column have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from studies import text
+from studies.columns import geometric, levels, title
+from studies.figures.encoding import Roles, legend_text
+from studies.figures.plan import Plan, Results, head
+
+PANEL = "panel"
+"""The column that joins the varied parameters which share the panels."""
+
+
+class Measured(Plan):
+    """A figure of one metric, ``y``."""
+
+    y: str
+
+    @property
+    def log(self) -> bool:
+        """Whether the y axis is logarithmic: where its metric is averaged by its logarithms."""
+        return geometric(self.y)
+
+    def zeros(self, source: pd.DataFrame) -> bool:
+        """Whether there are zeros for which a logarithmic axis has no place."""
+        return self.log and bool((source[self.y] == 0).any())
+
+
+def trials(source: pd.DataFrame, wrong: Any) -> int:
+    """How many trials have rows that are ``wrong``."""
+    return int(source.loc[wrong, "trial"].nunique())
+
+
+def more_than_one(table: pd.DataFrame, varied: Sequence[str]) -> bool:
+    """Whether the rows differ in anything that is varied."""
+    return any(table[path].nunique() > 1 for path in varied)
+
+
+def finite(table: pd.DataFrame, y: str, *, positive: bool) -> Any:
+    """Which rows have a number, and a positive one if it must be."""
+    found = np.isfinite(table[y])
+    return found & (table[y] > 0) if positive else found
+
+
+def assign_roles(
+    table: pd.DataFrame, varied: Sequence[str], apart: Sequence[str] = ()
+) -> tuple[pd.DataFrame, Roles]:
+    """Gives each varied column something to be told by: colour, dashes, then panels, which the rest shares.
+
+    Columns in ``apart`` always are told by panels.
+    """
+    seen = sorted((path for path in varied if table[path].nunique() > 1), key=lambda path: path in apart)
+    lines = min(2, sum(path not in apart for path in seen))
+    table = table.copy()
+    numeric = frozenset(path for path in seen if pd.api.types.is_numeric_dtype(table[path]))
+    order: dict[str, list[str]] = {}
+    for path in seen:
+        values = sorted(table[path].unique()) if path in numeric else list(dict.fromkeys(table[path]))
+        order[path] = text.apart([legend_text(words) for words in levels(path, values)])
+        table[path] = table[path].map(dict(zip(values, order[path], strict=True)))
+    # Renamed before drawing: the room a legend gets depends on the length of its title.
+    others = [str(column) for column in table if column not in seen]
+    titles = [title(path) for path in seen]
+    if len(set(titles)) < len(titles):
+        titles = [text.label(path) for path in seen]
+    titles = text.apart([*others, *map(legend_text, titles)])[len(others) :]
+    names = dict(zip(seen, titles, strict=True))
+    table = table.rename(columns=names)
+    order = {names[path]: values for path, values in order.items()}
+    numeric = frozenset(names[path] for path in numeric)
+    seen = list(names.values())
+    col = None
+    if panels := seen[lines:]:
+        col = panels[0] if len(panels) == 1 else PANEL
+        if col == PANEL:
+            parts = [table[path].map(lambda value, path=path: f"{path} = {value}") for path in panels]
+            table[PANEL] = parts[0].str.cat(pd.concat(parts[1:], axis=1), sep=", ")
+            order[PANEL] = list(dict.fromkeys(table[PANEL]))
+    hue, style = (*seen[:lines], None, None)[:2]
+    return table, Roles(hue, style, col, order, numeric)
+
+
+def finished(grid: sns.FacetGrid, results: Results, shown: str) -> Figure:
+    """The figure of a grid, with titles above its panels, and above these the question and what is drawn."""
+    if grid.axes.size > 1:
+        told = str(grid._col_var).replace("{", "{{").replace("}", "}}")
+        grid.set_titles(f"{told} = {{col_name}}" if grid._col_var != PANEL else "{col_name}")
+    head(grid.figure, results.question, shown)
+    figure: Figure = grid.figure
+    return figure

@@ -1,0 +1,64 @@
+"""Averaging with Metropolis weights."""
+
+from collections.abc import Sequence
+
+from testbed.consensus.codecs import Parcel, updated
+from testbed.consensus.one_way.averaging import Averaging
+from testbed.consensus.one_way.base import OneWayAgent
+from testbed.consensus.problems.base import Signal
+
+
+class MetropolisAgent(OneWayAgent):
+    """s_i = b_i + sum over j heard since b_i was sent of W_ij (b_j - b_i), W_ij = 1 / (1 + max(d_i, d_j)).
+
+    Xiao, Boyd & Lall 2005, "A scheme for robust distributed sensor fusion based on average consensus". With
+    its next solve s_i becomes the new b_i. A neighbour that was not heard counts as if it agreed: its weight
+    goes to the agent itself, so that what arrived is still averaged with weights that add up to one; if that
+    neighbour did hear this agent, the mean is not kept.
+    """
+
+    def __init__(self, index: int, start: Signal, weights: dict[int, float]) -> None:
+        """``weights`` has W_ij for each neighbour j."""
+        super().__init__(index, list(weights))
+        self.s = self.base = start
+        self.weights = weights
+        self.inbox: dict[int, Parcel] = {}
+
+    def begin(self) -> None:
+        """What was heard so far goes into what is sent; what comes from now on is apart."""
+        self.base, self.inbox = self.s, {}
+
+    def solve(self, to: Sequence[int]) -> None:
+        """It has moved already, with every message."""
+
+    def offer(self, neighbour: int) -> Signal:
+        """b_i."""
+        return self.base
+
+    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+        """Move towards the sender; a newer message takes an older one's place."""
+        heard_before = neighbour in self.inbox
+        self.inbox[neighbour] = parcel
+        if heard_before:
+            self.s = self.base
+            for j, each in self.inbox.items():
+                self._move(j, each)
+        else:
+            self._move(neighbour, parcel)
+
+    def _move(self, j: int, parcel: Parcel) -> None:
+        values, where = parcel.values, parcel.where
+        before, now = (self.base, self.s) if where is None else (self.base[where], self.s[where])
+        self.s = updated(self.s, where, now + self.weights[j] * (values - before))
+
+
+class Metropolis(Averaging):
+    """Averaging with Metropolis weights: Xiao, Boyd & Lall 2005. Lost messages bias what is agreed on."""
+
+    name = "metropolis"
+
+    def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
+        """A new agent that holds the vector ``start``."""
+        around = self.activations.neighbours
+        weights = {j: 1 / (1 + max(len(neighbours), len(around[j]))) for j in neighbours}
+        return MetropolisAgent(index, start, weights)

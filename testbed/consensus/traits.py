@@ -1,0 +1,75 @@
+"""What must be known of a consensus algorithm before one is made: by study files, checks and estimates.
+
+To add an algorithm, write a module in `testbed.consensus` (or another package, which names it in its entry
+points: see `testbed.common.registry`) with a subclass of `testbed.consensus.base.Consensus`, mostly by way of
+`testbed.consensus.one_way.base.OneWay`, and say of it what is said here.
+"""
+
+from abc import ABC
+from typing import Any, ClassVar, Literal
+
+from testbed.common.registry import Registry
+from testbed.common.settings import SettingError
+
+Activation = Literal["sequential", "round_robin", "poisson", "gossip", "synchronous", "asynchronous"]
+
+BY_LINK: tuple[Activation, ...] = ("sequential", "round_robin", "poisson", "gossip")
+"""How algorithms of exchanges between two agents may be activated; the first is the default."""
+
+BY_AGENT: tuple[Activation, ...] = ("synchronous", "asynchronous", "gossip")
+"""How algorithms of one-way messages may be activated; the first is the default."""
+
+
+class ConsensusAlgorithm(ABC):
+    """The traits of an algorithm.
+
+    One that has a `name` can be chosen by it; others are there to be derived from.
+    """
+
+    name: ClassVar[str]
+    """What `consensus.algorithm` is in a study file."""
+
+    allowed_activations: ClassVar[tuple[Activation, ...]]
+    """How it may be activated; the first is the default."""
+
+    message_kinds: ClassVar[tuple[str, ...]]
+    """The kinds of messages that it sends."""
+
+    averages: ClassVar[bool] = False
+    """Whether it averages vectors, and so solves the mean problem only; others solve all problems."""
+
+    options: ClassVar[frozenset[str]] = frozenset()
+    """Of the settings that not all algorithms look at, those it does: `penalty`, `relaxation`, `coupling`,
+    `initial_dual` and `timeout`."""
+
+    @classmethod
+    def check(cls, settings: Any) -> None:
+        """Raise SettingError if settings of consensus do not go with this algorithm."""
+        if settings.activation not in cls.allowed_activations:
+            choose = ", ".join(cls.allowed_activations)
+            reason = f"activation {settings.activation!r} is not one of {cls.name}: choose {choose}"
+            raise SettingError(("activation",), reason)
+        for option, unused, word in (("initial_dual", 0, "0"), ("coupling", None, "null")):
+            value = getattr(settings, option)
+            if value != unused and option not in cls.options:
+                reason = f"{option} {value} with {cls.name}: must be {word}, {_those_with(option)}"
+                raise SettingError((option,), reason)
+
+    @classmethod
+    def signals(cls, links: int, agents: int) -> int:
+        """Signals held at the peak of an agreement: variables, and messages under way."""
+        return 2 * links + 2 * agents
+
+
+ALGORITHMS = Registry("consensus_algorithms", ConsensusAlgorithm, "testbed.consensus", default="edge_admm")
+"""The algorithms by name."""
+
+
+def averaging() -> tuple[str, ...]:
+    """The names of those that average vectors."""
+    return tuple(name for name, kind in ALGORITHMS.members().items() if kind.averages)
+
+
+def _those_with(option: str) -> str:
+    names = [name for name, kind in ALGORITHMS.members().items() if option in kind.options]
+    return f"{' and '.join(names)} alone {'has' if len(names) == 1 else 'have'} it"

@@ -1,0 +1,191 @@
+"""A package outside the testbed adds an environment, a learner, a consensus algorithm and a family of graphs.
+
+The modules are those of the how-tos, word for word, the entry points those of the page about own packages.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+MODULES = {
+    "add-an-environment": "meeting",
+    "add-a-learner": "reinforce",
+    "add-a-consensus-algorithm": "second_order",
+    # The losses of another package, of the group consensus_testbed.losses, belong here.
+}
+GRAPHS = '''\
+"""Graphs."""
+
+import networkx as nx
+
+from topologies import TopologyError, family
+
+
+@family
+def wheel(nodes):
+    """Node 0 linked to every other node, and the others in a ring."""
+    if nodes < 4:
+        raise TopologyError(f"nodes: {nodes} is too few for a wheel, which needs at least 4")
+    return nx.wheel_graph(nodes)
+'''
+STUDY = """\
+workload: training
+question: Does it take what another package adds?
+environment: {name: meeting, agents: 4, episode_length: 5}
+topology: wheel
+training: {updates: 2, samples: 20}
+vary:
+  learner:
+    by itself: {algorithm.name: reinforce, algorithm.hidden: [4]}
+    averaging: {algorithm.name: fdmarl, algorithm.hidden: [4], consensus.algorithm: second_order}
+seeds: 1
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, request):
+    """A folder with the package as pip would install it there."""
+    place = tmp_path_factory.mktemp("site")
+    page = (DOCS / "your-own-package.md").read_text()
+    project = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])["project"]
+    modules = {"graphs": GRAPHS}
+    for how_to, name in MODULES.items():
+        modules[name] = (DOCS / "how-to" / f"{how_to}.md").read_text().partition("```python\n")[2]
+    (place / "my_things").mkdir()
+    (place / "my_things" / "__init__.py").touch()
+    for name, text in modules.items():
+        (place / "my_things" / f"{name}.py").write_text(text.partition("\n```")[0] + "\n")
+    install(place, project["name"], project["version"], project["entry-points"])
+    return place
+
+
+def install(place, name, version, groups):
+    """Writes what pip writes about a package that is installed in ``place``."""
+    info = place / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = [
+        line
+        for group, points in groups.items()
+        for line in (f"[{group}]", *(f"{key} = {value}" for key, value in points.items()))
+    ]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+
+def python(site, *arguments, cwd=None):
+    path = os.pathsep.join([str(site), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd or site, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+CLI = ("-c", "from studies.cli.console_script import main; main()")
+
+
+def test_a_study_runs_with_all_of_them_in_processes_of_its_own(site, tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY)
+    done = python(site, *CLI, "run", study, "--out", tmp_path / "out", "--jobs", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 trials run" in done.stdout
+    specs = [json.loads(path.read_text()) for path in (tmp_path / "out" / "trials").glob("*/spec.json")]
+    assert sorted(spec["algorithm"]["name"] for spec in specs) == ["fdmarl", "reinforce"]
+    assert {spec["environment"]["name"] for spec in specs} == {"meeting"}
+    assert {spec["topology"]["name"] for spec in specs} == {"wheel"}
+
+
+INSIDE = """\
+import json
+from studies.cli import main
+from studies.docgen import format_record, pages
+from testbed import environments, identity
+
+assert identity.extended(format_record.now()) == identity.record(), "the record has what is not the testbed's"
+assert environments.make("meeting", agents=2).agents == 2
+made = pages.pages()
+for name, page in [("meeting", "environments"), ("reinforce", "algorithms"), ("second_order", "algorithms"),
+                   ("wheel", "topologies")]:
+    assert name in made[page + ".md"], name
+main.main(["schema"])
+"""
+
+
+def test_the_schema_and_the_reference_have_them_and_the_record_of_defaults_has_not(site):
+    done = python(site, "-c", INSIDE)
+    assert done.returncode == 0, done.stderr
+    definitions = json.loads(done.stdout)["$defs"]
+    assert definitions["MeetingSettings"]["properties"]["name"]["const"] == "meeting"
+    assert definitions["ReinforceSettings"]["properties"]["name"]["const"] == "reinforce"
+    assert "second_order" in definitions["ConsensusSettings"]["properties"]["algorithm"]["enum"]
+    assert "wheel" in definitions["Topology"]["anyOf"][0]["enum"]
+
+
+USUAL = """\
+workload: training
+environment: {name: navigation}
+algorithm: {name: itrpo}
+"""
+BROKEN = {
+    "cannot be imported": (
+        "learners",
+        "",
+        "broken_things.nowhere:Settings",
+        "cannot be loaded: ModuleNotFoundError: No module named 'broken_things.nowhere'",
+    ),
+    "another class": (
+        "environments",
+        "class Settings: pass",
+        "broken_things:Settings",
+        "broken_things:Settings must be a subclass of"
+        " testbed.environments.base.BaseEnvironmentSettings with a literal 'name'",
+    ),
+    "a name that is taken": (
+        "consensus_algorithms",
+        "from testbed.consensus.one_way import PushSum\nclass Mine(PushSum): name = 'metropolis'",
+        "broken_things:Mine",
+        None,
+    ),
+    "a family that cannot be imported": (
+        "families",
+        "",
+        "broken_things.nowhere:graph",
+        "cannot be loaded: ModuleNotFoundError: No module named 'broken_things.nowhere'",
+    ),
+    "a family that is none": (
+        "families",
+        "def graph(nodes): pass",
+        "broken_things:graph",
+        "broken_things:graph must be a function with @topologies.family",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_entry_point_is_one_clear_line(case, tmp_path):
+    group, module, value, reason = BROKEN[case]
+    site = tmp_path / "site"
+    install(site, "broken-things", "0.1", {f"consensus_testbed.{group}": {"mine": value}})
+    (site / "broken_things.py").write_text(module + "\n")
+    if value.startswith("broken_things."):
+        (site / "broken_things.py").unlink()
+        (site / "broken_things").mkdir()
+        (site / "broken_things" / "__init__.py").touch()
+    (tmp_path / "study.yaml").write_text(USUAL)
+    done = python(site, *CLI, "validate", tmp_path / "study.yaml")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.count("\n") == 1
+    if reason is None:
+        assert done.stderr.startswith("consensus_algorithms: two are named 'metropolis': ")
+        assert "testbed.consensus.one_way.metropolis.Metropolis and broken_things.Mine" in done.stderr
+    else:
+        start = f"entry point 'mine' of consensus_testbed.{group} (broken-things 0.1): "
+        assert done.stderr == f"{start}{reason}\n"
