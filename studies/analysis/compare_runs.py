@@ -16,7 +16,7 @@ from studies.analysis.bootstrap import ENOUGH, Estimate, Estimator, estimator, m
 from studies.columns import unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
-from studies.spec.manifest import StudyOutline, TrialOutline
+from studies.spec.manifest import StudyRecord, TrialRecord
 from studies.storage.store import Store
 
 
@@ -30,7 +30,7 @@ class Different:
         curves: names of the tables that differ.
     """
 
-    trial: TrialOutline
+    trial: TrialRecord
     columns: Mapping[str, tuple[object, object]]
     curves: tuple[str, ...]
 
@@ -111,7 +111,7 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
     shared = [trial for name, trial in ones.items() if name in others]
     different = tuple(found for trial in shared if (found := _different(first, second, trial)))
     apart = {_place(trial): trial for name, trial in others.items() if name not in ones}
-    pairs: list[tuple[TrialOutline, TrialOutline]] = [
+    pairs: list[tuple[TrialRecord, TrialRecord]] = [
         (trial, apart.pop(_place(trial)))
         for name, trial in ones.items()
         if name not in others and _place(trial) in apart
@@ -143,16 +143,16 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
     )
 
 
-def _finished(store: Store) -> dict[str, TrialOutline]:
-    study: StudyOutline = store.study()
+def _finished(store: Store) -> dict[str, TrialRecord]:
+    study: StudyRecord = store.study()
     return {trial.hash: trial for trial in study.trials if store.status(trial) == "finished"}
 
 
-def _place(trial: TrialOutline) -> tuple[object, ...]:
+def _place(trial: TrialRecord) -> tuple[object, ...]:
     return (*sorted(trial.varied.items()), trial.seed)
 
 
-def _different(first: Store, second: Store, trial: TrialOutline) -> Different | None:
+def _different(first: Store, second: Store, trial: TrialRecord) -> Different | None:
     one, two = first.metrics(trial), second.metrics(trial)
     columns = {
         name: (one.get(name), two.get(name))

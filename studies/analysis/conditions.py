@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from studies.analysis.bootstrap import Estimate, described, estimator, no_interval, not_finite
-from studies.columns import levels, shown, title, unit
+from studies.columns import column_title, format_levels, shown, unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
-from studies.spec.manifest import StudyOutline
+from studies.spec.manifest import StudyRecord
 from studies.spec.validation_errors import nearest
 
 
-def chosen(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
+def chosen(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
     """The metrics asked for, or those shown first.
 
     Raises:
@@ -36,7 +36,7 @@ def chosen(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | 
 
 
 def estimates(
-    study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str]
+    study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str]
 ) -> list[tuple[tuple[object, ...], int, list[tuple[Estimate, int] | None]]]:
     """Of each condition its varied values, the number of finished seeds, and each metric over them.
 
@@ -59,12 +59,12 @@ def estimates(
     return rows
 
 
-def table(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> Table:
+def condition_table(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None) -> Table:
     """For the terminal: a line per condition, each number with its interval over the seeds."""
     names = chosen(study, summary, metrics)
     drawn = Table(box=None, pad_edge=False)
     for path in study.varied:
-        drawn.add_column(Text(title(path)))
+        drawn.add_column(Text(column_title(path)))
     drawn.add_column("seeds", justify="right")
     for name in names:
         drawn.add_column(Text(name), justify="right", no_wrap=True)
@@ -72,7 +72,7 @@ def table(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
     words = []
     for place, path in enumerate(study.varied):
         different = list(dict.fromkeys(values[place] for values, _, _ in rows))
-        words.append(dict(zip(different, levels(path, different), strict=True)))
+        words.append(dict(zip(different, format_levels(path, different), strict=True)))
     for values, seeds, found in rows:
         labels = [Text(known[value]) for known, value in zip(words, values, strict=True)]
         numbers = [_written(study, name, one, seeds) for name, one in zip(names, found, strict=True)]
@@ -80,7 +80,7 @@ def table(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
     return drawn
 
 
-def notes(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
+def notes(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
     """Below the table: what its numbers and intervals are, a line for all metrics that have it in common."""
     names = chosen(study, summary, metrics)
     rows = estimates(study, summary, names)
@@ -98,7 +98,7 @@ def notes(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
     return [f"{', '.join(those)}: {words}" for words, those in common.items()] + lines
 
 
-def _written(study: StudyOutline, name: str, found: tuple[Estimate, int] | None, seeds: int) -> Text:
+def _written(study: StudyRecord, name: str, found: tuple[Estimate, int] | None, seeds: int) -> Text:
     if found is None:
         return Text("-")
     estimate, finite = found

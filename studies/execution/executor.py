@@ -18,10 +18,10 @@ from typing import Any, Protocol, TypeVar
 TaskT = TypeVar("TaskT")
 TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
 
-Report = Callable[[str, int, int, dict[str, float]], None]
+ProgressCallback = Callable[[str, int, int, dict[str, float]], None]
 """What a task calls while it runs: phase, done, total, latest numbers."""
 
-Perform = Callable[[TaskT, Report], None]
+Perform = Callable[[TaskT, ProgressCallback], None]
 
 Memory = Callable[[TaskT], int | None]
 """The estimated peak memory of a task's process in bytes; None if it is not known."""
@@ -123,7 +123,7 @@ class Reporter:
             self.unsent = None
 
 
-def attempt(perform: Perform[Any], index: int, task: Any, report: Report) -> Finished | Failed:
+def attempt(perform: Perform[Any], index: int, task: Any, report: ProgressCallback) -> Finished | Failed:
     """Performs a task in this process; an exception is how it ended."""
     try:
         perform(task, report)

@@ -23,17 +23,17 @@ from matplotlib.figure import Figure
 from studies import text
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
 from studies.analysis.conditions import grouped
-from studies.columns import levels, said, title, unit
+from studies.columns import column_title, format_levels, format_value, unit
 from studies.figures import fonts, forest_plot
 from studies.figures.bands import aligned, over_seeds
-from studies.figures.baseline_lines import draw_references
+from studies.figures.baseline_lines import draw_baselines
 from studies.figures.catalogue import PLANS, Against, Curve, Final, Plan
-from studies.figures.encoding import MARKERS, Roles, legend_text
-from studies.figures.scatter import against
+from studies.figures.encoding import MARKERS, Encoding, legend_text
+from studies.figures.scatter import scatter
 from studies.figures.ticks import readable
 from studies.formatting import equal
 from testbed.common.atomic_files import beside
-from testbed.training.baselines import Reference
+from testbed.training.baselines import Baseline
 
 PANEL = "panel"
 """The column that joins the varied parameters which share the panels."""
@@ -42,8 +42,8 @@ QUESTION = 400
 
 
 @dataclass(frozen=True)
-class Results:
-    """What figures are made from.
+class FigureData:
+    """The data of the figures of one study.
 
     Attributes:
         workload: decides which figures there are.
@@ -51,9 +51,9 @@ class Results:
         varied: what the study varies; columns of the tables.
         summary: one row per trial.
         curves: name -> rows of all trials, with the varied columns and ``seed``.
-        references: hash of a trial -> what policies without learning earn in its environment.
-        worlds: those of ``varied`` that change the environment.
-        compared: the one of ``varied`` whose values are compared with the first of them.
+        baselines: hash of a trial -> what policies without learning earn in its environment.
+        environment_factors: those of ``varied`` that change the environment.
+        comparison_factor: the one of ``varied`` whose values are compared with the first of them.
     """
 
     workload: str
@@ -61,15 +61,15 @@ class Results:
     varied: Sequence[str]
     summary: pd.DataFrame
     curves: Mapping[str, pd.DataFrame]
-    references: Mapping[str, Sequence[Reference]] = field(default_factory=dict)
-    worlds: Sequence[str] = ()
-    compared: str | None = None
+    baselines: Mapping[str, Sequence[Baseline]] = field(default_factory=dict)
+    environment_factors: Sequence[str] = ()
+    comparison_factor: str | None = None
 
 
 Warn = Callable[[str], None]
 
 
-def draw(results: Results, folder: Path, warn: Warn | None = None) -> list[Path]:
+def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Path]:
     """Draws all figures as PNG and SVG; returns the PNG files.
 
     Args:
@@ -102,7 +102,7 @@ def draw(results: Results, folder: Path, warn: Warn | None = None) -> list[Path]
     return drawn
 
 
-def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str, Figure], None, None]:
+def drawings(results: FigureData, wanted: str | None = None) -> Generator[tuple[str, Figure], None, None]:
     """The name of each figure that the results allow, and the figure, which whoever takes it must close.
 
     With ``wanted`` the one of that name alone, if there is such a figure.
@@ -116,7 +116,7 @@ def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str
                 yield name, figure
 
 
-def _plans(results: Results) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
+def _plans(results: FigureData) -> Iterator[tuple[str, Callable[[], Figure | None]]]:
     """The name of each figure that there may be, and what draws it, or finds that it would show nothing."""
     for plan in PLANS[results.workload]:
         yield plan.name, partial(_drawn, results, plan)
@@ -125,8 +125,9 @@ def _plans(results: Results) -> Iterator[tuple[str, Callable[[], Figure | None]]
             yield name, partial(_compared, results, name)
 
 
-def _compared(results: Results, name: str) -> Figure | None:
-    found = forest_plot.drawing(name, results.summary, results.varied, results.compared, results.worlds)
+def _compared(results: FigureData, name: str) -> Figure | None:
+    factors = results.comparison_factor, results.environment_factors
+    found = forest_plot.draw_comparison(name, results.summary, results.varied, *factors)
     if found is None:
         return None
     figure, shown = found
@@ -134,10 +135,10 @@ def _compared(results: Results, name: str) -> Figure | None:
     return figure
 
 
-def _style(results: Results) -> tuple[Callable[[], AbstractContextManager[None]], str]:
+def _style(results: FigureData) -> tuple[Callable[[], AbstractContextManager[None]], str]:
     """The settings in which figures are drawn and saved, and the letters of their text that no font has."""
-    texts = [text.visible(results.question), *map(title, results.varied)]
-    texts += [said(path, value) for path in results.varied for value in results.summary.get(path, ())]
+    texts = [text.visible(results.question), *map(column_title, results.varied)]
+    texts += [format_value(path, value) for path in results.varied for value in results.summary.get(path, ())]
     families, missing = fonts.families(texts)
 
     @contextmanager
@@ -154,7 +155,7 @@ def _named(letters: str) -> str:
     return f"the letter{'s' * (len(letters) > 1)} {' '.join(letters[:12])}{more}"
 
 
-def _drawn(results: Results, plan: Plan) -> Figure | None:
+def _drawn(results: FigureData, plan: Plan) -> Figure | None:
     source = results.curves.get(plan.table) if isinstance(plan, Curve) else results.summary
     table = _usable(source, plan)
     if source is None or table is None:
@@ -170,20 +171,20 @@ def _drawn(results: Results, plan: Plan) -> Figure | None:
         return None
     shown = _described(plan, how, groups, zeros=plan.log and bool((source[plan.y] == 0).any()))
     wrong = _infinite(source, plan)
-    table, roles = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
+    table, encoding = _roles(table, results.varied, _apart(results) if isinstance(plan, Curve) else ())
     match plan:
         case Curve():
-            grid = _curve(table, plan, roles, how)
+            grid = _curve(table, plan, encoding, how)
         case Final():
-            grid = _final(table, plan, roles, how)
+            grid = _final(table, plan, encoding, how)
         case Against():
-            grid, joined = against(table, plan, roles, results.workload)
+            grid, joined = scatter(table, plan, encoding, results.workload)
             left = "; those at 0 left out" if shown.endswith("0 left out") else ""
             shown = f"a point per trial{f', lines through {joined}' if joined else ''}{left}"
     if grid is None:
         return None
     if not isinstance(plan, Against):
-        draw_references(grid, table, plan, roles, results.references)
+        draw_baselines(grid, table, plan, encoding, results.baselines)
     _finish(grid, results, shown + left_out(wrong))
     figure: Figure = grid.figure
     return figure
@@ -263,14 +264,14 @@ def _more_than_one(table: pd.DataFrame, varied: Sequence[str]) -> bool:
     return any(table[path].nunique() > 1 for path in varied)
 
 
-def _apart(results: Results) -> Sequence[str]:
+def _apart(results: FigureData) -> Sequence[str]:
     """What makes environments different: returns in one are not to be measured by those in another."""
-    return results.worlds if results.workload == "training" else ()
+    return results.environment_factors if results.workload == "training" else ()
 
 
 def _roles(
     table: pd.DataFrame, varied: Sequence[str], apart: Sequence[str] = ()
-) -> tuple[pd.DataFrame, Roles]:
+) -> tuple[pd.DataFrame, Encoding]:
     """Gives each varied column something to be told by: colour, dashes, then panels, which the rest shares.
 
     Columns in ``apart`` always are told by panels.
@@ -282,11 +283,11 @@ def _roles(
     order: dict[str, list[str]] = {}
     for path in seen:
         values = sorted(table[path].unique()) if path in numeric else list(dict.fromkeys(table[path]))
-        order[path] = text.apart([legend_text(words) for words in levels(path, values)])
+        order[path] = text.apart([legend_text(words) for words in format_levels(path, values)])
         table[path] = table[path].map(dict(zip(values, order[path], strict=True)))
     # Renamed before drawing: the room a legend gets depends on the length of its title.
     others = [str(column) for column in table if column not in seen]
-    titles = [title(path) for path in seen]
+    titles = [column_title(path) for path in seen]
     if len(set(titles)) < len(titles):
         titles = [text.label(path) for path in seen]
     titles = text.apart([*others, *map(legend_text, titles)])[len(others) :]
@@ -303,17 +304,17 @@ def _roles(
             table[PANEL] = parts[0].str.cat(pd.concat(parts[1:], axis=1), sep=", ")
             order[PANEL] = list(dict.fromkeys(table[PANEL]))
     hue, style = (*seen[:lines], None, None)[:2]
-    return table, Roles(hue, style, col, order, numeric)
+    return table, Encoding(hue, style, col, order, numeric)
 
 
-def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sns.FacetGrid | None:
+def _curve(table: pd.DataFrame, plan: Curve, encoding: Encoding, how: Estimator) -> sns.FacetGrid | None:
     """None where the seeds of no condition have a part of the x axis in common."""
-    groups = [column for column in (roles.hue, roles.style, roles.col) if column]
+    groups = [column for column in (encoding.hue, encoding.style, encoding.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     if table.empty:
         return None
     few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
-    grid = roles.relplot(
+    grid = encoding.relplot(
         table,
         kind="line",
         x=plan.x,
@@ -322,7 +323,7 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sn
         err_kws={"alpha": 0.15, "linewidth": 0},
         **({"marker": "o", "markersize": 5} if few else {}),
     )
-    grid.set_axis_labels(title(plan.x), title(plan.y))
+    grid.set_axis_labels(column_title(plan.x), column_title(plan.y))
     for axes in grid.axes.flat:
         if plan.log:
             axes.set_yscale("log")
@@ -331,25 +332,25 @@ def _curve(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sn
     return grid
 
 
-def _final(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> sns.FacetGrid:
-    x, roles = roles.across()
-    hue = roles.hue
-    shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
+def _final(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator) -> sns.FacetGrid:
+    x, encoding = encoding.across()
+    hue = encoding.hue
+    shared = {"data": table, "x": x, "y": plan.y, "order": encoding.levels(x)}
     if hue:
-        shared |= {"hue": hue, "hue_order": roles.levels(hue), "palette": roles.palette()}
-        shared |= {"markers": roles.again(MARKERS)} if roles.exhausted else {}
+        shared |= {"hue": hue, "hue_order": encoding.levels(hue), "palette": encoding.palette()}
+        shared |= {"markers": encoding.again(MARKERS)} if encoding.exhausted else {}
     else:
         shared |= {"color": sns.color_palette("colorblind")[0]}
-    dodge = 0.12 * (len(roles.levels(hue)) - 1) if hue else False
+    dodge = 0.12 * (len(encoding.levels(hue)) - 1) if hue else False
     grid = sns.catplot(
         **shared,
         kind="point",
-        col=roles.col,
-        col_order=roles.levels(roles.col) or None,
-        col_wrap=roles.columns(),
+        col=encoding.col,
+        col_order=encoding.levels(encoding.col) or None,
+        col_wrap=encoding.columns(),
         dodge=dodge,
         **over_seeds(table, how),
-        linestyle="-" if x in roles.numeric else "none",
+        linestyle="-" if x in encoding.numeric else "none",
         linewidth=1.2,
         markersize=7,
         capsize=0.08,
@@ -357,12 +358,12 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> sn
         height=4.2,
         aspect=1.45,
     )
-    grid.set_axis_labels(str(x), f"{title(plan.y)},\n{plan.when}")
+    grid.set_axis_labels(str(x), f"{column_title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         if plan.log:
             axes.set_yscale("log")
         readable(axes, "y")
-        letters = [len(level) for level in roles.levels(x)]
+        letters = [len(level) for level in encoding.levels(x)]
         if max(letters) * len(letters) > 60:
             crowded = len(letters) > 10 or max(letters) > 30  # sloping labels would lie over each other
             axes.tick_params(axis="x", labelrotation=90 if crowded else 25)
@@ -371,7 +372,7 @@ def _final(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> sn
     return grid
 
 
-def _finish(grid: sns.FacetGrid, results: Results, shown: str) -> None:
+def _finish(grid: sns.FacetGrid, results: FigureData, shown: str) -> None:
     if grid.axes.size > 1:
         told = str(grid._col_var).replace("{", "{{").replace("}", "}}")
         grid.set_titles(f"{told} = {{col_name}}" if grid._col_var != PANEL else "{col_name}")

@@ -6,29 +6,33 @@ import pandas as pd
 import seaborn as sns
 
 from studies.analysis.bootstrap import estimator
-from studies.columns import title
+from studies.columns import column_title
 from studies.figures.catalogue import Against
-from studies.figures.encoding import Roles
+from studies.figures.encoding import Encoding
 from studies.figures.ticks import readable
 
 
-def against(table: pd.DataFrame, plan: Against, roles: Roles, workload: str) -> tuple[sns.FacetGrid, str]:
+def scatter(
+    table: pd.DataFrame, plan: Against, encoding: Encoding, workload: str
+) -> tuple[sns.FacetGrid, str]:
     """A point per trial; conditions of the same colour are joined through their estimates over the seeds.
 
     Returns:
         The figure, and what the lines go through, in words; empty if there are none.
     """
-    grid = roles.relplot(table, kind="scatter", x=plan.x, y=plan.y, s=60)
-    colours = dict(zip(roles.levels(roles.hue), roles.palette(), strict=True)) if roles.style else {}
+    grid = encoding.relplot(table, kind="scatter", x=plan.x, y=plan.y, s=60)
+    colours = (
+        dict(zip(encoding.levels(encoding.hue), encoding.palette(), strict=True)) if encoding.style else {}
+    )
     joined = False
-    for panel, axes in grid.axes_dict.items() if roles.col else [(None, grid.ax)]:
-        shown = table if panel is None else table[table[roles.col] == panel]
+    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
+        shown = table if panel is None else table[table[encoding.col] == panel]
         for level, colour in colours.items():
-            line = _estimates(shown[shown[roles.hue] == level], plan, str(roles.style), workload)
+            line = _estimates(shown[shown[encoding.hue] == level], plan, str(encoding.style), workload)
             if len(line) > 1:
                 axes.plot(line[plan.x], line[plan.y], color=colour, linewidth=1.2, zorder=1)
                 joined = True
-    grid.set_axis_labels(title(plan.x), f"{title(plan.y)},\n{plan.when}")
+    grid.set_axis_labels(column_title(plan.x), f"{column_title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         axes.set_xscale("log")
         if plan.log:

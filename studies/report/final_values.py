@@ -24,12 +24,12 @@ from studies.analysis.bootstrap import (
     not_finite,
     probability_of_improvement,
 )
-from studies.columns import better, said, title, unit
+from studies.columns import better, column_title, format_value, unit
 from studies.figures.catalogue import PLANS, Final
 from studies.formatting import equal
 from studies.report.conditions import Arrangement
 from studies.report.numbers import exact, figure, interval_name, spread
-from studies.spec.manifest import StudyOutline
+from studies.spec.manifest import StudyRecord
 from studies.text import isolated
 
 BESIDES = tuple(
@@ -70,7 +70,7 @@ def plans(workload: str, summary: pd.DataFrame) -> list[Final]:
     return [plan for plan in found if plan.y in summary and np.isfinite(summary[plan.y]).any()]
 
 
-def estimates(plan: Final, study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[Row]:
+def estimates(plan: Final, study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[Row]:
     """Of each condition with a finished trial the estimate over its seeds, as tables and figures have it."""
     place = summary["trial"].map(conditions.of)
     how = estimator(study.workload, plan.y)
@@ -83,7 +83,7 @@ def estimates(plan: Final, study: StudyOutline, summary: pd.DataFrame, condition
     return rows
 
 
-def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
+def finals(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
     """What the page draws of the final numbers, then of their comparison.
 
     Each has its names, its unit, ``rows`` ``[condition, value, low, high, seeds, why it has no interval]``
@@ -98,7 +98,7 @@ def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
         drawn.append(
             {
                 "name": plan.y,
-                "title": title(plan.y),
+                "title": column_title(plan.y),
                 "of": plan.when,
                 "unit": unit(plan.y),
                 "log": plan.log and bool((finite[plan.y] > 0).all()),
@@ -119,11 +119,11 @@ def _drawn(condition: int, estimate: Estimate, seeds: int, missing: str) -> list
     return [condition, exact(estimate.value), low, high, seeds, missing]
 
 
-def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
+def _comparisons(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
     metric = decisive(study.workload, summary) if study.workload == "training" else None
-    if study.compared is None or metric is None or summary["seed"].nunique() < 2:
+    if study.comparison_factor is None or metric is None or summary["seed"].nunique() < 2:
         return []
-    found = list(comparisons.pairs(summary, study.varied, study.compared, metric))
+    found = list(comparisons.pairs(summary, study.varied, study.comparison_factor, metric))
     if not found:
         return []
     places = by_values(study, summary, conditions)
@@ -140,7 +140,7 @@ def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrange
             made.append(_drawn(place, one, len(pair.ours), missing(pair, one)))
         return made
 
-    reference, what = said(study.compared, found[0].reference), title(metric)
+    reference, what = format_value(study.comparison_factor, found[0].reference), column_title(metric)
     paired = [pair for pair in found if len(pair.differences)]
     counts = [len(runs) for pair in found for runs in (pair.ours, pair.theirs)]
     few = f" ({_too_few(counts, short=True)})" if min(counts) < ENOUGH else ""
@@ -178,7 +178,7 @@ def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrange
     return [probability, difference] if paired else [probability]
 
 
-def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> pd.DataFrame:
+def statistics(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> pd.DataFrame:
     """A row per metric and condition: of training that of ``statistics.csv``, of others what figures show.
 
     Columns of the latter: ``metric``; what is varied; ``seeds``, ``estimator``, ``estimate``,
@@ -187,7 +187,7 @@ def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangeme
     if not len(summary):
         return pd.DataFrame()
     if study.workload == "training":
-        return comparisons.table(summary, study.varied, study.compared)
+        return comparisons.statistics_table(summary, study.varied, study.comparison_factor)
     values = {number: varied for varied, number in by_values(study, summary, conditions).items()}
     rows: list[dict[str, Any]] = []
     for plan in plans(study.workload, summary):
@@ -202,13 +202,13 @@ def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangeme
     return pd.DataFrame(rows)
 
 
-def by_values(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> dict[Values, int]:
+def by_values(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> dict[Values, int]:
     """What is varied, as the summary has it, -> the condition."""
     columns = summary[["trial", *study.varied]].itertuples(index=False) if len(summary) else ()
     return {tuple(values): conditions.of[trial] for trial, *values in columns}
 
 
-def answer(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[str]:
+def answer(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[str]:
     """What stands out in the decisive number, a sentence or two for each panel; none without a comparison.
 
     Of fewer seeds than allow a conclusion it says so, and no more than what was seen.
@@ -233,7 +233,7 @@ def answer(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
         verb = ("was" if few else "is") + (" the same" if len(same) == len(here) else f" {word}")
         alike = " (equal)" if 1 < len(same) < len(here) else ""
         value = _said(first, plan, how, alone=len(set(counts)) == 1)
-        what = f"{title(plan.y)} ({plan.when}) {verb} with {names}{alike}: {value}."
+        what = f"{column_title(plan.y)} ({plan.when}) {verb} with {names}{alike}: {value}."
         prefix = f"{panel}: " if panel else ""
         if few:
             sentences.append(

@@ -117,17 +117,17 @@ def _case(document: Document, source: Keys) -> Level:
     return Level(case, paths)
 
 
-def worlds(grid: Mapping[str, Sequence[Level]]) -> tuple[str, ...]:
+def environment_factors(grid: Mapping[str, Sequence[Level]]) -> tuple[str, ...]:
     """The keys of ``vary`` that change the environment."""
     return tuple(name for name in grid if any(path[0] == "environment" for path in _paths(grid, name)))
 
 
-def compared(grid: Mapping[str, Sequence[Level]]) -> str | None:
+def comparison_factor(grid: Mapping[str, Sequence[Level]]) -> str | None:
     """The key of ``vary`` whose values are to be compared, if any.
 
     What chooses an algorithm, or else the first that leaves the environment as it is.
     """
-    free = [name for name in grid if len(grid[name]) > 1 and name not in worlds(grid)]
+    free = [name for name in grid if len(grid[name]) > 1 and name not in environment_factors(grid)]
     algorithms = (("algorithm",), ("algorithm", "name"))
     methods = [name for name in free if any(path in algorithms for path in _paths(grid, name))]
     return next(iter([*methods, *free]), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studies.columns import said
+from studies.columns import format_value
 
 
 def label(value: Any) -> str | int | float | bool:
@@ -51,7 +51,7 @@ def _solver(solver: dict[str, Any]) -> str:
         cold = " from zero" if solver.get("warm_start") is False else ""
         words.append(f"{solver['iterations']} iteration{'s' * (solver['iterations'] != 1)}{cold}")
     if solver.get("tolerance"):
-        words.append(f"to {said('tolerance', solver['tolerance'])}")
+        words.append(f"to {format_value('tolerance', solver['tolerance'])}")
     named = ("preconditioner", "iterations", "warm_start", "tolerance", "audit")
     words += [f"{key}={inner}" for key, inner in solver.items() if key not in named]
     return ", ".join(words)

@@ -25,10 +25,10 @@ from testbed import identity
 Varied = Mapping[str, str | int | float | bool]
 
 FORMAT = 1
-"""Of the file that outlines are kept in."""
+"""Of the file that studies are recorded in."""
 
 
-class TrialOutline(Protocol):
+class TrialRecord(Protocol):
     """A trial as far as its results are concerned."""
 
     @property
@@ -56,7 +56,7 @@ class TrialOutline(Protocol):
         """That of its study."""
 
 
-class StudyOutline(Protocol):
+class StudyRecord(Protocol):
     """A study as far as its results are concerned; see :class:`studies.spec.study.Study`."""
 
     @property
@@ -68,11 +68,11 @@ class StudyOutline(Protocol):
     @property
     def varied(self) -> tuple[str, ...]: ...
     @property
-    def worlds(self) -> tuple[str, ...]: ...
+    def environment_factors(self) -> tuple[str, ...]: ...
     @property
-    def compared(self) -> str | None: ...
+    def comparison_factor(self) -> str | None: ...
     @property
-    def trials(self) -> Sequence[TrialOutline]: ...
+    def trials(self) -> Sequence[TrialRecord]: ...
     @property
     def document(self) -> Mapping[str, Any]: ...
 
@@ -85,7 +85,7 @@ def titled(varied: Varied, seed: int) -> str:
 
 @dataclass(frozen=True)
 class StoredTrial:
-    """A trial of a study that was run some time; see :class:`TrialOutline`."""
+    """A trial of a study that was run some time; see :class:`TrialRecord`."""
 
     hash: str
     seed: int
@@ -107,15 +107,15 @@ class StoredStudy:
     question: str
     workload: str
     varied: tuple[str, ...]
-    worlds: tuple[str, ...]
-    compared: str | None
+    environment_factors: tuple[str, ...]
+    comparison_factor: str | None
     trials: tuple[StoredTrial, ...]
     document: Mapping[str, Any]
     names: int = 1
     """The format of its trials' names, see :mod:`testbed.identity`."""
 
 
-def to_json(study: StudyOutline) -> dict[str, Any]:
+def to_json(study: StudyRecord) -> dict[str, Any]:
     """Plain data from which :func:`from_json` makes the study again."""
     return {
         "format": FORMAT,
@@ -124,8 +124,8 @@ def to_json(study: StudyOutline) -> dict[str, Any]:
         "question": study.question,
         "workload": study.workload,
         "varied": list(study.varied),
-        "worlds": list(study.worlds),
-        "compared": study.compared,
+        "worlds": list(study.environment_factors),
+        "compared": study.comparison_factor,
         "trials": [
             {"hash": trial.hash, "seed": trial.seed, "varied": dict(trial.varied)} for trial in study.trials
         ],
@@ -153,9 +153,17 @@ def from_json(data: Any) -> StoredStudy:
     trials = [
         StoredTrial(one.hash, one.seed, one.varied, study.names, study.workload) for one in study.trials
     ]
-    fields = {name: getattr(study, name) for name in _Study.model_fields if name not in ("format", "trials")}
-    fields |= {"varied": tuple(study.varied), "worlds": tuple(study.worlds)}
-    return StoredStudy(**fields, trials=tuple(trials))
+    return StoredStudy(
+        name=study.name,
+        question=study.question,
+        workload=study.workload,
+        varied=tuple(study.varied),
+        environment_factors=tuple(study.worlds),
+        comparison_factor=study.compared,
+        trials=tuple(trials),
+        document=study.document,
+        names=study.names,
+    )
 
 
 class _Trial(BaseModel):
@@ -165,6 +173,8 @@ class _Trial(BaseModel):
 
 
 class _Study(BaseModel):
+    """What the file holds, under the keys that it has had from the start."""
+
     name: StrictStr
     question: StrictStr
     workload: Literal["problem", "update", "training"]

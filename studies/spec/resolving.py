@@ -57,8 +57,16 @@ def resolve(document: Document, name: str) -> Study:
     if found.problems:
         raise StudyError.of(found.problems)
     trials = tuple(seen.values())
-    worlds, compared = grid.worlds(levels), grid.compared(levels)
-    return Study(name, header.question, workload, tuple(levels), trials, worlds, compared, data)
+    return Study(
+        name=name,
+        question=header.question,
+        workload=workload,
+        varied=tuple(levels),
+        trials=trials,
+        environment_factors=grid.environment_factors(levels),
+        comparison_factor=grid.comparison_factor(levels),
+        document=data,
+    )
 
 
 def _not_finite(document: Document, value: object, keys: Keys = ()) -> Iterator[Problem]:

@@ -25,7 +25,7 @@ RANDOM = "random"
 
 
 @dataclass(frozen=True)
-class Reference:
+class Baseline:
     """What one policy earns.
 
     Attributes:
@@ -65,7 +65,7 @@ def identity(environment: EnvironmentSettings) -> str:
     return digest(content)
 
 
-def measure(environment: EnvironmentSettings) -> tuple[Reference, ...]:
+def measure(environment: EnvironmentSettings) -> tuple[Baseline, ...]:
     """Plays the references of an environment, in seconds; the same each time.
 
     The uniformly random policy, and in skirmish then the scripted policy that has the highest mean return of
@@ -94,12 +94,12 @@ def with_masks(environment: EnvironmentSettings) -> EnvironmentSettings:
     return environment
 
 
-def _play(environment: EnvironmentSettings, policy: str) -> Reference:
+def _play(environment: EnvironmentSettings, policy: str) -> Baseline:
     episodes = WORLDS if isinstance(environment, PettingZooSettings) else EPISODES
     with environment.make(episodes) as world:
         collector = Collector(world, SEED)
         means = collector.finish(player(world, policy), np.random.default_rng([SEED, 1]))
-    return Reference(policy, episodes, means)
+    return Baseline(policy, episodes, means)
 
 
 def player(world: BatchedEnvironment, policy: str) -> Actor:

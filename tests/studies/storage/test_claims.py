@@ -103,7 +103,7 @@ def test_a_trial_that_another_process_runs_is_left_until_that_is_done(write, tmp
     def report(phase, *_):
         said.append(phase)
 
-    with store.under_way.claim(study.trials[0]) as mine:
+    with store.claims.claim(study.trials[0]) as mine:
         assert mine
         runner.perform(task, report)
         store.write_failure(study.trials[0], {}, "no")
