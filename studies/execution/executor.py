@@ -7,11 +7,9 @@ depend on which.
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -130,18 +128,3 @@ def attempt(perform: Perform[Any], index: int, task: Any, report: ProgressCallba
     except Exception:  # noqa: BLE001 (a trial may fail in any way; it is recorded, and the study goes on)
         return Failed(index, traceback.format_exc())
     return Finished(index)
-
-
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets environment variables for the processes started inside."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -151,7 +151,9 @@ def run(
     kept = len(finished)
     for trial in missing:
         if (line := store.damage(trial)) is not None:
-            console.print(f"damaged: {line}; it is run again, and this set aside", markup=False)
+            console.print(
+                f"damaged: {trial.title}: {line}; it is run again, and this set aside", markup=False
+            )
     others = _made_elsewhere(finished, store, now)
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")

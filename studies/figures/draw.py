@@ -32,7 +32,7 @@ from studies.figures.encoding import MARKERS, Encoding, legend_text
 from studies.figures.scatter import scatter
 from studies.figures.ticks import readable
 from studies.formatting import equal
-from testbed.common.atomic_files import beside
+from testbed.common.atomic_files import atomic_write
 from testbed.training.baselines import Baseline
 
 PANEL = "panel"
@@ -215,7 +215,7 @@ ENDINGS = ("svg", "png")
 def _save(figure: Figure, folder: Path, name: str) -> Path:
     for ending in ENDINGS:
         path = folder / f"{name}.{ending}"
-        with beside(path) as part:
+        with atomic_write(path) as part:
             metadata = {"Date": None} if ending == "svg" else None
             figure.savefig(part, format=ending, dpi=150, bbox_inches="tight", metadata=metadata)
     plt.close(figure)

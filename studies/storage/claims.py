@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from studies.spec.manifest import TrialRecord
 from studies.storage.stored_files import parsed
 from testbed.common import checkpoints
+from testbed.common.atomic_files import atomic_write
 
 MOST_BYTES = 100_000
 """Bytes of a progress file at most; those that are written have a few hundred."""
@@ -69,8 +70,8 @@ class TrialLocks:
     def write_progress(self, trial: TrialRecord, progress: Mapping[str, Any]) -> None:
         """Writes how far a trial has come; the claim on it must be held."""
         part = self._file(trial, "part.json")
-        part.write_text(json.dumps(progress), encoding="utf-8")
-        part.replace(self._file(trial, "json"))  # it need not survive a power cut
+        with atomic_write(self._file(trial, "json"), part=part, durable=False):
+            part.write_text(json.dumps(progress), encoding="utf-8")
 
     def read_progress(self, trial: TrialRecord) -> dict[str, Any] | None:
         """The progress written last; None if there is none, or it is damaged: the trial goes on without."""

@@ -59,7 +59,7 @@ def _state(trial: TrialRecord, store: Store) -> TrialState:
     if status == "failed":
         return TrialState(trial, "failed", _reason(store.traceback(trial)))
     if status == "damaged":
-        return TrialState(trial, "damaged", str(store.damage(trial)).removeprefix(f"{trial.title}: "))
+        return TrialState(trial, "damaged", str(store.damage(trial)))
     return TrialState(trial, "stopped" if progress is not None else "missing", said)
 
 

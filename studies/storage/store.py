@@ -49,7 +49,7 @@ from studies.storage import soundness
 from studies.storage.claims import TrialLocks
 from studies.storage.stored_files import Damage, parsed, read_json
 from testbed.common import checkpoints
-from testbed.common.atomic_files import beside, settle, settle_all, write_json
+from testbed.common.atomic_files import atomic_write, settle, settle_all, write_json
 from testbed.identity import FORMAT
 
 Row = Mapping[str, float | int | str]
@@ -157,16 +157,17 @@ class Store:
             return "damaged"
 
     def damage(self, trial: TrialRecord) -> str | None:
-        """What is wrong with the folder of a trial, if anything: a line that names the trial and the file."""
+        """The damage to the folder of a trial, if any: a line that names the file."""
         try:
             self._status(trial)
         except Damage as error:
-            return f"{trial.title}: {self.trials / trial.hash}: {error}"
+            return f"{self.trials / trial.hash}: {error}"
         return None
 
     def damages(self, study: StudyRecord) -> list[str]:
         """A line for each trial whose folder is damaged."""
-        return [line for trial in study.trials if (line := self.damage(trial)) is not None]
+        damaged = ((trial, self.damage(trial)) for trial in study.trials)
+        return [f"{trial.title}: {line}" for trial, line in damaged if line is not None]
 
     def _status(self, trial: TrialRecord) -> str:
         place = self.trials / trial.hash
@@ -252,7 +253,7 @@ class Store:
     def write_table(self, name: str, table: pd.DataFrame) -> Path:
         """Writes a table about the whole study, as CSV or Parquet by its name's ending; returns the file."""
         place = self.folder / name
-        with beside(place) as file:
+        with atomic_write(place) as file:
             if name.endswith(".csv"):
                 write_csv(table, file)
             else:
