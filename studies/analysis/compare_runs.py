@@ -16,7 +16,7 @@ from studies.analysis.bootstrap import ENOUGH, Estimate, Estimator, estimator, m
 from studies.columns import unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
-from studies.spec.manifest import StudyRecord, TrialRecord
+from studies.spec.manifest import StudyRecord, TrialRecord, condition_title
 from studies.storage.store import Store
 
 
@@ -94,9 +94,9 @@ def metric_of_both(first: Store, second: Store, wanted: str | None) -> str | Non
             trials = f"{len(study.trials)} trial{'s' * (len(study.trials) != 1)}"
             raise StudyError(f"{store.folder}: none of its {trials} has finished")
         try:
-            known.append(conditions.chosen(study, summary, [wanted] if wanted else None))
+            known.append(conditions.chosen(study, summary, [wanted] if wanted else None, option="--metric"))
         except StudyError as error:
-            raise StudyError(f"{store.folder}: {str(error).replace('--metrics', '--metric', 1)}") from error
+            raise StudyError(f"{store.folder}: {error}") from error
     return next((name for name in known[0] if name in known[1]), None)
 
 
@@ -126,7 +126,7 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
                 changed[name] = (*changed.get(name, ()), values)
         measured = [store.metrics(trial) for store, trial in ((first, ours), (second, theirs))]
         numbers = [math.nan if metric is None else float(one.get(metric, math.nan)) for one in measured]
-        rows.append({"condition": ours.title.rpartition(" ")[0], "first": numbers[0], "second": numbers[1]})
+        rows.append({"condition": condition_title(ours.varied), "first": numbers[0], "second": numbers[1]})
     return Comparison(
         equal=len(shared) - len(different),
         different=different,

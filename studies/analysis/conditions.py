@@ -15,11 +15,13 @@ from studies.columns import column_title, format_levels, shown, unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyRecord
-from studies.spec.validation_errors import nearest
+from studies.spec.synonyms import did_you_mean
 
 
-def chosen(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
-    """The metrics asked for, or those shown first.
+def chosen(
+    study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None, *, option: str = "--metrics"
+) -> list[str]:
+    """The metrics asked for by an option of the command line, or those shown first.
 
     Raises:
         StudyError: there is no such column of numbers.
@@ -28,10 +30,10 @@ def chosen(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | N
     known = [str(name) for name in summary.select_dtypes("number") if name not in fixed]
     for name in metrics or ():
         if not name:
-            raise StudyError(f"--metrics {','.join(metrics or ())}: has an empty name")
+            raise StudyError(f"{option} {','.join(metrics or ())}: has an empty name")
         if name not in known:
-            reason = f"no such metric{nearest(name, known)} (there are: {', '.join(known)})"
-            raise StudyError(f"--metrics {name}: {reason}")
+            reason = f"no such metric{did_you_mean(name, known)} (there are: {', '.join(known)})"
+            raise StudyError(f"{option} {name}: {reason}")
     return list(metrics or [name for name in shown(study.workload) if name in known])
 
 

@@ -14,7 +14,7 @@ from policies.algorithms.learner import Learner
 from studies.playback import video
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
-from studies.spec.validation_errors import nearest
+from studies.spec.synonyms import did_you_mean
 from studies.storage.store import Store
 from testbed import workloads
 from testbed.common import checkpoints
@@ -145,7 +145,7 @@ def _check_policy(policy: str, environment: str, scripts: tuple[str, ...]) -> No
         allowed += ", the last ones also with a percentage of random actions, as nearest10"
     elif base in scripted.BASES and not percentage:
         raise StudyError(f"--policy {policy}: is for skirmish; {allowed}")
-    raise StudyError(f"--policy {policy}: {allowed}{nearest(base, (LEARNT, *scripts))}")
+    raise StudyError(f"--policy {policy}: {allowed}{did_you_mean(base, (LEARNT, *scripts))}")
 
 
 def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:

@@ -17,6 +17,7 @@ from studies.spec.topology import TopologySettings
 from studies.storage import same_trial
 from studies.storage.store import Store
 from testbed import workloads
+from testbed.common.validation_messages import first_error
 from testbed.identity import digest, same, with_contents
 
 NAMING = ("name", "pettingzoo", "kwargs", "python")
@@ -62,7 +63,7 @@ def stored_trial(store: Store, trial: TrialRecord) -> TrialSpec:
             contents,
         )
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        reason = first_error(error)
         raise StudyError(f"trial {trial.hash}: this version cannot run it again: {reason}") from error
     if again.hash != trial.hash:
         again = replace(again, apart=True)

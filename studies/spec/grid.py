@@ -14,7 +14,8 @@ from typing import Any
 from studies.columns import RESERVED, has_title
 from studies.spec.document import Document, Keys, Problem, StudyError, shown, split
 from studies.spec.labels import label
-from studies.spec.validation_errors import complaint, nearest
+from studies.spec.synonyms import did_you_mean
+from studies.spec.validation_errors import complaint
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,6 @@ def selected(name: str, cases: Mapping[str, Any], labels: Sequence[Any], place: 
         raise StudyError(f"{place}: vary.{name} = []: must name at least one of the cases: {known}")
     for wanted in labels:
         if not isinstance(wanted, str) or wanted not in cases:
-            near = nearest(wanted, cases)
+            near = did_you_mean(wanted, cases)
             raise StudyError(f"{place}: vary.{name}: {shown(wanted)} is none of the cases: {known}{near}")
     return {case: settings for case, settings in cases.items() if case in labels}

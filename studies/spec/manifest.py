@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from studies import text
-from studies.spec.validation_errors import first_complaint
 from testbed import identity
+from testbed.common.validation_messages import first_error
 
 Varied = Mapping[str, str | int | float | bool]
 
@@ -77,10 +77,15 @@ class StudyRecord(Protocol):
     def document(self) -> Mapping[str, Any]: ...
 
 
-def titled(varied: Varied, seed: int) -> str:
-    """``loss=0.1 seed=0``: what tells a trial from the others of its study."""
+def condition_title(varied: Varied) -> str:
+    """``loss=0.1``: what tells a condition from the others of its study; empty if nothing is varied."""
     words = [f"{text.label(path.split('.')[-1])}={text.label(str(value))}" for path, value in varied.items()]
-    return " ".join([*words, f"seed={seed}"])
+    return " ".join(words)
+
+
+def trial_title(varied: Varied, seed: int) -> str:
+    """``loss=0.1 seed=0``: what tells a trial from the others of its study."""
+    return f"{condition_title(varied)} seed={seed}".lstrip()
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class StoredTrial:
     @property
     def title(self) -> str:
         """What tells it from the others of its study."""
-        return titled(self.varied, self.seed)
+        return trial_title(self.varied, self.seed)
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ def from_json(data: Any) -> StoredStudy:
     try:
         study = _Study.model_validate(data)
     except ValidationError as error:
-        raise ValueError(first_complaint(error)) from error
+        raise ValueError(str(first_error(error))) from error
     trials = [
         StoredTrial(one.hash, one.seed, one.varied, study.names, study.workload) for one in study.trials
     ]

@@ -12,7 +12,7 @@ import networkx as nx
 from pydantic import BeforeValidator, Field, NonNegativeInt
 
 import topologies
-from studies.spec.manifest import titled
+from studies.spec.manifest import trial_title
 from studies.spec.topology import TopologySettings
 from testbed import workloads
 from testbed.common.settings import Settings
@@ -131,7 +131,7 @@ class TrialSpec:
     @property
     def title(self) -> str:
         """What tells this trial from the others of its study."""
-        return titled(self.varied, self.seed)
+        return trial_title(self.varied, self.seed)
 
     def graph(self) -> nx.Graph[int]:
         """The trial's graph; see :meth:`TopologySettings.graph`."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -15,42 +14,17 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from studies.spec.document import Document, Keys, Problem, StudyError, dotted, shown
-from studies.spec.synonyms import closest, elsewhere
+from studies.spec.synonyms import closest, did_you_mean, elsewhere
 from testbed.common.registry import registry_of
 from testbed.common.settings import SettingError
+from testbed.common.validation_messages import message
 
-PLAIN = {
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "int_parsing_size": "must be a whole number of at most 18 digits",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping of keys to values",
-    "model_type": "must be a mapping of keys to values",
-    "model_attributes_type": "must be a mapping of keys to values",
-}
 _NO_VALUE: Final = object()
 _BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 
-def nearest(name: object, allowed: Iterable[str]) -> str:
-    """``; did you mean 'ring'?`` when an allowed name is close in letters or in meaning, else nothing."""
-    near = closest(name, allowed)
-    return f"; did you mean {near!r}?" if near else ""
-
-
 def problem(document: Document, keys: Keys, reason: str, *, value: object = _NO_VALUE) -> Problem:
     """What is wrong with the value at ``keys``, with the place where it is written."""
-    names = (dotted(keys), *map(str, keys[-1:]), " ".join([*map(str, keys[-2:-1]), *map(repr, keys[-1:])]))
-    for name in names:  # some reasons begin with the field, as in network.links: "links '0-1': ..."
-        reason = reason.removeprefix(f"{name}: ")
     return Problem(document.place(keys), keys, reason, None if value is _NO_VALUE else shown(value))
 
 
@@ -156,7 +130,7 @@ def _explained(
     if isinstance(wrong := context.get("error"), SettingError):
         inner = (*keys, *wrong.keys)
         value = _written(document.data, inner, _NO_VALUE)
-        return problem(document, inner, str(wrong), value=_NO_VALUE if isinstance(value, dict) else value)
+        return problem(document, inner, wrong.reason, value=_NO_VALUE if isinstance(value, dict) else value)
     if kind == "missing":
         return problem(document, keys, f"missing{_allowed(_choices(model, keys, document.data))}")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -170,7 +144,9 @@ def _explained(
         if kind == "union_tag_not_found":
             return problem(document, keys, f"missing{_allowed(tags)}")
         said = _written(document.data, keys, context["tag"])
-        return problem(document, keys, f"must be one of {', '.join(tags)}{nearest(said, tags)}", value=said)
+        return problem(
+            document, keys, f"must be one of {', '.join(tags)}{did_you_mean(said, tags)}", value=said
+        )
     reasons = list(dict.fromkeys(_reason(details, model, keys, document.data) for details in found))
     whole = kind == "value_error" and isinstance(found[0]["input"], dict)  # about several keys of a mapping
     value = _NO_VALUE if whole else found[0]["input"]
@@ -195,18 +171,14 @@ def _written(data: Any, keys: Keys, otherwise: object) -> object:
 def _reason(details: ErrorDetails, model: type[BaseModel], keys: Keys, data: Any) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind in ("bool_type", "bool_parsing") and (near := closest(details["input"], ("true", "false"))):
-        return f"{PLAIN[kind]}; did you mean {near}?"
+        return f"{message(details)}; did you mean {near}?"
     if kind == "string_type" and isinstance(details["input"], bool | int | float):
         return "must be text; quote it if that is meant"
-    if kind in PLAIN:
-        return PLAIN[kind]
     if kind == "literal_error" and (names := _choices(model, keys, data)):
-        return f"must be one of {', '.join(names)}{nearest(details['input'], names)}"
+        return f"must be one of {', '.join(names)}{did_you_mean(details['input'], names)}"
     if kind in _BOUNDS:
         return f"must be {_interval(_annotations(model, keys, data), context)}"
-    if kind == "value_error":
-        return str(context["error"])
-    return re.sub(r"^\w+ should ", "must ", details["msg"]).replace(" after validation", "")
+    return message(details)
 
 
 def _interval(annotations: Sequence[Any], context: Mapping[str, Any]) -> str:
@@ -361,17 +333,3 @@ def _literals(annotation: Any) -> list[str]:
 
 def _allowed(choices: Sequence[str]) -> str:
     return f"; allowed: {', '.join(choices)}" if choices else ""
-
-
-def first_complaint(error: ValidationError) -> str:
-    """The first thing that pydantic found: ``wall_seconds: must be a number``."""
-    first = error.errors(include_url=False)[0]
-    kind, message = first["type"], first["msg"]
-    said = (
-        "is missing"
-        if kind == "missing"
-        else PLAIN.get(kind, message.removeprefix("Value error, ").replace("Input should be", "must be"))
-    )
-    keys = [str(key) for key in first["loc"] if key not in ("int", "float", "str", "bool")]
-    named = ".".join(keys)
-    return f"{named}: {said}" if named else said

@@ -12,9 +12,10 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from testbed.common.suggestions import did_you_mean
+from testbed.common.validation_messages import first_error
 from testbed.environments import external
 from testbed.environments.batched import BatchedEnvironment
-from testbed.environments.checks import nearest
 from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings
 from testbed.environments.navigation import NavigationSettings
@@ -81,25 +82,23 @@ def settings(name: str, **options: Any) -> EnvironmentSettings:
     """
     if name not in _MODELS:
         known = ", ".join(NAMES)
-        raise ValueError(f"environment: unknown name {name!r}, allowed: {known}{nearest(name, NAMES)}")
+        raise ValueError(f"environment: unknown name {name!r}, allowed: {known}{did_you_mean(name, NAMES)}")
     model = _MODELS[name]
     allowed = [field for field in model.model_fields if field != "name"]
     for option in options:
         if option not in allowed:
             choice = ", ".join(allowed)
             raise ValueError(
-                f"{name}: unknown option {option!r}, allowed: {choice}{nearest(option, allowed)}"
+                f"{name}: unknown option {option!r}, allowed: {choice}{did_you_mean(option, allowed)}"
             )
     try:
         return model(**options)
     except ValidationError as error:
-        first = error.errors()[0]
+        _, message, first = first_error(error)
         option = str(first["loc"][0])
         choices = get_args(model.model_fields[option].annotation)
-        closest = nearest(first["input"], [choice for choice in choices if isinstance(choice, str)])
-        own = first["type"] == "value_error"  # a check of the settings themselves, worded as wanted
-        reason = str(first["ctx"]["error"]) if own else first["msg"].lower()
-        raise ValueError(f"{name}: {option}: got {first['input']!r}, {reason}{closest}") from error
+        near = did_you_mean(first["input"], [choice for choice in choices if isinstance(choice, str)])
+        raise ValueError(f"{name}: {option}: got {first['input']!r}, {message}{near}") from error
 
 
 def make(name: str, *, batch: int = 1, **options: Any) -> BatchedEnvironment:
