@@ -11,10 +11,11 @@ from pydantic import ValidationError
 import topologies
 from policies.batch import Batch, BatchError
 from studies.spec.document import Document, Keys, StudyError
+from studies.spec.setting_models import setting_paths
 from studies.spec.study import DEFAULT_TOPOLOGY, HEADER_KEYS, WORKLOADS
 from studies.spec.synonyms import did_you_mean
 from studies.spec.topology import OWN_KEYS, TopologySettings
-from studies.spec.validation_errors import complaint, problem, problems, setting_paths
+from studies.spec.validation_errors import complaint, problem, problems
 from testbed import workloads
 from testbed.common.settings import SettingError, Settings
 from testbed.environments.external.pettingzoo import PettingZooSettings
