@@ -14,7 +14,7 @@ from studies.analysis import baselines
 from studies.analysis.bootstrap import ENOUGH
 from studies.columns import column_title, format_value
 from studies.formatting import duration
-from studies.report import final_values, page, provenance, tables
+from studies.report import answer, final_values, page, provenance, tables
 from studies.report.conditions import Arrangement, arrange
 from studies.report.curves import lines
 from studies.report.numbers import exact
@@ -96,7 +96,7 @@ def write(
         "progress": escape(provenance.progress(made_by)),
         "unfinished": " unfinished" if len(summary) < len(study.trials) else "",
         "warnings": page.notes(warned),
-        "answer": page.paragraphs(final_values.answer(study, summary, conditions)),
+        "answer": page.paragraphs(answer.answer(study, summary, conditions)),
         "statistics": _statistics(statistics, study, summary, conditions),
         "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
         "replay_link": link,
