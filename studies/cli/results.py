@@ -54,7 +54,8 @@ def table(
 ) -> None:
     """Print the conditions of a study with their numbers over the seeds, or all trials as CSV."""
     from studies.analysis import conditions
-    from studies.storage.store import Store, write_csv
+    from studies.storage.store import Store
+    from studies.storage.tables import write_csv
 
     if csv and metrics is not None:
         raise StudyError("--csv and --metrics exclude each other: the CSV has every number")

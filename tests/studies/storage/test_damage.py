@@ -408,7 +408,7 @@ def test_a_full_disk_leaves_what_was_there(call, ran, write, here, monkeypatch):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert call("run", write(text), "--out", folder)[0] == 0
     with monkeypatch.context() as patch:
-        patch.setattr("studies.storage.store.settle_all", full)
+        patch.setattr("studies.storage.trial_folders.settle_all", full)
         code, _, err = call("run", write(STUDY.replace("seeds: 3", "seeds: 5")), "--out", folder)
         assert (code, err) == (
             1,
