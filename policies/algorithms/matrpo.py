@@ -100,7 +100,7 @@ class Matrpo(TrustRegion):
         acting = self._can_act(batch)
         if self.where_inactive == "modelled" or acting is None:
             return super().pose(batch, advantages, generator)
-        observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
+        observations, actions, masks = self.to_policy_inputs(batch.observations), *self._heads(batch)
         draws = self.arithmetic.tensor(generator.random((self.learners, *acting.shape)))
         solver, dtype = self.settings.solver, self.arithmetic.dtype
 

@@ -161,7 +161,7 @@ def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
         described = baselines.with_masks(described)
     try:
         with described.make(1) as environment:
-            yield from _frames(environment, _chooser(player, environment), seed, episodes)
+            yield from _frames(environment, chooser(player, environment), seed, episodes)
     except WorldError as error:
         raise StudyError(f"environment {described.name}: {error}") from error
 
@@ -209,7 +209,8 @@ def _frames(environment: BatchedEnvironment, choose: Choose, seed: int, episodes
             yield Frame(environment.render(), episode, step, total, sums, over)
 
 
-def _chooser(player: Player, environment: BatchedEnvironment) -> Choose:
+def chooser(player: Player, environment: BatchedEnvironment) -> Choose:
+    """How a player chooses actions in an environment of one episode. StudyError if the models do not fit."""
     if player.models is not None:
         learner = _learner(player.workload.algorithm, player.models, environment)
         return lambda observations, masks, generator: learner.act(

@@ -233,7 +233,7 @@ def test_scripted_policies_play_skirmish_whatever_its_unavailable_actions_are(wr
 def test_random_uses_every_action_an_agent_has(write):
     trial = load(str(write(TRAINING.replace("episode_length: 6", "episode_length: 200")))).trials[0]
     env = trial.settings.environment.make(1)
-    choose = episodes._chooser(episodes.Player(trial.settings, "random"), env)
+    choose = episodes.chooser(episodes.Player(trial.settings, "random"), env)
     generator = np.random.default_rng(0)
     chosen = np.concatenate([choose(env.reset(0)[0], None, generator) for _ in range(1000)])
     counts = np.bincount(chosen.ravel(), minlength=5) / chosen.size
