@@ -38,12 +38,12 @@ import sys
 from pathlib import Path
 from in_process import InProcess
 from rich.console import Console
-from studies import places, runner
+from studies.execution import backends, runner
 from studies.spec.loading import load
 from studies.storage.store import Store
 if __name__ == "__main__":
     path, folder, jobs = sys.argv[1:]
-    executor = places.executor("local", int(jobs), Path(folder)) if int(jobs) else InProcess()
+    executor = backends.executor("local", int(jobs), Path(folder)) if int(jobs) else InProcess()
     outcome = runner.run(load(path), Store(Path(folder)), executor=executor, console=Console(quiet=True))
     print(outcome.run, outcome.kept, outcome.others, len(outcome.failed))
 """
