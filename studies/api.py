@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from studies.figures.draw import FigureData as Drawable
+    from studies.figures.draw import FigureData
     from studies.spec.manifest import StudyRecord
     from studies.spec.study import Study
     from studies.storage.store import Store
@@ -121,7 +121,7 @@ class Results:
         return names
 
     @cached_property
-    def _gathered(self) -> Drawable:
+    def _gathered(self) -> FigureData:
         from studies.analysis import baselines
         from studies.figures.from_store import figure_data
 
