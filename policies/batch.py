@@ -16,6 +16,18 @@ LARGEST = 4 * 2**30
 """Bytes of a stored batch before it is compressed: more than the largest batch of the paper's tasks has."""
 
 
+class BatchError(ValueError):
+    """A stored batch cannot be used; the message is one line.
+
+    Attributes:
+        reason: the message without the field that it begins with.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"batch: {reason}")
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Batch:
     """T steps of B parallel episodes of N agents; every array leads with [T, B, N].
@@ -98,10 +110,10 @@ class Batch:
         """Read what ``save`` wrote.
 
         Raises:
-            ValueError: the file is missing, is no batch, or its arrays are not those of the class; one line.
+            BatchError: the file is missing, is no batch, or its arrays are not those of the class; one line.
         """
         if not path.is_file():
-            raise ValueError(f"batch: {path} is no file")
+            raise BatchError(f"{path} is no file")
         try:
             with zipfile.ZipFile(path) as archive:  # which reads no more of an array than it says here
                 size = sum(entry.file_size for entry in archive.infolist())
@@ -111,7 +123,7 @@ class Batch:
                 arrays = {name: stored[name] for name in stored.files}
             batch = cls(**arrays)
         except OSError as error:
-            raise ValueError(f"batch: {path} cannot be read ({error.strerror or error})") from error
+            raise BatchError(f"{path} cannot be read ({error.strerror or error})") from error
         # NumPy hands on whatever the formats below it raise: .npy without names, damaged archives, a shape
         # of more numbers than there is memory.
         except (
@@ -119,34 +131,30 @@ class Batch:
             *(EOFError, NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error),
         ) as error:
             reason = " ".join(str(error).split())[:200]
-            raise ValueError(f"batch: {path} holds no stored batch ({reason})") from error
+            raise BatchError(f"{path} holds no stored batch ({reason})") from error
         batch._check(path)
         return batch
 
     def _check(self, path: Path) -> None:
-        """Raise ValueError unless the arrays are those of a batch."""
+        """Raise BatchError unless the arrays are those of a batch."""
         lead = self.rewards.shape
         if self.rewards.ndim != 3 or 0 in lead:
-            raise ValueError(
-                f"batch: {path}: rewards are of shape {lead}, must be of [steps, episodes, agents]"
-            )
+            raise BatchError(f"{path}: rewards are of shape {lead}, must be of [steps, episodes, agents]")
         for field in fields(self):
             array, kinds, further = getattr(self, field.name), *_KINDS[field.name]
             if array is None:
                 continue
             if array.dtype.kind not in kinds:
-                raise ValueError(f"batch: {path}: {field.name} are {array.dtype}, must be {_WORDS[kinds]}")
+                raise BatchError(f"{path}: {field.name} are {array.dtype}, must be {_WORDS[kinds]}")
             if array.shape[:3] != lead:
-                raise ValueError(f"batch: {path}: {field.name} leads with {array.shape[:3]}, rewards {lead}")
+                raise BatchError(f"{path}: {field.name} leads with {array.shape[:3]}, rewards {lead}")
             if array.ndim != 3 + further:
-                raise ValueError(
-                    f"batch: {path}: {field.name} has {array.ndim} axes, must have {3 + further}"
-                )
+                raise BatchError(f"{path}: {field.name} has {array.ndim} axes, must have {3 + further}")
             if kinds == "f" and not np.isfinite(array).all():
-                raise ValueError(f"batch: {path}: {field.name} are not all finite")
+                raise BatchError(f"{path}: {field.name} are not all finite")
         if self.observations.shape != self.next_observations.shape:
             shapes = f"{self.observations.shape} and {self.next_observations.shape}"
-            raise ValueError(f"batch: {path}: observations and next_observations differ in shape: {shapes}")
+            raise BatchError(f"{path}: observations and next_observations differ in shape: {shapes}")
 
 
 _KINDS: Mapping[str, tuple[str, int]] = {

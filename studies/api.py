@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from studies.figures.plan import Results as Drawable
-    from studies.spec.manifest import StudyOutline
+    from studies.figures.plan import FigureData
+    from studies.spec.manifest import StudyRecord
     from studies.spec.study import Study
     from studies.storage.store import Store
 
@@ -32,7 +32,7 @@ class Results:
         folder: where it lies.
     """
 
-    def __init__(self, study: StudyOutline, store: Store) -> None:
+    def __init__(self, study: StudyRecord, store: Store) -> None:
         self.study = study
         self.folder = store.folder
         self._store = store
@@ -121,11 +121,11 @@ class Results:
         return names
 
     @cached_property
-    def _gathered(self) -> Drawable:
+    def _gathered(self) -> FigureData:
         from studies.analysis import baselines
-        from studies.figures.from_store import gathered
+        from studies.figures.from_store import figure_data
 
-        return gathered(self.study, self._store, self.summary, baselines.kept(self.study, self._store))
+        return figure_data(self.study, self._store, self.summary, baselines.kept(self.study, self._store))
 
 
 def define(
@@ -180,7 +180,7 @@ def run(
         on: ``local``, ``ray``, or the address of a Ray cluster, as for ``testbed run --on``.
 
     Raises:
-        StudyError: the study is wrong, needs more memory than this machine has, or there is no such place.
+        StudyError: the study is wrong, needs more memory than this machine has, or there is no such backend.
         RuntimeError: trials failed; the others are stored, and ``load`` reads them.
     """
     from studies.execution import backends, requirements, runner

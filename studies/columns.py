@@ -109,7 +109,7 @@ SETTING_TITLES = {
     "algorithm.solver.iterations": "Fisher products per solve",
     "algorithm.solver.preconditioner": "preconditioner",
 }
-"""Titles of settings that studies vary; others lose their outer keys, see :func:`title`."""
+"""Titles of settings that studies vary; others lose their outer keys, see :func:`column_title`."""
 
 ALGORITHMS = {
     "matrpo": "MATRPO",
@@ -163,7 +163,7 @@ def better(metric: str) -> Literal["", "higher", "lower"]:
     return found.better if found else ""
 
 
-def title(name: str) -> str:
+def column_title(name: str) -> str:
     """A column's or a setting's name for people; dotted paths that are not listed lose their outer keys."""
     if name in SETTING_TITLES:
         return SETTING_TITLES[name]
@@ -177,7 +177,7 @@ def has_title(name: str) -> bool:
     return name in SETTING_TITLES or (found is not None and found.name == name and bool(found.title))
 
 
-def said(column: str, value: object) -> str:
+def format_value(column: str, value: object) -> str:
     """A varied value, as tables have it, in a figure: short numbers, algorithms by their names."""
     if isinstance(value, float):
         return f"{value:g}"
@@ -187,11 +187,11 @@ def said(column: str, value: object) -> str:
     return text.label(" ".join([ALGORITHMS.get(name, name), *rest]))
 
 
-def levels(column: str, values: Sequence[object]) -> list[str]:
-    """Of different values the words for them, as :func:`said` has them but all different."""
-    found = [said(column, value) for value in values]
+def format_levels(column: str, values: Sequence[object]) -> list[str]:
+    """Of different values the words for them, as :func:`format_value` has them but all different."""
+    found = [format_value(column, value) for value in values]
     if len(set(found)) < len(found):
-        found = [repr(value) if isinstance(value, float) else said(column, value) for value in values]
+        found = [repr(value) if isinstance(value, float) else format_value(column, value) for value in values]
     return text.apart(found)
 
 

@@ -20,7 +20,9 @@ from topologies.registry import family
 def ring(nodes: int) -> nx.Graph[int]:
     """Each node linked to the next and the last to the first."""
     if nodes < 3:
-        raise TopologyError(f"nodes: {nodes} is too few for a ring, which needs at least 3; a path needs 2")
+        raise TopologyError(
+            f"{nodes} is too few for a ring, which needs at least 3; a path needs 2", field="nodes"
+        )
     graph: nx.Graph[int] = nx.cycle_graph(nodes)
     return graph
 
@@ -37,7 +39,7 @@ def star(nodes: int, center: object = 0) -> nx.Graph[int]:
     """Node `center` linked to every other node."""
     middle = whole("center", center, minimum=0)
     if middle >= nodes:
-        raise TopologyError(f"center: {middle} is no node of {nodes}, must be 0 to {nodes - 1}")
+        raise TopologyError(f"{middle} is no node of {nodes}, must be 0 to {nodes - 1}", field="center")
     graph: nx.Graph[int] = nx.star_graph([middle, *(node for node in range(nodes) if node != middle)])
     return graph
 
@@ -70,7 +72,9 @@ def hypercube(nodes: int) -> nx.Graph[int]:
     dimension = nodes.bit_length() - 1
     if nodes != 2**dimension:
         around = f"{2**dimension} and {2 ** (dimension + 1)}"
-        raise TopologyError(f"nodes: {nodes} is not a power of two, so makes no hypercube; {around} do")
+        raise TopologyError(
+            f"{nodes} is not a power of two, so makes no hypercube; {around} do", field="nodes"
+        )
     cube: nx.Graph[int] = nx.empty_graph(nodes)
     # nx.hypercube_graph names nodes by tuples of digits; numbering them ourselves keeps digit k = bit k.
     cube.add_edges_from((node, node ^ 1 << bit) for node in range(nodes) for bit in range(dimension))
@@ -87,8 +91,9 @@ def balanced_tree(nodes: int, r: object = 2) -> nx.Graph[int]:
     if sizes[-1] != nodes:
         around = [size for size in sizes[-2:] if size >= 2]
         raise TopologyError(
-            f"nodes: {nodes} makes no balanced tree with r {children}; "
-            f"{listed(around)} {'do' if len(around) > 1 else 'does'}"
+            f"{nodes} makes no balanced tree with r {children}; "
+            f"{listed(around)} {'do' if len(around) > 1 else 'does'}",
+            field="nodes",
         )
     return nx.balanced_tree(children, len(sizes) - 1)
 
@@ -101,7 +106,7 @@ def barbell(nodes: int, m1: object = None, m2: object = None) -> nx.Graph[int]:
     """
     if nodes < 6:
         raise TopologyError(
-            f"nodes: {nodes} is too few for a barbell, which needs at least 6 (two triangles)"
+            f"{nodes} is too few for a barbell, which needs at least 6 (two triangles)", field="nodes"
         )
     if m1 is not None:
         bell = whole("m1", m1, minimum=3)
@@ -113,8 +118,9 @@ def barbell(nodes: int, m1: object = None, m2: object = None) -> nx.Graph[int]:
         given = {"m1": m1, "m2": m2}
         asked = [f"{name} {value}" for name, value in given.items() if value is not None]
         raise TopologyError(
-            f"nodes: {nodes} makes no barbell with {listed(asked)}; "
-            "2 * m1 + m2 = nodes with m1 at least 3 and m2 at least 0"
+            f"{nodes} makes no barbell with {listed(asked)}; "
+            "2 * m1 + m2 = nodes with m1 at least 3 and m2 at least 0",
+            field="nodes",
         )
     few_links(2 * math.comb(bell, 2) + middle + 1)
     graph = nx.barbell_graph(bell, middle)
@@ -155,16 +161,18 @@ def _sides(
         around = _around(nodes, lambda count: _most_square(count, smallest) is not None)
         line = ", or set rows: 1 for a single line" if smallest_given == 1 else ""
         raise TopologyError(
-            f"nodes: {nodes} makes no {family} with both sides at least {smallest}; the nearest that "
-            f"{'do are' if len(around) > 1 else 'does is'} {listed(around)}{line}"
+            f"{nodes} makes no {family} with both sides at least {smallest}; the nearest that "
+            f"{'do are' if len(around) > 1 else 'does is'} {listed(around)}{line}",
+            field="nodes",
         )
     height = given["rows"] if "rows" in given else nodes // given["columns"]
     width = given["columns"] if "columns" in given else nodes // height
     if height * width != nodes or min(height, width) < smallest_given:
         asked = listed([f"{name} {value}" for name, value in given.items()])
         raise TopologyError(
-            f"nodes: {nodes} makes no {family} with {asked}; "
-            f"rows * columns = nodes with both at least {smallest_given}"
+            f"{nodes} makes no {family} with {asked}; "
+            f"rows * columns = nodes with both at least {smallest_given}",
+            field="nodes",
         )
     return height, width
 

@@ -12,7 +12,16 @@ MOST_LINKS = 5_000_000
 
 
 class TopologyError(ValueError):
-    """A topology cannot be had as asked; the message is one line: the field, the value, what is allowed."""
+    """A topology cannot be had as asked; the message is one line: the field, the value, what is allowed.
+
+    Attributes:
+        field: the parameter that is to blame, if it is one.
+        reason: the message without it.
+    """
+
+    def __init__(self, reason: str, *, field: str | None = None) -> None:
+        super().__init__(reason if field is None else f"{field}: {reason}")
+        self.field, self.reason = field, reason
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -25,21 +34,21 @@ def whole(field: str, value: object, minimum: int) -> int:
     """Return `value` as an int, or raise TopologyError unless it is a whole number of at least `minimum`."""
     # True is an Integral in Python, but nobody who writes `nodes: true` means one node.
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-        raise TopologyError(f"{field}: {value!r} is not a whole number of at least {minimum}")
+        raise TopologyError(f"{value!r} is not a whole number of at least {minimum}", field=field)
     return int(value)
 
 
 def share(field: str, value: object) -> float:
     """Return `value` as a float, or raise TopologyError unless it is a number in [0, 1]."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
-        raise TopologyError(f"{field}: {value!r} is not a number from 0 to 1")
+        raise TopologyError(f"{value!r} is not a number from 0 to 1", field=field)
     return float(value)
 
 
 def positive(field: str, value: object) -> float:
     """Return `value` as a float, or raise TopologyError unless it is a finite number above 0."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise TopologyError(f"{field}: {value!r} is not a finite number above 0")
+        raise TopologyError(f"{value!r} is not a finite number above 0", field=field)
     return float(value)
 
 
@@ -47,7 +56,7 @@ def few_links(links: float) -> None:
     """Raise TopologyError if a graph is to have more links than MOST_LINKS."""
     if links > MOST_LINKS:
         raise TopologyError(
-            f"nodes: about {links:,.0f} links are more than the {MOST_LINKS:,} that a graph can have"
+            f"about {links:,.0f} links are more than the {MOST_LINKS:,} that a graph can have", field="nodes"
         )
 
 

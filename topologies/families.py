@@ -47,10 +47,10 @@ def make(
         if parameter not in family.parameters:
             allowed = ", ".join(family.parameters) or "no parameters"
             hint = suggestion(parameter, family.parameters)
-            raise TopologyError(f"{parameter}: not a parameter of {name}{hint}, which takes {allowed}")
+            raise TopologyError(f"not a parameter of {name}{hint}, which takes {allowed}", field=parameter)
     count = whole("nodes", nodes, minimum=2)
     if count > MOST:
-        raise TopologyError(f"nodes: {nodes} are more than the {MOST:,} that a graph can have")
+        raise TopologyError(f"{nodes} are more than the {MOST:,} that a graph can have", field="nodes")
     start = whole("seed", seed, minimum=0)
     chosen = {**family.parameters, **parameters}
     if family.random:

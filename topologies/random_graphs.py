@@ -32,15 +32,16 @@ def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) ->
     """
     links = whole("d", d, minimum=1)
     if links >= nodes:
-        raise TopologyError(f"d: {links} is not below the number of nodes, {nodes}")
+        raise TopologyError(f"{links} is not below the number of nodes, {nodes}", field="d")
     if nodes * links % 2:
         around = [value for value in (links - 1, links + 1) if 1 <= value < nodes]
         raise TopologyError(
-            f"d: {links} times {nodes} nodes is odd, so no such graph exists; "
-            f"d {listed(around, 'or')}, or {nodes - 1} or {nodes + 1} nodes, would do"
+            f"{links} times {nodes} nodes is odd, so no such graph exists; "
+            f"d {listed(around, 'or')}, or {nodes - 1} or {nodes + 1} nodes, would do",
+            field="d",
         )
     if links == 1 and nodes > 2:
-        raise TopologyError("d: 1 links nodes in pairs, and no further: must be at least 2")
+        raise TopologyError("1 links nodes in pairs, and no further: must be at least 2", field="d")
     few_links(nodes * links / 2)
     seed = _seed(generator)
     missing = nodes - 1 - links
@@ -54,7 +55,9 @@ def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) ->
         few = _regular(nodes, missing, seed)
         graph = None if few is None else nx.complement(few)
     if graph is None:
-        raise TopologyError(f"d: no graph with {nodes} nodes and d {links} was found; must be smaller")
+        raise TopologyError(
+            f"no graph with {nodes} nodes and d {links} was found; must be smaller", field="d"
+        )
     return graph
 
 
@@ -74,7 +77,7 @@ def watts_strogatz(
     """A ring lattice, `k` links a node, each rewired with probability `p` (Watts & Strogatz 1998)."""
     links = whole("k", k, minimum=2)
     if links % 2 or links >= nodes:
-        raise TopologyError(f"k: {links} is not an even number below the number of nodes, {nodes}")
+        raise TopologyError(f"{links} is not an even number below the number of nodes, {nodes}", field="k")
     chosen = share("p", p)
     few_links(nodes * links / 2)
     most = WORK + 2 * nodes * links
@@ -87,8 +90,9 @@ def watts_strogatz(
         )
     except _TooLongError:
         raise TopologyError(
-            f"k: {links} of {nodes - 1} other nodes leaves too few places for links to be rewired to with p"
-            f" {chosen:g}; must be smaller, or p must be"
+            f"{links} of {nodes - 1} other nodes leaves too few places for links to be rewired to with p"
+            f" {chosen:g}; must be smaller, or p must be",
+            field="k",
         ) from None
     return graph
 
@@ -98,7 +102,7 @@ def barabasi_albert(nodes: int, generator: np.random.Generator, m: object = 2) -
     """Nodes arrive one by one with `m` links to nodes of high degree (Barabási & Albert 1999)."""
     links = whole("m", m, minimum=1)
     if links >= nodes:
-        raise TopologyError(f"m: {links} is not below the number of nodes, {nodes}")
+        raise TopologyError(f"{links} is not below the number of nodes, {nodes}", field="m")
     few_links(links * (nodes - links))
     return nx.barabasi_albert_graph(nodes, links, seed=_seed(generator))
 

@@ -78,9 +78,9 @@ def metropolis_weights(graph: nx.Graph[int]) -> NDArray[np.float64]:
 
 def _checked_adjacency(graph: nx.Graph[int]) -> NDArray[np.float64]:
     if len(graph) < 2:
-        raise TopologyError(f"graph: {len(graph)} nodes; at least 2 are needed")
+        raise TopologyError(f"{len(graph)} nodes; at least 2 are needed", field="graph")
     if graph.is_directed() or graph.is_multigraph() or nx.number_of_selfloops(graph):
         raise TopologyError(
-            "graph: directions, parallel links or self-loops; a simple undirected graph is needed"
+            "directions, parallel links or self-loops; a simple undirected graph is needed", field="graph"
         )
     return adjacency(graph)

@@ -78,6 +78,6 @@ class Ctrpo(TrustRegion):
         ended = [np.all(each, axis=-1, keepdims=True) for each in (batch.terminations, batch.boundaries)]
         return batch.rewards.sum(axis=-1, keepdims=True), ended[0], ended[1]
 
-    def own_action_log_probs(self, log_p: Tensor) -> Tensor:
+    def own_heads(self, log_p: Tensor) -> Tensor:
         """Head n acts for agent n."""
         return log_p[0].transpose(0, 1)

@@ -56,6 +56,6 @@ class Itrpo(TrustRegion):
         """Each agent's own, [N, M, 1, ...]."""
         return actions.swapaxes(0, 1)[:, :, None]
 
-    def own_action_log_probs(self, log_p: Tensor) -> Tensor:
+    def own_heads(self, log_p: Tensor) -> Tensor:
         """Every agent acts by its only head."""
         return log_p[:, :, 0]

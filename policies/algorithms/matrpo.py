@@ -102,7 +102,7 @@ class Matrpo(TrustRegion):
         acting = self._can_act(batch)
         if self.where_inactive == "modelled" or acting is None:
             return super().build_subproblems(batch, advantages, generator)
-        observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
+        observations, actions, masks = self.policy_inputs(batch.observations), *self._heads(batch)
         draws = self.precision.tensor(generator.random((self.learners, *acting.shape)))
         solver, dtype = self.settings.solver, self.precision.dtype
 
@@ -166,7 +166,7 @@ class Matrpo(TrustRegion):
         """All agents know everybody's actions, [M, N, ...]."""
         return actions
 
-    def own_action_log_probs(self, log_p: Tensor) -> Tensor:
+    def own_heads(self, log_p: Tensor) -> Tensor:
         """Agent n acts by head n of model n."""
         own = torch.arange(self.learners, device=log_p.device)
         return log_p[own, :, own]

@@ -95,7 +95,7 @@ class TrustRegion(ABC):
         """Each agent's entries [M, N, ...], as [G, M, H, ...]; or [M, H, ...] where policies share them."""
 
     @abstractmethod
-    def own_action_log_probs(self, log_p: Tensor) -> Tensor:
+    def own_heads(self, log_p: Tensor) -> Tensor:
         """The heads that act, [N, M, A], of all heads [G, M, H, A]."""
 
     def rewarded(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,7 +112,7 @@ class TrustRegion(ABC):
 
         Without a generator the most probable action is taken.
         """
-        return choose(self._acting(observations, masks), generator)
+        return choose(self.own_action_log_probs(observations, masks), generator)
 
     def learn(
         self,
@@ -126,8 +126,8 @@ class TrustRegion(ABC):
         ``lap(name)`` is called at the end of each phase, for timing.
         """
         lap = lap or (lambda _: None)
-        observations = self._observed(batch.observations)
-        advantages, targets, fit_quality = self._advantages(batch)
+        observations = self.policy_inputs(batch.observations)
+        advantages, targets, fit_quality = self.estimate_advantages(batch)
         fit = self.settings.values
         value_loss = self.critics.fit(
             observations,
@@ -144,7 +144,7 @@ class TrustRegion(ABC):
         measured |= self.apply_steps(problems)
         del problems  # gigabytes with many agents
         measured |= {"value_loss": value_loss, "explained_variance": fit_quality}
-        measured |= {"entropy": self._entropy(batch), "acting_share": batch.acting_share}
+        measured |= {"entropy": self.mean_entropy(batch), "acting_share": batch.acting_share}
         lap("adopt")
         return measured
 
@@ -154,7 +154,7 @@ class TrustRegion(ABC):
     ) -> list[PolicyProblem]:
         """One trust-region subproblem per policy, linearised where it is now; advantages are [G, M]."""
         solver = self.settings.solver
-        observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
+        observations, actions, masks = self.policy_inputs(batch.observations), *self._heads(batch)
         acting = self._can_act(batch)
         # Drawn whether they are needed or not, so that trials with other solvers draw all else alike.
         draws = self.precision.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
@@ -212,7 +212,7 @@ class TrustRegion(ABC):
         return {
             "kl": float(by_policy.mean()),
             "kl_max": float(by_policy.max()) if bound else math.nan,
-            "kl_played": float(self.own_action_log_probs(by_head[:, None, :, None]).sum()),
+            "kl_played": float(self.own_heads(by_head[:, None, :, None]).sum()),
             "kl_halvings": float(sum(moved.halvings for moved in moves)),
             "steps_refused": float(sum(moved.refused for moved in moves)),
             "binding": sum(bound) / len(bound) if bound else math.nan,
@@ -230,13 +230,13 @@ class TrustRegion(ABC):
 
         Summed over policies, as ``surrogate_gain`` is, but on any batch: one that taught them nothing, say.
         """
-        observations, actions, masks = self._observed(batch.observations), *self._heads(batch)
+        observations, actions, masks = self.policy_inputs(batch.observations), *self._heads(batch)
         actions, acting = actions.expand(self.learners, -1, -1), self._can_act(batch)
         ratios = [
             of_joint(chosen(self.policy.log_probabilities(theta, observations, masks), actions), acting)
             for theta in (self.theta, before)
         ]
-        return float(mean_gain(self._advantages(batch)[0], ratios[0] - ratios[1], acting).sum())
+        return float(mean_gain(self.estimate_advantages(batch)[0], ratios[0] - ratios[1], acting).sum())
 
     def state_dict(self) -> dict[str, object]:
         """Policies, critics and their optimiser, for an exact resume."""
@@ -250,7 +250,7 @@ class TrustRegion(ABC):
         self.theta = theta.to(self.precision.device, self.precision.dtype, copy=True)
         self.critics.load_state_dict(critics)
 
-    def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
+    def estimate_advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
         """Normalised advantages [G, M], value targets [G, M] and the mean explained variance."""
         rewards, terminations, boundaries = self.rewarded(batch)
         values = self._values(batch.observations).reshape(rewards.shape)
@@ -279,11 +279,12 @@ class TrustRegion(ABC):
 
     def _values(self, observations: np.ndarray) -> np.ndarray:
         """Values [M, G] in float64 for observations [..., N, d]."""
-        return self.critics.values(self._observed(observations)).double().mT.cpu().numpy()
+        return self.critics.values(self.policy_inputs(observations)).double().mT.cpu().numpy()
 
     @torch.no_grad()
-    def _entropy(self, batch: Batch) -> float:
-        of_actions = entropy(self._acting(batch.observations, batch.flat_masks))
+    def mean_entropy(self, batch: Batch) -> float:
+        """Entropy of the own actions in nats: the mean over agents and the samples that means are over."""
+        of_actions = entropy(self.own_action_log_probs(batch.observations, batch.flat_masks))
         acting = batch.averaged(self.settings.average_over)
         if acting is None:
             return float(of_actions.mean())
@@ -307,12 +308,12 @@ class TrustRegion(ABC):
         anybody = acting.any(-1).cpu().numpy()
         return np.broadcast_to(anybody, (self.learners, batch.samples)).T
 
-    def _acting(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
+    def own_action_log_probs(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
         """Log probabilities [N, M, A] of every own action; observations [..., N, d], masks [M, N, A]."""
-        seen = self._observed(observations), self._available(masks)
-        return self.own_action_log_probs(self.policy.log_probabilities(self.theta, *seen))
+        seen = self.policy_inputs(observations), self._available(masks)
+        return self.own_heads(self.policy.log_probabilities(self.theta, *seen))
 
-    def _observed(self, observations: np.ndarray) -> Tensor:
+    def policy_inputs(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as [G, M, d']."""
         return self.precision.tensor(
             self.to_policy_inputs(observations.reshape(-1, *observations.shape[-2:]))

@@ -62,7 +62,7 @@ class Critics:
         them apart with the same order of samples. The error is in normalised units, the mean over the agents
         that are ``measured`` [N], all by default; nan if none is.
         """
-        self._normalise(targets)
+        self.normalise(targets)
         wanted = (targets - self.mean) / self.scale
         samples = observations.shape[1]
         self.theta.grad = torch.zeros_like(self.theta)
@@ -85,7 +85,8 @@ class Critics:
         return float(squares.mean()) / samples if len(squares) else math.nan
 
     @torch.no_grad()
-    def _normalise(self, targets: Tensor) -> None:
+    def normalise(self, targets: Tensor) -> None:
+        """Takes the mean and the scale of targets [N, M] for its own, and its values stay what they are."""
         mean = targets.mean(dim=1, keepdim=True)
         # An agent whose return hardly varies must not have its noise blown up to unit size.
         scale = targets.std(dim=1, keepdim=True).clamp(min=1e-2)

@@ -1,4 +1,4 @@
-"""The references of a training study's environments: measured once each, and kept beside the results."""
+"""The baselines of a training study's environments: measured once each, and kept beside the results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from studies.spec.manifest import StudyOutline, TrialOutline
+from studies.spec.manifest import StudyRecord, TrialRecord
 from studies.spec.study import Study
 from studies.storage.provenance import versions
 from studies.storage.store import Store
@@ -15,7 +15,7 @@ from studies.storage.stored_files import Damage, read_json
 from testbed.common.atomic_files import write_json
 from testbed.common.errors import WorldError
 from testbed.training import baselines
-from testbed.training.baselines import Reference
+from testbed.training.baselines import Baseline
 from testbed.workloads import TrainingWorkload
 
 FILE = "references.json"
@@ -26,32 +26,32 @@ def damage(store: Store) -> str | None:
     return _read(store)[1]
 
 
-def kept(study: StudyOutline, store: Store) -> dict[str, Sequence[Reference]]:
+def kept(study: StudyRecord, store: Store) -> dict[str, Sequence[Baseline]]:
     """Those that ``references.json`` has for the finished trials of a study, by hash; none are measured."""
     entries = _read(store)[0].values()
-    found: dict[str, Sequence[Reference]] = {}
+    found: dict[str, Sequence[Baseline]] = {}
     for trial in study.trials if entries else ():
         if store.status(trial) == "finished":
             environment, meaning = store.settings(trial).get("environment"), _meaning(store, trial)
             for entry in entries:
                 if entry["environment"] == environment or (meaning and entry.get("meaning") == meaning):
-                    found[trial.hash] = [Reference(**reference) for reference in entry["references"]]
+                    found[trial.hash] = [Baseline(**one) for one in entry["references"]]
     return found
 
 
 def by_trial(
     study: Study, store: Store, complain: Callable[[str], None] = warnings.warn
-) -> dict[str, Sequence[Reference]]:
-    """The references for every finished training trial, by its hash.
+) -> dict[str, Sequence[Baseline]]:
+    """The baselines of every finished training trial, by its hash.
 
     An environment that cannot be played has none, and ``complain`` is told why: its trials may have finished
     all the same, for they played other episodes.
 
     What is missing in ``references.json``, or damaged, is measured and put there: identity of the environment
-    -> its settings, what they mean in a trial's name, the references, and the versions that measured them.
+    -> its settings, what they mean in a trial's name, the baselines, and the versions that measured them.
     """
     kept = _read(store)[0]
-    found: dict[str, Sequence[Reference]] = {}
+    found: dict[str, Sequence[Baseline]] = {}
     broken: set[str] = set()
     changed = False
     for trial in study.trials:
@@ -72,16 +72,16 @@ def by_trial(
             kept[name] = {
                 "environment": environment.model_dump(mode="json"),
                 "meaning": _meaning(store, trial),
-                "references": [asdict(reference) for reference in measured],
+                "references": [asdict(one) for one in measured],
                 "versions": versions(),
             }
-        found[trial.hash] = [Reference(**reference) for reference in kept[name]["references"]]
+        found[trial.hash] = [Baseline(**one) for one in kept[name]["references"]]
     if changed:
         write_json(store.folder / FILE, kept)
     return found
 
 
-def _meaning(store: Store, trial: TrialOutline) -> Any:
+def _meaning(store: Store, trial: TrialRecord) -> Any:
     """What a trial's environment adds to its name: settings that are added later do not change it."""
     identity = store.identity(trial)
     return None if identity is None else [identity["settings"].get("environment", "as by default")]
@@ -95,7 +95,7 @@ def _read(store: Store) -> tuple[dict[str, Any], str | None]:
     try:
         found = read_json(file)
         for entry in found.values():
-            entry["environment"], [Reference(**reference) for reference in entry["references"]]
+            entry["environment"], [Baseline(**one) for one in entry["references"]]
     except Damage as error:
         return {}, f"{store.folder / str(error)}"
     except (KeyError, TypeError, AttributeError):

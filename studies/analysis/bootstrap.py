@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +26,9 @@ PERCENTILES = (2.5, 97.5)
 
 Array = NDArray[np.float64]
 
+Kind = Literal["mean", "iqm"]
+"""Of an estimator."""
+
 
 class Estimate(NamedTuple):
     """A number with the bounds of its interval, which are nan where there are too few runs for one."""
@@ -40,13 +43,13 @@ class Estimator:
     """How a number over seeds is made from those of the runs.
 
     Attributes:
-        middle: by the interquartile mean, which of fewer than four runs is the mean; otherwise by the mean.
+        kind: the mean, or the interquartile mean (IQM), which is the mean of fewer than four runs.
         geometric: of the logarithms, for sizes that spread over powers of ten. A run at zero makes it zero,
             unless it is among those left out of an interquartile mean; of negative numbers there is none
             (not a number).
     """
 
-    middle: bool = False
+    kind: Kind = "mean"
     geometric: bool = False
 
     def __call__(self, values: ArrayLike) -> Estimate:
@@ -59,12 +62,12 @@ class Estimator:
         if runs[0] == runs[-1] and len(runs) > 1 and not (self.geometric and runs[0] < 0):
             return Estimate(*[float(runs[0])] * 3)  # exactly, whatever sums of it are rounded to
         if not self.geometric:
-            return _estimate(runs, self.middle)
+            return _estimate(runs, self.kind)
         if runs[0] < 0:
             return Estimate(np.nan, np.nan, np.nan)
         with np.errstate(divide="ignore"):
             logarithms = np.log(runs)
-        return Estimate(*(float(np.exp(part)) for part in _estimate(logarithms, self.middle)))
+        return Estimate(*(float(np.exp(part)) for part in _estimate(logarithms, self.kind)))
 
     def along(self, values: Array) -> tuple[Array, Array, Array]:
         """The same at every place of a curve.
@@ -76,14 +79,14 @@ class Estimator:
             [places] each: value, low, high.
         """
         if not self.geometric:
-            return along(values, middle=self.middle)
-        value, low, high = (np.exp(part) for part in along(np.log(values), middle=self.middle))
+            return along(values, kind=self.kind)
+        value, low, high = (np.exp(part) for part in along(np.log(values), kind=self.kind))
         return value, low, high
 
     def name(self, seeds: int = ENOUGH) -> str:
         """``mean``, ``geometric mean``, ``interquartile mean`` or ``geometric interquartile mean``."""
         words = ["geometric"] if self.geometric else []
-        words += ["interquartile"] if self.middle and seeds >= 4 else []
+        words += ["interquartile"] if self.kind == "iqm" and seeds >= 4 else []
         return " ".join([*words, "mean"])
 
 
@@ -95,7 +98,7 @@ def interquartile_mean(values: ArrayLike) -> Estimate:
     Args:
         values: one per run, finite; at least one.
     """
-    return Estimator(middle=True)(values)
+    return Estimator("iqm")(values)
 
 
 def mean(values: ArrayLike) -> Estimate:
@@ -107,14 +110,14 @@ def mean(values: ArrayLike) -> Estimate:
     return Estimator()(values)
 
 
-def _estimate(runs: Array, middle: bool) -> Estimate:
+def _estimate(runs: Array, kind: Kind) -> Estimate:
     """Of ascending runs, the lowest of which may be minus infinity."""
     count = len(runs)
-    cut = count // 4 if middle else 0
+    cut = count // 4 if kind == "iqm" else 0
     value = float(runs[cut : count - cut].mean())
     if count < 2:
         return Estimate(value, np.nan, np.nan)
-    weights = _weights(count, middle)
+    weights = _weights(count, kind)
     lowest = int(np.isneginf(runs).sum())
     if not lowest:
         return Estimate(value, *_bounds(weights @ runs))
@@ -126,25 +129,25 @@ def _estimate(runs: Array, middle: bool) -> Estimate:
     return Estimate(value, low, high)
 
 
-def along(values: Array, *, middle: bool) -> tuple[Array, Array, Array]:
+def along(values: Array, *, kind: Kind) -> tuple[Array, Array, Array]:
     """The estimate and its bounds at every place of a curve: what the two functions above say there.
 
     Args:
         values: [places, runs], finite.
-        middle: the interquartile mean; otherwise the mean.
+        kind: the interquartile mean, or the mean.
 
     Returns:
         [places] each: value, low, high.
     """
     runs = np.sort(values, axis=1)
     count = runs.shape[1]
-    cut = count // 4 if middle else 0
+    cut = count // 4 if kind == "iqm" else 0
     value = runs[:, cut : count - cut].mean(axis=1)
     if count < 2:
         return value, np.full(len(runs), np.nan), np.full(len(runs), np.nan)
-    weights, times = _distinct(count, middle)
+    weights, times = _distinct(count, kind)
     if len(weights) > _FEW:
-        low, high = np.percentile(_weights(count, middle) @ runs.T, PERCENTILES, axis=0)
+        low, high = np.percentile(_weights(count, kind) @ runs.T, PERCENTILES, axis=0)
         return value, low, high
     resampled = weights @ runs.T
     order = np.argsort(resampled, axis=0)
@@ -183,7 +186,7 @@ def no_interval(estimate: Estimate, seeds: int, how: Estimator) -> str:
         return "negative numbers have no geometric mean"
     if not equal([estimate.low, estimate.high]):
         return ""
-    half = "the middle half of " if how.middle and seeds >= 4 else ""
+    half = "the middle half of " if how.kind == "iqm" and seeds >= 4 else ""
     if half:
         return f"{half}{seeds} seeds equal"
     return "both seeds equal" if seeds == 2 else f"all {seeds} seeds equal"
@@ -265,14 +268,14 @@ _FEW = 1000
 """Distinct resamples: of more, sorting them with their numbers is slower than sorting them all."""
 
 
-def _weights(runs: int, middle: bool) -> Array:
-    return _trimmed_weights(runs) if middle else _counts(runs, 0) / runs
+def _weights(runs: int, kind: Kind) -> Array:
+    return _trimmed_weights(runs) if kind == "iqm" else _counts(runs, 0) / runs
 
 
 @lru_cache(maxsize=64)
-def _distinct(runs: int, middle: bool) -> tuple[Array, NDArray[np.int64]]:
+def _distinct(runs: int, kind: Kind) -> tuple[Array, NDArray[np.int64]]:
     """The different weights [distinct, runs] that resamples of few runs have, and how many have them."""
-    distinct, times = np.unique(_weights(runs, middle), axis=0, return_counts=True)
+    distinct, times = np.unique(_weights(runs, kind), axis=0, return_counts=True)
     return distinct, times
 
 
@@ -299,4 +302,4 @@ def estimator(workload: str, metric: str) -> Estimator:
 
     Training by interquartile means, as Agarwal et al. advise (2021, arXiv 2108.13264); all else by means.
     """
-    return Estimator(middle=workload == "training", geometric=geometric(metric))
+    return Estimator("iqm" if workload == "training" else "mean", geometric=geometric(metric))

@@ -16,7 +16,7 @@ from studies.analysis.bootstrap import ENOUGH, Estimate, Estimator, estimator, m
 from studies.columns import unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
-from studies.spec.manifest import StudyOutline, TrialOutline
+from studies.spec.manifest import StudyRecord, TrialRecord, condition_title
 from studies.storage.store import Store
 
 
@@ -30,7 +30,7 @@ class Different:
         curves: names of the tables that differ.
     """
 
-    trial: TrialOutline
+    trial: TrialRecord
     columns: Mapping[str, tuple[object, object]]
     curves: tuple[str, ...]
 
@@ -94,9 +94,9 @@ def metric_of_both(first: Store, second: Store, wanted: str | None) -> str | Non
             trials = f"{len(study.trials)} trial{'s' * (len(study.trials) != 1)}"
             raise StudyError(f"{store.folder}: none of its {trials} has finished")
         try:
-            known.append(conditions.chosen(study, summary, [wanted] if wanted else None))
+            known.append(conditions.chosen(study, summary, [wanted] if wanted else None, option="--metric"))
         except StudyError as error:
-            raise StudyError(f"{store.folder}: {str(error).replace('--metrics', '--metric', 1)}") from error
+            raise StudyError(f"{store.folder}: {error}") from error
     return next((name for name in known[0] if name in known[1]), None)
 
 
@@ -111,7 +111,7 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
     shared = [trial for name, trial in ones.items() if name in others]
     different = tuple(found for trial in shared if (found := _different(first, second, trial)))
     apart = {_place(trial): trial for name, trial in others.items() if name not in ones}
-    pairs: list[tuple[TrialOutline, TrialOutline]] = [
+    pairs: list[tuple[TrialRecord, TrialRecord]] = [
         (trial, apart.pop(_place(trial)))
         for name, trial in ones.items()
         if name not in others and _place(trial) in apart
@@ -126,7 +126,7 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
                 changed[name] = (*changed.get(name, ()), values)
         measured = [store.metrics(trial) for store, trial in ((first, ours), (second, theirs))]
         numbers = [math.nan if metric is None else float(one.get(metric, math.nan)) for one in measured]
-        rows.append({"condition": ours.title.rpartition(" ")[0], "first": numbers[0], "second": numbers[1]})
+        rows.append({"condition": condition_title(ours.varied), "first": numbers[0], "second": numbers[1]})
     return Comparison(
         equal=len(shared) - len(different),
         different=different,
@@ -143,16 +143,16 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
     )
 
 
-def _finished(store: Store) -> dict[str, TrialOutline]:
-    study: StudyOutline = store.study()
+def _finished(store: Store) -> dict[str, TrialRecord]:
+    study: StudyRecord = store.study()
     return {trial.hash: trial for trial in study.trials if store.status(trial) == "finished"}
 
 
-def _place(trial: TrialOutline) -> tuple[object, ...]:
+def _place(trial: TrialRecord) -> tuple[object, ...]:
     return (*sorted(trial.varied.items()), trial.seed)
 
 
-def _different(first: Store, second: Store, trial: TrialOutline) -> Different | None:
+def _different(first: Store, second: Store, trial: TrialRecord) -> Different | None:
     one, two = first.metrics(trial), second.metrics(trial)
     columns = {
         name: (one.get(name), two.get(name))

@@ -30,10 +30,10 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Pair:
-    """One value of what is compared beside the first one, everything else that is varied being the same.
+    """One value of a factor beside the first one, everything else that is varied being the same.
 
     Attributes:
-        compared: what is compared.
+        factor: the column whose values are compared.
         level: the value.
         reference: the first value.
         others: of what else is varied -> its value.
@@ -41,7 +41,7 @@ class Pair:
         differences: ours minus theirs, of each seed that both have.
     """
 
-    compared: str
+    factor: str
     level: Any
     reference: Any
     others: dict[str, Any]
@@ -52,7 +52,7 @@ class Pair:
     @property
     def condition(self) -> dict[str, Any]:
         """Of everything that is varied its value."""
-        return {**self.others, self.compared: self.level}
+        return {**self.others, self.factor: self.level}
 
 
 def measured(summary: pd.DataFrame) -> list[str]:
@@ -66,28 +66,28 @@ def decisive(summary: pd.DataFrame) -> str | None:
     return found[0] if found else None
 
 
-def pairs(summary: pd.DataFrame, varied: Sequence[str], compared: str, metric: str) -> Iterator[Pair]:
-    """Each value of ``compared`` beside its first, under all conditions that both have finished runs in.
+def pairs(summary: pd.DataFrame, varied: Sequence[str], factor: str, metric: str) -> Iterator[Pair]:
+    """Each value of ``factor`` beside its first, under all conditions that both have finished runs in.
 
     Args:
         summary: a row per trial, in the order of the study.
         varied: columns that tell conditions apart.
-        compared: one of them.
+        factor: one of them.
         metric: a column of numbers; runs where it is not finite are left out.
     """
     table = summary[np.isfinite(summary[metric])]
     if table.empty:
         return
-    rest = [name for name in varied if name != compared]
-    reference, *levels = list(dict.fromkeys(summary[compared]))
+    rest = [name for name in varied if name != factor]
+    reference, *levels = list(dict.fromkeys(summary[factor]))
     for level in levels:
         for values, group in grouped(table, rest):
-            sides = [group[group[compared] == side].set_index("seed")[metric] for side in (level, reference)]
+            sides = [group[group[factor] == side].set_index("seed")[metric] for side in (level, reference)]
             if all(len(side) for side in sides):
                 differences = (sides[0] - sides[1]).dropna().to_numpy(dtype=float)
                 ours, theirs = (side.to_numpy(dtype=float) for side in sides)
                 others = dict(zip(rest, values, strict=True))
-                yield Pair(compared, level, reference, others, ours, theirs, differences)
+                yield Pair(factor, level, reference, others, ours, theirs, differences)
 
 
 def overall(found: Sequence[Pair]) -> dict[Any, Estimate]:
@@ -102,12 +102,12 @@ def overall(found: Sequence[Pair]) -> dict[Any, Estimate]:
     }
 
 
-def table(summary: pd.DataFrame, varied: Sequence[str], compared: str | None) -> pd.DataFrame:
+def statistics_table(summary: pd.DataFrame, varied: Sequence[str], factor: str | None) -> pd.DataFrame:
     """A row per metric and condition, with its intervals over the seeds, and how it compares.
 
     Columns: ``metric``; what is varied; ``seeds``, ``estimator`` (the name of what ``iqm`` is for so many
     seeds), ``mean``, ``iqm``, ``iqm_low``, ``iqm_high``; and, beside the condition that differs in
-    ``compared`` alone and has ``reference`` there: ``probability_of_improvement``, and ``paired_difference``,
+    ``factor`` alone and has ``reference`` there: ``probability_of_improvement``, and ``paired_difference``,
     the mean over the ``pairs`` of runs that share a seed, both with ``_low`` and ``_high``. An interval that
     would be no wider than a point is left empty. ``note`` says why, and where the seeds are too few to
     conclude from. If there is more than one condition to compare in, rows with ``all`` in the place of what
@@ -116,7 +116,7 @@ def table(summary: pd.DataFrame, varied: Sequence[str], compared: str | None) ->
     rows: list[dict[str, Any]] = []
     for metric in measured(summary):
         how = estimator("training", metric)
-        found = list(pairs(summary, varied, compared, metric)) if compared else []
+        found = list(pairs(summary, varied, factor, metric)) if factor else []
         beside = {tuple(pair.condition[name] for name in varied): pair for pair in found}
         names = list(varied)
         for values, everything in grouped(summary, names):
@@ -135,7 +135,7 @@ def table(summary: pd.DataFrame, varied: Sequence[str], compared: str | None) ->
             rows.append(row | {"note": _joined(notes)})
         if len({tuple(pair.others.values()) for pair in found}) > 1:
             for level, estimate in overall(found).items():
-                row = {"metric": metric} | {name: level if name == compared else ALL for name in names}
+                row = {"metric": metric} | {name: level if name == factor else ALL for name in names}
                 row |= {"reference": found[0].reference}
                 missing = no_interval_of_probability(estimate)
                 row |= _named("probability_of_improvement", estimate, missing)

@@ -11,15 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from studies.analysis.bootstrap import Estimate, described, estimator, no_interval, not_finite
-from studies.columns import levels, shown, title, unit
+from studies.columns import column_title, format_levels, shown, unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
-from studies.spec.manifest import StudyOutline
-from studies.spec.validation_errors import nearest
+from studies.spec.manifest import StudyRecord
+from studies.spec.synonyms import did_you_mean
 
 
-def chosen(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
-    """The metrics asked for, or those shown first.
+def chosen(
+    study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None, *, option: str = "--metrics"
+) -> list[str]:
+    """The metrics asked for by an option of the command line, or those shown first.
 
     Raises:
         StudyError: there is no such column of numbers.
@@ -28,15 +30,15 @@ def chosen(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | 
     known = [str(name) for name in summary.select_dtypes("number") if name not in fixed]
     for name in metrics or ():
         if not name:
-            raise StudyError(f"--metrics {','.join(metrics or ())}: has an empty name")
+            raise StudyError(f"{option} {','.join(metrics or ())}: has an empty name")
         if name not in known:
-            reason = f"no such metric{nearest(name, known)} (there are: {', '.join(known)})"
-            raise StudyError(f"--metrics {name}: {reason}")
+            reason = f"no such metric{did_you_mean(name, known)} (there are: {', '.join(known)})"
+            raise StudyError(f"{option} {name}: {reason}")
     return list(metrics or [name for name in shown(study.workload) if name in known])
 
 
 def estimates(
-    study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str]
+    study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str]
 ) -> list[tuple[tuple[object, ...], int, list[tuple[Estimate, int] | None]]]:
     """Of each condition its varied values, the number of finished seeds, and each metric over them.
 
@@ -59,12 +61,12 @@ def estimates(
     return rows
 
 
-def table(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> Table:
+def condition_table(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None) -> Table:
     """For the terminal: a line per condition, each number with its interval over the seeds."""
     names = chosen(study, summary, metrics)
     drawn = Table(box=None, pad_edge=False)
     for path in study.varied:
-        drawn.add_column(Text(title(path)))
+        drawn.add_column(Text(column_title(path)))
     drawn.add_column("seeds", justify="right")
     for name in names:
         drawn.add_column(Text(name), justify="right", no_wrap=True)
@@ -72,7 +74,7 @@ def table(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
     words = []
     for place, path in enumerate(study.varied):
         different = list(dict.fromkeys(values[place] for values, _, _ in rows))
-        words.append(dict(zip(different, levels(path, different), strict=True)))
+        words.append(dict(zip(different, format_levels(path, different), strict=True)))
     for values, seeds, found in rows:
         labels = [Text(known[value]) for known, value in zip(words, values, strict=True)]
         numbers = [_written(study, name, one, seeds) for name, one in zip(names, found, strict=True)]
@@ -80,7 +82,7 @@ def table(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
     return drawn
 
 
-def notes(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
+def notes(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
     """Below the table: what its numbers and intervals are, a line for all metrics that have it in common."""
     names = chosen(study, summary, metrics)
     rows = estimates(study, summary, names)
@@ -98,7 +100,7 @@ def notes(study: StudyOutline, summary: pd.DataFrame, metrics: Sequence[str] | N
     return [f"{', '.join(those)}: {words}" for words, those in common.items()] + lines
 
 
-def _written(study: StudyOutline, name: str, found: tuple[Estimate, int] | None, seeds: int) -> Text:
+def _written(study: StudyRecord, name: str, found: tuple[Estimate, int] | None, seeds: int) -> Text:
     if found is None:
         return Text("-")
     estimate, finite = found

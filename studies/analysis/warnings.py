@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from studies.spec.manifest import StudyOutline
+from studies.spec.manifest import StudyRecord
 from studies.spec.study import Study
 from studies.storage.store import Store
 
@@ -14,7 +14,7 @@ def warnings(study: Study, store: Store) -> list[str]:
     return idle_faults(study, store.summarise(study))
 
 
-def idle_faults(study: StudyOutline, table: pd.DataFrame) -> list[str]:
+def idle_faults(study: StudyRecord, table: pd.DataFrame) -> list[str]:
     """A line if there are trials in whose ``table`` of results faults touched nothing, otherwise none."""
     if "faults_untouched" not in table:
         return []

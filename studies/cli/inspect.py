@@ -47,26 +47,26 @@ def trace(
 ) -> None:
     """Run one trial and write all that happened on its network, with a space-time diagram."""
     from studies.execution import requirements
-    from studies.playback import trace as tracing
+    from studies.playback import trace
 
-    window = tracing.Window(time_of("--from", begin), time_of("--to", end))
+    window = trace.Window(time_of("--from", begin), time_of("--to", end))
     loaded, store = prepare(study, out_folder, overrides, quick)
     chosen = chosen_trial(loaded, trial)
     requirements.check_game(chosen)
     if out_folder is not None:
-        refuse_to_replace("--out", *(out_folder / name for name in tracing.FILES), force=force)
+        refuse_to_replace("--out", *(out_folder / name for name in trace.FILES), force=force)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
-    recorded = tracing.record(chosen)
+    recorded = trace.record(chosen)
     folder = out_folder or store.folder / "traces" / chosen.hash
     try:
-        files = tracing.write(chosen, recorded, folder, window, upright=vertical)
+        files = trace.write(chosen, recorded, folder, window, upright=vertical)
     except ValueError as error:
         raise StudyError(str(error)) from error
     out.print(f"{len(recorded.events)} events")
     for file in files:
         out.print(f"trace:   {file}", markup=False)
     if check:
-        found = tracing.difference(chosen, recorded)
+        found = trace.difference(chosen, recorded)
         out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
         if found is not None:
             raise typer.Exit(1)
@@ -99,29 +99,28 @@ def play(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the episodes and the actions.")] = 0,
-    episodes: Annotated[int, typer.Option("--episodes", min=1, help="One after the other.")] = 1,
+    count: Annotated[int, typer.Option("--episodes", min=1, help="One after the other.")] = 1,
     fps: Annotated[int, typer.Option("--fps", min=1, max=50, help="Steps shown in a second.")] = 10,
     overrides: Overrides = None,
     quick: Quick = False,
     force: Force = False,
 ) -> None:
     """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
-    from studies.playback import episodes as playing
-    from studies.playback import video
+    from studies.playback import episodes, video
     from studies.spec.loading import load
     from studies.storage.store import Store, default_folder
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     store = Store(default_folder(loaded.name, quick=quick))
     chosen = chosen_trial(loaded, trial)
-    player = playing.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
+    player = episodes.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
     file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"
     video.check(file)
     if film is not None:
         refuse_to_replace("--out", film, force=force)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
     out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""), markup=False)
-    playing.film(player, file, out.print, seed=seed, episodes=episodes, frames_per_second=fps)
+    episodes.film(player, file, out.print, seed=seed, episodes=count, frames_per_second=fps)
     out.print(f"film:    {file}", markup=False)
 
 

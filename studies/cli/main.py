@@ -66,7 +66,7 @@ def run(
         str,
         typer.Option(
             "--on",
-            metavar="PLACE",
+            metavar="BACKEND",
             help="local; ray: a cluster that runs, or else one of this machine's own; HOST:PORT of a Ray"
             " cluster's head, or ray://HOST:PORT.",
         ),
@@ -91,7 +91,7 @@ def run(
         requirements.check_memory(loaded)
     if dry_run:
         requirements.check_games(loaded)
-        _foretell(loaded, store, jobs or host_resources.processors())
+        _dry_run(loaded, store, jobs or host_resources.processors())
         return
     if tensorboard:
         from studies.execution.tensorboard import check
@@ -136,8 +136,7 @@ def train(
 ) -> None:
     """Run a training study of one trial in this process, with a line per update."""
     from studies import columns
-    from studies.execution import executor as executors
-    from studies.execution import requirements, runner
+    from studies.execution import executor, requirements, runner
     from studies.storage.provenance import versions
 
     loaded, store = prepare(study, out_folder, overrides, quick)
@@ -162,8 +161,8 @@ def train(
             out.print(f"{phase} {done}/{total}  {columns.watched(latest)}")
 
         task = runner.Task(trial, store.folder, versions(), wait=True)
-        ended = executors.attempt(runner.perform, 0, task, report)
-        if isinstance(ended, executors.Failed):
+        ended = executor.attempt(runner.perform, 0, task, report)
+        if isinstance(ended, executor.Failed):
             store.write_failure(trial, task.versions, ended.trace)
             _tell_failure(trial, last_line(ended.trace), store)
             raise typer.Exit(1)
@@ -225,13 +224,13 @@ def _tell_failure(trial: TrialSpec, reason: str, store: Store) -> None:
     err.print(f"failed: {trial.title}: {reason} ({where})")
 
 
-def _foretell(study: Study, store: Store, jobs: int) -> None:
-    from studies.execution import dry_run as forecast
+def _dry_run(study: Study, store: Store, jobs: int) -> None:
+    from studies.execution import dry_run
 
     with err.status("") as busy:
-        found = forecast.forecast(study, store, lambda trial: busy.update(f"trying {escape(trial.title)}"))
-    show(forecast.table(found))
-    out.print(f"{study.name}: {forecast.total(found, jobs)}", markup=False)
+        found = dry_run.estimate(study, store, lambda trial: busy.update(f"trying {escape(trial.title)}"))
+    show(dry_run.estimate_table(found))
+    out.print(f"{study.name}: {dry_run.remaining(found, jobs)}", markup=False)
 
 
 def _advise(study: Study) -> None:

@@ -51,7 +51,9 @@ Overrides = Annotated[
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="The study's short form: its `quick:` block.")]
 Trial = Annotated[int, typer.Option("--trial", min=1, help="Which trial of the study's grid.")]
-Results = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `testbed run --out` wrote.")]
+ResultsFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder that `testbed run --out` wrote.")
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", help="Where results go; default runs/<study>, with --quick runs/<study>-quick."),

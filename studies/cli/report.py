@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from studies.cli.options import Force, Results, app, err, out
+from studies.cli.options import Force, ResultsFolder, app, err, out
 from studies.spec.document import StudyError
 
 
 @app.command()
 def report(
-    folder: Results,
+    folder: ResultsFolder,
     file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="The page; default DIR/report.html.")
     ] = None,

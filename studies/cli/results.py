@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from studies.cli.options import Results, app, err, out, show
+from studies.cli.options import ResultsFolder, app, err, out, show
 from studies.formatting import counted
 from studies.spec.document import StudyError
 
@@ -21,20 +21,20 @@ UNFINISHED = 3
 
 @app.command()
 def status(
-    folder: Results,
+    folder: ResultsFolder,
     everything: Annotated[
         bool, typer.Option("--all", help="A line for every trial, finished and missing ones too.")
     ] = False,
 ) -> None:
     """Tell how far a study has come: 0 all finished, 1 some failed, 3 not finished yet."""
-    from studies.storage import status as state
+    from studies.storage.status import states, status_counts, status_table
     from studies.storage.store import Store
 
     store = Store(folder)
     study = store.study()
-    found = state.states(study, store)
-    out.print(f"{study.name}: {state.counted(found)}", markup=False)
-    if (lines := state.table(found, everything=everything)) is not None:
+    found = states(study, store)
+    out.print(f"{study.name}: {status_counts(found)}", markup=False)
+    if (lines := status_table(found, everything=everything)) is not None:
         show(lines)
     if any(one.status == "failed" for one in found):
         raise typer.Exit(1)
@@ -44,7 +44,7 @@ def status(
 
 @app.command()
 def table(
-    folder: Results,
+    folder: ResultsFolder,
     metrics: Annotated[
         str | None, typer.Option("--metrics", metavar="A,B", help="Which numbers; default: those looked at.")
     ] = None,
@@ -55,7 +55,7 @@ def table(
     """Print the conditions of a study with their numbers over the seeds, or all trials as CSV."""
     from studies.analysis import conditions
     from studies.storage.store import Store
-    from studies.storage.store import csv as write_csv
+    from studies.storage.tables import write_csv
 
     if csv and metrics is not None:
         raise StudyError("--csv and --metrics exclude each other: the CSV has every number")
@@ -72,7 +72,7 @@ def table(
     if study.question:
         out.print(study.question, markup=False)
     wanted = metrics.split(",") if metrics is not None else None
-    show(conditions.table(study, summary, wanted))
+    show(conditions.condition_table(study, summary, wanted))
     for line in conditions.notes(study, summary, wanted):
         out.print(line, markup=False)
     done, all_of_them = len(summary), len(study.trials)
@@ -82,8 +82,8 @@ def table(
 
 @app.command()
 def compare(
-    first: Results,
-    second: Results,
+    first: ResultsFolder,
+    second: ResultsFolder,
     metric: Annotated[
         str | None, typer.Option("--metric", help="What pairs are compared by; default: the first one shown.")
     ] = None,

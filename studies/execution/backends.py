@@ -1,4 +1,4 @@
-"""Where the trials of a study run: what ``--on`` says."""
+"""The backends on which the trials of a study run, as ``--on`` names them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCAL, RAY = "local", "ray"
 
 
 def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
-    """What runs trials there.
+    """The executor of a backend.
 
     Args:
         on: ``local``; ``ray``: a cluster that runs already, or else one of this machine's own; ``HOST:PORT``

@@ -1,4 +1,4 @@
-"""What is left to do of a study: time and memory of each trial, by what was measured."""
+"""An estimate of what remains to be run of a study: time and memory of each trial, from measurements."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """Of one trial what it will take.
+class TrialEstimate:
+    """The time and memory that one trial will take.
 
     Attributes:
-        trial: which.
+        trial: the trial.
         status: ``finished``, ``failed`` or ``missing``.
         seconds: of one core; None if nothing is known.
         bytes: of memory at most; None if that is not known before games have been started.
@@ -43,8 +43,8 @@ class Forecast:
     basis: str
 
 
-def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) -> list[Forecast]:
-    """What each trial will take.
+def estimate(study: Study, store: Store, trying: Callable[[TrialSpec], None]) -> list[TrialEstimate]:
+    """Estimates the time and memory of each trial.
 
     Trials alike but for their network, topology and seed take alike. Where one of a kind has finished, its
     time counts; of other kinds one update is made, of problems and single updates all of it.
@@ -63,7 +63,7 @@ def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) ->
             measured.setdefault(_kind(trial), []).append(store.wall_seconds(trial) / _pieces(trial))
     found = {kind: (sum(each) / len(each), _trials(len(each))) for kind, each in measured.items()}
     peak = requirements.peaks()
-    forecasts = []
+    estimates = []
     for trial in study.trials:
         status, kind = store.status(trial), _kind(trial)
         if status != "finished" and kind not in found and time.monotonic() - begun < PATIENCE:
@@ -74,8 +74,8 @@ def forecast(study: Study, store: Store, trying: Callable[[TrialSpec], None]) ->
                 raise StudyError(f"a try of {trial.title} failed: {first_line(error)}") from error
         piece, basis = found.get(kind, (None, "not tried"))
         seconds = None if piece is None else piece * _pieces(trial)
-        forecasts.append(Forecast(trial, status, seconds, peak(trial), basis))
-    return forecasts
+        estimates.append(TrialEstimate(trial, status, seconds, peak(trial), basis))
+    return estimates
 
 
 def _trials(number: int) -> str:
@@ -105,7 +105,7 @@ def _tried(trial: TrialSpec) -> float:
     return time.perf_counter() - begun
 
 
-def table(forecasts: Sequence[Forecast]) -> Table:
+def estimate_table(estimates: Sequence[TrialEstimate]) -> Table:
     """A line per trial."""
     drawn = Table(box=None, pad_edge=False)
     for name in ("", "trial", "state"):
@@ -113,18 +113,18 @@ def table(forecasts: Sequence[Forecast]) -> Table:
     for name in ("memory", "time"):
         drawn.add_column(name, justify="right")
     drawn.add_column("by")
-    for number, one in enumerate(forecasts, 1):
+    for number, one in enumerate(estimates, 1):
         peak = "?" if one.bytes is None else f"{one.bytes / 2**20:,.0f} MiB"
         took = "?" if one.seconds is None else duration(one.seconds)
         drawn.add_row(f"{number}", escape(one.trial.title), one.status, peak, took, f"[dim]{one.basis}[/]")
     return drawn
 
 
-def total(forecasts: Sequence[Forecast], jobs: int) -> str:
-    """What is left, in one sentence."""
-    left = [one for one in forecasts if one.status != "finished"]
+def remaining(estimates: Sequence[TrialEstimate], jobs: int) -> str:
+    """The work that remains, in one sentence."""
+    left = [one for one in estimates if one.status != "finished"]
     known = [one.seconds for one in left if one.seconds is not None]
-    text = f"{len(left)} of {len(forecasts)} trials to run"
+    text = f"{len(left)} of {len(estimates)} trials to run"
     if known:
         work = sum(known)
         at_once = min(jobs, len(left))

@@ -7,21 +7,19 @@ depend on which.
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 TaskT = TypeVar("TaskT")
 TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
 
-Report = Callable[[str, int, int, dict[str, float]], None]
+ProgressCallback = Callable[[str, int, int, dict[str, float]], None]
 """What a task calls while it runs: phase, done, total, latest numbers."""
 
-Perform = Callable[[TaskT, Report], None]
+Perform = Callable[[TaskT, ProgressCallback], None]
 
 Memory = Callable[[TaskT], int | None]
 """The estimated peak memory of a task's process in bytes; None if it is not known."""
@@ -123,25 +121,10 @@ class Reporter:
             self.unsent = None
 
 
-def attempt(perform: Perform[Any], index: int, task: Any, report: Report) -> Finished | Failed:
+def attempt(perform: Perform[Any], index: int, task: Any, report: ProgressCallback) -> Finished | Failed:
     """Performs a task in this process; an exception is how it ended."""
     try:
         perform(task, report)
     except Exception:  # noqa: BLE001 (a trial may fail in any way; it is recorded, and the study goes on)
         return Failed(index, traceback.format_exc())
     return Finished(index)
-
-
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets environment variables for the processes started inside."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -33,9 +33,9 @@ from studies.execution.executor import (
     Started,
     TaskT,
     attempt,
-    environment,
     unknown,
 )
+from testbed.common.environment_variables import environment_variables
 from testbed.common.parent_death import end_with_parent
 
 REPORT_EVERY = 0.1
@@ -145,7 +145,7 @@ class LocalPool(Generic[TaskT]):
         in_main = threading.current_thread() is threading.main_thread()
         arguments = there, self.perform, os.getpid(), in_main
         process = context.Process(target=_serve, args=arguments, daemon=True)
-        with environment(ONE_THREAD), _interrupts_put_off():
+        with environment_variables(ONE_THREAD), _interrupts_put_off():
             process.start()
         there.close()
         here.send((index, task))

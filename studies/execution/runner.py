@@ -19,8 +19,8 @@ from studies.execution.executor import (
     Failed,
     Finished,
     Held,
+    ProgressCallback,
     Progressed,
-    Report,
     Retried,
     Started,
 )
@@ -63,7 +63,7 @@ ELSEWHERE, BY_OTHERS = "run by another process", "finished by another process"
 """What `perform` reports last of a trial that it had nothing to do with."""
 
 
-def perform(task: Task, report: Report) -> None:
+def perform(task: Task, report: ProgressCallback) -> None:
     """Runs one trial and stores it, unless another process runs it or has.
 
     In a worker process, or in this one for ``testbed train``.
@@ -74,44 +74,44 @@ def perform(task: Task, report: Report) -> None:
     def waiting() -> None:
         report("waiting for another process", 0, 0, {})
 
-    with store.under_way.claim(trial, waiting if task.wait else None) as mine:
+    with store.claims.claim(trial, waiting if task.wait else None) as mine:
         if not mine:
             report(ELSEWHERE, 0, 0, {})
         elif store.status(trial) == "finished":
-            store.under_way.clear(trial)  # the file of this claim, made after those of the trial were removed
+            store.claims.clear(trial)  # the file of this claim, made after those of the trial were removed
             report(BY_OTHERS, 0, 0, {})
         elif task.tensorboard:
-            with closing(Board(task.folder, trial, _noting(task, store, report))) as board:
+            with closing(Board(task.folder, trial, _recording(task, store, report))) as board:
                 _perform(task, store, board)
         else:
-            _perform(task, store, _noting(task, store, report))
+            _perform(task, store, _recording(task, store, report))
 
 
-NOTE_EVERY = 2.0
-"""Wall seconds between two notes of how far a trial has come, for `testbed status`."""
+WRITE_PROGRESS_EVERY = 2.0
+"""Wall seconds between two records of how far a trial has come, for `testbed status`."""
 
 
-def _noting(task: Task, store: Store, report: Report) -> Report:
-    """Reports, and now and then leaves word in the store, where other processes find it."""
+def _recording(task: Task, store: Store, report: ProgressCallback) -> ProgressCallback:
+    """Reports, and now and then writes the progress into the store, where other processes find it."""
     last = -math.inf
 
     def both(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
         nonlocal last
         report(phase, done, total, latest)
-        if time.monotonic() - last >= NOTE_EVERY:
+        if time.monotonic() - last >= WRITE_PROGRESS_EVERY:
             last = time.monotonic()
             watched = {name: latest[name] for name in shown("progress") if name in latest}
-            store.under_way.note(
+            store.claims.write_progress(
                 task.trial, {"phase": phase, "done": done, "total": total, "latest": watched}
             )
 
     return both
 
 
-def _perform(task: Task, store: Store, report: Report) -> None:
+def _perform(task: Task, store: Store, report: ProgressCallback) -> None:
     trial, begin = task.trial, time.perf_counter()
     checkpoint = (
-        store.under_way.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
+        store.claims.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
     )
     with frozen(trial) as same:
         result = workloads.run(
@@ -151,7 +151,9 @@ def run(
     kept = len(finished)
     for trial in missing:
         if (line := store.damage(trial)) is not None:
-            console.print(f"damaged: {line}; it is run again, and this set aside", markup=False)
+            console.print(
+                f"damaged: {trial.title}: {line}; it is run again, and this set aside", markup=False
+            )
     others = _made_elsewhere(finished, store, now)
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studies.execution.executor import Report
+from studies.execution.executor import ProgressCallback
 from studies.spec.document import StudyError
-from studies.spec.manifest import TrialOutline
+from studies.spec.manifest import TrialRecord
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -34,14 +34,14 @@ class Board:
         report: where to pass things on.
     """
 
-    def __init__(self, folder: Path, trial: TrialOutline, report: Report) -> None:
+    def __init__(self, folder: Path, trial: TrialRecord, report: ProgressCallback) -> None:
         name = "".join("_" if letter in '/\\:*?"<>|' else letter for letter in trial.title)[:150]
         self.folder = folder / FOLDER / f"{name} {trial.hash}"
         self.report = report
         self.writer: SummaryWriter | None = None
 
     def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
-        """See :data:`studies.execution.executor.Report`."""
+        """See :data:`studies.execution.executor.ProgressCallback`."""
         if self.writer is None:
             from torch.utils.tensorboard import SummaryWriter
 

@@ -9,40 +9,40 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from studies.figures.encoding import Roles
+from studies.figures.encoding import Encoding
 from testbed.environments.base import RANDOM
-from testbed.training.baselines import Reference
+from testbed.training.baselines import Baseline
 
 GREY = "0.35"
 ROOM = 0.04
 """Of the height of the axes, left free above and below for the labels."""
 
 
-def draw_references(
+def draw_baselines(
     grid: sns.FacetGrid,
     table: pd.DataFrame,
     metric: str,
-    roles: Roles,
-    references: Mapping[str, Sequence[Reference]],
+    encoding: Encoding,
+    baselines: Mapping[str, Sequence[Baseline]],
     *,
     across: bool = False,
 ) -> None:
-    """Draws what references have of a metric across every part whose trials have them in common.
+    """Draws what baselines have of a metric across every part whose trials have them in common.
 
     A part is a panel; where the trials of a panel have different environments and the figure has what is
     varied on its x axis (``across``), it is one place on that axis.
 
     Args:
-        table: a row or more per trial shown, named in ``trial``, and the columns of ``roles``.
-        references: by trial; trials without any share them with nobody.
+        table: a row or more per trial shown, named in ``trial``, and the columns of ``encoding``.
+        baselines: by trial; trials without any share them with nobody.
     """
     measure, drawn = metric.removeprefix("evaluation_"), False
-    for panel, axes in grid.axes_dict.items() if roles.col else [(None, grid.ax)]:
-        shown = table if panel is None else table[table[roles.col] == panel]
-        for part, span in _parts(shown, roles, references, across=across):
+    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
+        shown = table if panel is None else table[table[encoding.col] == panel]
+        for part, span in _parts(shown, encoding, baselines, across=across):
             levels = [(r, r.means[measure]) for r in part if measure in r.means]
-            for number, (reference, level) in enumerate(sorted(levels, key=lambda pair: pair[1])):
-                _line(axes, reference, level, span, above=number == len(levels) - 1)
+            for number, (baseline, level) in enumerate(sorted(levels, key=lambda pair: pair[1])):
+                _line(axes, baseline, level, span, above=number == len(levels) - 1)
                 drawn = True
     if drawn:  # panels share their y axis
         low, high = grid.axes.flat[0].get_ylim()
@@ -50,27 +50,27 @@ def draw_references(
 
 
 def _parts(
-    shown: pd.DataFrame, roles: Roles, references: Mapping[str, Sequence[Reference]], *, across: bool
-) -> Iterator[tuple[Sequence[Reference], tuple[float, float] | None]]:
-    """References that all trials of a part share, and from where to where on the x axis; None: all along."""
-    if (common := _common(shown, references)) is not None:
+    shown: pd.DataFrame, encoding: Encoding, baselines: Mapping[str, Sequence[Baseline]], *, across: bool
+) -> Iterator[tuple[Sequence[Baseline], tuple[float, float] | None]]:
+    """Baselines that all trials of a part share, and from where to where on the x axis; None: all along."""
+    if (common := _common(shown, baselines)) is not None:
         yield common, None
     elif across:
-        column, _ = roles.across()
-        for place, level in enumerate(roles.levels(column)):
-            if (common := _common(shown[shown[column] == level], references)) is not None:
+        column, _ = encoding.across()
+        for place, level in enumerate(encoding.levels(column)):
+            if (common := _common(shown[shown[column] == level], baselines)) is not None:
                 yield common, (place - 0.45, place + 0.45)
 
 
-def _common(shown: pd.DataFrame, references: Mapping[str, Sequence[Reference]]) -> Sequence[Reference] | None:
-    first, *others = [list(references.get(trial, ())) for trial in shown["trial"].unique()] or [[]]
+def _common(shown: pd.DataFrame, baselines: Mapping[str, Sequence[Baseline]]) -> Sequence[Baseline] | None:
+    first, *others = [list(baselines.get(trial, ())) for trial in shown["trial"].unique()] or [[]]
     return first if first and all(other == first for other in others) else None
 
 
 def _line(
-    axes: Axes, reference: Reference, level: float, span: tuple[float, float] | None, *, above: bool
+    axes: Axes, baseline: Baseline, level: float, span: tuple[float, float] | None, *, above: bool
 ) -> None:
-    dashes = (0, (1, 2)) if reference.policy == RANDOM else (0, (6, 3))
+    dashes = (0, (1, 2)) if baseline.policy == RANDOM else (0, (6, 3))
     style: Any = {"color": GREY, "linewidth": 0.9, "linestyle": dashes, "zorder": 1.5}
     if span is None:
         axes.axhline(level, **style)
@@ -79,7 +79,7 @@ def _line(
         axes.plot(span, (level, level), **style)
         x, coordinates = span[1], axes.transData
     axes.annotate(
-        reference.policy if reference.policy == RANDOM else f"scripted: {reference.policy}",
+        baseline.policy if baseline.policy == RANDOM else f"scripted: {baseline.policy}",
         (x, level),
         xycoords=coordinates,
         xytext=(0, 2 if above else -2),

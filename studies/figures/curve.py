@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
 from studies.analysis.conditions import grouped
-from studies.columns import title, unit
+from studies.columns import column_title, unit
 from studies.figures.bands import aligned, over_seeds
-from studies.figures.baseline_lines import draw_references
-from studies.figures.encoding import Roles
-from studies.figures.panels import Measured, assign_roles, finished, finite, trials
-from studies.figures.plan import Results
+from studies.figures.baseline_lines import draw_baselines
+from studies.figures.encoding import Encoding
+from studies.figures.panels import Measured, assign_encoding, finished, finite, trials
+from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
 
 
@@ -30,7 +30,7 @@ class Curve(Measured):
     x: str
     y: str
 
-    def draw(self, results: Results) -> Figure | None:
+    def draw(self, results: FigureData) -> Figure | None:
         """The lines; None where no trial has two points."""
         source = results.curves.get(self.table)
         table = self._usable(source)
@@ -48,11 +48,13 @@ class Curve(Measured):
         # Along curves nan may be a number that was not measured there.
         shown += left_out(trials(source, np.isinf(source[self.y])))
         # Returns in one environment are not to be measured by those in another.
-        table, roles = assign_roles(table, results.varied, results.worlds if training else ())
-        grid = _lines(table, self, roles, how)
+        table, encoding = assign_encoding(
+            table, results.varied, results.environment_factors if training else ()
+        )
+        grid = _lines(table, self, encoding, how)
         if grid is None:
             return None
-        draw_references(grid, table, self.y, roles, results.references)
+        draw_baselines(grid, table, self.y, encoding, results.baselines)
         return finished(grid, results, shown)
 
     def _usable(self, source: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -74,14 +76,14 @@ def _longest(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def _lines(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sns.FacetGrid | None:
+def _lines(table: pd.DataFrame, plan: Curve, encoding: Encoding, how: Estimator) -> sns.FacetGrid | None:
     """None where the seeds of no condition have a part of the x axis in common."""
-    groups = [column for column in (roles.hue, roles.style, roles.col) if column]
+    groups = [column for column in (encoding.hue, encoding.style, encoding.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     if table.empty:
         return None
     few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
-    grid = roles.relplot(
+    grid = encoding.relplot(
         table,
         kind="line",
         x=plan.x,
@@ -90,7 +92,7 @@ def _lines(table: pd.DataFrame, plan: Curve, roles: Roles, how: Estimator) -> sn
         err_kws={"alpha": 0.15, "linewidth": 0},
         **({"marker": "o", "markersize": 5} if few else {}),
     )
-    grid.set_axis_labels(title(plan.x), title(plan.y))
+    grid.set_axis_labels(column_title(plan.x), column_title(plan.y))
     for axes in grid.axes.flat:
         if plan.log:
             axes.set_yscale("log")

@@ -16,16 +16,16 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from studies import text
-from studies.columns import said, title
+from studies.columns import column_title, format_value
 from studies.figures import fonts
 from studies.figures.catalogue import PLANS
-from studies.figures.plan import Results
-from testbed.common.atomic_files import beside
+from studies.figures.plan import FigureData
+from testbed.common.atomic_files import atomic_write
 
 Warn = Callable[[str], None]
 
 
-def draw(results: Results, folder: Path, warn: Warn | None = None) -> list[Path]:
+def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Path]:
     """Draws all figures as PNG and SVG; returns the PNG files.
 
     Args:
@@ -58,7 +58,7 @@ def draw(results: Results, folder: Path, warn: Warn | None = None) -> list[Path]
     return drawn
 
 
-def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str, Figure], None, None]:
+def drawings(results: FigureData, wanted: str | None = None) -> Generator[tuple[str, Figure], None, None]:
     """The name of each figure that the results allow, and the figure, which whoever takes it must close.
 
     With ``wanted`` the one of that name alone, if there is such a figure.
@@ -72,10 +72,10 @@ def drawings(results: Results, wanted: str | None = None) -> Generator[tuple[str
                 yield plan.name, figure
 
 
-def _style(results: Results) -> tuple[Callable[[], AbstractContextManager[None]], str]:
+def _style(results: FigureData) -> tuple[Callable[[], AbstractContextManager[None]], str]:
     """The settings in which figures are drawn and saved, and the letters of their text that no font has."""
-    texts = [text.visible(results.question), *map(title, results.varied)]
-    texts += [said(path, value) for path in results.varied for value in results.summary.get(path, ())]
+    texts = [text.visible(results.question), *map(column_title, results.varied)]
+    texts += [format_value(path, value) for path in results.varied for value in results.summary.get(path, ())]
     families, missing = fonts.families(texts)
 
     @contextmanager
@@ -98,7 +98,7 @@ ENDINGS = ("svg", "png")
 def _save(figure: Figure, folder: Path, name: str) -> Path:
     for ending in ENDINGS:
         path = folder / f"{name}.{ending}"
-        with beside(path) as part:
+        with atomic_write(path) as part:
             metadata = {"Date": None} if ending == "svg" else None
             figure.savefig(part, format=ending, dpi=150, bbox_inches="tight", metadata=metadata)
     plt.close(figure)

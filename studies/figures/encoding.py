@@ -25,7 +25,7 @@ def legend_text(words: str) -> str:
 
 
 @dataclass(frozen=True)
-class Roles:
+class Encoding:
     """Which varied column is told by colour, which by dashes or markers, and which has a panel per value."""
 
     hue: str | None = None
@@ -37,15 +37,15 @@ class Roles:
     def levels(self, column: str | None) -> list[str]:
         return (self.order or {}).get(column or "", [])
 
-    def across(self) -> tuple[str | None, Roles]:
-        """The column on the x axis where that shows what is varied, and the roles that are left.
+    def across(self) -> tuple[str | None, Encoding]:
+        """The column on the x axis where that shows what is varied, and the encoding that is left.
 
         The first varied column, unless only the second one is a number.
         """
         x, hue = self.hue, self.style
         if hue in self.numeric and x not in self.numeric:
             x, hue = hue, x
-        return x, Roles(hue, None, self.col, self.order, self.numeric)
+        return x, Encoding(hue, None, self.col, self.order, self.numeric)
 
     def columns(self) -> int | None:
         """Panels side by side; None is all of them."""
@@ -73,7 +73,7 @@ class Roles:
         return [looks[i // COLOURS % len(looks)] for i in range(len(self.levels(self.hue)))]
 
     def relplot(self, table: pd.DataFrame, *, kind: Literal["line", "scatter"], **more: Any) -> sns.FacetGrid:
-        """Seaborn's ``relplot``, telling the varied columns apart as the roles say."""
+        """Seaborn's ``relplot``, telling the varied columns apart as the encoding says."""
         style, told = self.style, {}
         if not style and self.exhausted:
             name, looks = {"line": ("dashes", DASHES), "scatter": ("markers", MARKERS)}[kind]

@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
 from studies.analysis.conditions import grouped
-from studies.columns import title
+from studies.columns import column_title
 from studies.figures.bands import over_seeds
-from studies.figures.baseline_lines import draw_references
-from studies.figures.encoding import MARKERS, Roles
-from studies.figures.panels import Measured, assign_roles, finished, finite, more_than_one, trials
-from studies.figures.plan import Results
+from studies.figures.baseline_lines import draw_baselines
+from studies.figures.encoding import MARKERS, Encoding
+from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
+from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
 from studies.formatting import equal
 
@@ -29,7 +29,7 @@ class Final(Measured):
     y: str
     when: str = "at the end"
 
-    def draw(self, results: Results) -> Figure | None:
+    def draw(self, results: FigureData) -> Figure | None:
         """The points; None where nothing that is varied differs."""
         source = results.summary
         if self.y not in source.columns:
@@ -51,31 +51,31 @@ class Final(Measured):
         if self.zeros(source):
             shown += "; conditions with a 0 left out"
         shown += left_out(trials(source, ~np.isfinite(source[self.y])))
-        table, roles = assign_roles(table, results.varied)
-        grid = _points(table, self, roles, how)
-        draw_references(grid, table, self.y, roles, results.references, across=True)
+        table, encoding = assign_encoding(table, results.varied)
+        grid = _points(table, self, encoding, how)
+        draw_baselines(grid, table, self.y, encoding, results.baselines, across=True)
         return finished(grid, results, shown)
 
 
-def _points(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> sns.FacetGrid:
-    x, roles = roles.across()
-    hue = roles.hue
-    shared = {"data": table, "x": x, "y": plan.y, "order": roles.levels(x)}
+def _points(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator) -> sns.FacetGrid:
+    x, encoding = encoding.across()
+    hue = encoding.hue
+    shared = {"data": table, "x": x, "y": plan.y, "order": encoding.levels(x)}
     if hue:
-        shared |= {"hue": hue, "hue_order": roles.levels(hue), "palette": roles.palette()}
-        shared |= {"markers": roles.again(MARKERS)} if roles.exhausted else {}
+        shared |= {"hue": hue, "hue_order": encoding.levels(hue), "palette": encoding.palette()}
+        shared |= {"markers": encoding.again(MARKERS)} if encoding.exhausted else {}
     else:
         shared |= {"color": sns.color_palette("colorblind")[0]}
-    dodge = 0.12 * (len(roles.levels(hue)) - 1) if hue else False
+    dodge = 0.12 * (len(encoding.levels(hue)) - 1) if hue else False
     grid = sns.catplot(
         **shared,
         kind="point",
-        col=roles.col,
-        col_order=roles.levels(roles.col) or None,
-        col_wrap=roles.columns(),
+        col=encoding.col,
+        col_order=encoding.levels(encoding.col) or None,
+        col_wrap=encoding.columns(),
         dodge=dodge,
         **over_seeds(table, how),
-        linestyle="-" if x in roles.numeric else "none",
+        linestyle="-" if x in encoding.numeric else "none",
         linewidth=1.2,
         markersize=7,
         capsize=0.08,
@@ -83,12 +83,12 @@ def _points(table: pd.DataFrame, plan: Final, roles: Roles, how: Estimator) -> s
         height=4.2,
         aspect=1.45,
     )
-    grid.set_axis_labels(str(x), f"{title(plan.y)},\n{plan.when}")
+    grid.set_axis_labels(str(x), f"{column_title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         if plan.log:
             axes.set_yscale("log")
         readable(axes, "y")
-        letters = [len(level) for level in roles.levels(x)]
+        letters = [len(level) for level in encoding.levels(x)]
         if max(letters) * len(letters) > 60:
             crowded = len(letters) > 10 or max(letters) > 30  # sloping labels would lie over each other
             axes.tick_params(axis="x", labelrotation=90 if crowded else 25)

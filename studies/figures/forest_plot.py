@@ -1,9 +1,9 @@
-"""What is compared beside the first of its values: a point with its interval for each, a panel per world."""
+"""Forest plots: each condition compared with the first, with intervals, a panel per environment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -24,9 +24,8 @@ from studies.analysis.bootstrap import (
     probability_of_improvement,
 )
 from studies.analysis.comparisons import Pair, decisive, overall, pairs
-from studies.columns import levels as worded
-from studies.columns import said, title
-from studies.figures.plan import Plan, Results, head
+from studies.columns import column_title, format_levels, format_value
+from studies.figures.plan import FigureData, Plan, head
 from studies.figures.ticks import readable
 
 
@@ -37,15 +36,16 @@ class Improvement(Plan):
 
     name: str
 
-    def draw(self, results: Results) -> Figure | None:
+    def draw(self, results: FigureData) -> Figure | None:
         """A point for each condition; None without something to compare and two seeds."""
         found = _compared(results)
         if found is None:
             return None
         several = len({tuple(pair.others.values()) for pair in found.pairs}) > 1
         average = overall(found.pairs) if several else {}
-        what = f"probability that the {title(found.metric)} is higher than with {found.reference}"
-        figure = _forest(found.pairs, found.by, results.worlds, _improvement, None, 0.5, average, what)
+        what = f"probability that the {column_title(found.metric)} is higher than with {found.reference}"
+        plot = ForestPlot(found.pairs, results.environment_factors, what, 0.5, _improvement, averages=average)
+        figure = plot.draw()
         for axes in figure.axes:
             axes.set_xlim(-0.04, 1.04)
             axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
@@ -62,14 +62,15 @@ class Differences(Plan):
 
     name: str
 
-    def draw(self, results: Results) -> Figure | None:
+    def draw(self, results: FigureData) -> Figure | None:
         """A point for each condition and each of its seeds; None without two seeds in common."""
         found = _compared(results)
         paired = [pair for pair in found.pairs if len(pair.differences)] if found is not None else []
         if found is None or not paired:
             return None
-        what = f"{title(found.metric)}: difference to {found.reference} on the same seed"
-        figure = _forest(paired, found.by, results.worlds, _difference, _differences, 0, {}, what)
+        what = f"{column_title(found.metric)}: difference to {found.reference} on the same seed"
+        plot = ForestPlot(paired, results.environment_factors, what, 0, _difference, _differences)
+        figure = plot.draw()
         for axes in figure.axes:
             readable(axes, "x")
         spread = "95 % bootstrap interval" if found.seeds > 3 else "range"  # of three runs they are the same
@@ -80,10 +81,9 @@ class Differences(Plan):
 
 @dataclass(frozen=True)
 class _Compared:
-    """What is compared.
+    """The comparison of one factor.
 
     Attributes:
-        by: the column whose values are compared.
         metric: in which.
         pairs: each of the other values with the first.
         reference: the first value, in words.
@@ -92,7 +92,6 @@ class _Compared:
         others: words about trials left out.
     """
 
-    by: str
     metric: str
     pairs: Sequence[Pair]
     reference: str
@@ -101,18 +100,18 @@ class _Compared:
     others: str
 
 
-def _compared(results: Results) -> _Compared | None:
+def _compared(results: FigureData) -> _Compared | None:
     """None without something to compare and two seeds."""
-    summary, compared = results.summary, results.compared
+    summary, compared = results.summary, results.comparison_factor
     metric = decisive(summary)
     found = list(pairs(summary, results.varied, compared, metric)) if compared and metric else []
     seeds = int(summary["seed"].nunique())
     if compared is None or metric is None or not found or seeds < 2:
         return None
-    reference = text.shortened(said(compared, found[0].reference))
+    reference = text.shortened(format_value(compared, found[0].reference))
     few = f" ({seeds} seeds are too few to conclude)" if seeds < ENOUGH else ""
     others = left_out(int((~np.isfinite(summary[metric])).sum()))
-    return _Compared(compared, metric, found, reference, seeds, few, others)
+    return _Compared(metric, found, reference, seeds, few, others)
 
 
 def _improvement(pair: Pair) -> Estimate:
@@ -127,79 +126,85 @@ def _differences(pair: Pair) -> Sequence[float]:
     return list(pair.differences)
 
 
-def _forest(
-    found: Sequence[Pair],
-    compared: str,
-    worlds: Sequence[str],
-    estimate: Callable[[Pair], Estimate],
-    runs: Callable[[Pair], Sequence[float]] | None,
-    nothing: float,
-    average: dict[object, Estimate],
-    what: str,
-) -> Figure:
-    """A panel per world, and one for the averages if there are any.
+@dataclass(frozen=True)
+class ForestPlot:
+    """One forest plot: a panel per environment, and one for the averages if there are any.
 
-    Args:
-        found: what is drawn.
-        compared: the column whose values each have a place on the y axis.
-        worlds: columns whose values have panels of their own; the others are told by colour.
+    Attributes:
+        pairs: the comparisons to draw, all of one factor; each of its values has a place on the y axis.
+        environment_factors: columns whose values have panels of their own; other columns are told by colour.
+        label: of the x axis.
+        no_difference: the place on the x axis of a comparison without a difference.
         estimate: a pair's point and interval.
         runs: a pair's small points, if it has any.
-        nothing: where on the x axis there is no difference.
-        average: by value what the panel of the averages shows.
-        what: the label of the x axis.
+        averages: by value the estimate in the panel of the averages.
     """
-    levels = list(dict.fromkeys(pair.level for pair in found))
-    names = text.apart([text.shortened(words) for words in worded(compared, levels)])
-    panels = list(dict.fromkeys(_words(pair, worlds, inside=True) for pair in found))
-    kinds = list(dict.fromkeys(_words(pair, worlds, inside=False) for pair in found))
-    colours = sns.color_palette("colorblind" if len(kinds) <= 10 else "viridis", len(kinds))
-    between = 0.8 / len(kinds)
-    count = len(panels) + bool(average)
-    columns = min(count, 3)
-    rows = -(-count // columns)
-    height = 1.1 + len(levels) * max(0.5, 0.22 * len(kinds))
-    width, height = 4.6 * columns + 1, height * rows + 0.4
-    figure, grid = plt.subplots(rows, columns, squeeze=False, sharey=True, figsize=(width, height))
-    room = 0.2 / height  # above the axes, for the line that says what is drawn
-    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - room), wspace=0.05))
-    figure.supxlabel(what, fontsize=12)
-    for panel, axes in zip(panels, grid.flat, strict=False):
-        axes.set_title(panel, fontsize=11)
-        for pair in found:
-            if _words(pair, worlds, inside=True) == panel:
-                kind = kinds.index(_words(pair, worlds, inside=False))
-                y = levels.index(pair.level) + between * (kind - (len(kinds) - 1) / 2)
-                values = runs(pair) if runs else ()
-                places = [y + between / 3] * len(values)  # a little below the interval
-                axes.plot(
-                    values, places, "o", color=colours[kind], markersize=4, alpha=0.5, markeredgewidth=0
-                )
-                _point(axes, estimate(pair), y, colours[kind])
-    if average:
-        axes = grid.flat[len(panels)]
-        axes.set_title("mean over all of these", fontsize=11)
-        for level, whole in average.items():
-            _point(axes, whole, levels.index(level), "0.2")
-    for axes in grid.flat[count:]:
-        axes.set_visible(False)
-    for axes in grid.flat[:count]:
-        axes.axvline(nothing, color="0.35", linewidth=0.9, linestyle=(0, (6, 3)), zorder=1)
-        axes.set_yticks(range(len(levels)), names)
-        axes.set_ylim(len(levels) - 0.5, -0.5)
-        axes.grid(visible=False, axis="y")
-    if len(kinds) > 1:
-        marks = [Line2D([], [], color=colour, marker="o", linestyle="none") for colour in colours]
-        figure.legend(marks, kinds, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    return figure
+
+    pairs: Sequence[Pair]
+    environment_factors: Sequence[str]
+    label: str
+    no_difference: float
+    estimate: Callable[[Pair], Estimate]
+    runs: Callable[[Pair], Sequence[float]] = lambda _: ()
+    averages: Mapping[object, Estimate] = field(default_factory=dict)
+
+    def draw(self) -> Figure:
+        """The figure, which whoever takes it must close."""
+        levels = list(dict.fromkeys(pair.level for pair in self.pairs))
+        names = text.apart([text.shortened(words) for words in format_levels(self.pairs[0].factor, levels)])
+        panels = list(
+            dict.fromkeys(_words(pair, self.environment_factors, inside=True) for pair in self.pairs)
+        )
+        kinds = list(
+            dict.fromkeys(_words(pair, self.environment_factors, inside=False) for pair in self.pairs)
+        )
+        colours = sns.color_palette("colorblind" if len(kinds) <= 10 else "viridis", len(kinds))
+        between = 0.8 / len(kinds)
+        count = len(panels) + bool(self.averages)
+        columns = min(count, 3)
+        rows = -(-count // columns)
+        height = 1.1 + len(levels) * max(0.5, 0.22 * len(kinds))
+        width, height = 4.6 * columns + 1, height * rows + 0.4
+        figure, grid = plt.subplots(rows, columns, squeeze=False, sharey=True, figsize=(width, height))
+        room = 0.2 / height  # above the axes, for the line that says what is drawn
+        figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - room), wspace=0.05))
+        figure.supxlabel(self.label, fontsize=12)
+        for panel, axes in zip(panels, grid.flat, strict=False):
+            axes.set_title(panel, fontsize=11)
+            for pair in self.pairs:
+                if _words(pair, self.environment_factors, inside=True) == panel:
+                    kind = kinds.index(_words(pair, self.environment_factors, inside=False))
+                    y = levels.index(pair.level) + between * (kind - (len(kinds) - 1) / 2)
+                    values = self.runs(pair)
+                    places = [y + between / 3] * len(values)  # a little below the interval
+                    axes.plot(
+                        values, places, "o", color=colours[kind], markersize=4, alpha=0.5, markeredgewidth=0
+                    )
+                    _point(axes, self.estimate(pair), y, colours[kind])
+        if self.averages:
+            axes = grid.flat[len(panels)]
+            axes.set_title("mean over all of these", fontsize=11)
+            for level, whole in self.averages.items():
+                _point(axes, whole, levels.index(level), "0.2")
+        for axes in grid.flat[count:]:
+            axes.set_visible(False)
+        for axes in grid.flat[:count]:
+            axes.axvline(self.no_difference, color="0.35", linewidth=0.9, linestyle=(0, (6, 3)), zorder=1)
+            axes.set_yticks(range(len(levels)), names)
+            axes.set_ylim(len(levels) - 0.5, -0.5)
+            axes.grid(visible=False, axis="y")
+        if len(kinds) > 1:
+            marks = [Line2D([], [], color=colour, marker="o", linestyle="none") for colour in colours]
+            figure.legend(marks, kinds, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        return figure
 
 
-def _words(pair: Pair, worlds: Sequence[str], *, inside: bool) -> str:
+def _words(pair: Pair, environment_factors: Sequence[str], *, inside: bool) -> str:
     """The world of a pair, or what else it has in common."""
     return ", ".join(
-        f"{text.shortened(title(name))} = {text.shortened(said(name, value))}"
+        f"{text.shortened(column_title(name))} = {text.shortened(format_value(name, value))}"
         for name, value in pair.others.items()
-        if (name in worlds) == inside
+        if (name in environment_factors) == inside
     )
 
 

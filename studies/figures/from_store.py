@@ -10,11 +10,11 @@ import pandas as pd
 
 from studies.analysis import baselines, comparisons
 from studies.figures import draw
-from studies.figures.plan import Results
-from studies.spec.manifest import StudyOutline
+from studies.figures.plan import FigureData
+from studies.spec.manifest import StudyRecord
 from studies.spec.study import Study
 from studies.storage.store import CURVES, Store
-from testbed.training.baselines import Reference
+from testbed.training.baselines import Baseline
 
 
 def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = warn) -> list[Path]:
@@ -26,29 +26,29 @@ def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = w
     summary = store.summarise(study)
     if study.workload == "training":
         store.write_table("statistics.csv", statistics(study, summary))
-    found = gathered(study, store, summary, baselines.by_trial(study, store, complain))
+    found = figure_data(study, store, summary, baselines.by_trial(study, store, complain))
     return draw.draw(found, store.folder / "figures", complain)
 
 
-def statistics(study: StudyOutline, summary: pd.DataFrame) -> pd.DataFrame:
-    """Each condition of a training study over its seeds; see :func:`studies.analysis.comparisons.table`."""
-    return comparisons.table(summary, study.varied, study.compared)
+def statistics(study: StudyRecord, summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``statistics.csv``; see :func:`studies.analysis.comparisons.statistics_table`."""
+    return comparisons.statistics_table(summary, study.varied, study.comparison_factor)
 
 
-def gathered(
-    study: StudyOutline,
+def figure_data(
+    study: StudyRecord,
     store: Store,
     summary: pd.DataFrame,
-    measured: Mapping[str, Sequence[Reference]],
-) -> Results:
-    """What figures are made from; ``measured`` are the references by trial."""
-    return Results(
+    measured: Mapping[str, Sequence[Baseline]],
+) -> FigureData:
+    """The data of a study's figures; ``measured`` are the baselines by trial."""
+    return FigureData(
         workload=study.workload,
         question=study.question,
         varied=study.varied,
         summary=summary,
         curves={name: store.curve(study, name) for name in CURVES},
-        references=measured,
-        worlds=study.worlds,
-        compared=study.compared,
+        baselines=measured,
+        environment_factors=study.environment_factors,
+        comparison_factor=study.comparison_factor,
     )

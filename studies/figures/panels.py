@@ -11,9 +11,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from studies import text
-from studies.columns import geometric, levels, title
-from studies.figures.encoding import Roles, legend_text
-from studies.figures.plan import Plan, Results, head
+from studies.columns import column_title, format_levels, geometric
+from studies.figures.encoding import Encoding, legend_text
+from studies.figures.plan import FigureData, Plan, head
 
 PANEL = "panel"
 """The column that joins the varied parameters which share the panels."""
@@ -50,9 +50,9 @@ def finite(table: pd.DataFrame, y: str, *, positive: bool) -> Any:
     return found & (table[y] > 0) if positive else found
 
 
-def assign_roles(
+def assign_encoding(
     table: pd.DataFrame, varied: Sequence[str], apart: Sequence[str] = ()
-) -> tuple[pd.DataFrame, Roles]:
+) -> tuple[pd.DataFrame, Encoding]:
     """Gives each varied column something to be told by: colour, dashes, then panels, which the rest shares.
 
     Columns in ``apart`` always are told by panels.
@@ -64,11 +64,11 @@ def assign_roles(
     order: dict[str, list[str]] = {}
     for path in seen:
         values = sorted(table[path].unique()) if path in numeric else list(dict.fromkeys(table[path]))
-        order[path] = text.apart([legend_text(words) for words in levels(path, values)])
+        order[path] = text.apart([legend_text(words) for words in format_levels(path, values)])
         table[path] = table[path].map(dict(zip(values, order[path], strict=True)))
     # Renamed before drawing: the room a legend gets depends on the length of its title.
     others = [str(column) for column in table if column not in seen]
-    titles = [title(path) for path in seen]
+    titles = [column_title(path) for path in seen]
     if len(set(titles)) < len(titles):
         titles = [text.label(path) for path in seen]
     titles = text.apart([*others, *map(legend_text, titles)])[len(others) :]
@@ -85,10 +85,10 @@ def assign_roles(
             table[PANEL] = parts[0].str.cat(pd.concat(parts[1:], axis=1), sep=", ")
             order[PANEL] = list(dict.fromkeys(table[PANEL]))
     hue, style = (*seen[:lines], None, None)[:2]
-    return table, Roles(hue, style, col, order, numeric)
+    return table, Encoding(hue, style, col, order, numeric)
 
 
-def finished(grid: sns.FacetGrid, results: Results, shown: str) -> Figure:
+def finished(grid: sns.FacetGrid, results: FigureData, shown: str) -> Figure:
     """The figure of a grid, with titles above its panels, and above these the question and what is drawn."""
     if grid.axes.size > 1:
         told = str(grid._col_var).replace("{", "{{").replace("}", "}}")

@@ -15,14 +15,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from studies import text
-from testbed.training.baselines import Reference
+from testbed.training.baselines import Baseline
 
 QUESTION = 400
 """Letters of a question that are shown above a figure."""
 
 
 @dataclass(frozen=True)
-class Results:
+class FigureData:
     """What figures are made from.
 
     Attributes:
@@ -31,9 +31,9 @@ class Results:
         varied: what the study varies; columns of the tables.
         summary: one row per trial.
         curves: name -> rows of all trials, with the varied columns and ``seed``.
-        references: hash of a trial -> what policies without learning earn in its environment.
-        worlds: those of ``varied`` that change the environment.
-        compared: the one of ``varied`` whose values are compared with the first of them.
+        baselines: hash of a trial -> what policies without learning earn in its environment.
+        environment_factors: those of ``varied`` that change the environment.
+        comparison_factor: the one of ``varied`` whose values are compared with the first of them.
     """
 
     workload: str
@@ -41,9 +41,9 @@ class Results:
     varied: Sequence[str]
     summary: pd.DataFrame
     curves: Mapping[str, pd.DataFrame]
-    references: Mapping[str, Sequence[Reference]] = field(default_factory=dict)
-    worlds: Sequence[str] = ()
-    compared: str | None = None
+    baselines: Mapping[str, Sequence[Baseline]] = field(default_factory=dict)
+    environment_factors: Sequence[str] = ()
+    comparison_factor: str | None = None
 
 
 class Plan(ABC):
@@ -56,7 +56,7 @@ class Plan(ABC):
     name: str
 
     @abstractmethod
-    def draw(self, results: Results) -> Figure | None:
+    def draw(self, results: FigureData) -> Figure | None:
         """The figure, with ``head`` above it; None where it would show nothing. Whoever takes it closes
         it."""
 

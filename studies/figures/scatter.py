@@ -10,10 +10,10 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from studies.analysis.bootstrap import estimator, left_out
-from studies.columns import title
-from studies.figures.encoding import Roles
-from studies.figures.panels import Measured, assign_roles, finished, finite, more_than_one, trials
-from studies.figures.plan import Results
+from studies.columns import column_title
+from studies.figures.encoding import Encoding
+from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
+from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
 
 
@@ -26,7 +26,7 @@ class Against(Measured):
     y: str
     when: str = "at the end"
 
-    def draw(self, results: Results) -> Figure | None:
+    def draw(self, results: FigureData) -> Figure | None:
         """The points; None where nothing that is varied differs, or all have one ``x``."""
         source = results.summary
         if not {self.x, self.y} <= set(source.columns):
@@ -37,29 +37,33 @@ class Against(Measured):
             return None
         zeros = "; those at 0 left out" if self.zeros(source) else ""
         wrong = left_out(trials(source, ~np.isfinite(source[self.y])))
-        table, roles = assign_roles(table, results.varied)
-        grid, joined = _points(table, self, roles, results.workload)
+        table, encoding = assign_encoding(table, results.varied)
+        grid, joined = _points(table, self, encoding, results.workload)
         lines = f", lines through {joined}" if joined else ""
         return finished(grid, results, f"a point per trial{lines}{zeros}{wrong}")
 
 
-def _points(table: pd.DataFrame, plan: Against, roles: Roles, workload: str) -> tuple[sns.FacetGrid, str]:
+def _points(
+    table: pd.DataFrame, plan: Against, encoding: Encoding, workload: str
+) -> tuple[sns.FacetGrid, str]:
     """A point per trial; conditions of the same colour are joined through their estimates over the seeds.
 
     Returns:
         The figure, and what the lines go through, in words; empty if there are none.
     """
-    grid = roles.relplot(table, kind="scatter", x=plan.x, y=plan.y, s=60)
-    colours = dict(zip(roles.levels(roles.hue), roles.palette(), strict=True)) if roles.style else {}
+    grid = encoding.relplot(table, kind="scatter", x=plan.x, y=plan.y, s=60)
+    colours = (
+        dict(zip(encoding.levels(encoding.hue), encoding.palette(), strict=True)) if encoding.style else {}
+    )
     joined = False
-    for panel, axes in grid.axes_dict.items() if roles.col else [(None, grid.ax)]:
-        shown = table if panel is None else table[table[roles.col] == panel]
+    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
+        shown = table if panel is None else table[table[encoding.col] == panel]
         for level, colour in colours.items():
-            line = _estimates(shown[shown[roles.hue] == level], plan, str(roles.style), workload)
+            line = _estimates(shown[shown[encoding.hue] == level], plan, str(encoding.style), workload)
             if len(line) > 1:
                 axes.plot(line[plan.x], line[plan.y], color=colour, linewidth=1.2, zorder=1)
                 joined = True
-    grid.set_axis_labels(title(plan.x), f"{title(plan.y)},\n{plan.when}")
+    grid.set_axis_labels(column_title(plan.x), f"{column_title(plan.y)},\n{plan.when}")
     for axes in grid.axes.flat:
         axes.set_xscale("log")
         if plan.log:

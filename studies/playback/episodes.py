@@ -14,7 +14,7 @@ from policies.algorithms.learner import Learner
 from studies.playback import video
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
-from studies.spec.validation_errors import nearest
+from studies.spec.synonyms import did_you_mean
 from studies.storage.store import Store
 from testbed import workloads
 from testbed.common import checkpoints
@@ -142,7 +142,7 @@ def _check_policy(policy: str, environment: BaseEnvironmentSettings) -> None:
     others = [name for name, kind in ENVIRONMENTS.members().items() if policy in kind.policies]
     if others and not percentages:
         raise StudyError(f"--policy {policy}: is for {' and '.join(others)}; {allowed}")
-    raise StudyError(f"--policy {policy}: {allowed}{nearest(base, (LEARNT, *scripts))}")
+    raise StudyError(f"--policy {policy}: {allowed}{did_you_mean(base, (LEARNT, *scripts))}")
 
 
 def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
@@ -158,7 +158,7 @@ def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
         described = described.for_baselines()
     try:
         with described.make(1) as environment:
-            yield from _frames(environment, _chooser(player, environment), seed, episodes)
+            yield from _frames(environment, chooser(player, environment), seed, episodes)
     except WorldError as error:
         raise StudyError(f"environment {described.name}: {error}") from error
 
@@ -206,7 +206,8 @@ def _frames(environment: BatchedEnvironment, choose: Choose, seed: int, episodes
             yield Frame(environment.render(), episode, step, total, sums, over)
 
 
-def _chooser(player: Player, environment: BatchedEnvironment) -> Choose:
+def chooser(player: Player, environment: BatchedEnvironment) -> Choose:
+    """How a player chooses actions in an environment of one episode. StudyError if the models do not fit."""
     if player.models is not None:
         learner = _learner(player.workload.algorithm, player.models, environment)
         return lambda observations, masks, generator: learner.act(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,8 @@ import torch
 
 from studies.spec.study import TrialSpec
 from testbed import workloads
-from testbed.common.atomic_files import beside
+from testbed.common.atomic_files import atomic_write
+from testbed.common.environment_variables import environment_variables
 from testbed.network import Trace, first_difference
 from testbed.network.trace.spacetime import spacetime
 from testbed.network.trace.spacetime_drawing import draw
@@ -62,9 +62,9 @@ def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, uprig
         seen = whole.window(whole.begin if window.begin is None else window.begin, window.end)
     folder.mkdir(parents=True, exist_ok=True)
     lines, table, *pictures = (folder / name for name in FILES)
-    with beside(lines) as part:
+    with atomic_write(lines) as part:
         trace.write(part)
-    with beside(table) as part:
+    with atomic_write(table) as part:
         write_parquet(trace, part)
     title = f"{trial.title}: {seen.begin:.4g} s to {seen.end:.4g} s of {whole.end:.4g} s"
     return [lines, table, *draw(seen, pictures, title=title, agents="vertical" if upright else "horizontal")]
@@ -95,22 +95,9 @@ def _lines(trial: TrialSpec) -> list[str]:
 
 
 def _elsewhere(trial: TrialSpec) -> list[str]:
+    other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     with (
-        _other_hashes(),
+        environment_variables({"PYTHONHASHSEED": other}),
         ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool,
     ):
         return pool.submit(_lines, trial).result()
-
-
-@contextmanager
-def _other_hashes() -> Iterator[None]:
-    """Processes started inside hash text in another way than this one."""
-    before = os.environ.get("PYTHONHASHSEED")
-    os.environ["PYTHONHASHSEED"] = "1" if before != "1" else "2"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONHASHSEED"]
-        else:
-            os.environ["PYTHONHASHSEED"] = before

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from studies.spec.document import StudyError
-from testbed.common.atomic_files import beside
+from testbed.common.atomic_files import atomic_write
 
 FASTEST = 50
 """Frames per second: a GIF counts in hundredths of a second, and viewers slow down what is faster."""
@@ -77,7 +77,7 @@ def write(file: Path, frames: Iterable[Image.Image], *, frames_per_second: int) 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_format = _write_gif if file.suffix == ".gif" else _write_mp4
-        with beside(file) as part:
+        with atomic_write(file) as part:
             write_format(part, first, following, frames_per_second)
     except OSError as error:
         raise StudyError(f"--out {file}: cannot be written: {error.strerror or error}") from error

@@ -12,17 +12,17 @@ import pandas as pd
 from studies import columns, text
 from studies.analysis import baselines
 from studies.analysis.bootstrap import ENOUGH
-from studies.columns import said, title
+from studies.columns import column_title, format_value
 from studies.formatting import duration
-from studies.report import final_values, page, provenance, tables
+from studies.report import answer, final_values, page, provenance, tables
 from studies.report.conditions import Arrangement, arrange
 from studies.report.curves import lines
 from studies.report.numbers import exact
 from studies.report.recording import record
 from studies.report.replay import AGENTS, described, differences, replay
-from studies.report.rerun import outside_code, trial_again
+from studies.report.rerun import outside_code, stored_trial
 from studies.spec.document import StudyError
-from studies.spec.manifest import StoredStudy, StudyOutline
+from studies.spec.manifest import StoredStudy, StudyRecord
 from studies.storage.provenance import OWN
 from studies.storage.store import CURVES, Store
 from studies.text import isolated
@@ -85,7 +85,7 @@ def write(
         **conditions.as_data(),
         "curves": lines(study, {name: store.curve(study, name) for name in CURVES}, conditions, first),
         "finals": final_values.finals(study, summary, conditions),
-        "references": _references(study, store, set(summary["trial"]) if len(summary) else set(), conditions),
+        "references": _baselines(study, store, set(summary["trial"]) if len(summary) else set(), conditions),
         "replay": shown,
     }
     numbers = [plan.y for plan in plans] + [name for name in columns.shown("report") if name in summary]
@@ -96,7 +96,7 @@ def write(
         "progress": escape(provenance.progress(made_by)),
         "unfinished": " unfinished" if len(summary) < len(study.trials) else "",
         "warnings": page.notes(warned),
-        "answer": page.paragraphs(final_values.answer(study, summary, conditions)),
+        "answer": page.paragraphs(answer.answer(study, summary, conditions)),
         "statistics": _statistics(statistics, study, summary, conditions),
         "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
         "replay_link": link,
@@ -134,7 +134,7 @@ def _replay(
     study: StoredStudy,
     store: Store,
     summary: pd.DataFrame,
-    made_by: provenance.Made,
+    made_by: provenance.Provenance,
     conditions: Arrangement,
     number: int | None,
     *,
@@ -152,7 +152,7 @@ def _replay(
         reason = "runs code from outside the testbed: `testbed report --trust` runs it"
         return None, f"There is no replay: {named} names {code}, which {reason}.", []
     try:
-        again = trial_again(store, trial)
+        again = stored_trial(store, trial)
     except StudyError as error:
         if number is not None:  # somebody wants this one
             raise
@@ -172,7 +172,7 @@ def _replay(
 
 
 def _chosen(
-    study: StoredStudy, summary: pd.DataFrame, made_by: provenance.Made, number: int | None
+    study: StoredStudy, summary: pd.DataFrame, made_by: provenance.Provenance, number: int | None
 ) -> int | None:
     if number is not None:
         if number > len(study.trials):
@@ -196,16 +196,16 @@ def _stored(study: StoredStudy, store: Store, place: int) -> dict[str, Any]:
     return {str(name): value for name, value in table.iloc[0].items()}
 
 
-def _facts(study: StudyOutline, conditions: Arrangement) -> str:
+def _facts(study: StudyRecord, conditions: Arrangement) -> str:
     seeds = len({trial.seed for trial in study.trials})
-    varied = " × ".join(title(name) for name in conditions.seen)
+    varied = " × ".join(column_title(name) for name in conditions.seen)
     count = len(conditions.conditions)
     parts = [f"{count} condition{'s' * (count != 1)}" + (f" of {varied}" if varied else "")]
     parts.append(f"{seeds} seed{'s' * (seeds != 1)} each")
     return f"{study.workload} study “{text.label(study.name)}”: {', '.join(parts)}."
 
 
-def _commands(study: StudyOutline) -> str:
+def _commands(study: StudyRecord) -> str:
     """What makes the results again, to be pasted into a shell."""
     file = text.path_argument(f"{text.visible(study.name)}.yaml")
     lines = [["testbed", "run", file, "--out", "again"], ["testbed", "report", "again"]]
@@ -213,7 +213,7 @@ def _commands(study: StudyOutline) -> str:
 
 
 def _statistics(
-    data: pd.DataFrame, study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement
+    data: pd.DataFrame, study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement
 ) -> str:
     if not len(data):
         return "<p>There are no statistics before a trial has finished.</p>"
@@ -223,17 +223,18 @@ def _statistics(
     if study.workload == "training":
         caption += "; interquartile means, which of fewer than four seeds are means"
     seeds = data["seeds"].dropna()
-    if "reference" in data and study.compared is not None:
+    if "reference" in data and study.comparison_factor is not None:
         first = data["reference"].dropna()
-        beside = f", and beside {said(study.compared, first.iloc[0])} on the same seeds" if len(first) else ""
-        caption += beside
+        if len(first):
+            level = format_value(study.comparison_factor, first.iloc[0])
+            caption += f", and beside {level} on the same seeds"
     if len(seeds) and seeds.min() < ENOUGH:
         caption += f". Fewer than {ENOUGH} seeds are too few to conclude from"
     return tables.statistics(data, study, conditions.seen, rows, caption)
 
 
-def _references(
-    study: StudyOutline, store: Store, finished: set[str], conditions: Arrangement
+def _baselines(
+    study: StudyRecord, store: Store, finished: set[str], conditions: Arrangement
 ) -> list[dict[str, Any]]:
     """What policies without learning earn, for panels whose finished trials all have it in common."""
     kept = baselines.kept(study, store)
@@ -248,7 +249,7 @@ def _references(
     return found
 
 
-def _versions(made_by: provenance.Made) -> str:
+def _versions(made_by: provenance.Provenance) -> str:
     every = dict.fromkeys(name for versions, _ in made_by.versions for name in versions)
     names = [
         *(name for name in OWN if name in every),
@@ -258,10 +259,10 @@ def _versions(made_by: provenance.Made) -> str:
         ("", [tables.number(count), *(tables.Cell(versions.get(name, "")) for name in names)])
         for versions, count in made_by.versions
     ]
-    return tables.table("versions", "What made the trials", ["trials", *names], rows) if rows else ""
+    return tables.html_table("versions", "What made the trials", ["trials", *names], rows) if rows else ""
 
 
-def _took(made_by: provenance.Made) -> str:
+def _took(made_by: provenance.Provenance) -> str:
     seconds = [each for each in made_by.seconds if each is not None]
     if not seconds:
         return "No trial has finished yet."

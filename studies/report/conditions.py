@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studies.columns import levels as worded
-from studies.columns import title
-from studies.spec.manifest import StudyOutline, Varied
+from studies.columns import column_title, format_levels
+from studies.spec.manifest import StudyRecord, Varied
 
 
 @dataclass(frozen=True)
@@ -79,15 +78,17 @@ class Arrangement:
         }
 
 
-def arrange(study: StudyOutline) -> Arrangement:
-    """Gives the first two things that are varied colours and dashes; the rest, and all worlds, are panels."""
+def arrange(study: StudyRecord) -> Arrangement:
+    """Gives the first two varied factors colours and dashes; the rest, and all environments, are panels."""
     values = {name: [trial.varied[name] for trial in study.trials] for name in study.varied}
     seen = [name for name in study.varied if len(set(values[name])) > 1]
-    apart = set(study.worlds) if study.workload == "training" else set()
+    apart = set(study.environment_factors) if study.workload == "training" else set()
     hue, style, *rest = [*(name for name in seen if name not in apart), None, None]
     split = [name for name in seen if name in apart or name in rest]
     levels = {name: _levels(values[name]) for name in seen}
-    words = {name: dict(zip(found, worded(name, found), strict=True)) for name, found in levels.items()}
+    words = {
+        name: dict(zip(found, format_levels(name, found), strict=True)) for name, found in levels.items()
+    }
     trials: dict[tuple[Any, ...], list[int]] = {}
     of: dict[str, int] = {}
     for index, trial in enumerate(study.trials):
@@ -116,8 +117,8 @@ def arrange(study: StudyOutline) -> Arrangement:
         tuple(conditions),
         tuple(seen),
         tuple(panels),
-        title(hue) if hue else "",
-        title(style) if style else "",
+        column_title(hue) if hue else "",
+        column_title(style) if style else "",
         tuple(words[hue].values()) if hue else (),
         tuple(words[style].values()) if style else (),
         bool(hue) and all(_number(value) for value in levels[str(hue)]),
@@ -137,4 +138,6 @@ def _number(value: object) -> bool:
 
 def _worded(name: str, value: object, words: Mapping[Any, str]) -> str:
     """``MATRPO``; or with what it is, where the value alone would say nothing: ``link delay 0.1``."""
-    return words[value] if isinstance(value, str) and value != "none" else f"{title(name)} {words[value]}"
+    if isinstance(value, str) and value != "none":
+        return words[value]
+    return f"{column_title(name)} {words[value]}"

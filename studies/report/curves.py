@@ -12,12 +12,12 @@ import pandas as pd
 from studies.analysis import bootstrap
 from studies.analysis.bootstrap import described, estimator
 from studies.analysis.resampling import Array, evenly, together
-from studies.columns import geometric, shown, title, unit
+from studies.columns import column_title, geometric, shown, unit
 from studies.figures.catalogue import PLANS
 from studies.figures.curve import Curve
 from studies.report.conditions import Arrangement
 from studies.report.numbers import rounded
-from studies.spec.manifest import StudyOutline
+from studies.spec.manifest import StudyRecord
 
 POINTS_OF_A_TRIAL = 100
 """Of a single trial's line, at most: rows of its table, evenly apart."""
@@ -75,7 +75,7 @@ def measures(workload: str) -> list[Measure]:
 
 
 def lines(
-    study: StudyOutline, curves: Mapping[str, pd.DataFrame], conditions: Arrangement, first: str | None
+    study: StudyRecord, curves: Mapping[str, pd.DataFrame], conditions: Arrangement, first: str | None
 ) -> dict[str, Any]:
     """What the page draws of the curves.
 
@@ -110,12 +110,12 @@ def lines(
         drawn.append(
             {
                 "name": measure.name,
-                "title": title(measure.y),
+                "title": column_title(measure.y),
                 "of": _where(measure, study.workload),
                 "log": measure.log,
                 "unit": unit(measure.y),
                 "estimate": described(seeds, estimator(study.workload, measure.y)) + left_out + wrong,
-                "axes": [{"name": axis, "title": title(axis), "unit": unit(axis)} for axis in shown],
+                "axes": [{"name": axis, "title": column_title(axis), "unit": unit(axis)} for axis in shown],
                 "lines": bands,
                 "runs": list(_runs(study, runs, shown, measure, xs)),
             }
@@ -145,7 +145,7 @@ def _apart(table: pd.DataFrame, columns: Sequence[str]) -> Runs:
 
 
 def _bands(
-    study: StudyOutline,
+    study: StudyRecord,
     conditions: Arrangement,
     runs: Runs,
     axes: Sequence[str],
@@ -164,7 +164,7 @@ def _bands(
 
 
 def _runs(
-    study: StudyOutline,
+    study: StudyRecord,
     runs: Runs,
     axes: Sequence[str],
     measure: Measure,

@@ -47,16 +47,16 @@ OTHERS = {
     "solved": ("solved", "{a} has solved its problem"),
 }
 
-Worded = tuple[int, int | None, int | None]
+EncodedEvent = tuple[int, int | None, int | None]
 
 
-class Wording:
+class EventText:
     """A vocabulary that grows: each different sentence is kept once, with ``{a}`` and ``{b}`` for agents."""
 
     def __init__(self) -> None:
         self._places: dict[tuple[str, str], int] = {}
 
-    def add(self, event: TraceEvent) -> Worded:
+    def add(self, event: TraceEvent) -> EncodedEvent:
         """The place of an event's sentence, and the agents that it is about."""
         if isinstance(event, PacketEvent):
             kind = KINDS.get(event.kind, f"a message ({event.kind})")
@@ -69,7 +69,7 @@ class Wording:
             return self._place(*LINKS[event.event]), event.source, event.destination
         return self._other(event)
 
-    def _other(self, event: OtherEvent) -> Worded:
+    def _other(self, event: OtherEvent) -> EncodedEvent:
         fields = event.fields
         if event.event in ("fault_begun", "fault_lifted"):
             verb = "begins" if event.event == "fault_begun" else "is over"

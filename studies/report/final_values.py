@@ -1,8 +1,7 @@
-"""Final numbers for the page: each condition over its seeds, how conditions compare, and what stands out."""
+"""Final numbers for the page: each condition over its seeds and how conditions compare."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,14 +23,12 @@ from studies.analysis.bootstrap import (
     not_finite,
     probability_of_improvement,
 )
-from studies.columns import better, said, title, unit
+from studies.columns import column_title, format_value, unit
 from studies.figures.catalogue import PLANS
 from studies.figures.final import Final
-from studies.formatting import equal
 from studies.report.conditions import Arrangement
-from studies.report.numbers import exact, figure, interval_name, spread
-from studies.spec.manifest import StudyOutline
-from studies.text import isolated
+from studies.report.numbers import exact, interval_name
+from studies.spec.manifest import StudyRecord
 
 BESIDES = tuple(
     Final(f"final_{name}", name, when="mean over the evaluations of the last tenth of the updates")
@@ -71,7 +68,7 @@ def plans(workload: str, summary: pd.DataFrame) -> list[Final]:
     return [plan for plan in found if plan.y in summary and np.isfinite(summary[plan.y]).any()]
 
 
-def estimates(plan: Final, study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[Row]:
+def estimates(plan: Final, study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[Row]:
     """Of each condition with a finished trial the estimate over its seeds, as tables and figures have it."""
     place = summary["trial"].map(conditions.of)
     how = estimator(study.workload, plan.y)
@@ -84,7 +81,7 @@ def estimates(plan: Final, study: StudyOutline, summary: pd.DataFrame, condition
     return rows
 
 
-def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
+def finals(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
     """What the page draws of the final numbers, then of their comparison.
 
     Each has its names, its unit, ``rows`` ``[condition, value, low, high, seeds, why it has no interval]``
@@ -99,7 +96,7 @@ def finals(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) 
         drawn.append(
             {
                 "name": plan.y,
-                "title": title(plan.y),
+                "title": column_title(plan.y),
                 "of": plan.when,
                 "unit": unit(plan.y),
                 "log": plan.log and bool((finite[plan.y] > 0).all()),
@@ -120,11 +117,11 @@ def _drawn(condition: int, estimate: Estimate, seeds: int, missing: str) -> list
     return [condition, exact(estimate.value), low, high, seeds, missing]
 
 
-def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
+def _comparisons(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
     metric = decisive(study.workload, summary) if study.workload == "training" else None
-    if study.compared is None or metric is None or summary["seed"].nunique() < 2:
+    if study.comparison_factor is None or metric is None or summary["seed"].nunique() < 2:
         return []
-    found = list(comparisons.pairs(summary, study.varied, study.compared, metric))
+    found = list(comparisons.pairs(summary, study.varied, study.comparison_factor, metric))
     if not found:
         return []
     places = by_values(study, summary, conditions)
@@ -141,10 +138,10 @@ def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrange
             made.append(_drawn(place, one, len(pair.ours), missing(pair, one)))
         return made
 
-    reference, what = said(study.compared, found[0].reference), title(metric)
+    reference, what = format_value(study.comparison_factor, found[0].reference), column_title(metric)
     paired = [pair for pair in found if len(pair.differences)]
     counts = [len(runs) for pair in found for runs in (pair.ours, pair.theirs)]
-    few = f" ({_too_few(counts, short=True)})" if min(counts) < ENOUGH else ""
+    few = f" ({too_few(counts, short=True)})" if min(counts) < ENOUGH else ""
     spread_of = interval_name((len(pair.differences) for pair in paired), "95 % bootstrap interval")
     probability = {
         "name": "probability_of_improvement",
@@ -179,7 +176,7 @@ def _comparisons(study: StudyOutline, summary: pd.DataFrame, conditions: Arrange
     return [probability, difference] if paired else [probability]
 
 
-def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> pd.DataFrame:
+def statistics(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> pd.DataFrame:
     """A row per metric and condition: of training that of ``statistics.csv``, of others what figures show.
 
     Columns of the latter: ``metric``; what is varied; ``seeds``, ``estimator``, ``estimate``,
@@ -188,7 +185,7 @@ def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangeme
     if not len(summary):
         return pd.DataFrame()
     if study.workload == "training":
-        return comparisons.table(summary, study.varied, study.compared)
+        return comparisons.statistics_table(summary, study.varied, study.comparison_factor)
     values = {number: varied for varied, number in by_values(study, summary, conditions).items()}
     rows: list[dict[str, Any]] = []
     for plan in plans(study.workload, summary):
@@ -203,50 +200,13 @@ def statistics(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangeme
     return pd.DataFrame(rows)
 
 
-def by_values(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> dict[Values, int]:
+def by_values(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> dict[Values, int]:
     """What is varied, as the summary has it, -> the condition."""
     columns = summary[["trial", *study.varied]].itertuples(index=False) if len(summary) else ()
     return {tuple(values): conditions.of[trial] for trial, *values in columns}
 
 
-def answer(study: StudyOutline, summary: pd.DataFrame, conditions: Arrangement) -> list[str]:
-    """What stands out in the decisive number, a sentence or two for each panel; none without a comparison.
-
-    Of fewer seeds than allow a conclusion it says so, and no more than what was seen.
-    """
-    found = plans(study.workload, summary)
-    if not found or not better(found[0].y):
-        return []
-    plan, how = found[0], estimator(study.workload, found[0].y)
-    best = min if better(plan.y) == "lower" else max
-    word = "lowest" if best is min else "highest"
-    sentences = []
-    rows = [row for row in estimates(plan, study, summary, conditions) if not math.isnan(row.estimate.value)]
-    for number, panel in enumerate(conditions.panels):
-        here = [row for row in rows if conditions.conditions[row.condition].panel == number]
-        if len(here) < 2:
-            continue
-        first = best(here, key=lambda row: row.estimate.value)
-        same = [row for row in here if equal([row.estimate.value, first.estimate.value])]
-        names = _names(same, conditions) if len(same) < len(here) else "all conditions"
-        counts = [row.seeds for row in here]
-        few = min(counts) < ENOUGH
-        verb = ("was" if few else "is") + (" the same" if len(same) == len(here) else f" {word}")
-        alike = " (equal)" if 1 < len(same) < len(here) else ""
-        value = _said(first, plan, how, alone=len(set(counts)) == 1)
-        what = f"{title(plan.y)} ({plan.when}) {verb} with {names}{alike}: {value}."
-        prefix = f"{panel}: " if panel else ""
-        if few:
-            sentences.append(
-                f"{prefix}{_too_few(counts)}; at least {ENOUGH} are needed. In these runs, {what}"
-            )
-        else:
-            text = what if prefix else capital(what)
-            sentences.append(prefix + text + (_overlap(first, here, conditions) if len(same) == 1 else ""))
-    return sentences
-
-
-def _too_few(counts: Sequence[int], *, short: bool = False) -> str:
+def too_few(counts: Sequence[int], *, short: bool = False) -> str:
     """That so many seeds of each condition are too few, of which some may be enough."""
     few = [count for count in counts if count < ENOUGH]
     if short:
@@ -265,48 +225,3 @@ def _seeds(counts: Sequence[int]) -> str:
     """``1 seed``, ``1 to 3 seeds``."""
     low, high = min(counts), max(counts)
     return f"{low} seed{'s' * (low != 1)}" if low == high else f"{low} to {high} seeds"
-
-
-def capital(text: str) -> str:
-    """With a capital letter."""
-    return text[:1].upper() + text[1:]
-
-
-def _overlap(first: Row, here: Sequence[Row], conditions: Arrangement) -> str:
-    """Which others' intervals reach into that of the first."""
-    near = [
-        row
-        for row in here
-        if row is not first
-        and row.estimate.low <= first.estimate.high
-        and row.estimate.high >= first.estimate.low
-    ]
-    if not near:
-        return " No other interval reaches into its own."
-    if len(near) == len(here) - 1 > 1:
-        return " The intervals of all others overlap with it."
-    joined = _names(near, conditions)
-    return f" The interval{'s' * (len(near) > 1)} of {joined} overlap{'s' * (len(near) == 1)} with it."
-
-
-def _names(rows: Sequence[Row], conditions: Arrangement) -> str:
-    names = [isolated(conditions.conditions[row.condition].name) for row in rows[:3]]
-    names += ["others"] if len(rows) > 3 else []
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _said(row: Row, plan: Final, how: Estimator, *, alone: bool) -> str:
-    """``geometric mean 0.012 of 5 seeds, interval 0.011 to 0.014``.
-
-    Args:
-        row: a condition's.
-        plan: of which number.
-        how: it is estimated.
-        alone: whether the seeds of every condition have been told already.
-    """
-    if row.seeds < 2:
-        return figure(row.estimate.value, unit(plan.y)) + ("" if alone else " of 1 seed")
-    missing = no_interval(row.estimate, row.seeds, how)
-    value, interval = spread(row.estimate, unit(plan.y))
-    ends = missing or f"{interval_name([row.seeds])} {interval}"
-    return f"{how.name(row.seeds)} {value} of {row.seeds} seeds, {ends}"

@@ -1,4 +1,4 @@
-"""What made the results of a study, and what a reader must know of them."""
+"""The versions of the code that made the results of a study, and warnings about them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pandas as pd
 
 from studies import text
 from studies.analysis.warnings import idle_faults
-from studies.spec.manifest import StudyOutline
+from studies.spec.manifest import StudyRecord
 from studies.storage.provenance import OWN
-from studies.storage.status import TrialState, counted, states
+from studies.storage.status import TrialState, states, status_counts
 from studies.storage.store import Store
 from testbed.common import yaml_text
 
 
 @dataclass(frozen=True)
-class Made:
+class Provenance:
     """How far a study is, and what made it.
 
     Attributes:
@@ -33,7 +33,7 @@ class Made:
     versions: tuple[tuple[dict[str, str], int], ...]
 
 
-def gather(study: StudyOutline, store: Store) -> Made:
+def gather(study: StudyRecord, store: Store) -> Provenance:
     """Looks at every trial that is stored."""
     found = tuple(states(study, store))
     seconds: list[float | None] = []
@@ -44,15 +44,15 @@ def gather(study: StudyOutline, store: Store) -> Made:
         if finished:
             makers[json.dumps(store.versions(state.trial))] += 1
     versions = tuple((dict(json.loads(text)), count) for text, count in makers.items())
-    return Made(found, tuple(seconds), versions)
+    return Provenance(found, tuple(seconds), versions)
 
 
-def warnings(study: StudyOutline, summary: pd.DataFrame, made: Made) -> list[str]:
+def warnings(study: StudyRecord, summary: pd.DataFrame, found: Provenance) -> list[str]:
     """A line each: faults that tested nothing, and trials that different code has made."""
-    lines = [f"{one.trial.title} is damaged: {one.said}" for one in made.states if one.status == "damaged"]
+    lines = [f"{one.trial.title} is damaged: {one.said}" for one in found.states if one.status == "damaged"]
     lines += idle_faults(study, summary)
     codes: dict[tuple[str | None, ...], int] = {}
-    for versions, count in made.versions:
+    for versions, count in found.versions:
         code = tuple(versions.get(key) for key in OWN)
         codes[code] = codes.get(code, 0) + count
     if len(codes) > 1:
@@ -65,15 +65,15 @@ def warnings(study: StudyOutline, summary: pd.DataFrame, made: Made) -> list[str
     return lines
 
 
-def progress(made: Made) -> str:
+def progress(found: Provenance) -> str:
     """``All 25 trials have finished``, or how many of them."""
-    total = len(made.states)
-    if all(state.status == "finished" for state in made.states):
+    total = len(found.states)
+    if all(state.status == "finished" for state in found.states):
         return "The only trial has finished." if total == 1 else f"All {total} trials have finished."
-    return f"Not finished: {counted(made.states)}. All numbers are of those that have finished."
+    return f"Not finished: {status_counts(found.states)}. All numbers are of those that have finished."
 
 
-def document(study: StudyOutline) -> str:
+def document(study: StudyRecord) -> str:
     """The study as a file that ``testbed run`` takes."""
     data = _plain(study.document)
     shown = yaml_text.dump(data)

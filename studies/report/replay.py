@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from studies.report.event_text import Wording
+from studies.report.event_text import EventText
 from studies.report.numbers import rounded
 from studies.report.recording import Recording
 from testbed import workloads
@@ -39,8 +39,8 @@ def replay(recording: Recording) -> dict[str, Any]:
     links = {(min(u, v), max(u, v)): number for number, (u, v) in enumerate(graph.edges)}
     times = [event.time for event in trace.events]
     last = len(times) - 1
-    wording = Wording()
-    worded = [wording.add(event) for event in trace.events]
+    vocabulary = EventText()
+    worded = [vocabulary.add(event) for event in trace.events]
     seen = spacetime(trace)
     return {
         "nodes": [rounded(place) for place in places],
@@ -50,7 +50,7 @@ def replay(recording: Recording) -> dict[str, Any]:
         ],
         "names": nodes,
         "times": [round(time, 9) for time in times],
-        "words": wording.as_data(),
+        "words": vocabulary.as_data(),
         "word": [word for word, _, _ in worded],
         "a": [a for _, a, _ in worded],
         "b": [b for _, _, b in worded],

@@ -10,20 +10,21 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from studies.spec.document import Document, StudyError
-from studies.spec.manifest import TrialOutline
+from studies.spec.manifest import TrialRecord
 from studies.spec.named_files import read_files
 from studies.spec.study import WORKLOADS, TrialSpec
 from studies.spec.topology import TopologySettings
 from studies.storage import same_trial
 from studies.storage.store import Store
 from testbed import workloads
+from testbed.common.validation_messages import first_error
 from testbed.identity import digest, same, with_contents
 
 NAMING = ("name", "pettingzoo", "kwargs", "python")
 """What of an environment's settings says which code from outside runs, and what it is called with."""
 
 
-def outside_code(store: Store, trial: TrialOutline) -> str | None:
+def outside_code(store: Store, trial: TrialRecord) -> str | None:
     """What code from outside the testbed the settings of a stored trial name; None: none.
 
     Nothing of it is imported or started to find out.
@@ -31,7 +32,7 @@ def outside_code(store: Store, trial: TrialOutline) -> str | None:
     return same_trial.outside_code(store.settings(trial))
 
 
-def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
+def stored_trial(store: Store, trial: TrialRecord) -> TrialSpec:
     """The trial as it was run, if this code still means the same by its settings.
 
     Checking the settings of a PettingZoo world imports and builds it, so what they name must be what the
@@ -62,7 +63,7 @@ def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
             contents,
         )
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        reason = first_error(error)
         raise StudyError(f"trial {trial.hash}: this version cannot run it again: {reason}") from error
     if again.hash != trial.hash:
         again = replace(again, apart=True)
@@ -74,7 +75,7 @@ def trial_again(store: Store, trial: TrialOutline) -> TrialSpec:
     return again
 
 
-def _is_named(store: Store, trial: TrialOutline, contents: Mapping[str, Mapping[str, str]]) -> bool:
+def _is_named(store: Store, trial: TrialRecord, contents: Mapping[str, Mapping[str, str]]) -> bool:
     """Whether a trial's name was made of the code from outside that its settings name; imports nothing."""
     identity = store.identity(trial)
     if not isinstance(identity, dict) or digest(identity) != trial.hash:

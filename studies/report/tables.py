@@ -12,11 +12,11 @@ import pandas as pd
 
 from studies import text
 from studies.analysis.bootstrap import Estimate
-from studies.columns import said, title, unit
+from studies.columns import column_title, format_value, unit
 from studies.formatting import Unit, duration
 from studies.report.numbers import exact, figure, interval_name, spread
-from studies.report.provenance import Made
-from studies.spec.manifest import StudyOutline
+from studies.report.provenance import Provenance
+from studies.spec.manifest import StudyRecord
 
 INTERVAL = "95 % interval"
 """Of what is no mean of runs: see :func:`interval_name`."""
@@ -32,18 +32,20 @@ class Cell:
         text: what is shown.
         value: what is sorted by, if it is a number.
         link: where it leads to within the page, such as ``trial=...``, and
-        said: what tells a screen reader where, after the text.
+        spoken: what tells a screen reader where, after the text.
         more: shown smaller, behind the text.
     """
 
     text: str
     value: float | None = None
     link: str = ""
-    said: str = ""
+    spoken: str = ""
     more: str = ""
 
 
-def table(name: str, caption: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[Cell]]]) -> str:
+def html_table(
+    name: str, caption: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[Cell]]]
+) -> str:
     """HTML of a table.
 
     Args:
@@ -97,7 +99,7 @@ def _finite(value: Any) -> float | None:
 
 
 def statistics(
-    data: pd.DataFrame, study: StudyOutline, shown: Sequence[str], places: Sequence[int | None], caption: str
+    data: pd.DataFrame, study: StudyRecord, shown: Sequence[str], places: Sequence[int | None], caption: str
 ) -> str:
     """The statistics of conditions.
 
@@ -109,7 +111,7 @@ def statistics(
         caption: of the table.
     """
     training, compared = "iqm" in data, "probability_of_improvement" in data
-    columns = ["metric", *map(title, shown), "seeds"]
+    columns = ["metric", *map(column_title, shown), "seeds"]
     columns += ["mean", "interquartile mean"] if training else ["estimator", "estimate"]
     columns.append(interval_name(data["seeds"].dropna()))
     if compared:
@@ -121,7 +123,7 @@ def statistics(
         values = [_value(name, row[name]) for name in shown]
         words = ", ".join(cell.text for cell in values)
         cells = [
-            Cell(title(str(row["metric"])), link=link, said=f": select {words or 'all trials'}"),
+            Cell(column_title(str(row["metric"])), link=link, spoken=f": select {words or 'all trials'}"),
             *values,
         ]
         kind, note = unit(str(row["metric"])), str(row.get("note") or "")
@@ -140,34 +142,38 @@ def statistics(
         if compared:
             beside = row["reference"]
             missing = beside is None or (isinstance(beside, float) and math.isnan(beside))
-            cells.append(Cell("" if missing else said(str(study.compared), beside)))
+            cells.append(Cell("" if missing else format_value(str(study.comparison_factor), beside)))
             cells += [
                 *with_interval(row, "probability_of_improvement", "", _about(note, "pair of runs")),
                 *with_interval(row, "paired_difference", kind, _about(note, "differences")),
             ]
         rows.append((link, cells))
-    return table("statistics", caption, columns, rows)
+    return html_table("statistics", caption, columns, rows)
 
 
 def trials(
-    study: StudyOutline, varied: Sequence[str], made: Made, summary: pd.DataFrame, shown: Sequence[str]
+    study: StudyRecord,
+    varied: Sequence[str],
+    provenance: Provenance,
+    summary: pd.DataFrame,
+    shown: Sequence[str],
 ) -> str:
     """A row per trial, whatever has become of it.
 
     Args:
         study: whose trials they are.
         varied: which of what is varied has a column.
-        made: how far each is.
+        provenance: how far each is.
         summary: the results of the finished ones.
         shown: which of their numbers to show.
     """
     results = summary.set_index("trial").to_dict("index") if len(summary) else {}
-    columns = ["trial", *map(title, varied), "seed", "status", *map(title, shown), "wall time"]
+    columns = ["trial", *map(column_title, varied), "seed", "status", *map(column_title, shown), "wall time"]
     rows = []
     for place, trial in enumerate(study.trials):
         result = results.get(trial.hash, {})
-        state = made.states[place]
-        seconds = made.seconds[place]
+        state = provenance.states[place]
+        seconds = provenance.seconds[place]
         link = f"trial={trial.hash}"
         cells = [
             Cell(str(place + 1), float(place + 1), link if result else "", ": select it", trial.hash[:6])
@@ -177,7 +183,7 @@ def trials(
         cells += [number(result.get(name, math.nan), unit(name)) for name in shown]
         cells.append(Cell("") if seconds is None else Cell(duration(seconds), exact(seconds)))
         rows.append((link, cells))
-    return table("trials", f"The trials of {text.label(study.name)}", columns, rows)
+    return html_table("trials", f"The trials of {text.label(study.name)}", columns, rows)
 
 
 def _about(note: str, word: str) -> str:
@@ -198,14 +204,14 @@ def _records(data: pd.DataFrame) -> list[dict[str, Any]]:
 def _value(name: str, value: Any) -> Cell:
     """What is varied."""
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(said(name, value), float(value) if numeric else None)
+    return Cell(format_value(name, value), float(value) if numeric else None)
 
 
 def _cell(cell: Cell, right: bool, place: int) -> str:
     value = "" if cell.value is None else f' data-v="{cell.value!r}"'
     shown = escape(cell.text)
     if cell.link:
-        shown = f'<a href="#{escape(cell.link)}">{shown}<span class="unseen">{escape(cell.said)}</span></a>'
+        shown = f'<a href="#{escape(cell.link)}">{shown}<span class="unseen">{escape(cell.spoken)}</span></a>'
     if cell.more:
         shown += f" <small>{escape(cell.more)}</small>"
     if place == 0:

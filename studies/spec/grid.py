@@ -14,7 +14,8 @@ from typing import Any
 from studies.columns import RESERVED, has_title
 from studies.spec.document import Document, Keys, Problem, StudyError, shown, split
 from studies.spec.labels import label
-from studies.spec.validation_errors import complaint, nearest
+from studies.spec.synonyms import did_you_mean
+from studies.spec.validation_errors import complaint
 
 
 @dataclass(frozen=True)
@@ -117,17 +118,17 @@ def _case(document: Document, source: Keys) -> Level:
     return Level(case, paths)
 
 
-def worlds(grid: Mapping[str, Sequence[Level]]) -> tuple[str, ...]:
+def environment_factors(grid: Mapping[str, Sequence[Level]]) -> tuple[str, ...]:
     """The keys of ``vary`` that change the environment."""
     return tuple(name for name in grid if any(path[0] == "environment" for path in _paths(grid, name)))
 
 
-def compared(grid: Mapping[str, Sequence[Level]]) -> str | None:
+def comparison_factor(grid: Mapping[str, Sequence[Level]]) -> str | None:
     """The key of ``vary`` whose values are to be compared, if any.
 
     What chooses an algorithm, or else the first that leaves the environment as it is.
     """
-    free = [name for name in grid if len(grid[name]) > 1 and name not in worlds(grid)]
+    free = [name for name in grid if len(grid[name]) > 1 and name not in environment_factors(grid)]
     algorithms = (("algorithm",), ("algorithm", "name"))
     methods = [name for name in free if any(path in algorithms for path in _paths(grid, name))]
     return next(iter([*methods, *free]), None)
@@ -211,6 +212,6 @@ def selected(name: str, cases: Mapping[str, Any], labels: Sequence[Any], place: 
         raise StudyError(f"{place}: vary.{name} = []: must name at least one of the cases: {known}")
     for wanted in labels:
         if not isinstance(wanted, str) or wanted not in cases:
-            near = nearest(wanted, cases)
+            near = did_you_mean(wanted, cases)
             raise StudyError(f"{place}: vary.{name}: {shown(wanted)} is none of the cases: {known}{near}")
     return {case: settings for case, settings in cases.items() if case in labels}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studies.columns import said
+from studies.columns import format_value
 from testbed.network.impairments.loss import LOSSES
 
 
@@ -54,7 +54,7 @@ def _solver(solver: dict[str, Any]) -> str:
         cold = " from zero" if solver.get("warm_start") is False else ""
         words.append(f"{solver['iterations']} iteration{'s' * (solver['iterations'] != 1)}{cold}")
     if solver.get("tolerance"):
-        words.append(f"to {said('tolerance', solver['tolerance'])}")
+        words.append(f"to {format_value('tolerance', solver['tolerance'])}")
     named = ("preconditioner", "iterations", "warm_start", "tolerance", "audit")
     words += [f"{key}={inner}" for key, inner in solver.items() if key not in named]
     return ", ".join(words)

@@ -21,7 +21,7 @@ from studies.spec.document import (
 )
 from studies.spec.resolving import resolve
 from studies.spec.study import Study
-from studies.spec.validation_errors import nearest
+from studies.spec.synonyms import did_you_mean
 
 
 def find(name: str) -> Path:
@@ -38,7 +38,7 @@ def find(name: str) -> Path:
         return builtin_file(name)
     if path.is_dir():
         raise StudyError(f"{name}: is a folder, not a study file")
-    raise StudyError(f"{name}: no such study file{nearest(name, names)} (built in: {', '.join(names)})")
+    raise StudyError(f"{name}: no such study file{did_you_mean(name, names)} (built in: {', '.join(names)})")
 
 
 def load(name: str, *, overrides: Sequence[str] = (), quick: bool = False) -> Study:

@@ -19,16 +19,16 @@ from pydantic import (
 )
 
 from studies import text
-from studies.spec.validation_errors import first_complaint
 from testbed import identity
+from testbed.common.validation_messages import first_error
 
 Varied = Mapping[str, str | int | float | bool]
 
 FORMAT = 1
-"""Of the file that outlines are kept in."""
+"""Of the file that studies are recorded in."""
 
 
-class TrialOutline(Protocol):
+class TrialRecord(Protocol):
     """A trial as far as its results are concerned."""
 
     @property
@@ -56,7 +56,7 @@ class TrialOutline(Protocol):
         """That of its study."""
 
 
-class StudyOutline(Protocol):
+class StudyRecord(Protocol):
     """A study as far as its results are concerned; see :class:`studies.spec.study.Study`."""
 
     @property
@@ -68,24 +68,29 @@ class StudyOutline(Protocol):
     @property
     def varied(self) -> tuple[str, ...]: ...
     @property
-    def worlds(self) -> tuple[str, ...]: ...
+    def environment_factors(self) -> tuple[str, ...]: ...
     @property
-    def compared(self) -> str | None: ...
+    def comparison_factor(self) -> str | None: ...
     @property
-    def trials(self) -> Sequence[TrialOutline]: ...
+    def trials(self) -> Sequence[TrialRecord]: ...
     @property
     def document(self) -> Mapping[str, Any]: ...
 
 
-def titled(varied: Varied, seed: int) -> str:
-    """``loss=0.1 seed=0``: what tells a trial from the others of its study."""
+def condition_title(varied: Varied) -> str:
+    """``loss=0.1``: what tells a condition from the others of its study; empty if nothing is varied."""
     words = [f"{text.label(path.split('.')[-1])}={text.label(str(value))}" for path, value in varied.items()]
-    return " ".join([*words, f"seed={seed}"])
+    return " ".join(words)
+
+
+def trial_title(varied: Varied, seed: int) -> str:
+    """``loss=0.1 seed=0``: what tells a trial from the others of its study."""
+    return f"{condition_title(varied)} seed={seed}".lstrip()
 
 
 @dataclass(frozen=True)
 class StoredTrial:
-    """A trial of a study that was run some time; see :class:`TrialOutline`."""
+    """A trial of a study that was run some time; see :class:`TrialRecord`."""
 
     hash: str
     seed: int
@@ -96,7 +101,7 @@ class StoredTrial:
     @property
     def title(self) -> str:
         """What tells it from the others of its study."""
-        return titled(self.varied, self.seed)
+        return trial_title(self.varied, self.seed)
 
 
 @dataclass(frozen=True)
@@ -107,15 +112,15 @@ class StoredStudy:
     question: str
     workload: str
     varied: tuple[str, ...]
-    worlds: tuple[str, ...]
-    compared: str | None
+    environment_factors: tuple[str, ...]
+    comparison_factor: str | None
     trials: tuple[StoredTrial, ...]
     document: Mapping[str, Any]
     names: int = 1
     """The format of its trials' names, see :mod:`testbed.identity`."""
 
 
-def to_json(study: StudyOutline) -> dict[str, Any]:
+def to_json(study: StudyRecord) -> dict[str, Any]:
     """Plain data from which :func:`from_json` makes the study again."""
     return {
         "format": FORMAT,
@@ -124,8 +129,8 @@ def to_json(study: StudyOutline) -> dict[str, Any]:
         "question": study.question,
         "workload": study.workload,
         "varied": list(study.varied),
-        "worlds": list(study.worlds),
-        "compared": study.compared,
+        "worlds": list(study.environment_factors),
+        "compared": study.comparison_factor,
         "trials": [
             {"hash": trial.hash, "seed": trial.seed, "varied": dict(trial.varied)} for trial in study.trials
         ],
@@ -149,13 +154,21 @@ def from_json(data: Any) -> StoredStudy:
     try:
         study = _Study.model_validate(data)
     except ValidationError as error:
-        raise ValueError(first_complaint(error)) from error
+        raise ValueError(str(first_error(error))) from error
     trials = [
         StoredTrial(one.hash, one.seed, one.varied, study.names, study.workload) for one in study.trials
     ]
-    fields = {name: getattr(study, name) for name in _Study.model_fields if name not in ("format", "trials")}
-    fields |= {"varied": tuple(study.varied), "worlds": tuple(study.worlds)}
-    return StoredStudy(**fields, trials=tuple(trials))
+    return StoredStudy(
+        name=study.name,
+        question=study.question,
+        workload=study.workload,
+        varied=tuple(study.varied),
+        environment_factors=tuple(study.worlds),
+        comparison_factor=study.compared,
+        trials=tuple(trials),
+        document=study.document,
+        names=study.names,
+    )
 
 
 class _Trial(BaseModel):
@@ -165,6 +178,8 @@ class _Trial(BaseModel):
 
 
 class _Study(BaseModel):
+    """What the file holds, under the keys that it has had from the start."""
+
     name: StrictStr
     question: StrictStr
     workload: Literal["problem", "update", "training"]

@@ -14,8 +14,9 @@ from studies.spec import grid
 from studies.spec.document import Document, Keys, Problem, StudyError
 from studies.spec.named_files import read_files
 from studies.spec.study import HEADER_KEYS, TOP_KEYS, WORKLOADS, Header, Study, TrialSpec
+from studies.spec.synonyms import did_you_mean
 from studies.spec.trial_checks import check_batch, check_graph, check_samples, check_settings, check_topology
-from studies.spec.validation_errors import complaint, nearest, problem, problems
+from studies.spec.validation_errors import complaint, problem, problems
 from testbed.workloads import fault_reach
 
 _Checked = typing.TypeVar("_Checked")
@@ -36,7 +37,7 @@ def resolve(document: Document, name: str) -> Study:
         allowed = f"must be one of {', '.join(WORKLOADS)}"
         if "workload" not in data:
             raise complaint(document, ("workload",), f"missing; {allowed}")
-        raise complaint(document, ("workload",), allowed + nearest(workload, WORKLOADS), value=workload)
+        raise complaint(document, ("workload",), allowed + did_you_mean(workload, WORKLOADS), value=workload)
     found = _Found()
     header = found.attempt(partial(_header, document))
     if header is None:
@@ -57,8 +58,16 @@ def resolve(document: Document, name: str) -> Study:
     if found.problems:
         raise StudyError.of(found.problems)
     trials = tuple(seen.values())
-    worlds, compared = grid.worlds(levels), grid.compared(levels)
-    return Study(name, header.question, workload, tuple(levels), trials, worlds, compared, data)
+    return Study(
+        name=name,
+        question=header.question,
+        workload=workload,
+        varied=tuple(levels),
+        trials=trials,
+        environment_factors=grid.environment_factors(levels),
+        comparison_factor=grid.comparison_factor(levels),
+        document=data,
+    )
 
 
 def _not_finite(document: Document, value: object, keys: Keys = ()) -> Iterator[Problem]:
@@ -194,7 +203,7 @@ class _IdleFaults:
             elif name not in self._never:
                 found = never[number]
                 allowed = f"; allowed: {', '.join(found.allowed)}" if found.allowed else ""
-                reason = f"{found.reason}{allowed}{nearest(found.value, found.allowed)}"
+                reason = f"{found.reason}{allowed}{did_you_mean(found.value, found.allowed)}"
                 self._never[name] = problem(document, (*keys, *found.keys), reason, value=found.value)
 
     def problems(self) -> list[Problem]:

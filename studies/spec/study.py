@@ -12,7 +12,7 @@ import networkx as nx
 from pydantic import BeforeValidator, Field, NonNegativeInt
 
 import topologies
-from studies.spec.manifest import titled
+from studies.spec.manifest import trial_title
 from studies.spec.topology import TopologySettings
 from testbed import workloads
 from testbed.common.settings import Settings
@@ -131,7 +131,7 @@ class TrialSpec:
     @property
     def title(self) -> str:
         """What tells this trial from the others of its study."""
-        return titled(self.varied, self.seed)
+        return trial_title(self.varied, self.seed)
 
     def graph(self) -> nx.Graph[int]:
         """The trial's graph; see :meth:`TopologySettings.graph`."""
@@ -148,8 +148,8 @@ class Study:
         workload: ``problem``, ``update`` or ``training``.
         varied: keys of the grid, dotted paths or names of cases, in the order in which they are written.
         trials: every combination and every seed, seeds varying fastest.
-        worlds: those of ``varied`` that change the environment.
-        compared: the one of ``varied`` whose values are compared with the first of them.
+        environment_factors: those of ``varied`` that change the environment.
+        comparison_factor: the one of ``varied`` whose values are compared with the first of them.
         document: what the study file says, with the quick form and the command line's settings on top.
     """
 
@@ -158,6 +158,6 @@ class Study:
     workload: str
     varied: tuple[str, ...]
     trials: tuple[TrialSpec, ...]
-    worlds: tuple[str, ...] = ()
-    compared: str | None = None
+    environment_factors: tuple[str, ...] = ()
+    comparison_factor: str | None = None
     document: Mapping[str, Any] = field(default_factory=dict)

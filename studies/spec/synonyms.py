@@ -5,8 +5,9 @@ Only error messages use this: a study is written in one language.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping
+
+from testbed.common import suggestions
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "alpha": ("consensus.relaxation",),
@@ -189,8 +190,13 @@ def closest(name: object, allowed: Iterable[str], cutoff: float = 0.6) -> str | 
         last = meant.rpartition(".")[2]
         if last in names:
             return last
-    near = difflib.get_close_matches(said, names, n=1, cutoff=cutoff)
-    return near[0] if near else None
+    return suggestions.closest(said, names, cutoff)
+
+
+def did_you_mean(name: object, allowed: Iterable[str]) -> str:
+    """``; did you mean 'ring'?`` when an allowed name is close in letters or in meaning, else nothing."""
+    near = closest(name, allowed)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def elsewhere(name: object, paths: Collection[str]) -> str | None:

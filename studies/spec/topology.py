@@ -101,10 +101,10 @@ class TopologySettings(Settings):
             seed: the trial's, used when the topology has none of its own.
 
         Raises:
-            ValueError: it is impossible, disconnected without being asked for, or of another size.
+            TopologyError: it is impossible, disconnected without being asked for, or of another size.
         """
         if self.nodes is not None and self.nodes != agents:
-            raise ValueError(_wrong_size(agents, self.nodes))
+            raise _wrong_size(agents, self.nodes)
         if self.name is not None:
             return topologies.make(
                 self.name,
@@ -115,10 +115,11 @@ class TopologySettings(Settings):
             )
         graph = topologies.read(Path(str(self.file)), allow_disconnected=self.allow_disconnected)
         if len(graph) != agents:
-            raise ValueError(_wrong_size(agents, len(graph)))
+            raise _wrong_size(agents, len(graph))
         return graph
 
 
-def _wrong_size(agents: int, nodes: int) -> str:
+def _wrong_size(agents: int, nodes: int) -> topologies.TopologyError:
     more = "more agents than nodes" if agents > nodes else "more nodes than agents"
-    return f"nodes: {more}: {agents} agents, {nodes} nodes; each node is one agent"
+    reason = f"{more}: {agents} agents, {nodes} nodes; each node is one agent"
+    return topologies.TopologyError(reason, field="nodes")

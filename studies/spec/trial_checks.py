@@ -9,11 +9,13 @@ from typing import Any
 from pydantic import ValidationError
 
 import topologies
-from policies.batch import Batch
+from policies.batch import Batch, BatchError
 from studies.spec.document import Document, Keys, StudyError
+from studies.spec.setting_models import setting_paths
 from studies.spec.study import DEFAULT_TOPOLOGY, HEADER_KEYS, WORKLOADS
+from studies.spec.synonyms import did_you_mean
 from studies.spec.topology import OWN_KEYS, TopologySettings
-from studies.spec.validation_errors import complaint, nearest, problem, problems, setting_paths
+from studies.spec.validation_errors import complaint, problem, problems
 from testbed import workloads
 from testbed.common.settings import SettingError, Settings
 from testbed.training import warm_start
@@ -41,8 +43,8 @@ def check_samples(document: Document, settings: workloads.Workload) -> bool:
         loop = LoopSettings(samples=settings.update.samples)
     try:
         loop.shape(settings.environment.episode_length)
-    except ValueError as error:
-        raise complaint(document, (settings.workload, "samples"), str(error)) from error
+    except SettingError as error:
+        raise complaint(document, (settings.workload, *error.keys), error.reason) from error
     return True
 
 
@@ -58,9 +60,8 @@ def check_batch(document: Document, settings: workloads.Workload, checked: set[t
         if not environment.outside:
             with environment.make(1) as world:
                 warm_start.check_batch(batch, path, world)
-    except ValueError as error:
-        reason = str(error).removeprefix("update.batch: ").removeprefix("batch: ")
-        raise complaint(document, ("update", "batch"), reason) from error
+    except (BatchError, SettingError) as error:
+        raise complaint(document, warm_start.BATCH, error.reason) from error
     checked.add((path, environment))
     return True
 
@@ -90,7 +91,7 @@ def _check_parameters(document: Document, data: Mapping[str, Any]) -> None:
     unknown = []
     for key in data:
         if key not in allowed and (family or "name" not in data):
-            reason = f"unknown key{nearest(key, allowed)} (allowed: {', '.join(sorted(allowed))})"
+            reason = f"unknown key{did_you_mean(key, allowed)} (allowed: {', '.join(sorted(allowed))})"
             unknown.append(problem(document, ("topology", key), reason))
     if unknown:
         raise StudyError.of(unknown)
@@ -99,7 +100,7 @@ def _check_parameters(document: Document, data: Mapping[str, Any]) -> None:
 def _no_family(document: Document, keys: Keys, name: str) -> StudyError:
     families = topologies.FAMILIES
     return complaint(
-        document, keys, f"must be one of {', '.join(families)}{nearest(name, families)}", value=name
+        document, keys, f"must be one of {', '.join(families)}{did_you_mean(name, families)}", value=name
     )
 
 
@@ -109,27 +110,25 @@ def check_graph(
     """True: the graph can be built and has the links that the network's settings name. Raises StudyError."""
     try:
         graph = topology.graph(settings.agents, seed)
-    except ValueError as error:
-        field, _, rest = str(error).partition(": ")
-        named = field in OWN_KEYS or field in topology.parameters
-        keys: Keys = ("topology", field) if named else ("topology",)
+    except topologies.TopologyError as error:
+        field = error.field
+        named = field is not None and (field in OWN_KEYS or field in topology.parameters)
+        keys: Keys = ("topology", str(field)) if named else ("topology",)
         if "topology" not in document.data:  # then it is the number of agents that fits no ring
             keys = ("problem", "agents")
             if not isinstance(settings, workloads.ProblemWorkload):
                 has_field = "agents" in type(settings.environment).model_fields
                 keys = ("environment", "agents") if has_field else ("environment",)
-        raise complaint(document, keys, rest if named else str(error)) from error
+        raise complaint(document, keys, error.reason if named else str(error)) from error
     network = settings.network
     try:
         network.check(graph)
     except SettingError as error:
         if not error.keys:  # then it is about attributes that the graph's file gives to links
             raise complaint(document, ("topology",), str(error)) from error
-        raise complaint(document, ("network", *error.keys), str(error).partition(": ")[2]) from error
+        raise complaint(document, ("network", *error.keys), error.reason) from error
     try:
         settings.check(graph)
     except SettingError as error:
-        raise complaint(document, error.keys, str(error)) from error
-    except ValueError as error:
-        raise complaint(document, ("topology",), str(error)) from error
+        raise complaint(document, error.keys, error.reason) from error
     return True

@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import types
-import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-import annotated_types
-from pydantic import BaseModel, BeforeValidator, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from studies.spec.document import Document, Keys, Problem, StudyError, dotted, shown
-from studies.spec.synonyms import closest, elsewhere
-from testbed.common.registered_names import names_allowed
-from testbed.common.registry import registry_of
+from studies.spec.setting_models import choices_at, fields_at, kinds_with, members_at, metadata_of, names_at
+from studies.spec.synonyms import closest, did_you_mean, elsewhere
 from testbed.common.settings import SettingError
+from testbed.common.validation_messages import message
 
-PLAIN = {
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "int_parsing_size": "must be a whole number of at most 18 digits",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping of keys to values",
-    "model_type": "must be a mapping of keys to values",
-    "model_attributes_type": "must be a mapping of keys to values",
-}
 _NO_VALUE: Final = object()
 _BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 
-def nearest(name: object, allowed: Iterable[str]) -> str:
-    """``; did you mean 'ring'?`` when an allowed name is close in letters or in meaning, else nothing."""
-    near = closest(name, allowed)
-    return f"; did you mean {near!r}?" if near else ""
-
-
 def problem(document: Document, keys: Keys, reason: str, *, value: object = _NO_VALUE) -> Problem:
     """What is wrong with the value at ``keys``, with the place where it is written."""
-    names = (dotted(keys), *map(str, keys[-1:]), " ".join([*map(str, keys[-2:-1]), *map(repr, keys[-1:])]))
-    for name in names:  # some reasons begin with the field, as in network.links: "links '0-1': ..."
-        reason = reason.removeprefix(f"{name}: ")
     return Problem(document.place(keys), keys, reason, None if value is _NO_VALUE else shown(value))
 
 
@@ -88,7 +56,7 @@ def problems(
     """Mappings with a misspelt key: that the right one is missing needs no saying."""
     for keys, group in groups.items():
         if group[0]["type"] == "extra_forbidden":
-            names = [*_names(model, keys[:-1], document.data), *(also_allowed if len(keys) == 1 else ())]
+            names = [*names_at(model, keys[:-1], document.data), *(also_allowed if len(keys) == 1 else ())]
             hint = _meant(model, keys, document.data, names, paths)
             if hint:
                 misspelt.add(keys[:-1])
@@ -113,7 +81,7 @@ def _meant(
         outer, _, last = other.rpartition(".")
         if outer != dotted(keys[:-1]):
             return f" here; did you mean {other}?"
-        if kinds := _kinds_with(model, (*keys[:-1], last), data):
+        if kinds := kinds_with(model, (*keys[:-1], last), data):
             words = f"{last!r}, which only" if last != name else "here: only"
             have = "has" if len(kinds) == 1 else "have"
             return (
@@ -123,16 +91,6 @@ def _meant(
             )
     near = near or closest(name, names)
     return f"; did you mean {near!r}?" if near else ""
-
-
-def _kinds_with(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
-    """The kinds of what a mapping describes that have a key which the kind in ``data`` has not."""
-    found: list[str] = []
-    for entry in _annotations(model, keys[:-1], data):
-        for candidate in _models(entry, None, bare=True):
-            if str(keys[-1]) in candidate.model_fields and "name" in candidate.model_fields:
-                found.extend(_literals(candidate.model_fields["name"].annotation))
-    return list(dict.fromkeys(found))
 
 
 def _derived(details: ErrorDetails, keys: Keys, data: Any) -> bool:
@@ -157,30 +115,27 @@ def _explained(
     if isinstance(wrong := context.get("error"), SettingError):
         inner = (*keys, *wrong.keys)
         value = _written(document.data, inner, _NO_VALUE)
-        return problem(document, inner, str(wrong), value=_NO_VALUE if isinstance(value, dict) else value)
+        return problem(document, inner, wrong.reason, value=_NO_VALUE if isinstance(value, dict) else value)
     if kind == "missing":
-        return problem(document, keys, f"missing{_allowed(_choices(model, keys, document.data))}")
+        return problem(document, keys, f"missing{_allowed(choices_at(model, keys, document.data))}")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = str(context.get("discriminator", "name")).strip("'")
         if tag.endswith("()"):  # a function tells the members of the union apart, not a key
-            members = [", ".join(one.model_fields) for one in _members(model, keys, document.data)]
+            members = [", ".join(one.model_fields) for one in members_at(model, keys, document.data)]
             reason = f"must be a single value, or a mapping with the keys {'; or '.join(members)}"
             return problem(document, keys, reason, value=_written(document.data, keys, _NO_VALUE))
         keys = (*keys, tag)
-        tags = _choices(model, keys, document.data)
+        tags = choices_at(model, keys, document.data)
         if kind == "union_tag_not_found":
             return problem(document, keys, f"missing{_allowed(tags)}")
         said = _written(document.data, keys, context["tag"])
-        return problem(document, keys, f"must be one of {', '.join(tags)}{nearest(said, tags)}", value=said)
+        return problem(
+            document, keys, f"must be one of {', '.join(tags)}{did_you_mean(said, tags)}", value=said
+        )
     reasons = list(dict.fromkeys(_reason(details, model, keys, document.data) for details in found))
     whole = kind == "value_error" and isinstance(found[0]["input"], dict)  # about several keys of a mapping
     value = _NO_VALUE if whole else found[0]["input"]
     return problem(document, keys, ", or ".join(reasons), value=value)
-
-
-def _members(model: type[BaseModel], keys: Keys, data: Any) -> list[type[BaseModel]]:
-    entries = _annotations(model, keys, data)
-    return list(dict.fromkeys(member for entry in entries for member in _models(entry, None, bare=True)))
 
 
 def _written(data: Any, keys: Keys, otherwise: object) -> object:
@@ -196,25 +151,21 @@ def _written(data: Any, keys: Keys, otherwise: object) -> object:
 def _reason(details: ErrorDetails, model: type[BaseModel], keys: Keys, data: Any) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind in ("bool_type", "bool_parsing") and (near := closest(details["input"], ("true", "false"))):
-        return f"{PLAIN[kind]}; did you mean {near}?"
+        return f"{message(details)}; did you mean {near}?"
     if kind == "string_type" and isinstance(details["input"], bool | int | float):
         return "must be text; quote it if that is meant"
-    if kind in PLAIN:
-        return PLAIN[kind]
-    if kind == "literal_error" and (names := _choices(model, keys, data)):
-        return f"must be one of {', '.join(names)}{nearest(details['input'], names)}"
+    if kind == "literal_error" and (names := choices_at(model, keys, data)):
+        return f"must be one of {', '.join(names)}{did_you_mean(details['input'], names)}"
     if kind in _BOUNDS:
-        return f"must be {_interval(_annotations(model, keys, data), context)}"
-    if kind == "value_error":
-        return str(context["error"])
-    return re.sub(r"^\w+ should ", "must ", details["msg"]).replace(" after validation", "")
+        return f"must be {_interval(fields_at(model, keys, data), context)}"
+    return message(details)
 
 
 def _interval(annotations: Sequence[Any], context: Mapping[str, Any]) -> str:
     """All bounds of a number, not only the one that was missed: `loss: 2` should say "from 0 to 1"."""
     bounds: dict[str, Any] = dict(context)
     for annotation in annotations:
-        for part in _metadata(annotation):
+        for part in metadata_of(annotation):
             for name in ("ge", "gt", "le", "lt"):
                 if getattr(part, name, None) is not None:
                     bounds.setdefault(name, getattr(part, name))
@@ -227,18 +178,6 @@ def _interval(annotations: Sequence[Any], context: Mapping[str, Any]) -> str:
 
 def _amount(bound: Any) -> str:
     return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
-
-
-def _metadata(annotation: Any) -> list[Any]:
-    found: list[Any] = []
-    parts = list(annotation.metadata) if isinstance(annotation, FieldInfo) else []
-    inner = annotation.annotation if isinstance(annotation, FieldInfo) else annotation
-    parts.extend(getattr(inner, "__metadata__", ()))
-    for part in parts:
-        found.extend(part if isinstance(part, annotated_types.GroupedMetadata) else [part])
-    for argument in typing.get_args(inner):
-        found.extend(_metadata(argument))
-    return found
 
 
 def _keys(details: ErrorDetails, data: Any) -> Keys:
@@ -259,120 +198,5 @@ def _keys(details: ErrorDetails, data: Any) -> Keys:
     return tuple(keys)
 
 
-def _models(entry: Any, data: Any, *, bare: bool = False) -> list[type[BaseModel]]:
-    """The models an annotation or field allows; not those whose literal fields contradict the data.
-
-    With ``bare``, missing tags are not filled in.
-    """
-    annotation = entry.annotation if isinstance(entry, FieldInfo) else entry
-    registry = registry_of(entry)
-    if not bare:
-        data = _with_default_tag(entry, data)
-    if registry is not None:
-        return [model for model in registry.members().values() if _fits(model, data)]
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation] if _fits(annotation, data) else []
-    inner = typing.get_args(annotation)
-    return [model for argument in inner for model in _models(argument, data, bare=bare)]
-
-
-@cache
-def setting_paths(model: type[BaseModel], depth: int = 4) -> tuple[str, ...]:
-    """The dotted paths of all settings in a model, as far as they have names of their own."""
-    paths: list[str] = []
-    for name, info in model.model_fields.items():
-        paths.append(info.alias or name)
-        for inner in _models(info, None) if depth > 1 else ():
-            paths.extend(f"{info.alias or name}.{path}" for path in setting_paths(inner, depth - 1))
-    return tuple(dict.fromkeys(paths))
-
-
-def _with_default_tag(entry: Any, data: Any) -> Any:
-    """The data as a union of models sees them when it has a validator that fills in a missing tag."""
-    if (registry := registry_of(entry)) is not None:
-        return registry.completed(data)
-    parts = [entry, *entry.metadata] if isinstance(entry, FieldInfo) else getattr(entry, "__metadata__", ())
-    if isinstance(data, dict) and any(isinstance(part, FieldInfo) and part.discriminator for part in parts):
-        for part in parts:
-            if isinstance(part, BeforeValidator):
-                data = typing.cast(Callable[[Any], Any], part.func)(data)
-    return data
-
-
-def _fits(model: type[BaseModel], data: Any) -> bool:
-    if not isinstance(data, dict):
-        return True
-    for name, info in model.model_fields.items():
-        literal = typing.get_origin(info.annotation) is typing.Literal
-        if literal and name in data and data[name] not in typing.get_args(info.annotation):
-            return False
-    return True
-
-
-def _annotations(model: type[BaseModel], keys: Keys, data: Any) -> list[Any]:
-    """The fields (or, inside collections, bare annotations) that ``keys`` lead to."""
-    current: list[Any] = [model]
-    for key in keys:
-        found: list[Any] = []
-        for entry in current:
-            for candidate in _models(entry, data) if not isinstance(key, int) else []:
-                fields = candidate.model_fields
-                found.extend(info for name, info in fields.items() if key in (name, info.alias))
-        # Not a field: an item of a list or an entry of a mapping, described by the same annotation.
-        current = found or current
-        if isinstance(data, dict):
-            data = data.get(str(key))
-        elif isinstance(data, list) and isinstance(key, int):
-            data = data[key]
-    return current
-
-
-def _names(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
-    """The keys allowed at ``keys``."""
-    at = data
-    for key in keys:
-        at = at[key]
-    models = [candidate for entry in _annotations(model, keys, data) for candidate in _models(entry, at)]
-    fields = [field for candidate in models for field in candidate.model_fields.items()]
-    return list(dict.fromkeys(info.alias or name for name, info in fields))
-
-
-def _choices(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
-    """The values of a choice, where ``keys`` lead to one; of a tag of a union, those of all its members."""
-    parent: Any = data
-    for key in keys[:-1]:
-        parent = parent[key]
-    found: list[str] = []
-    if isinstance(parent, dict):
-        rest = {name: value for name, value in parent.items() if name != keys[-1]}
-        for entry in _annotations(model, keys[:-1], data):
-            for candidate in _models(entry, rest, bare=True):
-                info = candidate.model_fields.get(str(keys[-1]))
-                found.extend(names_allowed(info) or _literals(info.annotation) if info is not None else ())
-    return list(dict.fromkeys(found))
-
-
-def _literals(annotation: Any) -> list[str]:
-    if typing.get_origin(annotation) is typing.Literal:
-        return [str(value) for value in typing.get_args(annotation)]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
-        return [name for argument in typing.get_args(annotation) for name in _literals(argument)]
-    return []
-
-
 def _allowed(choices: Sequence[str]) -> str:
     return f"; allowed: {', '.join(choices)}" if choices else ""
-
-
-def first_complaint(error: ValidationError) -> str:
-    """The first thing that pydantic found: ``wall_seconds: must be a number``."""
-    first = error.errors(include_url=False)[0]
-    kind, message = first["type"], first["msg"]
-    said = (
-        "is missing"
-        if kind == "missing"
-        else PLAIN.get(kind, message.removeprefix("Value error, ").replace("Input should be", "must be"))
-    )
-    keys = [str(key) for key in first["loc"] if key not in ("int", "float", "str", "bool")]
-    named = ".".join(keys)
-    return f"{named}: {said}" if named else said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from studies.spec.manifest import TrialOutline
+from studies.spec.manifest import TrialRecord
 from studies.storage.same_trial import check_settings
 from studies.storage.stored_files import Damage, check_table, missing, read_json
 from testbed.common import checkpoints
@@ -22,7 +22,7 @@ def sums(folder: Path) -> dict[str, str]:
     return {file.name: _sum(file) for file in sorted(folder.iterdir()) if file.name != STATUS}
 
 
-def status(folder: Path, trial: TrialOutline) -> str:
+def status(folder: Path, trial: TrialRecord) -> str:
     """``finished`` or ``failed``.
 
     Args:
@@ -84,7 +84,7 @@ def _open(folder: Path) -> None:
                 raise Damage(f"{path.name}: is damaged") from error
 
 
-def _check_owner(folder: Path, trial: TrialOutline) -> None:
+def _check_owner(folder: Path, trial: TrialRecord) -> None:
     spec = read_json(folder / "spec.json")
     if spec["workload"] != trial.workload:
         raise Damage(f"spec.json: workload: is {spec['workload']!r}, where the study's is {trial.workload!r}")

@@ -13,12 +13,12 @@ from rich.text import Text
 
 from studies.columns import watched
 from studies.formatting import last_line
-from studies.spec.manifest import StudyOutline, TrialOutline
+from studies.spec.manifest import StudyRecord, TrialRecord
 from studies.storage.store import Store
 from studies.text import visible
 
 Status = Literal["finished", "running", "failed", "damaged", "stopped", "missing"]
-"""`stopped`: begun and given up, with a checkpoint or a note of how far it came; the next run goes on.
+"""`stopped`: begun and given up, with a checkpoint or a record of how far it came; the next run goes on.
 `damaged`: its folder does not hold what was written; the next run runs it again."""
 
 COLOURS: dict[Status, str] = {
@@ -35,32 +35,32 @@ COLOURS: dict[Status, str] = {
 class TrialState:
     """A trial, what has become of it, and how far it has come or why it failed, in words."""
 
-    trial: TrialOutline
+    trial: TrialRecord
     status: Status
     said: str = ""
 
 
-def states(study: StudyOutline, store: Store) -> list[TrialState]:
+def states(study: StudyRecord, store: Store) -> list[TrialState]:
     """The state of every trial, in the order of the study."""
     return [_state(trial, store) for trial in study.trials]
 
 
-def _state(trial: TrialOutline, store: Store) -> TrialState:
+def _state(trial: TrialRecord, store: Store) -> TrialState:
     status = store.status(trial)
     if status == "finished":
         return TrialState(trial, "finished")
-    noted = store.under_way.noted(trial)
+    progress = store.claims.read_progress(trial)
     said = ""
-    if noted is not None:
-        reached = f"{noted['done']}/{noted['total']}" if noted["total"] else f"{noted['done']}"
-        said = f"{noted['phase']} {reached}  {watched(noted['latest'])}".rstrip()
-    if store.under_way.running(trial):
+    if progress is not None:
+        reached = f"{progress['done']}/{progress['total']}" if progress["total"] else f"{progress['done']}"
+        said = f"{progress['phase']} {reached}  {watched(progress['latest'])}".rstrip()
+    if store.claims.running(trial):
         return TrialState(trial, "running", said)
     if status == "failed":
         return TrialState(trial, "failed", _reason(store.traceback(trial)))
     if status == "damaged":
-        return TrialState(trial, "damaged", str(store.damage(trial)).removeprefix(f"{trial.title}: "))
-    return TrialState(trial, "stopped" if noted is not None else "missing", said)
+        return TrialState(trial, "damaged", str(store.damage(trial)))
+    return TrialState(trial, "stopped" if progress is not None else "missing", said)
 
 
 def _reason(trace: Path) -> str:
@@ -72,7 +72,7 @@ def _reason(trace: Path) -> str:
     return last_line(text) if text.strip() else f"{trace.name} is empty"
 
 
-def counted(found: Sequence[TrialState]) -> str:
+def status_counts(found: Sequence[TrialState]) -> str:
     """``3 finished, 1 running, 20 missing of 24 trials``, or ``no trials``."""
     if not found:
         return "no trials"
@@ -81,7 +81,7 @@ def counted(found: Sequence[TrialState]) -> str:
     return f"{parts} of {len(found)} trial{'s' * (len(found) != 1)}"
 
 
-def table(found: Sequence[TrialState], *, everything: bool) -> Table | None:
+def status_table(found: Sequence[TrialState], *, everything: bool) -> Table | None:
     """A line per trial: of all, or of those that are under way or failed; None if there are none."""
     shown = [
         state for state in found if everything or state.status in ("running", "failed", "damaged", "stopped")

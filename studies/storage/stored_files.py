@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from studies.spec.validation_errors import first_complaint
+from testbed.common.validation_messages import first_error
 
 DEEPEST = 100
 """Lists and mappings inside each other in a stored file; what is written has a tenth of it."""
@@ -111,7 +111,7 @@ def read_json(file: Path) -> dict[str, Any]:
         try:
             model.model_validate(found)
         except ValidationError as error:
-            raise Damage(f"{file.name}: {first_complaint(error)}") from error
+            raise Damage(f"{file.name}: {first_error(error)}") from error
     return found
 
 

@@ -11,17 +11,29 @@ from typing import Any
 
 
 @contextmanager
-def beside(place: Path) -> Iterator[Path]:
-    """A file to write beside ``place``, which takes that place when all went well, and else is removed.
+def atomic_write(
+    place: Path, *, part: Path | None = None, previous: Path | None = None, durable: bool = True
+) -> Iterator[Path]:
+    """A file to write, which takes the place of ``place`` when all went well, and else is removed.
 
     When this has returned, the file survives a power cut.
+
+    Args:
+        place: the file to be.
+        part: the file to write first, in the same folder; None: one with a name of this process.
+        previous: the new name of the file that was at ``place`` before; None: it is replaced.
+        durable: whether to wait until the file is on the disk itself.
     """
-    part = place.with_name(f".{place.name}.{os.getpid()}")
+    part = place.with_name(f".{place.name}.{os.getpid()}") if part is None else part
     try:
         yield part
-        settle(part)  # else a power cut may leave the new name with nothing behind it
-        part.replace(place)
-        settle(place.parent)
+        if durable:
+            settle(part)  # else a power cut may leave the new name with nothing behind it
+        if previous is not None and place.exists():
+            place.replace(previous)
+        part.replace(place)  # whoever is stopped just before this still has the previous one
+        if durable:
+            settle(place.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -45,11 +57,11 @@ def settle_all(folder: Path) -> None:
 
 
 def write_text(place: Path, text: str) -> None:
-    """Writes text as UTF-8 with plain line ends, by :func:`beside`."""
-    with beside(place) as part:
+    """Writes text as UTF-8 with plain line ends, by :func:`atomic_write`."""
+    with atomic_write(place) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(place: Path, data: Any) -> None:
-    """Writes plain data as indented JSON, by :func:`beside`. ValueError for infinities."""
+    """Writes plain data as indented JSON, by :func:`atomic_write`. ValueError for infinities."""
     write_text(place, json.dumps(data, indent=2, allow_nan=False) + "\n")

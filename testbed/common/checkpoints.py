@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from testbed.common.atomic_files import beside, settle
+from testbed.common.atomic_files import atomic_write
 
 MAGIC = b"consensus-testbed checkpoint 2\n"
 
@@ -28,22 +28,14 @@ class DamagedError(CheckpointError):
 
 def save(path: Path, state: dict[str, Any], identity: str) -> None:
     """Write ``state`` beside ``path`` and rename; ``identity`` says whose state it is."""
-    with beside(path) as part:
+    with atomic_write(path) as part:
         _write(part, state, identity)
 
 
 def keep(path: Path, state: dict[str, Any], identity: str) -> None:
     """Like ``save``, and what was there before stays for ``resume``, in case that the new one is damaged."""
-    part = path.with_name(path.name + ".part")
-    try:
+    with atomic_write(path, part=_part(path), previous=_before(path)) as part:
         _write(part, state, identity)
-        settle(part)  # else a power cut may leave the new name with nothing behind it
-        if path.exists():
-            path.replace(_before(path))
-        part.replace(path)  # whoever is stopped just before this still has the one before
-        settle(path.parent)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def check(path: Path) -> None:
@@ -88,8 +80,13 @@ def resume(path: Path, identity: str) -> dict[str, Any] | None:
 
 def remove(path: Path) -> None:
     """Remove what ``keep`` wrote."""
-    for file in (path, _before(path), path.with_name(path.name + ".part")):
+    for file in (path, _before(path), _part(path)):
         file.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """A name that does not depend on the process, so that ``remove`` finds what a killed one has left."""
+    return path.with_name(path.name + ".part")
 
 
 def _before(path: Path) -> Path:

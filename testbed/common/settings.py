@@ -66,7 +66,9 @@ class Settings(BaseModel):
 class SettingError(ValueError):
     """A setting that is right by itself but does not fit the rest, found when that is known."""
 
-    def __init__(self, keys: tuple[str | int, ...], message: str) -> None:
-        super().__init__(message)
+    def __init__(self, keys: tuple[str | int, ...], reason: str, *, field: str = "") -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
         self.keys = keys
         """Its keys, from the settings that were checked inward."""
+        self.reason = reason
+        """The message without the field that it begins with."""

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from testbed.common.errors import WorldError
-from testbed.environments.checks import USABLE, as_array, nearest, unusable
+from testbed.common.suggestions import did_you_mean
+from testbed.environments.checks import USABLE, as_array, unusable
 
 Observations = NDArray[np.float32]
 Info = dict[str, NDArray[Any]]
@@ -270,7 +271,7 @@ class BatchedEnvironment(ABC):
         for name in value:
             if name not in names:
                 raise ValueError(
-                    f"state: unknown name {name!r}, allowed are {', '.join(names)}{nearest(name, names)}"
+                    f"state: unknown name {name!r}, allowed are {', '.join(names)}{did_you_mean(name, names)}"
                 )
         copies = {name: value[of] for name, of in self._state_copies.items() if of in value}
         value = {**copies, **value}

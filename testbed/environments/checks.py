@@ -1,7 +1,5 @@
 """Checks and words for error messages."""
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -18,12 +16,6 @@ def unusable(array: NDArray[np.floating]) -> tuple[int, ...] | None:
     if (np.abs(array) <= LARGEST).all():  # a nan is not
         return None
     return tuple(int(index) for index in np.argwhere(~(np.abs(array) <= LARGEST))[0])
-
-
-def nearest(name: object, allowed: Iterable[str]) -> str:
-    """`"; did you mean 'x'?"` for the allowed name closest to `name`, or nothing when none is close."""
-    close = get_close_matches(str(name), list(allowed), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def as_array(field: str, value: ArrayLike) -> NDArray[Any]:

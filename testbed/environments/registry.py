@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 from pydantic import ValidationError
 
 from testbed.common.registry import Registry
+from testbed.common.suggestions import did_you_mean
+from testbed.common.validation_messages import first_error
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment
-from testbed.environments.checks import nearest
 from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
 
@@ -59,25 +60,23 @@ def settings(name: str, **options: Any) -> BaseEnvironmentSettings:
     members = ENVIRONMENTS.members()
     if name not in members:
         known = ", ".join(members)
-        raise ValueError(f"environment: unknown name {name!r}, allowed: {known}{nearest(name, members)}")
+        raise ValueError(f"environment: unknown name {name!r}, allowed: {known}{did_you_mean(name, members)}")
     model = members[name]
     allowed = [field for field in model.model_fields if field != "name"]
     for option in options:
         if option not in allowed:
             choice = ", ".join(allowed)
             raise ValueError(
-                f"{name}: unknown option {option!r}, allowed: {choice}{nearest(option, allowed)}"
+                f"{name}: unknown option {option!r}, allowed: {choice}{did_you_mean(option, allowed)}"
             )
     try:
         return model(**options)
     except ValidationError as error:
-        first = error.errors()[0]
+        _, message, first = first_error(error)
         option = str(first["loc"][0])
         choices = get_args(model.model_fields[option].annotation)
-        closest = nearest(first["input"], [choice for choice in choices if isinstance(choice, str)])
-        own = first["type"] == "value_error"  # a check of the settings themselves, worded as wanted
-        reason = str(first["ctx"]["error"]) if own else first["msg"].lower()
-        raise ValueError(f"{name}: {option}: got {first['input']!r}, {reason}{closest}") from error
+        near = did_you_mean(first["input"], [choice for choice in choices if isinstance(choice, str)])
+        raise ValueError(f"{name}: {option}: got {first['input']!r}, {message}{near}") from error
 
 
 def make(name: str, *, batch: int = 1, **options: Any) -> BatchedEnvironment:

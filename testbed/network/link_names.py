@@ -1,10 +1,11 @@
 """How links and agents are named in study files, and the sentences about names that do not exist."""
 
-import difflib
 import re
 from collections.abc import Iterable
 
 import networkx as nx
+
+from testbed.common.suggestions import closest
 
 Link = tuple[int, int]
 """The ends of a link, the smaller first."""
@@ -39,8 +40,8 @@ def _two(name: str, match: re.Match[str]) -> tuple[int, int]:
 
 def nearest_link(name: str, edges: Iterable[tuple[int, int]]) -> str:
     """``: did you mean '0-1'?``, or that there are no links at all."""
-    close = difflib.get_close_matches(name, [f"{u}-{v}" for u, v in edges], n=1, cutoff=0.0)
-    return f": did you mean {close[0]!r}?" if close else ", which has no links"
+    near = closest(name, (f"{u}-{v}" for u, v in edges), cutoff=0.0)
+    return f": did you mean {near!r}?" if near else ", which has no links"
 
 
 def unknown_link(name: str, graph: "nx.Graph[int]") -> str | None:

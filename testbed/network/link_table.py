@@ -4,7 +4,6 @@ From weak to strong: `link` (all), `classes` (by the edge attribute `class`), th
 `testbed.network.graph_attributes`), `links` by name, both directions before one.
 """
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,8 @@ from pydantic import ValidationError
 
 from testbed.common import yaml_text
 from testbed.common.settings import SettingError
+from testbed.common.suggestions import closest
+from testbed.common.validation_messages import first_error
 from testbed.network.graph_attributes import check_graph_attributes, stated_settings
 from testbed.network.impairments.link_settings import LinkOverride, LinkSettings
 from testbed.network.link_names import nearest_link, parse_directions
@@ -33,7 +34,7 @@ def settings_by_direction(
     for name in links:
         if not graph.has_edge(*parse_directions(name)[0]):
             reason = f"{name!r} is not a link of this graph{nearest_link(name, graph.edges)}"
-            raise SettingError(("links", name), f"links: {reason}")
+            raise SettingError(("links", name), reason, field="links")
     by_class = {name: _merged(("classes", name), everywhere, override) for name, override in classes.items()}
     try:
         check_graph_attributes(graph.graph)
@@ -48,9 +49,10 @@ def settings_by_direction(
         if classes and "class" in attributes:
             name = str(attributes["class"])
             if name not in by_class:
-                near = difflib.get_close_matches(name, by_class, n=1)
-                hint = f": did you mean {near[0]!r}?" if near else f" ({', '.join(by_class)})"
-                raise SettingError(("classes",), f"classes: link {u}-{v} is of class {name!r}, unknown{hint}")
+                near = closest(name, by_class)
+                hint = f": did you mean {near!r}?" if near else f" ({', '.join(by_class)})"
+                reason = f"link {u}-{v} is of class {name!r}, unknown{hint}"
+                raise SettingError(("classes",), reason, field="classes")
             used.add(name)
             link = by_class[name]
         try:
@@ -60,26 +62,25 @@ def settings_by_direction(
         if own:
             key = name, repr(own)
             if key not in known:
-                known[key] = _merged((), link, _override(u, v, own), f"attributes of link {u}-{v}: ")
+                known[key] = _merged((), link, _override(u, v, own), f"attributes of link {u}-{v}")
             link = known[key]
         table[u, v] = table[v, u] = link
     for name in classes:
         if name not in used:
-            raise SettingError(("classes", name), f"classes: no link of this graph is of class {name!r}")
+            reason = f"no link of this graph is of class {name!r}"
+            raise SettingError(("classes", name), reason, field="classes")
     for name in sorted(links, key=lambda name: len(parse_directions(name)), reverse=True):
         for way in parse_directions(name):
             table[way] = _merged(("links", name), table[way], links[name])
     return table
 
 
-def _merged(
-    keys: tuple[str, ...], link: LinkSettings, override: LinkOverride, prefix: str = ""
-) -> LinkSettings:
+def _merged(keys: tuple[str, ...], link: LinkSettings, override: LinkOverride, of: str = "") -> LinkSettings:
     try:
         return link.overridden(override)
     except ValueError as error:
-        where = prefix or f"{keys[0]} {keys[1]!r}: "
-        raise SettingError(keys, f"{where}{error}") from None
+        field = of or f"{keys[0]} {keys[1]!r}"
+        raise SettingError(keys, str(error), field=field) from None
 
 
 def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
@@ -90,9 +91,8 @@ def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
     try:
         return LinkOverride.model_validate(own)
     except ValidationError as error:
-        first = error.errors()[0]
-        reason = first["msg"].removeprefix("Value error, ")
-        raise SettingError((), f"attributes of link {u}-{v}: {first['loc'][0]}: {reason}") from None
+        _, message, first = first_error(error)
+        raise SettingError((), f"attributes of link {u}-{v}: {first['loc'][0]}: {message}") from None
 
 
 def _read(u: int, v: int, name: str, text: str) -> Any:

@@ -74,7 +74,7 @@ class NetworkSettings(Settings):
                 try:
                     self.link.overridden(override)
                 except ValueError as error:
-                    raise SettingError((field, name), f"{field} {name!r}: {error}") from None
+                    raise SettingError((field, name), str(error), field=f"{field} {name!r}") from None
         return self
 
     def essence(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class NetworkSettings(Settings):
         for number, fault in enumerate(self.faults):
             unknown = fault.unknown(graph)
             if unknown is not None:
-                raise SettingError(("faults", number, unknown[0]), f"faults: {unknown[1]}")
+                raise SettingError(("faults", number, unknown[0]), unknown[1], field="faults")
         unknown = None if self.schedule is None else self.schedule.unknown(graph)
         if unknown is not None:
-            raise SettingError(("schedule", unknown[0]), f"schedule: {unknown[1]}")
+            raise SettingError(("schedule", unknown[0]), unknown[1], field="schedule")

@@ -15,7 +15,7 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Reference:
+class Baseline:
     """What one policy earns.
 
     Attributes:
@@ -54,7 +54,7 @@ def identity(environment: EnvironmentSettings) -> str:
     return digest({"references": references, "environment": environment.meaning()})
 
 
-def measure(environment: EnvironmentSettings) -> tuple[Reference, ...]:
+def measure(environment: EnvironmentSettings) -> tuple[Baseline, ...]:
     """Plays the references of an environment, in seconds; the same each time.
 
     The uniformly random policy, and of the scripted policies in ``best_of`` the one with the highest mean
@@ -71,12 +71,12 @@ def measure(environment: EnvironmentSettings) -> tuple[Reference, ...]:
     return tuple(references)
 
 
-def _play(environment: EnvironmentSettings, policy: str) -> Reference:
+def _play(environment: EnvironmentSettings, policy: str) -> Baseline:
     episodes = environment.baseline_episodes
     with environment.make(episodes) as world:
         collector = Collector(world, SEED)
         means = collector.finish(player(world, policy), np.random.default_rng([SEED, 1]))
-    return Reference(policy, episodes, means)
+    return Baseline(policy, episodes, means)
 
 
 def player(world: BatchedEnvironment, policy: str) -> Actor:

@@ -14,7 +14,7 @@ from policies.algorithms.learner import OnlineLearner, Spaces, check_finite
 from policies.batch import Batch
 from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
-from testbed.common.settings import Settings
+from testbed.common.settings import SettingError, Settings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
@@ -60,13 +60,14 @@ class LoopSettings(Settings):
         that the samples divide evenly.
 
         Raises:
-            ValueError: the samples do not divide evenly.
+            SettingError: the samples do not divide evenly.
         """
         most = max(self.samples // episode_length, 1)
         whole = (n for n in range(most, most // 2, -1) if self.samples % n == 0)
         batch = self.batch or next(whole, most)
         if self.samples % batch:
-            raise ValueError(f"samples: {self.samples} is no multiple of the {batch} episodes side by side")
+            reason = f"{self.samples} is no multiple of the {batch} episodes side by side"
+            raise SettingError(("samples",), reason, field="samples")
         return self.samples // batch, batch
 
 

@@ -11,6 +11,7 @@ import networkx as nx
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.batch import Batch
 from testbed.common import checkpoints
+from testbed.common.settings import SettingError
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment
@@ -128,19 +129,27 @@ def _stored(path: Path, source: Trainer) -> Batch:
     return batch
 
 
+BATCH = ("update", "batch")
+"""The keys of the setting that names a stored batch."""
+
+
 def check_batch(batch: Batch, path: Path, world: BatchedEnvironment) -> None:
-    """Raise ValueError if a stored batch cannot have been played in `world`: one line, with the file."""
+    """Raise SettingError if a stored batch cannot have been played in `world`: one line, with the file."""
     shape, needed = batch.observations.shape[2:], (world.agents, world.observation_size)
     if shape != needed:
-        raise ValueError(f"update.batch: {path} has observations of {shape}, needs {needed}")
+        raise SettingError(BATCH, f"{path} has observations of {shape}, needs {needed}", field="update.batch")
     for agent, size in enumerate(world.action_sizes):
         most, least = int(batch.actions[:, :, agent].max()), int(batch.actions[:, :, agent].min())
         if not 0 <= least <= most < size:
             found = most if least >= 0 else least
-            raise ValueError(
-                f"update.batch: {path} has action {found} of agent {agent}, must be from 0 to {size - 1}"
+            raise SettingError(
+                BATCH,
+                f"{path} has action {found} of agent {agent}, must be from 0 to {size - 1}",
+                field="update.batch",
             )
     if batch.masks is not None and batch.masks.shape[3] != world.action_size:
-        raise ValueError(
-            f"update.batch: {path} has masks of {batch.masks.shape[3]} actions, needs {world.action_size}"
+        raise SettingError(
+            BATCH,
+            f"{path} has masks of {batch.masks.shape[3]} actions, needs {world.action_size}",
+            field="update.batch",
         )

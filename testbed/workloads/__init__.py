@@ -1,6 +1,7 @@
 """The three workloads a trial can run: a convex problem, one policy update, a training run."""
 
-from testbed.workloads.running import Progress, WorkloadResult, make_trainer, run
+from testbed.training.trainer import Progress
+from testbed.workloads.running import WorkloadResult, make_trainer, run
 from testbed.workloads.settings import (
     LearningWorkload,
     ProblemWorkload,

@@ -23,12 +23,25 @@ from testbed.identity import content_of, digest, essence, paths, with_contents
 from testbed.network import Network, Streams, Trace
 from testbed.training import warm_start
 from testbed.training.communication import NetworkCommunication
-from testbed.training.trainer import Row, Trainer
+from testbed.training.trainer import Progress, Row, Trainer
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 Table = Sequence[Mapping[str, float | str]]
 
-Progress = Callable[[str, int, int, Row], None]
+
+@dataclass(frozen=True)
+class Hooks:
+    """What looks on while a trial runs, and changes nothing.
+
+    Attributes:
+        progress: called as the trial goes on.
+        trace: records all that happens on the network.
+        observer: looks at agreements while they go on.
+    """
+
+    progress: Progress | None = None
+    trace: Trace | None = None
+    observer: Observer | None = None
 
 
 @dataclass
@@ -67,11 +80,12 @@ def run(
     """
     _check(trial, seed, graph)
     trial.check(graph)
+    hooks = Hooks(progress, trace, observer)
     if isinstance(trial, ProblemWorkload):
-        return _problem(trial, seed, graph, progress, trace, observer)
+        return _problem(trial, seed, graph, hooks)
     if isinstance(trial, UpdateWorkload):
-        return _update(trial, seed, graph, progress, trace, observer, batches)
-    return _training(trial, seed, graph, progress, checkpoint, trace, observer)
+        return _update(trial, seed, graph, hooks, batches)
+    return _training(trial, seed, graph, hooks, checkpoint)
 
 
 def _check(trial: object, seed: object, graph: object) -> None:
@@ -100,23 +114,16 @@ def _check(trial: object, seed: object, graph: object) -> None:
         raise ValueError(f"topology: has a link from {loop[0]} to itself")
 
 
-def _problem(
-    trial: ProblemWorkload,
-    seed: int,
-    graph: "nx.Graph[int]",
-    progress: Progress | None,
-    trace: Trace | None,
-    observer: Observer | None,
-) -> WorkloadResult:
+def _problem(trial: ProblemWorkload, seed: int, graph: "nx.Graph[int]", hooks: Hooks) -> WorkloadResult:
     streams = Streams(seed)
     problem = trial.problem.make(streams)
     error = _error(problem, graph, trial.consensus.coupling)
-    network = Network(graph, trial.network, streams, trace=trace)
+    network = Network(graph, trial.network, streams, trace=hooks.trace)
     network.measure_traffic()
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
-    consensus.observer = observer
-    result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, progress))
+    consensus.observer = hooks.observer
+    result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, hooks.progress))
     metrics = {**result.flat(), **network.metrics()}
     return WorkloadResult(metrics, {"consensus": result.curve, **_tables(network)})
 
@@ -149,9 +156,7 @@ def _update(
     trial: UpdateWorkload,
     seed: int,
     graph: "nx.Graph[int]",
-    progress: Progress | None,
-    trace: Trace | None,
-    observer: Observer | None,
+    hooks: Hooks,
     batches: Path | None,
 ) -> WorkloadResult:
     wanted = trial.update
@@ -163,15 +168,15 @@ def _update(
         seed=seed,
         batch=wanted.batch,
         folder=batches,
-        progress=None if progress is None else partial(progress, "warmup"),
+        progress=None if hooks.progress is None else partial(hooks.progress, "warmup"),
     )
     streams = Streams(seed)
-    network = Network(graph, trial.network, streams, trace=trace)
+    network = Network(graph, trial.network, streams, trace=hooks.trace)
     network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
-    consensus.observer = observer
+    consensus.observer = hooks.observer
     network.measure_traffic()
-    communication = NetworkCommunication(consensus, _steps(trial.consensus, progress))
+    communication = NetworkCommunication(consensus, _steps(trial.consensus, hooks.progress))
     before = start.learner.theta.clone()
     with named_errors(trial.algorithm.name, 1), learning_from(start.batch, trial.environment.name):
         learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
@@ -203,13 +208,11 @@ def _training(
     trial: TrainingWorkload,
     seed: int,
     graph: "nx.Graph[int]",
-    progress: Progress | None,
+    hooks: Hooks,
     checkpoint: Path | None,
-    trace: Trace | None,
-    observer: Observer | None,
 ) -> WorkloadResult:
-    trainer = make_trainer(trial, seed=seed, graph=graph, trace=trace)
-    trainer.communication.consensus.observer = observer
+    trainer = make_trainer(trial, seed=seed, graph=graph, trace=hooks.trace)
+    trainer.communication.consensus.observer = hooks.observer
     links = sorted((*sorted(link), repr(sorted(own.items()))) for *link, own in graph.edges(data=True))
     said = {name: value for name, value in essence(trial).items() if name != "environment"}
     identity = digest(
@@ -223,7 +226,7 @@ def _training(
     with closing(trainer):
         if checkpoint is not None and (state := checkpoints.resume(checkpoint, identity)) is not None:
             trainer.load_state_dict(state)
-        trainer.train(progress, checkpoint, identity)
+        trainer.train(hooks.progress, checkpoint, identity)
     rows = trainer.rows
     metrics = {
         **rows[-1],

@@ -109,17 +109,16 @@ class LearningWorkload(Settings):
         return self.environment.agents
 
     def check(self, graph: "nx.Graph[int]") -> None:
-        """Raise ValueError if the algorithm needs a centre that not all agents of the graph can reach.
+        """Raise SettingError if the algorithm needs a centre that not all agents of the graph can reach.
 
-        Raises SettingError if on this graph consensus would never end.
+        Or if on this graph consensus would never end.
         """
         if self.algorithm.communication in ("agree", "average"):
             check_budget(self.consensus, self.network, graph, LARGEST_MESSAGE)
         if self.algorithm.communication == "centralise" and not nx.is_connected(graph):
             name = self.algorithm.name
-            raise ValueError(
-                f"topology: is not connected, so {name} can have no centre that all agents reach"
-            )
+            reason = f"is not connected, so {name} can have no centre that all agents reach"
+            raise SettingError(("topology",), reason, field="topology")
 
 
 class UpdateWorkload(LearningWorkload):

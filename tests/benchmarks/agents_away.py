@@ -57,7 +57,7 @@ def main() -> None:
     grid = sns.relplot(
         table.assign(**{"agents away": gone}),
         x="return",
-        y=study.compared,
+        y=study.comparison_factor,
         hue="agents away",
         hue_order=counts,
         palette=sns.color_palette("viridis", len(counts) + 1)[: len(counts)],

@@ -3,10 +3,10 @@
 import time
 
 from studies.execution import runner  # noqa: F401  # with torch: as long as it takes, a worker is not yet at work
-from studies.execution.executor import Report
+from studies.execution.executor import ProgressCallback
 
 
-def sleep(task: float, report: Report) -> None:
+def sleep(task: float, report: ProgressCallback) -> None:
     """Takes so many wall seconds, and reports now and then."""
     end = time.monotonic() + task
     while (left := end - time.monotonic()) > 0:

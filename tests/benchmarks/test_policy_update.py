@@ -32,7 +32,7 @@ def first_problem(**settings):
         generator,
     )
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
-    advantages, _, _ = learner._advantages(batch)
+    advantages, _, _ = learner.estimate_advantages(batch)
     problem = learner.build_subproblems(batch, advantages, np.random.default_rng(1))[0]
     weights = problem.advantages.expand(-1, AGENTS).contiguous()
     return problem, weights, problem.at.vjp(weights) / problem.at.samples

@@ -90,7 +90,7 @@ class Dense:
 
     def __init__(self, one, batch, q):
         self.one, self.before = one, one.theta[q].clone()
-        self.observations = one._observed(batch.observations)[q].double()
+        self.observations = one.policy_inputs(batch.observations)[q].double()
         heads = one.policy.agents
         where = slice(q, q + 1) if heads == 1 else slice(None)
         acting = batch.acting
@@ -137,8 +137,8 @@ def test_an_update_is_that_of_dense_matrices_over_the_samples_at_which_agents_ac
     dense = [Dense(one, batch, q) for q in range(one.learners)]
     raw = learner(kind, advantage_mean="none", advantage_scale="per_agent", average_over="all")
     with torch.no_grad():
-        unscaled = raw._advantages(replace(batch, active=None, masks=None))[0].numpy()
-        advantages = one._advantages(batch)[0]
+        unscaled = raw.estimate_advantages(replace(batch, active=None, masks=None))[0].numpy()
+        advantages = one.estimate_advantages(batch)[0]
     for q, each in enumerate(dense):
         # Whatever the scale before: moments are those of the samples that count.
         assert np.allclose(advantages[q][each.anybody], each.normalised(unscaled[q])[each.anybody])
@@ -176,14 +176,14 @@ def test_an_update_is_that_of_dense_matrices_over_the_samples_at_which_agents_ac
         q = 0 if kind is CtrpoSettings else n
         head = dense[q].head(one.theta[q], 0 if kind is ItrpoSettings else n)[1]
         entropies.append(float(head.entropy().mean()))
-    assert one._entropy(batch) == pytest.approx(np.mean(entropies))
+    assert one.mean_entropy(batch) == pytest.approx(np.mean(entropies))
 
 
 def test_kronecker_factors_are_those_of_the_samples_at_which_agents_act():
     """Of one head: as if the others were not in the batch, with the same damping."""
     batch, one = made_up(), learner(ItrpoSettings)
     draws = torch.rand(AGENTS, batch.samples, 1, generator=torch.Generator().manual_seed(0)).double()
-    problems = one.build_subproblems(batch, one._advantages(batch)[0], np.random.default_rng(0))
+    problems = one.build_subproblems(batch, one.estimate_advantages(batch)[0], np.random.default_rng(0))
     for q, problem in enumerate(problems):
         rows = np.flatnonzero(batch.acting[:, q])
         # One episode of the samples that count, of an agent that is always there.
@@ -193,7 +193,7 @@ def test_kronecker_factors_are_those_of_the_samples_at_which_agents_act():
         }
         fewer = Batch(**flat)
         alive = replace(fewer, active=None)
-        at = one.build_subproblems(alive, one._advantages(alive)[0], np.random.default_rng(0))[q].at
+        at = one.build_subproblems(alive, one.estimate_advantages(alive)[0], np.random.default_rng(0))[q].at
         v = torch.randn(len(one.theta[q]), generator=torch.Generator().manual_seed(2)).double()
         whole, part = Kfac(problem.at, draws[q]), Kfac(at, draws[q][rows])
         assert torch.allclose(whole(v), part(v), rtol=1e-8, atol=1e-10)
@@ -284,16 +284,16 @@ def test_mappos_first_step_is_along_the_policy_gradient_of_those_who_act(share_p
         activation="tanh",
     )
     theta = one.policies.theta.detach().clone().requires_grad_(True)
-    observed = one._observed(batch.observations)
+    observed = one.policy_inputs(batch.observations)
     log_p = torch.log_softmax(one.policy.network(theta, observed), -1)  # [N, M, A]
     acting = torch.from_numpy(batch.acting.T)
-    raw = one._advantages(replace(batch, active=None))[0]  # affine in what it was
+    raw = one.estimate_advantages(replace(batch, active=None))[0]  # affine in what it was
     rows = raw.expand(AGENTS, -1)[acting]
     advantages = (raw - rows.mean()) / rows.std(correction=0)
-    assert torch.allclose(one._advantages(batch)[0], advantages, rtol=1e-4)
+    assert torch.allclose(one.estimate_advantages(batch)[0], advantages, rtol=1e-4)
     taken = torch.from_numpy(batch.actions.reshape(-1, AGENTS).T.copy())
     chosen = log_p.gather(-1, taken.unsqueeze(-1)).squeeze(-1)
-    terms = one._advantages(batch)[0] * chosen - 0.5 * (log_p.exp() * log_p).sum(-1)
+    terms = one.estimate_advantages(batch)[0] * chosen - 0.5 * (log_p.exp() * log_p).sum(-1)
     each = [terms[n][acting[n]] for n in range(AGENTS)]
     gain = torch.cat(each).mean() if share_policy else sum(mine.mean() for mine in each)
     (gradient,) = torch.autograd.grad(gain, theta)
@@ -307,13 +307,13 @@ def test_fdmarls_policies_go_along_the_mean_over_those_who_act():
     batch = replace(made_up(), boundaries=np.zeros((STEPS, EPISODES, AGENTS), dtype=bool))
     one = learner(FdmarlSettings, minibatch=1000, optimiser="sgd", actor_rate=0.1, critic_rate=1e-9)
     before = one.theta.detach().clone().requires_grad_(True)
-    steps = one._transitions(batch)
+    steps = one.transitions(batch)
     one.held = {}
     observations, actions = steps["observations"], torch.from_numpy(steps["actions"])
     inputs = one.critic.inputs(torch.from_numpy(observations).double(), actions)
-    log_p = one._log_p(before, observations, None)
+    log_p = one.log_probs(before, observations, None)
     with torch.no_grad():
-        advantages = one._advantages(log_p, inputs, actions)
+        advantages = one.estimate_advantages(log_p, inputs, actions)
     gain, acting = torch.zeros((), dtype=torch.float64), batch.active[:-1].reshape(-1, AGENTS)
     for n in range(AGENTS):
         mine = advantages[n][acting[:, n]] / advantages[n][acting[:, n]].std(correction=0)

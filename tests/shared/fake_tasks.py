@@ -7,26 +7,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-from studies.execution.executor import ONE_THREAD, Report
+from studies.execution.executor import ONE_THREAD, ProgressCallback
 
 
-def die_at_odd(task: int, report: Report) -> None:
+def die_at_odd(task: int, report: ProgressCallback) -> None:
     """The process vanishes, as when the system runs out of memory."""
     if task % 2:
         os._exit(9)
 
 
-def environment(task: Any, report: Report) -> None:
+def environment(task: Any, report: ProgressCallback) -> None:
     """Fails with what the process sees."""
     raise ValueError(f"threads {os.environ.get('OMP_NUM_THREADS')}")
 
 
-def sleep(task: float, report: Report) -> None:
+def sleep(task: float, report: ProgressCallback) -> None:
     """Takes its time."""
     time.sleep(task)
 
 
-def raise_die_or_sleep(task: str | Path, report: Report) -> None:
+def raise_die_or_sleep(task: str | Path, report: ProgressCallback) -> None:
     """Fails with what the process has found when it began, or vanishes, or notes its number and sleeps."""
     if task == "raise":
         begun = Path("/proc/self/environ")
@@ -43,7 +43,7 @@ def raise_die_or_sleep(task: str | Path, report: Report) -> None:
     time.sleep(60.0)
 
 
-def note_then_stop_or_spin(task: Path, report: Report) -> None:
+def note_then_stop_or_spin(task: Path, report: ProgressCallback) -> None:
     """Notes its number; then it is deaf to SIGTERM and never comes back, or stops as by SIGSTOP."""
     if task.name == "stopped":
         note(task)
@@ -54,7 +54,7 @@ def note_then_stop_or_spin(task: Path, report: Report) -> None:
         pass
 
 
-def note_then_never_return_from_c(task: Path, report: Report) -> None:
+def note_then_never_return_from_c(task: Path, report: ProgressCallback) -> None:
     """Notes its number, then keeps the interpreter to itself: no thread of the process runs again."""
     note(task)
     ctypes.PyDLL(None).pause()

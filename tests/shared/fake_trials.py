@@ -3,12 +3,12 @@
 import os
 import time
 
-from studies.execution.executor import Report
+from studies.execution.executor import ProgressCallback
 from studies.execution.runner import Task, perform
 from studies.storage.store import Store
 
 
-def numbers(task: Task, report: Report) -> None:
+def numbers(task: Task, report: ProgressCallback) -> None:
     """Stores a curve and a metric that depend on the trial alone, and notes in a file that it ran."""
     trial = task.trial
     loss = float(trial.varied.get("network.link.loss", 0.0))
@@ -23,14 +23,14 @@ def numbers(task: Task, report: Report) -> None:
     )
 
 
-def numbers_but_fail_at_loss(task: Task, report: Report) -> None:
+def numbers_but_fail_at_loss(task: Task, report: ProgressCallback) -> None:
     """As above, but lossy trials raise."""
     if task.trial.varied["network.link.loss"]:
         raise RuntimeError("the bridge is out")
     numbers(task, report)
 
 
-def train_and_wait(task: Task, report: Report) -> None:
+def train_and_wait(task: Task, report: ProgressCallback) -> None:
     """Trains, notes which node and process has made an update, and waits after the second to go on."""
 
     def note(phase: str, done: int, total: int, latest: dict[str, float]) -> None:

@@ -18,7 +18,7 @@ def fit_by_autograd(
     measured: np.ndarray | None = None,
 ) -> float:
     """What `Critics.fit` does, by PyTorch's own gradients and its plain Adam: the reference."""
-    fitted._normalise(targets)
+    fitted.normalise(targets)
     wanted = (targets - fitted.mean) / fitted.scale
     optimiser = torch.optim.Adam([fitted.theta], lr=fitted.optimiser.param_groups[0]["lr"], fused=False)
     samples, loss = observations.shape[1], torch.zeros(())

@@ -9,19 +9,17 @@ import pytest
 import reported
 from rich.console import Console
 
-from studies import report
+from studies import api, report
 from studies.analysis import conditions
 from studies.analysis.bootstrap import estimator
-from studies.api import load as load_results
-from studies.columns import geometric, unit
-from studies.columns import shown as shown_in
+from studies.columns import geometric, shown, unit
 from studies.docgen.pages import pages
 from studies.execution.progress import Display
 from studies.figures import draw
 from studies.figures.catalogue import PLANS, Final
-from studies.figures.from_store import draw_figures, gathered
+from studies.figures.from_store import draw_figures, figure_data
 from studies.formatting import quantity
-from studies.report.numbers import figure as on_page
+from studies.report import numbers
 from studies.storage.store import CURVES, TABLES
 from studies.storage.stored_files import FILES
 
@@ -40,12 +38,12 @@ def test_the_finished_line_has_the_stored_numbers(finished):
     study, store = finished
     trial, text = study.trials[0], StringIO()
     metrics = store.metrics(trial)
-    with Display(Console(file=text, width=400), total=1, kept=0) as shown:
-        shown.started(trial)
-        shown.progressed(trial, "training", 1, 2, dict.fromkeys(shown_in("progress"), 123.0))
-        shown.finished(trial, metrics)
+    with Display(Console(file=text, width=400), total=1, kept=0) as display:
+        display.started(trial)
+        display.progressed(trial, "training", 1, 2, dict.fromkeys(shown("progress"), 123.0))
+        display.finished(trial, metrics)
     line = text.getvalue().splitlines()[-1]
-    wanted = [name for name in shown_in("progress") if name in metrics]
+    wanted = [name for name in shown("progress") if name in metrics]
     assert wanted
     for name in wanted:
         assert f"  {name.replace('_', ' ')} {quantity(metrics[name], unit(name))}  " in line
@@ -57,12 +55,12 @@ def test_the_table_the_figures_and_the_page_have_the_same_estimates(finished, mo
     summary = store.summary(study)
     page = reported.read(report.write(store.folder, replayed=False).file)
     finals = {final["name"]: final for final in page.data["finals"]}
-    shown = [plan for plan in PLANS[study.workload] if isinstance(plan, Final) and plan.y in finals]
-    assert shown
-    monkeypatch.setitem(draw.PLANS, study.workload, shown)
-    drawn = dict(draw.drawings(gathered(study, store, summary, {})))
-    rows = conditions.estimates(study, summary, [plan.y for plan in shown])
-    for place, plan in enumerate(shown):
+    plans = [plan for plan in PLANS[study.workload] if isinstance(plan, Final) and plan.y in finals]
+    assert plans
+    monkeypatch.setitem(draw.PLANS, study.workload, plans)
+    drawn = dict(draw.drawings(figure_data(study, store, summary, {})))
+    rows = conditions.estimates(study, summary, [plan.y for plan in plans])
+    for place, plan in enumerate(plans):
         table = [found[place][0] for _, _, found in rows if found[place]]
         how = estimator(study.workload, plan.y)
         assert how.geometric == geometric(plan.y) == plan.log
@@ -100,7 +98,7 @@ def test_trials_on_the_page_have_the_stored_numbers(finished):
     rows = page.records("trials")
     for row, trial in zip(rows, study.trials, strict=True):
         sent = store.metrics(trial)["bytes_sent"]
-        assert row["bytes sent"][0] == (on_page(sent, "bytes"), sent)
+        assert row["bytes sent"][0] == (numbers.figure(sent, "bytes"), sent)
 
 
 def test_every_file_and_curve_that_the_reference_names_is_there_and_the_other_way_round(
@@ -115,7 +113,7 @@ def test_every_file_and_curve_that_the_reference_names_is_there_and_the_other_wa
     there.discard("references.json")
     when = {"always", study.workload, *(["faults"] if "faults:" in STUDIES[study.workload] else [])}
     assert there == {name for name, found in FILES.items() if set(found) & when}
-    results = load_results(store.folder)
+    results = api.load(store.folder)
     written = {name.split("curves_")[1].removesuffix(".parquet") for name in there if "curves_" in name}
     assert {*results.curves, *results.tables} == written <= {*CURVES, *TABLES}
     for name in results.curves:

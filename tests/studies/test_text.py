@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studies import report, text
-from studies.columns import levels
+from studies.columns import format_levels
 from studies.figures import draw
 from studies.figures.from_store import draw_figures
 from studies.spec.loading import define, load
@@ -109,9 +109,9 @@ def test_commands_are_read_by_a_shell_as_they_were_meant(words):
 
 
 def test_different_values_have_different_words():
-    assert levels("x", [0.123456789, 0.12345678901]) == ["0.123456789", "0.12345678901"]
-    assert levels("x", [0.1, 0.2]) == ["0.1", "0.2"]
-    assert levels("x", ["a\nb", "a\\nb", "c"]) == ["a\\nb", "a\\nb (2)", "c"]
+    assert format_levels("x", [0.123456789, 0.12345678901]) == ["0.123456789", "0.12345678901"]
+    assert format_levels("x", [0.1, 0.2]) == ["0.1", "0.2"]
+    assert format_levels("x", ["a\nb", "a\\nb", "c"]) == ["a\\nb", "a\\nb (2)", "c"]
 
 
 @pytest.fixture(scope="module")

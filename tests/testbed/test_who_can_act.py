@@ -102,9 +102,9 @@ def test_an_agent_that_dies_early_moves_by_its_radius_where_it_lives(name, how):
     batch = batches[0]
     masks = batch.masks.reshape(-1, 2, 3)
     after, one.learner.theta = one.learner.theta, before
-    old = one.learner._acting(batch.observations, masks)
+    old = one.learner.own_action_log_probs(batch.observations, masks)
     one.learner.theta = after
-    apart = kl(old, one.learner._acting(batch.observations, masks)).numpy()  # [N, M]
+    apart = kl(old, one.learner.own_action_log_probs(batch.observations, masks)).numpy()  # [N, M]
     own = [apart[n][batch.acting[:, n]].mean() for n in range(2)]
     assert row["acting_share"] == pytest.approx((2 / STEPS + 1) / 2)
     assert row["kl_played"] == pytest.approx(sum(own), rel=1e-9)
@@ -154,9 +154,9 @@ def test_explained_variance_of_combat_is_that_of_the_agent_that_is_paid():
     assert not batch.rewards[..., 1:].any()
     after = one.learner.critics.state_dict()
     one.learner.critics.load_state_dict(state)
-    assert row["explained_variance"] == one.learner._advantages(batch)[2]
+    assert row["explained_variance"] == one.learner.estimate_advantages(batch)[2]
     # Other critics may say what they like.
     state["mean"][1:] += torch.randn(state["mean"][1:].shape)
     one.learner.critics.load_state_dict(state)
-    assert row["explained_variance"] == one.learner._advantages(batch)[2]
+    assert row["explained_variance"] == one.learner.estimate_advantages(batch)[2]
     one.learner.critics.load_state_dict(after)

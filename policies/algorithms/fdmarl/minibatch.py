@@ -55,7 +55,7 @@ class Fdmarl:
 
         Without a generator the most probable action is taken.
         """
-        return choose(self._log_p(self.theta, observations, masks), generator)
+        return choose(self.log_probs(self.theta, observations, masks), generator)
 
     def learn(
         self,
@@ -71,7 +71,7 @@ class Fdmarl:
         """
         before = self.theta.detach().clone()
         tally = Tally()
-        steps = self._transitions(batch)
+        steps = self.transitions(batch)
         order = generator.permutation(len(steps["rewards"]))
         pieces = math.ceil(len(order) / self.settings.minibatch)
         for k in range(pieces):
@@ -84,7 +84,7 @@ class Fdmarl:
 
     # --- one step of Algorithm 1 -----------------------------------------------------------------------
 
-    def _transitions(self, batch: Batch) -> dict[str, np.ndarray]:
+    def transitions(self, batch: Batch) -> dict[str, np.ndarray]:
         """All steps whose successor is known, [M, N, ...]; the last one is held for the next batch."""
         columns = {"observations": batch.observations, "actions": batch.actions, "rewards": batch.rewards}
         if batch.masks is not None:
@@ -114,12 +114,12 @@ class Fdmarl:
         later = self.critic.inputs(self.precision.tensor(steps["next_observations"]), following)
         rewards = self.precision.tensor(steps["rewards"].T)
         values = self.critic.values(self.omega, now)
-        log_p = self._log_p(self.theta, steps["observations"], steps.get("masks"))
+        log_p = self.log_probs(self.theta, steps["observations"], steps.get("masks"))
         acting = None if steps["acting"].all() else self.precision.place(steps["acting"].T)
         with torch.no_grad():
             self.mu = torch.where(self.mu.isnan(), rewards.mean(1), self.mu)
             errors = rewards - self.mu.unsqueeze(-1) + self.critic.values(self.omega, later) - values
-            advantages = self._advantages(log_p, now, actions)
+            advantages = self.estimate_advantages(log_p, now, actions)
             if self.settings.form == "minibatch":
                 spread = _deviation(advantages, acting)
                 advantages = advantages / torch.where(spread > 1e-8, spread, 1.0)
@@ -136,7 +136,7 @@ class Fdmarl:
             self.omega.copy_(averaged)
         tally.add(float(errors.square().mean()), float(errors.abs().mean()), row)
 
-    def _advantages(self, log_p: Tensor, inputs: Tensor, actions: Tensor) -> Tensor:
+    def estimate_advantages(self, log_p: Tensor, inputs: Tensor, actions: Tensor) -> Tensor:
         """A [N, M] of the actions [M, N] taken, for log probabilities [N, M, A] of each agent's own."""
         values = self.critic.alternatives(self.omega, inputs, actions)
         return chosen(values, actions.mT) - (log_p.exp() * values).sum(-1)
@@ -145,7 +145,7 @@ class Fdmarl:
     def _moved(self, batch: Batch, before: Tensor) -> dict[str, float]:
         """How far the policies have moved from those ``before`` over the observations of a batch."""
         observations = batch.observations.reshape(-1, *batch.observations.shape[2:])
-        old, new = (self._log_p(theta, observations, batch.flat_masks) for theta in (before, self.theta))
+        old, new = (self.log_probs(theta, observations, batch.flat_masks) for theta in (before, self.theta))
         acting = batch.averaged(self.settings.average_over)
         own = None if acting is None else self.precision.place(acting.T)
         measured = {"average_reward": float(self.mu.mean()), "acting_share": batch.acting_share}
@@ -180,7 +180,7 @@ class Fdmarl:
 
     # --- arrays ----------------------------------------------------------------------------------------
 
-    def _log_p(self, theta: Tensor, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
+    def log_probs(self, theta: Tensor, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
         """Log probabilities [N, M, A] of every agent's own actions for observations [M, N, d]."""
         available = None if masks is None else self.precision.place(masks.swapaxes(0, 1)).unsqueeze(2)
         own = self.precision.tensor(observations.swapaxes(0, 1))

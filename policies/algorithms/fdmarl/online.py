@@ -23,7 +23,7 @@ class OnlineFdmarl(Fdmarl):
     def observe(self, step: Batch, communication: Communication) -> None:
         """Learn from the step before, now that this one [1, B, N] says what it led to."""
         self.heard += step.samples
-        steps = self._transitions(step)
+        steps = self.transitions(step)
         if len(steps["rewards"]):
             self._improve(steps, communication, self.tally)
 

@@ -52,7 +52,7 @@ class Mappo:
         self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
     ) -> np.ndarray:
         """Actions [B, N] for observations [B, N, d], masks [B, N, A]; most probable without a generator."""
-        return choose(self._log_p(self._observed(observations), self._by_agent(masks)), generator)
+        return choose(self.log_probs(self.to_policy_inputs(observations), self._by_agent(masks)), generator)
 
     def learn(
         self,
@@ -80,7 +80,7 @@ class Mappo:
             for _ in range(self.settings.epochs)
             for part in np.array_split(generator.permutation(batch.samples), self.settings.minibatches)
         ]
-        advantages, targets, quality = self._advantages(batch)
+        advantages, targets, quality = self.estimate_advantages(batch)
         measured = {"explained_variance": quality, "acting_share": batch.acting_share}
         measured |= self._fit_values(batch, targets, parts)
         lap("values")
@@ -112,7 +112,7 @@ class Mappo:
 
     # --- values ----------------------------------------------------------------------------------------
 
-    def _advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
+    def estimate_advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
         """Normalised advantages [M], value targets [M], both of the summed reward, and explained variance."""
         rewards = batch.rewards.sum(axis=-1)
         terminations = np.all(batch.terminations, axis=-1)  # until the task has ended for all
@@ -177,18 +177,18 @@ class Mappo:
 
     def _improve(self, batch: Batch, advantages: Tensor, parts: Sequence[Tensor]) -> dict[str, float]:
         settings = self.settings
-        observations = self._observed(batch.observations)
+        observations = self.to_policy_inputs(batch.observations)
         actions = self.precision.place(batch.actions.reshape(batch.samples, -1).T)
         masks, can_act = self._by_agent(batch.masks), batch.averaged(settings.average_over)
         acting = None if can_act is None else self.precision.place(can_act.T)
         with torch.no_grad():
-            old = self._log_p(observations, masks)
+            old = self.log_probs(observations, masks)
         before, norms, losses, beyond = chosen(old, actions), [], [], []
         for part in parts:
             there = None if acting is None else acting[:, part]
             if there is not None and not there.any():
                 continue  # nobody did anything there
-            log_p = self._log_p(observations[:, part], None if masks is None else masks[:, part])
+            log_p = self.log_probs(observations[:, part], None if masks is None else masks[:, part])
             ratios = torch.exp(chosen(log_p, actions[:, part]) - before[:, part])
             losses_of_agents = -self._mean(clipped_surrogate(ratios, advantages[part], settings.clip), there)
             bonuses = settings.entropy_coefficient * self._mean(entropy(log_p), there)
@@ -203,7 +203,7 @@ class Mappo:
             losses.append(float(losses_of_agents.detach().mean()))
             beyond.append(float(clipped.mean()))
         with torch.no_grad():
-            moved = movement(old, self._log_p(observations, masks), acting)
+            moved = movement(old, self.log_probs(observations, masks), acting)
         means = {"policy_loss": losses, "clip_fraction": beyond, "policy_gradient_norm": norms}
         return moved | {name: float(np.mean(each)) if each else math.nan for name, each in means.items()}
 
@@ -218,14 +218,14 @@ class Mappo:
         actions = acting.sum(-1)
         return means * actions * (len(actions) / actions.sum())
 
-    def _log_p(self, observed: Tensor, masks: Tensor | None) -> Tensor:
+    def log_probs(self, observed: Tensor, masks: Tensor | None) -> Tensor:
         """Log probabilities [N, M, A] of what [N, M, d'] the agents see, and masks [N, M, A]."""
         available = None if masks is None else masks.unsqueeze(-2)
         return self.policy.log_probabilities(self.policies.theta, observed, available).squeeze(-2)
 
     # --- what networks see -----------------------------------------------------------------------------
 
-    def _observed(self, observations: np.ndarray) -> Tensor:
+    def to_policy_inputs(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as the policies see it, [N, M, d']: with one's number, if all share a network."""
         own = self.precision.tensor(observations.reshape(-1, *observations.shape[-2:]).swapaxes(0, 1))
         if not self.settings.share_policy:

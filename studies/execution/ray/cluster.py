@@ -19,11 +19,12 @@ import ray
 from ray._private import ray_constants
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from studies.execution.executor import ONE_THREAD, environment
+from studies.execution.executor import ONE_THREAD
 from studies.execution.ray.address import parse_address
 from studies.execution.ray.worker import Token, look
 from studies.spec.document import StudyError
 from studies.storage.provenance import versions
+from testbed.common.environment_variables import environment_variables
 
 LOOPBACK = "127.0.0.1"
 
@@ -124,7 +125,7 @@ def _start(processors: int) -> None:
     possible = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
-        with environment(variables):
+        with environment_variables(variables):
             _init("local", num_cpus=processors, object_store_memory=OBJECTS, include_dashboard=False)
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = possible

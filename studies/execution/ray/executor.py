@@ -114,11 +114,11 @@ class RayExecutor(Generic[TaskT]):
             cluster.connected(self.address, self.jobs or host_resources.processors()),
             cluster.shared(self.folder, on) as (token, largest),
         ):
-            needs = [self.memory(task) for task in tasks]
+            peaks = [self.memory(task) for task in tasks]
             if largest is not None:
-                needs = [need if need is None else min(need, largest) for need in needs]
+                peaks = [peak if peak is None else min(peak, largest) for peak in peaks]
             try:
-                yield from _Run(self.perform, tasks, needs, self.jobs, token).events()
+                yield from _Run(self.perform, tasks, peaks, self.jobs, token).events()
             except (RayError, ConnectionError) as error:
                 reason = str(error).strip().splitlines()[0]
                 raise StudyError(f"--on {on}: Ray has given up: {reason}") from error
@@ -138,13 +138,13 @@ class _Run:
         self,
         perform: Perform[Any],
         tasks: Sequence[Any],
-        needs: Sequence[int | None],
+        peaks: Sequence[int | None],
         jobs: int | None,
         token: Token,
     ) -> None:
         self.perform = perform
         self.tasks = tasks
-        self.needs = needs
+        self.peaks = peaks
         self.jobs = jobs or len(tasks)
         self.token = token
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
@@ -190,8 +190,8 @@ class _Run:
 
     def _submit(self, index: int) -> None:
         options: dict[str, Any] = {"num_cpus": 1, "max_retries": 0}
-        if (need := self.needs[index]) is not None:
-            options["memory"] = need
+        if (peak := self.peaks[index]) is not None:
+            options["memory"] = peak
         ref = (
             ray.remote(carry_out)
             .options(**options)

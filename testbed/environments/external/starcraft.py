@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
+from testbed.common.suggestions import did_you_mean
 from testbed.environments.action_masks import refuse_unavailable, replace_unavailable
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
-from testbed.environments.checks import nearest
 from testbed.environments.external.starcraft_pool import GameError, Games, stacked
 
 SEEDS = 2**31  # the game takes a signed 32-bit integer
@@ -79,7 +79,7 @@ class StarCraftSettings(BaseEnvironmentSettings):
         if value not in MAPS and not all(given):
             raise ValueError(
                 f"known are {', '.join(MAPS)}; another one needs map_agents and map_limit"
-                f"{nearest(value, MAPS)}"
+                f"{did_you_mean(value, MAPS)}"
             )
         return value
 

@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from testbed.common import yaml_text
 from testbed.common.settings import Settings
-from testbed.environments.checks import nearest
+from testbed.common.suggestions import did_you_mean
+from testbed.common.validation_messages import first_error
 
 DATA = resources.files(__package__) / "data"
 SPAWN_GAP = 0.05  # between units on the spawn grid
@@ -100,7 +101,7 @@ class Map(Settings):
                     known = sorted(self.units)
                     raise ValueError(
                         f"{side}: unknown unit {group.unit!r}, allowed: {', '.join(known)}"
-                        f"{nearest(group.unit, known)}"
+                        f"{did_you_mean(group.unit, known)}"
                     )
             if all(self.units[group.unit].healer for group in groups):
                 raise ValueError(f"{side}: got healers only, at least one unit must be able to fight")
@@ -189,7 +190,7 @@ def load_map(name: str) -> Map:
     else:
         known = builtin_maps()
         allowed = f"{', '.join(known)}, or a path ending in .yaml"
-        raise ValueError(f"unknown map {name!r}, allowed: {allowed}{nearest(name, known)}")
+        raise ValueError(f"unknown map {name!r}, allowed: {allowed}{did_you_mean(name, known)}")
     content = _mapping(text, name)
     own = content.get("units", {})
     if isinstance(own, dict):
@@ -198,10 +199,8 @@ def load_map(name: str) -> Map:
     try:
         return Map.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where, message, first = first_error(error)
         got = f"got {_short(repr(first['input']))}, " if where and first["type"] != "missing" else ""
-        message = first["msg"].removeprefix("Value error, ")
         raise ValueError(f"map {name!r}: {f'{where}: ' if where else ''}{got}{message}") from error
 
 

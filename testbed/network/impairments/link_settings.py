@@ -9,6 +9,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from testbed.common.settings import Settings
 from testbed.common.units import BytesPerSecond, Seconds
+from testbed.common.validation_messages import first_error
 from testbed.identity import differing, same
 from testbed.network.impairments.corrupt import Corrupt, CorruptSetting
 from testbed.network.impairments.delay import LAWS
@@ -178,7 +179,7 @@ class LinkSettings(LinkOverride):
         try:
             return LinkSettings(**merged)
         except ValidationError as error:
-            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+            raise ValueError(first_error(error).message) from None
 
     def changed_by(self, *overrides: LinkOverride, last: bool = False) -> dict[str, Any]:
         """The essence of what is different with overrides, the later ones stronger; see `testbed.identity`.

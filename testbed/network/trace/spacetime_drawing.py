@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from testbed.common.atomic_files import beside
+from testbed.common.atomic_files import atomic_write
 from testbed.network.trace.spacetime import Flight, SpaceTime
 
 # Okabe & Ito's colours, which the colour-blind can tell apart.
@@ -65,7 +65,7 @@ def draw(
         figure = _Drawing(diagram, upright=agents == "vertical").figure(title)
         for path in wanted:
             form = path.suffix.removeprefix(".")
-            with beside(path) as part:
+            with atomic_write(path) as part:
                 figure.savefig(part, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None)
     return wanted
 

@@ -115,10 +115,10 @@ def test_critics_are_measured_by_those_whose_returns_can_differ(kind):
     assert np.isfinite(row["value_loss"])
     if kind in (ItrpoSettings, *TRUST_REGIONS[:1]):
         one = learner(kind)
-        quality = one._advantages(paid)[2]
+        quality = one.estimate_advantages(paid)[2]
         assert row["explained_variance"] == quality
         only = replace(batch, rewards=batch.rewards * [0, 1, 0])
-        assert quality != one._advantages(only)[2]
+        assert quality != one.estimate_advantages(only)[2]
         # As if the agent paid were the only one that is measured at all.
         rewards = np.stack([paid.rewards[..., 0]] * 3, axis=-1)
         alike = learner(kind)
@@ -128,7 +128,7 @@ def test_critics_are_measured_by_those_whose_returns_can_differ(kind):
             paid.next_observations[:, :, q] = paid.next_observations[:, :, 0]
         same = replace(paid, rewards=rewards, active=np.repeat(paid.active[..., :1], 3, axis=-1))
         lonely = replace(same, rewards=rewards * [1, 0, 0])
-        assert alike._advantages(same)[2] == pytest.approx(alike._advantages(lonely)[2])
+        assert alike.estimate_advantages(same)[2] == pytest.approx(alike.estimate_advantages(lonely)[2])
     _, row = update(learner(kind), replace(batch, rewards=np.zeros_like(batch.rewards)))
     if kind is not FdmarlSettings:
         assert math.isnan(row["explained_variance"])

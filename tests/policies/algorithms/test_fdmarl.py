@@ -175,14 +175,14 @@ def test_the_local_advantage_has_no_mean_under_the_agents_own_policy(masked):
     one, batch = roughen(learner()), made_up(masked=masked)
     observations, actions = batch.observations.reshape(-1, AGENTS, WIDTH), batch.actions.reshape(-1, AGENTS)
     masks = batch.masks.reshape(-1, AGENTS, ACTIONS) if masked else None
-    log_p = one._log_p(one.theta, observations, masks).detach()
+    log_p = one.log_probs(one.theta, observations, masks).detach()
     mean = torch.zeros(AGENTS, len(actions), dtype=log_p.dtype)
     for b in range(ACTIONS):
         for i in range(AGENTS):
             taken = torch.from_numpy(actions.copy())
             taken[:, i] = b
             inputs = one.critic.inputs(torch.from_numpy(observations).double(), taken)
-            advantages = one._advantages(log_p, inputs, taken)[i].detach()
+            advantages = one.estimate_advantages(log_p, inputs, taken)[i].detach()
             assert torch.isfinite(advantages).all()
             mean[i] += chosen(log_p, torch.full_like(taken.mT, b)).exp()[i] * advantages
     assert mean.abs().max() < 1e-12
@@ -193,12 +193,12 @@ def test_the_local_advantage_has_no_mean_under_the_agents_own_policy(masked):
 
 def test_a_transition_leads_to_the_next_step_whether_or_not_an_episode_ended():
     one, batch = learner(), made_up(masked=True)
-    known = one._transitions(batch)
+    known = one.transitions(batch)
     assert len(known["rewards"]) == (STEPS - 1) * EPISODES
     assert np.array_equal(known["next_observations"], batch.observations[1:].reshape(-1, AGENTS, WIDTH))
     assert np.array_equal(known["next_actions"], batch.actions[1:].reshape(-1, AGENTS))
     again = made_up(1, masked=True)
-    known = one._transitions(again)
+    known = one.transitions(again)
     assert len(known["rewards"]) == STEPS * EPISODES
     for name in ("observations", "actions", "rewards", "masks"):
         assert np.array_equal(known[name][:EPISODES], getattr(batch, name)[-1])
@@ -303,7 +303,7 @@ def distance(found, exact):
 def test_critics_that_are_averaged_approach_the_differential_q_of_the_mean_reward():
     rewards, chance = tables()
     one = two_state()
-    policies = one._log_p(one.theta, np.repeat(np.eye(2)[:, None], 2, axis=1), None).detach().exp().numpy()
+    policies = one.log_probs(one.theta, np.repeat(np.eye(2)[:, None], 2, axis=1), None).detach().exp().numpy()
     exact, average = differential_q(rewards.mean(0), chance, policies)
     assert np.ptp(exact) > 3
     evaluate(one, Mixing(np.full((2, 2), 0.5)))
@@ -366,7 +366,7 @@ def test_what_is_played_is_what_is_learnt_from():
     observations = np.repeat(batch.observations[0, :1], 20_000, axis=0)
     masks = np.repeat(batch.masks[0, :1], 20_000, axis=0)
     actions = one.act(observations, masks, np.random.default_rng(5))
-    p = one._log_p(one.theta, observations[:1], masks[:1]).detach().exp()[:, 0].numpy()
+    p = one.log_probs(one.theta, observations[:1], masks[:1]).detach().exp()[:, 0].numpy()
     for agent in range(AGENTS):
         shares = np.bincount(actions[:, agent], minlength=ACTIONS) / 20_000
         assert np.allclose(shares, p[agent], atol=0.015)

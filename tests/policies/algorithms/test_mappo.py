@@ -248,7 +248,7 @@ def test_the_first_step_is_along_the_policy_gradient(share_policy):
     """Of the mean of A log pi, by torch's distributions; Adam's first step goes by its sign."""
     one = learner(share_policy=share_policy, epochs=1, entropy_coefficient=0.0, max_gradient_norm=1e9)
     reference, batch = Reference(one), made_up()
-    before, advantages = one.policies.theta.detach().clone(), one._advantages(batch)[0]
+    before, advantages = one.policies.theta.detach().clone(), one.estimate_advantages(batch)[0]
     one.learn(batch, Nobody(), np.random.default_rng(2))
     actions = torch.from_numpy(batch.actions).reshape(-1, 3)
     gain = sum((advantages * reference.heads(batch, q).log_prob(actions[:, q])).mean() for q in range(3))

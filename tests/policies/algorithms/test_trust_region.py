@@ -94,10 +94,12 @@ def test_an_agent_of_itrpo_learns_what_it_would_learn_if_the_others_were_not_the
                 for name, value in together.critics.state_dict().items()
             }
         )
-        advantages, _, _ = single._advantages(Batch(**only))
+        advantages, _, _ = single.estimate_advantages(Batch(**only))
         problems = single.build_subproblems(Batch(**only), advantages, np.random.default_rng(3))
         solve_independently(problems)
-        mine = together.build_subproblems(batch, together._advantages(batch)[0], np.random.default_rng(4))[q]
+        mine = together.build_subproblems(
+            batch, together.estimate_advantages(batch)[0], np.random.default_rng(4)
+        )[q]
         solve_independently([mine])
         assert torch.allclose(mine.x, problems[0].x, rtol=1e-4, atol=1e-7)
 
@@ -109,7 +111,7 @@ def test_ctrpo_is_trpo_of_one_agent_that_sees_all_and_has_every_action():
     before = one.theta[0].clone()
     observations = torch.from_numpy(batch.observations.reshape(batch.samples, -1)).double()
     actions = torch.from_numpy(batch.actions.reshape(batch.samples, 3))
-    advantages, targets, _ = one._advantages(batch)
+    advantages, targets, _ = one.estimate_advantages(batch)
     row = one.learn(batch, Nobody(), np.random.default_rng(2))
 
     def log_p(theta):
@@ -159,9 +161,9 @@ def test_the_divergence_of_what_is_played_adds_up_over_the_heads_that_act(settin
     batch = made_up(3, masked=True)
     one = learner(settings, 3)
     flat = batch.observations.reshape(-1, 3, SIZES[0]), batch.masks.reshape(-1, 3, ACTIONS)
-    before = one._acting(*flat).exp().numpy()
+    before = one.own_action_log_probs(*flat).exp().numpy()
     row = one.learn(batch, Nobody(), np.random.default_rng(2))
-    after = one._acting(*flat).exp().numpy()
+    after = one.own_action_log_probs(*flat).exp().numpy()
     terms = before * np.log(np.where(before > 0, before, 1) / np.where(before > 0, after, 1))
     choices = flat[1].sum(-1).T > 1  # with a single action there is none
     assert not choices.all()
@@ -180,7 +182,7 @@ def test_what_is_played_is_what_is_learnt_from(settings):
     masks = np.repeat(batch.masks[0, :1], 20_000, axis=0)
     actions = one.act(observations, masks, np.random.default_rng(5))
     assert actions.shape == (20_000, 3)
-    p = one._acting(observations[:1], masks[:1]).exp()[:, 0].numpy()
+    p = one.own_action_log_probs(observations[:1], masks[:1]).exp()[:, 0].numpy()
     for agent in range(3):
         shares = np.bincount(actions[:, agent], minlength=ACTIONS) / 20_000
         assert np.allclose(shares, p[agent], atol=0.015)

@@ -48,7 +48,7 @@ def test_renormalising_preserves_predictions():
     fitted = critics()
     fitted.fit(observations, targets, np.random.default_rng(4))
     before = fitted.values(observations)
-    fitted._normalise(10 * targets + 3)
+    fitted.normalise(10 * targets + 3)
     torch.testing.assert_close(fitted.values(observations), before, rtol=1e-10, atol=1e-9)
 
 

@@ -9,15 +9,15 @@ import pytest
 import seaborn as sns
 
 from studies.analysis.baselines import by_trial
-from studies.figures import draw as figures
-from studies.figures.draw import Results
+from studies.figures import draw
+from studies.figures.draw import FigureData
 from studies.figures.from_store import draw_figures
 from studies.spec.loading import load
 from studies.storage.store import Store
 from testbed.common.errors import WorldError
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.training import baselines
-from testbed.training.baselines import Reference
+from testbed.training.baselines import Baseline
 
 TRAINING = """\
 workload: training
@@ -114,9 +114,9 @@ def test_figures_of_stored_trials_have_them(write, tmp_path, measured):
     assert all(">random<" in svg[name] for name in ("return_by_steps", "final_return"))
 
 
-FLOOR = Reference("random", 9, {"return": 2.0, "return_battle_won": 0.0})
-BEST = Reference("nearest10", 9, {"return": 14.0, "return_battle_won": 0.25})
-HIGHER = Reference("focus", 9, {"return": 16.0, "return_battle_won": 0.5})
+FLOOR = Baseline("random", 9, {"return": 2.0, "return_battle_won": 0.0})
+BEST = Baseline("nearest10", 9, {"return": 14.0, "return_battle_won": 0.25})
+HIGHER = Baseline("focus", 9, {"return": 16.0, "return_battle_won": 0.5})
 
 
 def results(varied, shared):
@@ -135,19 +135,19 @@ def results(varied, shared):
             training.append({**key, "steps": 100 * (update + 1), **played, **evaluated})
     curves = {"training": pd.DataFrame(training)}
     worlds = [path for path in varied if path in ("environment.map", "task")]
-    return Results("training", "", varied, pd.DataFrame(summary), curves, found, worlds)
+    return FigureData("training", "", varied, pd.DataFrame(summary), curves, found, worlds)
 
 
 @pytest.fixture
-def draw(tmp_path, monkeypatch):
+def panels(tmp_path, monkeypatch):
     """Draws a study and returns, for each figure, what its panels show beside data: (label, height, ends)."""
     kept = {}
 
-    def draw(some):
+    def panels(some):
         monkeypatch.setattr(plt, "close", lambda figure: kept.setdefault(len(kept), figure))
         monkeypatch.setattr(sns.FacetGrid, "savefig", lambda *_, **__: None)  # which takes most of the time
         kept.clear()
-        files = figures.draw(some, tmp_path)
+        files = draw.draw(some, tmp_path)
         monkeypatch.undo()
         shown = {path.stem: [panel(axes) for axes in kept[n].axes] for n, path in enumerate(files)}
         for figure in kept.values():
@@ -165,15 +165,15 @@ def draw(tmp_path, monkeypatch):
         assert [text.xy[1] for text in axes.texts if text.get_text()] == heights
         return list(zip(labels, heights, ends, strict=True))
 
-    return draw
+    return panels
 
 
 ALONG = (0.0, 1.0)
 """In shares of the width of the axes."""
 
 
-def test_lines_go_through_the_figures_of_returns_and_win_rates(draw):
-    shown = draw(results(("topology",), lambda cell: (FLOOR, BEST)))
+def test_lines_go_through_the_figures_of_returns_and_win_rates(panels):
+    shown = panels(results(("topology",), lambda cell: (FLOOR, BEST)))
     returns = [("random", 2.0, ALONG), ("scripted: nearest10", 14.0, ALONG)]
     wins = [("random", 0.0, ALONG), ("scripted: nearest10", 0.25, ALONG)]
     assert shown == {
@@ -186,9 +186,9 @@ def test_lines_go_through_the_figures_of_returns_and_win_rates(draw):
 
 
 @pytest.mark.parametrize("world", ["environment.map", "task"])
-def test_varied_environments_get_panels_with_lines_of_their_own(draw, world):
+def test_varied_environments_get_panels_with_lines_of_their_own(panels, world):
     best = {"v0": BEST, "v1": HIGHER}
-    shown = draw(results((world, "topology"), lambda cell: (FLOOR, best[cell[world]])))
+    shown = panels(results((world, "topology"), lambda cell: (FLOOR, best[cell[world]])))
     assert shown["return_by_steps"] == [
         [("random", 2.0, ALONG), ("scripted: nearest10", 14.0, ALONG)],
         [("random", 2.0, ALONG), ("scripted: focus", 16.0, ALONG)],
@@ -204,31 +204,31 @@ def test_varied_environments_get_panels_with_lines_of_their_own(draw, world):
     ]
 
 
-def test_where_trials_differ_in_what_they_can_be_compared_with_there_is_no_line(draw):
+def test_where_trials_differ_in_what_they_can_be_compared_with_there_is_no_line(panels):
     best = {"v0": BEST, "v1": HIGHER}
-    shown = draw(results(("network.link.loss", "topology"), lambda cell: (best[cell["topology"]],)))
+    shown = panels(results(("network.link.loss", "topology"), lambda cell: (best[cell["topology"]],)))
     assert set(map(str, shown.values())) == {"[[]]"}
-    shown = draw(results(("topology",), lambda cell: (FLOOR,) if cell["topology"] == "v0" else ()))
+    shown = panels(results(("topology",), lambda cell: (FLOOR,) if cell["topology"] == "v0" else ()))
     assert shown["return_by_steps"] == [[]]
     assert shown["final_return"] == [[("random", 2.0, (-0.45, 0.45))]]
 
 
-def test_a_best_policy_that_never_wins_is_told_from_the_random_one(draw):
-    loser = Reference("hold", 9, {"return": 3.0, "return_battle_won": 0.0})
-    (lines,) = draw(results(("topology",), lambda cell: (FLOOR, loser)))["win_rate_by_steps"]
+def test_a_best_policy_that_never_wins_is_told_from_the_random_one(panels):
+    loser = Baseline("hold", 9, {"return": 3.0, "return_battle_won": 0.0})
+    (lines,) = panels(results(("topology",), lambda cell: (FLOOR, loser)))["win_rate_by_steps"]
     assert [label for label, *_ in lines] == ["random", "scripted: hold"]
 
 
 def test_updates_without_evaluation_are_left_out(monkeypatch, tmp_path):
-    places, curve = {}, figures._curve
+    places, curve = {}, draw._curve
 
     def watched(table, plan, *more):
         places[plan.name] = set(table["steps"])
         return curve(table, plan, *more)
 
-    monkeypatch.setattr(figures, "_curve", watched)
+    monkeypatch.setattr(draw, "_curve", watched)
     monkeypatch.setattr(sns.FacetGrid, "savefig", lambda *_, **__: None)
-    figures.draw(results(("topology",), lambda cell: ()), tmp_path)
+    draw.draw(results(("topology",), lambda cell: ()), tmp_path)
     assert places["return_by_steps"] == {100, 200, 300, 400, 500, 600}
     assert places["evaluation_return_by_steps"] == {200, 400, 600}
     assert places["evaluation_win_rate_by_steps"] == {200, 400, 600}

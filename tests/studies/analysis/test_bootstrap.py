@@ -106,10 +106,10 @@ def test_rliable_finds_the_same():
     assert found[1:] == pytest.approx((0.4625, 0.83125), abs=0.02)
 
 
-@pytest.mark.parametrize("middle", [True, False])
+@pytest.mark.parametrize("kind", ["iqm", "mean"])
 @pytest.mark.parametrize("runs", [1, 2, 3, 5, 6, 9])  # of the last there are too many different resamples
-def test_along_a_curve_every_place_has_the_same_estimate_as_alone(runs, middle):
+def test_along_a_curve_every_place_has_the_same_estimate_as_alone(runs, kind):
     values = np.random.default_rng(runs).normal(size=(7, runs)).round(1)  # with ties
-    found = np.stack(along(values, middle=middle), axis=1)
-    wanted = [(interquartile_mean if middle else mean)(place) for place in values]
+    found = np.stack(along(values, kind=kind), axis=1)
+    wanted = [(interquartile_mean if kind == "iqm" else mean)(place) for place in values]
     np.testing.assert_allclose(found, np.array(wanted), rtol=1e-12, atol=1e-12)

@@ -11,10 +11,10 @@ from scipy import stats
 
 from studies.analysis import comparisons
 from studies.analysis.comparisons import ALL, decisive, pairs
-from studies.columns import COLUMNS, said, title
+from studies.columns import COLUMNS, column_title, format_value
 from studies.figures import draw
 from studies.figures.catalogue import COMPARISONS
-from studies.figures.draw import Results
+from studies.figures.plan import FigureData
 from studies.spec.loading import load
 
 VARIED = ("task", "method", "network.link.loss")
@@ -43,7 +43,7 @@ def test_every_column_of_the_table_is_explained():
     known = [each.name for each in COLUMNS if each.section == section]
     named = {
         name.removesuffix("_low").removesuffix("_high")
-        for name in comparisons.table(summary(), VARIED, "method")
+        for name in comparisons.statistics_table(summary(), VARIED, "method")
     }
     assert named - {*VARIED} == {*known}
 
@@ -55,7 +55,7 @@ def _runs(table, task, method, loss):
 
 def test_the_table_has_each_condition_over_its_seeds_and_beside_the_first_method():
     whole = summary()
-    found = comparisons.table(whole, VARIED, "method")
+    found = comparisons.statistics_table(whole, VARIED, "method")
     assert len(found) == 12 + 2
     for row in found[found["task"] != ALL].to_dict("records"):
         runs = _runs(whole, row["task"], row["method"], row["network.link.loss"])
@@ -104,10 +104,10 @@ def test_runs_that_are_missing_or_undefined_are_left_out_of_the_pairs():
 def test_without_anything_to_compare_there_is_a_row_per_condition():
     whole = summary()
     alone = whole[(whole["task"] == "six") & (whole["method"] == "ctrpo") & (whole["network.link.loss"] == 0)]
-    (row,) = comparisons.table(alone, (), None).to_dict("records")
+    (row,) = comparisons.statistics_table(alone, (), None).to_dict("records")
     assert row["mean"] == pytest.approx(alone["return"].mean())
     assert "reference" not in row
-    assert comparisons.table(whole.drop(columns="return"), VARIED, "method").empty
+    assert comparisons.statistics_table(whole.drop(columns="return"), VARIED, "method").empty
 
 
 def test_battles_won_in_evaluation_decide_where_there_are_any():
@@ -118,7 +118,7 @@ def test_battles_won_in_evaluation_decide_where_there_are_any():
 
 
 def test_the_figures_show_every_pair_a_panel_per_world_and_the_mean_over_all(tmp_path, monkeypatch):
-    some = Results("training", "Who?", VARIED, summary(), {}, {}, ("task",), "method")
+    some = FigureData("training", "Who?", VARIED, summary(), {}, {}, ("task",), "method")
     monkeypatch.setitem(draw.PLANS, "training", COMPARISONS)
     drawn = []
     monkeypatch.setattr(plt, "close", drawn.append)
@@ -168,14 +168,14 @@ TRAINING = "workload: training\nvary:\n"
     ],
 )
 def test_algorithms_are_compared_or_else_the_first_that_leaves_the_world_alone(write, vary, compared):
-    assert load(str(write(TRAINING + vary))).compared == compared
+    assert load(str(write(TRAINING + vary))).comparison_factor == compared
 
 
 def test_figures_name_algorithms_as_the_literature_does():
     names = ["matrpo", "itrpo", "ctrpo", "mappo", "fdmarl"]
     wanted = ["MATRPO", "I-TRPO", "C-TRPO", "MAPPO", "FDMARL"]
-    assert [said("algorithm.name", name) for name in names] == wanted
-    assert said("algorithm", "ctrpo delta_per_agent=0.1") == "C-TRPO delta_per_agent=0.1"
-    assert said("method", "matrpo") == "matrpo"
-    assert said("network.link.loss", 0.10) == "0.1"
-    assert title("algorithm.name") == "algorithm"
+    assert [format_value("algorithm.name", name) for name in names] == wanted
+    assert format_value("algorithm", "ctrpo delta_per_agent=0.1") == "C-TRPO delta_per_agent=0.1"
+    assert format_value("method", "matrpo") == "matrpo"
+    assert format_value("network.link.loss", 0.10) == "0.1"
+    assert column_title("algorithm.name") == "algorithm"

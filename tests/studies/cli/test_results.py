@@ -36,8 +36,10 @@ def test_status_counts_and_its_exit_code_says_what_is_left(call, ran, write):
     assert (code, out) == (3, "study: 3 finished, 5 missing of 8 trials\n")
     (trial,) = (trial for trial in load(str(write())).trials if trial.hash == failed.hash)
     store.write_failure(trial, {}, "Traceback\nValueError: the bridge is out\n")
-    store.under_way.note(stopped, {"phase": "consensus", "done": 4, "total": 9, "latest": {"error": 0.5}})
-    with store.under_way.claim(running):
+    store.claims.write_progress(
+        stopped, {"phase": "consensus", "done": 4, "total": 9, "latest": {"error": 0.5}}
+    )
+    with store.claims.claim(running):
         code, out, _ = call("status", store.folder)
     assert code == 1
     lines = [" ".join(line.split()) for line in out.splitlines()]
@@ -48,7 +50,7 @@ def test_status_counts_and_its_exit_code_says_what_is_left(call, ran, write):
         f"running topology=star loss=0 seed=1 {running.hash}",
     ]
     assert len(call("status", store.folder, "--all")[1].splitlines()) == 2 + 8
-    assert not store.under_way.running(running)
+    assert not store.claims.running(running)
 
 
 def test_a_finished_study_has_exit_code_0(call, ran):
@@ -142,9 +144,9 @@ def test_seeds_that_are_not_finite_are_left_out_of_a_comparison_and_counted(call
 def test_a_damaged_note_of_how_far_a_trial_has_come_is_as_none(call, ran, note):
     store = ran("first", trials=1)
     trial = store.study().trials[1]
-    with store.under_way.claim(trial):
-        (store.under_way.folder / f"{trial.hash}.json").write_text(note)
-        assert store.under_way.noted(trial) is None
+    with store.claims.claim(trial):
+        (store.claims.folder / f"{trial.hash}.json").write_text(note)
+        assert store.claims.read_progress(trial) is None
         assert call("status", store.folder)[2] == ""
 
 

@@ -24,7 +24,7 @@ def test_times_come_from_finished_trials_alike_and_else_from_one_update(write, t
     for trial in study.trials[:2]:  # a stand-in for 40 updates: what they say they took
         rows = [{"update": k, "return": 0.0, "wall_rollout": 1.5, "wall_values": 0.5} for k in range(40)]
         store.write(trial, {"return": 0.0}, {"training": rows}, {}, wall_seconds=3.0)
-    found = dry_run.forecast(study, store, tried.append)
+    found = dry_run.estimate(study, store, tried.append)
     by_agents = {3: [], 4: []}
     for one in found:
         by_agents[one.trial.settings.agents].append(one)
@@ -34,7 +34,7 @@ def test_times_come_from_finished_trials_alike_and_else_from_one_update(write, t
     assert tried == [by_agents[4][0].trial]
     assert {one.basis for one in by_agents[4]} == {"one try"}
     assert len({one.seconds for one in by_agents[4]}) == 1
-    assert dry_run.total(found, 2).startswith("6 of 8 trials to run: about ")
+    assert dry_run.remaining(found, 2).startswith("6 of 8 trials to run: about ")
 
 
 def test_a_dry_run_lists_all_trials_and_writes_nothing(call, write):
@@ -52,9 +52,9 @@ def test_a_dry_run_lists_all_trials_and_writes_nothing(call, write):
 def test_what_is_not_tried_is_said(write, tmp_path, monkeypatch):
     monkeypatch.setattr(dry_run, "PATIENCE", -1.0)
     study = load(str(write()))
-    found = dry_run.forecast(study, Store(tmp_path / "out"), lambda _: None)
+    found = dry_run.estimate(study, Store(tmp_path / "out"), lambda _: None)
     assert {(one.seconds, one.basis) for one in found} == {(None, "not tried")}
-    assert dry_run.total(found, 2) == "8 of 8 trials to run; of 8 the time is not known"
+    assert dry_run.remaining(found, 2) == "8 of 8 trials to run; of 8 the time is not known"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from studies.execution import progress as display
+from studies.execution import progress
 from studies.execution.progress import Display
 from studies.spec.loading import load
 
@@ -14,7 +14,7 @@ from studies.spec.loading import load
 def at(monkeypatch):
     """Sets the wall clock."""
     now = [0.0]
-    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
 
     def at(seconds):
         now[0] = seconds
@@ -76,7 +76,7 @@ def test_a_trial_that_has_lost_its_node_gets_a_line_and_goes_on(write, at):
 
 
 def test_the_time_that_is_left_goes_by_what_was_done_here_and_not_before(at):
-    pace = display.Pace(trials=3)
+    pace = progress.Pace(trials=3)
     assert pace.left() is None
     at(10)
     pace.progressed("resumed", 51, 100)  # the first report after it went on from 50
@@ -93,14 +93,14 @@ def test_the_time_that_is_left_goes_by_what_was_done_here_and_not_before(at):
 
 
 def test_nothing_is_told_of_the_time_that_is_left_while_little_but_starting_was_done(at):
-    pace = display.Pace(trials=4)
+    pace = progress.Pace(trials=4)
     at(30)
     for done in range(1, 20):
         pace.progressed("first", done, 100)
         assert pace.left() is None
     pace.progressed("first", 20, 100)  # a twentieth of four trials
     assert pace.left() == pytest.approx(30 * 3.8 / 0.2)
-    pace = display.Pace(trials=1000)
+    pace = progress.Pace(trials=1000)
     at(40)
     pace.progressed("first", 1, 2)
     assert pace.left() is None

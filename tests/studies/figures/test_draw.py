@@ -9,10 +9,10 @@ import pytest
 
 from studies.analysis.bootstrap import estimator
 from studies.analysis.resampling import POINTS
-from studies.columns import title
+from studies.columns import column_title
 from studies.figures import draw
 from studies.figures.bands import aligned, over_seeds
-from studies.figures.draw import Results
+from studies.figures.draw import FigureData
 from studies.spec.labels import label
 
 PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
@@ -58,7 +58,7 @@ def results(workload, varied, seeds, question="Why?", points=4, levels=VALUES):
                 consensus.append({**key, **shared, "update": k % 2, **numbers})
                 training.append({**key, **shared, "update": k + 1, "steps": 1000 * k, "return": k + noise})
     curves = {"consensus": pd.DataFrame(consensus), "training": pd.DataFrame(training)}
-    return Results(workload, question, names, pd.DataFrame(summary), curves)
+    return FigureData(workload, question, names, pd.DataFrame(summary), curves)
 
 
 def _first(some, folder):
@@ -151,7 +151,7 @@ def test_the_same_tables_give_the_same_svg(tmp_path):
 
 
 def test_empty_and_undefined_numbers_leave_a_figure_out(tmp_path, monkeypatch):
-    empty = Results(
+    empty = FigureData(
         "training", "", (), pd.DataFrame({"trial": ["a"], "seed": [0]}), {"training": pd.DataFrame()}
     )
     assert draw.draw(empty, tmp_path) == []
@@ -269,8 +269,8 @@ def test_varied_values_are_shown_in_few_words(value, shown):
 
 
 def test_columns_without_a_title_show_their_last_key():
-    assert title("network.link.loss") == "message loss (probability)"
-    assert title("algorithm.values.learning_rate") == "learning rate"
+    assert column_title("network.link.loss") == "message loss (probability)"
+    assert column_title("algorithm.values.learning_rate") == "learning rate"
 
 
 def test_one_number_against_another_shows_every_trial_and_a_line_through_the_means(tmp_path, monkeypatch):
@@ -278,7 +278,7 @@ def test_one_number_against_another_shows_every_trial_and_a_line_through_the_mea
     table = some.summary.assign(
         solve_error=np.geomspace(1e-3, 1, len(some.summary)), surrogate_gain=range(len(some.summary))
     )
-    some = Results("update", "Why?", some.varied, table, some.curves)
+    some = FigureData("update", "Why?", some.varied, table, some.curves)
     plan = next(p for p in draw.PLANS["update"] if p.name == "surrogate_gain_by_error")
     monkeypatch.setitem(draw.PLANS, "update", (plan,))
     drawn = []

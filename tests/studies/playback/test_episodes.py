@@ -9,8 +9,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from studies.execution import runner
-from studies.playback import episodes as playing
-from studies.playback import video
+from studies.playback import episodes, video
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.storage.store import Store
@@ -49,8 +48,8 @@ def all_of(film):
     return ImageSequence.Iterator(film)
 
 
-def played(player, seed=0, episodes=1):
-    return list(playing.play(player, seed=seed, episodes=episodes))
+def played(player, seed=0):
+    return list(episodes.play(player, seed=seed, episodes=1))
 
 
 # --- films ---------------------------------------------------------------------------------------------
@@ -75,7 +74,7 @@ def test_a_gif_has_the_start_and_every_step_of_every_episode(call, write):
 
 def test_a_gif_shows_what_the_environment_draws_all_but_some_edges_exactly(write, tmp_path):
     trial = load(str(write(TRAINING))).trials[0]
-    shown = played(playing.Player(trial.settings, "random"))
+    shown = played(episodes.Player(trial.settings, "random"))
     film = tmp_path / "a.gif"
     video.write(film, [video.captioned(f.picture, f.caption) for f in shown], frames_per_second=10)
     for picture, frame in zip(frames(film)[0], shown, strict=True):
@@ -127,7 +126,7 @@ def test_an_mp4_is_made_by_ffmpeg_from_raw_frames(call, write, monkeypatch, prog
     assert f"-f rawvideo -pix_fmt rgb24 -s 300x{height} -r 7 -i - " in said
     raw = np.frombuffer(Path("a.mp4").read_bytes(), dtype=np.uint8).reshape(7, height, 300, 3)
     trial = load(str(write(TRAINING))).trials[0]
-    shown = played(playing.Player(trial.settings, "random"))
+    shown = played(episodes.Player(trial.settings, "random"))
     assert np.array_equal(raw[:, :300], np.stack([frame.picture for frame in shown]))
 
 
@@ -146,7 +145,7 @@ def test_a_film_that_breaks_off_leaves_nothing(tmp_path):
 
 def test_the_learnt_models_play_as_they_do_when_they_are_evaluated(trained):
     trial, store = trained
-    player = playing.choose_player(trial, store, greedy=True)
+    player = episodes.choose_player(trial, store, greedy=True)
     assert player.models == store.trials / trial.hash / "models.pt"
     shown = played(player, seed=3)
     learner = _learner(trial, store)
@@ -169,15 +168,15 @@ def _learner(trial, store):
 
 def test_learnt_models_sample_as_in_training_and_are_not_random_ones(trained, write):
     trial, store = trained
-    player = playing.choose_player(trial, store)
+    player = episodes.choose_player(trial, store)
     shown = played(player, seed=3)
     learner, streams = _learner(trial, store), Streams(3)
     world = Collector(trial.settings.environment.make(1), int(streams.fresh("environment").integers(2**31)))
     _, means = world.collect(learner, 6, streams.generator("actions"))
     assert shown[-1].total == pytest.approx(means["return"], abs=1e-12)
     other = [
-        played(playing.choose_player(trial, store, greedy=True), seed=3)[-1].total,
-        played(playing.choose_player(trial, store, policy="random"), seed=3)[-1].total,
+        played(episodes.choose_player(trial, store, greedy=True), seed=3)[-1].total,
+        played(episodes.choose_player(trial, store, policy="random"), seed=3)[-1].total,
         played(player, seed=4)[-1].total,
     ]
     assert len({shown[-1].total, *other}) == 4
@@ -200,14 +199,14 @@ def test_by_default_what_has_been_learnt_plays_and_the_same_seed_gives_the_same_
 def test_a_trial_under_way_plays_what_it_has_learnt_until_then(call, write, trained):
     trial, store = trained
     theta = checkpoints.load(store.models(trial), None)["learner"]["theta"]
-    under_way = Store(Path("runs/study"))
-    under_way.under_way.folder.mkdir(parents=True)
+    unfinished = Store(Path("runs/study"))
+    unfinished.claims.folder.mkdir(parents=True)
     checkpoints.save(
-        under_way.under_way.checkpoint(trial),
+        unfinished.claims.checkpoint(trial),
         {"learner": checkpoints.load(store.models(trial), None)["learner"], "rows": {}},
         "any",
     )
-    assert under_way.models(trial) == Path("runs/study/checkpoints") / trial.hash
+    assert unfinished.models(trial) == Path("runs/study/checkpoints") / trial.hash
     code, out, _ = call("play", write(TRAINING), "--out", "a.gif")
     assert code == 0
     assert f"policy:  learnt, runs/study/checkpoints/{trial.hash}\n" in out
@@ -217,7 +216,7 @@ def test_a_trial_under_way_plays_what_it_has_learnt_until_then(call, write, trai
 @pytest.mark.parametrize("policy", ["random", "stop", "hold", "nearest", "focus", "nearest10"])
 def test_scripted_policies_play_skirmish_whatever_its_unavailable_actions_are(write, policy):
     trial = load(str(write(SKIRMISH))).trials[0]
-    shown = played(playing.choose_player(trial, Store(Path("none")), policy=policy), seed=5)
+    shown = played(episodes.choose_player(trial, Store(Path("none")), policy=policy), seed=5)
     env = environments.make("skirmish", map="2s3z")
     streams = Streams(5)
     _, info = env.reset(int(streams.fresh("environment").integers(2**31)))
@@ -234,7 +233,7 @@ def test_scripted_policies_play_skirmish_whatever_its_unavailable_actions_are(wr
 def test_random_uses_every_action_an_agent_has(write):
     trial = load(str(write(TRAINING.replace("episode_length: 6", "episode_length: 200")))).trials[0]
     env = trial.settings.environment.make(1)
-    choose = playing._chooser(playing.Player(trial.settings, "random"), env)
+    choose = episodes.chooser(episodes.Player(trial.settings, "random"), env)
     generator = np.random.default_rng(0)
     chosen = np.concatenate([choose(env.reset(0)[0], None, generator) for _ in range(1000)])
     counts = np.bincount(chosen.ravel(), minlength=5) / chosen.size
@@ -328,7 +327,7 @@ def test_the_models_of_a_trial_that_was_stopped_and_went_on_are_the_same(trained
     with pytest.raises(KeyboardInterrupt):
         runner.perform(runner.Task(trial, stopped.folder, {}), stop)
     until_then = stopped.models(trial)
-    assert until_then == stopped.under_way.checkpoint(trial)
+    assert until_then == stopped.claims.checkpoint(trial)
     runner.perform(runner.Task(trial, stopped.folder, {}), lambda *_: None)
     assert stopped.models(trial).read_bytes() == store.models(trial).read_bytes()
     assert not until_then.exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from studies.playback import trace as tracing
+from studies.playback import trace
 from studies.spec.loading import load
 
 LOSSY = """\
@@ -76,21 +76,21 @@ def test_a_second_run_in_another_process_gives_the_same_trace(call, write):
 
 def test_the_first_event_that_differs_is_named(call, write, monkeypatch):
     trial = load(str(write(LOSSY))).trials[0]
-    trace = tracing.record(trial)
-    lines = list(trace.lines())
+    recorded = trace.record(trial)
+    lines = list(recorded.lines())
 
     def otherwise(_):
         return [*lines[:5], lines[5].replace('"time":', '"time":1'), *lines[6:]]
 
-    found = tracing.difference(trial, trace, otherwise)
+    found = trace.difference(trial, recorded, otherwise)
     time = json.loads(lines[5])["time"]
     assert found is not None
     assert found.startswith(f"at {time:.9g} s event 5 differs:\n  {lines[5]}\n  ")
-    assert tracing.difference(trial, trace, lambda _: lines) is None
-    early = tracing.difference(trial, trace, lambda _: lines[:-1])
+    assert trace.difference(trial, recorded, lambda _: lines) is None
+    early = trace.difference(trial, recorded, lambda _: lines[:-1])
     assert early is not None
     assert early.endswith("(ended)")
-    monkeypatch.setattr(tracing, "_elsewhere", otherwise)
+    monkeypatch.setattr(trace, "_elsewhere", otherwise)
     code, out, _ = call(write(LOSSY), "--check")
     assert code == 1
     assert "event 5 differs" in out

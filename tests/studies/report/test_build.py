@@ -61,7 +61,7 @@ def learnt(path, folder):
 
 def test_the_numbers_are_those_of_the_statistics(write, tmp_path):
     study, store = learnt(write(LEARNT), tmp_path / "out")
-    table = comparisons.table(store.summarise(study), study.varied, study.compared)
+    table = comparisons.statistics_table(store.summarise(study), study.varied, study.comparison_factor)
     store.write_table("statistics.csv", table)
     wanted = pd.read_csv(store.folder / "statistics.csv")
     page = reported.read(report.write(store.folder).file)

@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 from studies import report
 from studies.figures import ticks
 from studies.formatting import with_interval
-from studies.report import numbers as plain
+from studies.report.numbers import figure, minus
 
 PATIENCE = 60
 """Seconds after which something will not happen any more, on a machine that is busy with other things."""
@@ -384,8 +384,8 @@ def test_the_script_writes_numbers_and_ticks_as_the_tables_and_figures_do(browse
             " triples.map(([v, l, h]) => spread(v, l, h, unit))]; }",
             [numbers, triples, unit],
         )
-        assert found[0] == [plain.figure(number, unit) for number in numbers]
-        assert found[1] == [[plain.minus(word) for word in with_interval(*t, unit)] for t in triples]
+        assert found[0] == [figure(number, unit) for number in numbers]
+        assert found[1] == [[minus(word) for word in with_interval(*t, unit)] for t in triples]
     ranges = [sorted(triple[1:]) for triple in triples if triple[1] != triple[2]]
     ranges = [pair for pair in ranges if abs(pair[1] - pair[0]) > 1e-9 * max(map(abs, pair))]
     positive = [pair for pair in ranges if pair[0] > 0]
@@ -419,10 +419,10 @@ def test_every_axis_of_a_chart_has_three_labels_that_do_not_meet(visit, width):
 BOXES = "all => all.map(one => one.getBoundingClientRect()).map(({x, width}) => ({x, width}))"
 
 
-def _labelled(page, figure, axes):
+def _labelled(page, chart, axes):
     """Whether the ticks of a chart are three or more, inside the picture and apart from each other."""
     for axis in axes:
-        boxes = page.locator(f"{figure} .tick.{axis}").evaluate_all(BOXES)
+        boxes = page.locator(f"{chart} .tick.{axis}").evaluate_all(BOXES)
         assert len(boxes) >= 3
         if axis == "x":
             assert all(

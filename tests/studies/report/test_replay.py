@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import reported
 
-from studies.playback import trace as tracing
+from studies.playback import trace
 from studies.report.recording import record
 from studies.report.replay import differences, replay
-from studies.report.rerun import trial_again
+from studies.report.rerun import stored_trial
 from studies.spec.document import StudyError
 from studies.spec.loading import builtin_names, load
 from studies.storage.store import Store
@@ -35,7 +35,7 @@ def sorts(shown):
 def test_looking_on_leaves_the_trace_as_it_is(write, text):
     trial = load(str(write(text))).trials[0]
     found = record(trial)
-    alone = list(tracing.record(trial).lines())
+    alone = list(trace.record(trial).lines())
     seen = list(found.trace.lines())
     assert seen == alone[: len(seen)]  # of a training run the first update
     if not isinstance(trial.settings, workloads.TrainingWorkload):
@@ -71,8 +71,8 @@ def test_the_replay_ends_as_the_trial_did(write, text):
 def test_disagreement_is_that_of_the_curve_whenever_there_is_a_row_of_it(write):
     trial = load(str(write(reported.LOSSY))).trials[0]
     found = record(trial)
-    result = workloads.run(trial.settings, seed=trial.seed, graph=trial.graph(), trace=(trace := Trace()))
-    times = [event.time for event in trace.events]
+    result = workloads.run(trial.settings, seed=trial.seed, graph=trial.graph(), trace=(recorded := Trace()))
+    times = [event.time for event in recorded.events]
     for row in result.curves["consensus"][1:]:
         before = [value for place, value in found.network if place and times[place - 1] < row["seconds"]]
         here = [value for place, value in found.network if place and times[place - 1] == row["seconds"]]
@@ -118,7 +118,7 @@ def test_a_recording_is_cut_off_after_so_many_events(write):
     assert not found.complete
     assert found.numbers == {}
     assert replay(found)["last"] == 39
-    assert list(found.trace.lines()) == list(tracing.record(trial).lines())[:40]
+    assert list(found.trace.lines()) == list(trace.record(trial).lines())[:40]
 
 
 @pytest.mark.parametrize("name", builtin_names())
@@ -126,7 +126,7 @@ def test_a_trial_of_every_built_in_study_can_be_run_again_from_its_stored_settin
     trial = load(name, quick=True).trials[-1]
     store = Store(tmp_path)
     store.write_failure(trial, {}, "no")
-    again = trial_again(store, trial)
+    again = stored_trial(store, trial)
     assert again.hash == trial.hash
     assert again.settings == trial.settings
 
@@ -136,16 +136,16 @@ def test_settings_or_files_that_are_not_what_they_were_are_refused(write, tmp_pa
     text = "workload: problem\nproblem: {name: mean, agents: 3}\ntopology: {file: line.edgelist}\n"
     study, store = reported.run(write(text), tmp_path / "out")
     (trial,) = study.trials
-    assert trial_again(store, trial).graph().edges == trial.graph().edges
+    assert stored_trial(store, trial).graph().edges == trial.graph().edges
     write("0 1\n0 2\n", "line.edgelist")
     with pytest.raises(StudyError, match=r"cannot be run again: its files have changed"):
-        trial_again(store, trial)
+        stored_trial(store, trial)
     write("0 1\n1 2\n", "line.edgelist")
     file = store.trials / trial.hash / "spec.json"
     settings = json.loads(file.read_text())
     file.write_text(json.dumps(settings | {"gone": 1}))
     with pytest.raises(StudyError, match=r"this version cannot run it again"):
-        trial_again(store, trial)
+        stored_trial(store, trial)
 
 
 def test_a_second_run_that_comes_out_differently_is_noticed(write):

@@ -104,7 +104,7 @@ def test_what_changes_the_environment_is_known_by_what_the_cases_set(write):
     with pytest.raises(StudyError, match="two trials are the same: task=three seed=0 and task=plain seed=0"):
         load(str(write(text)))
     study = load(str(write(text.replace("{}", "{environment.agents: 4}") + "  algorithm.gamma: [0.9, 1]\n")))
-    assert study.worlds == ("task",)
+    assert study.environment_factors == ("task",)
 
 
 def test_lists_of_mappings_stay_values(write):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from studies.api import define
-from studies.report.rerun import trial_again
+from studies.report.rerun import stored_trial
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.spec.study import WORKLOADS
@@ -259,7 +259,7 @@ def test_trials_of_a_study_that_mean_the_same_in_other_words_are_kept_apart(tmp_
     store = Store(tmp_path / "out")
     for trial in study.trials:
         store.write(trial, {"error": 1.0}, {}, {}, 1.0)
-        assert trial_again(store, trial).hash == trial.hash
+        assert stored_trial(store, trial).hash == trial.hash
 
 
 def test_a_file_counts_by_what_is_in_it_not_by_where_it_is(tmp_path, write):

@@ -137,8 +137,8 @@ def test_the_worst_messages_say_what_to_do(write, study, added, message):
 
 def test_names_of_others_lead_to_names_that_exist():
     from studies.spec.json_schema import study_schema
+    from studies.spec.setting_models import setting_paths
     from studies.spec.study import HEADER_KEYS, WORKLOADS
-    from studies.spec.validation_errors import setting_paths
 
     known = {path for model in WORKLOADS.values() for path in setting_paths(model)}
     known |= {*HEADER_KEYS, "topology", "topology.nodes", "name", "network.faults.up", "network.faults.down"}

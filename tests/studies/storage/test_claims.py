@@ -38,12 +38,12 @@ import sys
 from pathlib import Path
 from in_process import InProcess
 from rich.console import Console
-from studies import places, runner
+from studies.execution import backends, runner
 from studies.spec.loading import load
 from studies.storage.store import Store
 if __name__ == "__main__":
     path, folder, jobs = sys.argv[1:]
-    executor = places.executor("local", int(jobs), Path(folder)) if int(jobs) else InProcess()
+    executor = backends.executor("local", int(jobs), Path(folder)) if int(jobs) else InProcess()
     outcome = runner.run(load(path), Store(Path(folder)), executor=executor, console=Console(quiet=True))
     print(outcome.run, outcome.kept, outcome.others, len(outcome.failed))
 """
@@ -103,7 +103,7 @@ def test_a_trial_that_another_process_runs_is_left_until_that_is_done(write, tmp
     def report(phase, *_):
         said.append(phase)
 
-    with store.under_way.claim(study.trials[0]) as mine:
+    with store.claims.claim(study.trials[0]) as mine:
         assert mine
         runner.perform(task, report)
         store.write_failure(study.trials[0], {}, "no")

@@ -19,7 +19,7 @@ from studies.spec.loading import load
 from studies.storage import soundness
 from studies.storage.store import Store
 from testbed.common import atomic_files
-from testbed.training.baselines import Reference
+from testbed.training.baselines import Baseline
 
 STUDY = """\
 workload: problem
@@ -288,7 +288,7 @@ def test_a_table_with_a_right_sum_and_wrong_columns_is_damaged(ran, kind):
     check_damaged(folder, place, f"{name}.parquet: {said}")
 
 
-OUTLINES = {
+RECORDS = {
     "varied": "ab",
     "worlds": ["x"],
     "compared": "x",
@@ -301,10 +301,10 @@ OUTLINES = {
 }
 
 
-@pytest.mark.parametrize("field", OUTLINES)
+@pytest.mark.parametrize("field", RECORDS)
 def test_a_study_file_that_is_doctored_is_refused_by_field(ran, field):
     folder, _ = ran
-    change(folder / "study.json", **{field: OUTLINES[field]})
+    change(folder / "study.json", **{field: RECORDS[field]})
     with pytest.raises(ValueError, match=rf"study\.json: cannot be read: {field}[.:]") as said:
         Store(folder).study()
     assert "\n" not in str(said.value)
@@ -355,7 +355,7 @@ def test_damaged_models_are_noticed(write, tmp_path):
 def test_damaged_references_are_said_and_measured_anew(write, tmp_path, monkeypatch, content):
     study, store = load(str(write(TRAINING))), Store(tmp_path / "out")
     perform(study, store)
-    measured = [Reference("random", 1, {"return": -1.0})]
+    measured = [Baseline("random", 1, {"return": -1.0})]
     monkeypatch.setattr(baselines.baselines, "measure", lambda _: measured)
     file = store.folder / baselines.FILE
     file.write_text(content)
@@ -408,7 +408,7 @@ def test_a_full_disk_leaves_what_was_there(call, ran, write, here, monkeypatch):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert call("run", write(text), "--out", folder)[0] == 0
     with monkeypatch.context() as patch:
-        patch.setattr("studies.storage.store.settle_all", full)
+        patch.setattr("studies.storage.trial_folders.settle_all", full)
         code, _, err = call("run", write(STUDY.replace("seeds: 3", "seeds: 5")), "--out", folder)
         assert (code, err) == (
             1,
@@ -439,7 +439,7 @@ def happened(monkeypatch):
 def test_results_are_on_the_disk_before_the_checkpoint_goes(write, tmp_path, monkeypatch, happened):
     """In this order: the files, their folder, the name of the folder, and only then the checkpoint."""
     study, store = load(str(write(TRAINING))), Store(tmp_path / "out")
-    monkeypatch.setattr(store.under_way, "clear", lambda _: happened.append("clear"))
+    monkeypatch.setattr(store.claims, "clear", lambda _: happened.append("clear"))
     trial = study.trials[0]
     store.write(trial, {"error": 1.0}, {"training": [{"return": 1.0}]}, {}, 1.0, {"theta": 1})
     place, part = store.trials / trial.hash, store.trials / f".{trial.hash}.{os.getpid()}"
@@ -615,7 +615,7 @@ def test_a_seed_that_is_not_finite_is_said_wherever_it_is_left_out(call, ran, wr
     drawn = final_values.finals(study, summary, conditions)[0]
     assert drawn["estimate"].endswith("; 1 trial that is not finite left out")
     training = summary.rename(columns={"error": "return"})
-    (row,) = comparisons.table(training, [], None).to_dict("records")
+    (row,) = comparisons.statistics_table(training, [], None).to_dict("records")
     assert (row["seeds"], row["note"].endswith("1 of 3 seeds not finite")) == (2, True)
 
 

@@ -117,12 +117,12 @@ def test_a_trial_whose_writing_is_cut_off_is_not_there(study, tmp_path, monkeypa
 
 def test_a_checkpoint_is_removed_when_its_trial_has_finished(study, tmp_path):
     store = Store(tmp_path / "out")
-    store.under_way.folder.mkdir(parents=True)
-    store.under_way.checkpoint(study.trials[0]).write_text("state")
+    store.claims.folder.mkdir(parents=True)
+    store.claims.checkpoint(study.trials[0]).write_text("state")
     store.write_failure(study.trials[0], VERSIONS, "no")
-    assert store.under_way.checkpoint(study.trials[0]).exists()
+    assert store.claims.checkpoint(study.trials[0]).exists()
     fill(store, study)
-    assert not store.under_way.checkpoint(study.trials[0]).exists()
+    assert not store.claims.checkpoint(study.trials[0]).exists()
 
 
 def test_varied_values_of_mixed_kinds_become_text(write, tmp_path):

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from one_exchange import exchange
 
 import topologies
-from testbed.consensus.codecs import Codecs, as_numpy
-from testbed.consensus.edge_admm.agent import EdgeAgent
-from testbed.consensus.problems.mean import MeanProblem, MeanSettings
+from testbed.consensus.codecs import Codecs
+from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Network, NetworkSettings, Streams
@@ -96,35 +96,14 @@ def test_rounding_and_subsets_draw_from_streams_of_their_own():
 @pytest.mark.parametrize("subset", [1.0, 0.4])
 @pytest.mark.parametrize("codec", [None, *CODECS])
 def test_a_completed_exchange_leaves_opposite_z_and_equal_y_where_it_was_about(codec, subset, library):
-    generator, link, written = np.random.default_rng(3), (0, 1), codecs(codec, subset)
-
-    def random():
-        numbers = generator.standard_normal(20)
-        return torch.from_numpy(numbers) if library == "torch" else numbers
-
-    class Anything(MeanProblem):
-        def zeros(self):
-            return 0 * self.a
-
-    agents = [EdgeAgent(q, Anything(random()), [link], 0.7) for q in range(2)]
-    for agent in agents:  # a half-committed state: nothing in it is consistent
-        agent.z[link], agent.y[link] = random(), random()
-        agent.solve()
-    before = [(as_numpy(agent.z[link]), as_numpy(agent.y[link])) for agent in agents]
-    where = written.coordinates(20, 0, 1)
-    own = written.parcel(agents[0].offer(link), 0, 1, where)
-    other = written.parcel(agents[1].offer(link), 1, 0, where)
-    agents[0].commit_parcels(link, own, other)
-    agents[1].commit_parcels(link, other, own)
-    about = np.arange(20) if where is None else where
-    elsewhere = np.setdiff1d(np.arange(20), about)
-    z = [as_numpy(agent.z[link]) for agent in agents]
-    y = [as_numpy(agent.y[link]) for agent in agents]
+    found = exchange(codec, subset, library)
+    about, z, y = found.about, found.z, found.y
+    elsewhere = np.setdiff1d(np.arange(len(z[0])), about)
     np.testing.assert_allclose(z[0][about] + z[1][about], 0, atol=1e-13)
     np.testing.assert_array_equal(y[0][about], y[1][about])
     for q in range(2):
-        np.testing.assert_array_equal(z[q][elsewhere], before[q][0][elsewhere])
-        np.testing.assert_array_equal(y[q][elsewhere], before[q][1][elsewhere])
+        np.testing.assert_array_equal(z[q][elsewhere], found.before[q][0][elsewhere])
+        np.testing.assert_array_equal(y[q][elsewhere], found.before[q][1][elsewhere])
 
 
 @pytest.mark.parametrize("algorithm", ["edge_admm", "relaxed_admm"])

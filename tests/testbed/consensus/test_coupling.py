@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import reference_consensus as reference
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_exchange import exchange
 
 import topologies
 from testbed import workloads
-from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.coupled_optimum import coupled_optimum
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.problems.lasso import LassoSettings
@@ -174,29 +173,8 @@ def test_strong_coupling_approaches_exact_consensus(algorithm):
 def test_a_completed_exchange_leaves_both_ends_with_one_dual_and_the_force_of_the_coupling(
     codec, subset, gamma, library
 ):
-    generator, link = np.random.default_rng(3), (0, 1)
-    written = Codecs(ConsensusSettings(codec=codec, subset=subset), Streams(0))
-
-    def random():
-        numbers = generator.standard_normal(20)
-        return torch.from_numpy(numbers) if library == "torch" else numbers
-
-    class Anything(MeanProblem):
-        def zeros(self):
-            return 0 * self.a
-
-    agents = [EdgeAgent(q, Anything(random()), [link], 0.7, gamma) for q in range(2)]
-    for agent in agents:  # a half-committed state: nothing in it is consistent
-        agent.z[link], agent.y[link] = random(), random()
-        agent.solve()
-    where = written.coordinates(20, 0, 1)
-    own = written.parcel(agents[0].offer(link), 0, 1, where)
-    other = written.parcel(agents[1].offer(link), 1, 0, where)
-    agents[0].commit_parcels(link, own, other)
-    agents[1].commit_parcels(link, other, own)
-    about = np.arange(20) if where is None else where
-    z = [as_numpy(agent.z[link])[about] for agent in agents]
-    y = [as_numpy(agent.y[link])[about] for agent in agents]
+    found = exchange(codec, subset, library, gamma)
+    z, y = ([each[found.about] for each in both] for both in (found.z, found.y))
     np.testing.assert_array_equal(y[0], y[1])
     np.testing.assert_allclose(gamma * (z[0] + z[1]), y[0], atol=1e-12)
 

@@ -28,7 +28,7 @@ def build_subproblems():
     generator = np.random.default_rng(0)
     learner = Matrpo(settings, Spaces(AGENTS, world.observation_size, 5), generator)
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
-    advantages, _, _ = learner._advantages(batch)
+    advantages, _, _ = learner.estimate_advantages(batch)
     return lambda: learner.build_subproblems(batch, advantages, np.random.default_rng(1))
 
 

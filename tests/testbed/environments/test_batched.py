@@ -296,10 +296,10 @@ def test_a_wrong_generator_state_is_refused_and_changes_nothing(value: Any) -> N
         (
             "navigation",
             {"agents": 0},
-            "navigation: agents: got 0, input should be greater than or equal to 1",
+            "navigation: agents: got 0, must be greater than or equal to 1",
         ),
-        ("navigation", {"agents": 2.5}, "navigation: agents: got 2.5, input should be a valid integer"),
-        ("navigation", {"agents": True}, "navigation: agents: got True, input should be a valid integer"),
+        ("navigation", {"agents": 2.5}, "navigation: agents: got 2.5, must be a whole number"),
+        ("navigation", {"agents": True}, "navigation: agents: got True, must be a whole number"),
         ("navigation", {"reward": "papr"}, "reward: got 'papr', .*'code' or 'paper'; did you mean 'paper'?"),
         ("navigation", {"episode_length": 0}, "navigation: episode_length: got 0"),
         ("navigation", {"batch": 0}, "batch: got 0, allowed are integers from 1 up"),

@@ -40,6 +40,17 @@ def test_one_direction_is_stronger_than_both_whatever_the_order_in_the_file() ->
         assert (table[0, 1].delay, table[1, 0].delay) == (0.1, 0.2)
 
 
+def test_an_override_changes_only_what_it_names() -> None:
+    table = _table(
+        nx.complete_graph(3),
+        link={"delay": "5ms", "rate": "8kbit", "loss": 0.5},
+        links={"2-1": {"rate": None}, "0-1": {"loss": 0}},
+    )
+    assert table[1, 2] == table[2, 1] == LinkSettings(delay=0.005, rate=None, loss=0.5)
+    assert table[0, 1] == LinkSettings(delay=0.005, rate=1000.0, loss=0)
+    assert table[0, 2] == LinkSettings(delay=0.005, rate=1000.0, loss=0.5)
+
+
 def test_links_by_name_beat_attributes_which_beat_classes_which_beat_the_default() -> None:
     graph = _graph(e01={"class": "wan", "delay": "7ms"}, e12={"class": "wan"}, e23={"delay": "7ms"})
     table = _table(
@@ -157,6 +168,12 @@ def test_what_does_not_fit_the_graph_is_refused_in_one_line(
     ("fields", "message"),
     [
         ({"links": {"0>1": {}, "0>01": {}}}, "links '0>1' and '0>01' are the same link"),
+        ({"links": {"0-1": {}, "1-0": {}}}, "links '0-1' and '1-0' are the same link"),
+        ({"links": {"zero-one": {}}}, 'must be two node numbers joined by a hyphen, such as "0-1"'),
+        (
+            {"links": {"0-1": {"jitter": 1, "distribution": "lognormal"}}},
+            "links '0-1': delay 0 with jitter 1.0",
+        ),
         ({"links": {"0<1": {}}}, 'must be two node numbers joined by a hyphen, such as "0-1"'),
         ({"links": {"1>1": {}}}, "link '1>1' joins a node with itself"),
         ({"classes": {"a.b": {}}}, "String should match pattern"),

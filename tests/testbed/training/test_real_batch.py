@@ -18,7 +18,7 @@ def test_kfac_is_within_two_per_cent_after_three_iterations(damping):
     settings = MatrpoSettings(precision="float64", solver=SolverSettings(damping=damping))
     learner = Matrpo(settings, Spaces(3, 14, 5), generator)
     batch, _ = Collector(world, seed=0).collect(learner, 100, generator)
-    problem = learner.build_subproblems(batch, learner._advantages(batch)[0], generator)[0]
+    problem = learner.build_subproblems(batch, learner.estimate_advantages(batch)[0], generator)[0]
     at, kfac = problem.at, problem.solver.precondition
     b = at.vjp(problem.advantages.expand(-1, 3)) / at.samples
     exact = ConjugateGradients(at, iterations=500, tolerance=1e-11, recycle=500).solve(b)

@@ -223,7 +223,7 @@ def test_the_gain_on_the_batch_itself_is_the_surrogate_gain():
         DEFAULT, MatrpoSettings(hidden=(8,), precision="float64"), samples=200, warmup=0, seed=0
     )
     before = learner.learner.theta.clone()
-    advantages, _, _ = learner.learner._advantages(learner.batch)
+    advantages, _, _ = learner.learner.estimate_advantages(learner.batch)
     problems = learner.learner.build_subproblems(learner.batch, advantages, np.random.default_rng(0))
     for problem in problems:
         problem.solve(problem.zeros(), 1.0)

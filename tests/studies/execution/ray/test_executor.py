@@ -25,12 +25,11 @@ ray = pytest.importorskip("ray")
 
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from studies.execution.ray import cluster as ray_cluster  # noqa: E402
-from studies.execution.ray import executor as ray_executor  # noqa: E402
 from studies.execution.ray import worker  # noqa: E402
+from studies.execution.ray.cluster import OBJECTS, connected, differing, find  # noqa: E402
 from studies.execution.ray.executor import RayExecutor, lost  # noqa: E402
 
-NODE = {"num_cpus": 1, "object_store_memory": ray_cluster.OBJECTS}
+NODE = {"num_cpus": 1, "object_store_memory": OBJECTS}
 
 TRAINING = """\
 workload: training
@@ -177,8 +176,8 @@ def test_tasks_that_raise_or_die_fail_and_closing_stops_what_runs(cluster, fakes
     )
     with closing(executor.run(["raise", "die", tmp_path / "running", tmp_path / "waiting"])) as events:
         with monkeypatch.context() as impatient:
-            impatient.setattr(ray_executor, "PATIENCE", 0.0)
-            impatient.setattr(ray_executor, "LOOK_AGAIN", 0.0)
+            impatient.setattr("studies.execution.ray.executor.PATIENCE", 0.0)
+            impatient.setattr("studies.execution.ray.executor.LOOK_AGAIN", 0.0)
             assert next(events) == Held("no trial has run for 0 s: has the cluster room for one?")
         assert next(events) == Started(0)
         raised = next(events)
@@ -197,7 +196,7 @@ def test_tasks_that_raise_or_die_fail_and_closing_stops_what_runs(cluster, fakes
         os.kill(process, 0)
     assert [path.name for path in tmp_path.iterdir()] == ["running"]
     assert not ray.is_initialized()
-    assert ray_cluster.find(cluster.address) == cluster.address
+    assert find(cluster.address) == cluster.address
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a path that means something else to each process")
@@ -214,7 +213,7 @@ def test_a_cluster_of_our_own_hears_this_machine_alone_and_ends(monkeypatch):
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        with ray_cluster.connected(None, 3):
+        with connected(None, 3):
             assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
             assert ray.cluster_resources()["CPU"] == 3
             assert ray.get(ray.remote(os.getenv).remote("MKL_NUM_THREADS")) == "1"
@@ -230,20 +229,20 @@ def test_a_cluster_of_our_own_hears_this_machine_alone_and_ends(monkeypatch):
 
 def test_a_cluster_that_runs_is_found(cluster, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert ray_cluster.find(None) == cluster.address
+    assert find(None) == cluster.address
     monkeypatch.setenv("RAY_ADDRESS", cluster.client_address)
-    assert ray_cluster.find(None) == cluster.client_address
+    assert find(None) == cluster.client_address
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(StudyError, match=r"RAY_ADDRESS=127\.0\.0\.1:1: nobody answers there: "):
-        ray_cluster.find(None)
+        find(None)
 
 
 def test_a_node_may_be_lost_three_times_and_must_have_the_same_code():
     assert lost(7, "10.0.0.1", 3) == Retried(7, "node 10.0.0.1 was lost")
     assert lost(7, "10.0.0.1", 4) == Failed(7, "the trial has lost its node 4 times, at last 10.0.0.1\n")
     ours = {"platform": "a", "torch": "2.13.0", "commit": "abc"}
-    assert ray_cluster.differing(ours, {**ours, "platform": "b"}) == ""
-    other = ray_cluster.differing(ours, {"torch": "2.6.0"})
+    assert differing(ours, {**ours, "platform": "b"}) == ""
+    other = differing(ours, {"torch": "2.6.0"})
     assert other == "torch 2.6.0 (here 2.13.0), commit unknown (here abc)"
 
 

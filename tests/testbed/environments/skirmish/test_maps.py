@@ -82,7 +82,7 @@ def test_one_against_one_is_a_map_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"episode_limit": 0}, "episode_limit: got 0, Input should be greater than or equal to 1"),
+        ({"episode_limit": 0}, "episode_limit: got 0, must be greater than or equal to 1"),
         ({"alies": []}, r"alies: got \[\], Extra inputs are not permitted"),
         (
             {"enemies": [{"unit": "marin", "count": 1}]},
@@ -97,9 +97,9 @@ def test_one_against_one_is_a_map_too(tmp_path: Path) -> None:
             {"enemies": [{"unit": "marine", "count": 900}]},
             "enemies: too many for the corridor, a marine would start at",
         ),
-        ({"units": {"archer": {"hp": -1}}}, "units.archer.hp: got -1, Input should be greater than 0"),
-        ({"units": {"archer": 3}}, "units.archer: got 3, Input should be"),
-        ({"units": 3}, "units: got 3, Input should be a valid"),
+        ({"units": {"archer": {"hp": -1}}}, "units.archer.hp: got -1, must be greater than 0"),
+        ({"units": {"archer": 3}}, "units.archer: got 3, must be"),
+        ({"units": 3}, "units: got 3, must be a mapping"),
     ],
 )
 def test_what_is_wrong_with_a_map_is_said_in_one_line(

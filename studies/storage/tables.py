@@ -1,0 +1,48 @@
+"""Tables of results: one type per column, wall times apart from what a trial determines, and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import pandas as pd
+
+from studies import text
+
+Row = Mapping[str, float | int | str]
+
+
+def float_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """All numbers as floats, so that a column's type never depends on the values it happens to hold."""
+    table = pd.DataFrame([wall_columns(row, wall=False) for row in rows])
+    return table.astype(dict.fromkeys(table.select_dtypes("number"), float))
+
+
+def wall_columns(row: Row, *, wall: bool) -> dict[str, float | int | str]:
+    """The columns of wall times, which begin with ``wall_``, or the others."""
+    return {key: value for key, value in row.items() if key.startswith("wall_") == wall}
+
+
+def uniform(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
+    """Varied columns that mix numbers and text become text: a column has one type."""
+    for path in varied:
+        if path in table and table[path].map(type).nunique() > 1:
+            numeric = table[path].map(
+                lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+            )
+            table[path] = table[path].astype(float if numeric.all() else str)
+    first = ["trial", *varied, "seed"]
+    return table[[*first, *(column for column in table if column not in first)]] if len(table) else table
+
+
+def write_csv(table: pd.DataFrame, file: Path | TextIO) -> None:
+    """Writes a table as CSV, in which control characters of labels are escaped: a line is a row."""
+    shown = table.copy()
+    for name in table.select_dtypes(exclude="number"):
+        shown[name] = table[name].map(_visible)
+    shown.rename(columns=text.visible).to_csv(file, index=False, float_format="%.12g")
+
+
+def _visible(value: Any) -> Any:
+    return text.visible(value) if isinstance(value, str) else value

@@ -1,0 +1,209 @@
+"""The folders of trials: one per trial, named by its hash, written whole or not at all; see ``store``."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from studies.spec.document import StudyError
+from studies.spec.manifest import StudyRecord, TrialRecord
+from studies.spec.study import TrialSpec
+from studies.storage import soundness
+from studies.storage.claims import TrialLocks
+from studies.storage.stored_files import Damage, read_json
+from studies.storage.tables import Row, float_table, wall_columns
+from testbed.common import checkpoints
+from testbed.common.atomic_files import settle, settle_all
+
+
+class TrialFolders:
+    """The stored trials under one folder.
+
+    Args:
+        folder: made when the first trial is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.trials = folder / "trials"
+        self.damaged = folder / "damaged"
+        self.claims = TrialLocks(folder / "checkpoints")
+        self._sound: set[str] = set()
+        """Trials that have been found finished and undamaged: they are looked at once."""
+
+    def status(self, trial: TrialRecord) -> str:
+        """``finished``, ``failed``, ``missing``, or ``damaged``: see :meth:`damage`."""
+        try:
+            return self._status(trial)
+        except Damage:
+            return "damaged"
+
+    def damage(self, trial: TrialRecord) -> str | None:
+        """The damage to the folder of a trial, if any: a line that names the file."""
+        try:
+            self._status(trial)
+        except Damage as error:
+            return f"{self.trials / trial.hash}: {error}"
+        return None
+
+    def damages(self, study: StudyRecord) -> list[str]:
+        """A line for each trial whose folder is damaged."""
+        damaged = ((trial, self.damage(trial)) for trial in study.trials)
+        return [f"{trial.title}: {line}" for trial, line in damaged if line is not None]
+
+    def _status(self, trial: TrialRecord) -> str:
+        place = self.trials / trial.hash
+        if trial.hash in self._sound:
+            return "finished"
+        if not os.path.lexists(place):
+            return "missing"
+        found = soundness.status(place, trial)
+        if found == "finished":
+            self._sound.add(trial.hash)
+        return found
+
+    def write(
+        self,
+        trial: TrialSpec,
+        metrics: Row,
+        curves: Mapping[str, Sequence[Row]],
+        versions: Mapping[str, str],
+        wall_seconds: float,
+        models: Mapping[str, object] | None = None,
+    ) -> None:
+        """Stores a finished trial, with the state of its learner in ``models`` if it has one.
+
+        Columns that begin with ``wall_`` go to ``timings.json``.
+        """
+        timings: dict[str, Any] = {"wall_seconds": wall_seconds, "metrics": wall_columns(metrics, wall=True)}
+        tables = {"metrics": float_table([metrics])}
+        for name, rows in curves.items():
+            tables[f"curves_{name}"] = float_table(rows)
+            timings[name] = [timing for row in rows if (timing := wall_columns(row, wall=True))]
+        with self._replacing(trial, versions, "finished") as folder:
+            for name, table in tables.items():
+                table.to_parquet(folder / f"{name}.parquet", index=False)
+            _write_json(folder / "timings.json", timings)
+            if models is not None:
+                checkpoints.save(folder / "models.pt", {"learner": models}, trial.hash)
+        self.claims.clear(trial)
+
+    def write_failure(self, trial: TrialSpec, versions: Mapping[str, str], trace: str) -> None:
+        """Stores why a trial failed. It will be run again when the study is."""
+        with self.claims.claim(trial) as mine:
+            if mine:  # or else whoever runs it now will see for himself
+                with self._replacing(trial, versions, "failed") as folder:
+                    (folder / "traceback.txt").write_text(trace, encoding="utf-8")
+
+    def traceback(self, trial: TrialRecord) -> Path:
+        """The file that tells why a trial failed."""
+        return self.trials / trial.hash / "traceback.txt"
+
+    def versions(self, trial: TrialRecord) -> dict[str, str]:
+        """What made a stored trial."""
+        return self._json(trial, "versions.json")
+
+    def models(self, trial: TrialRecord) -> Path | None:
+        """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
+
+        Either file is one for :func:`testbed.common.checkpoints.load`, with the learner's state under
+        ``learner``.
+        """
+        places = (self.trials / trial.hash / "models.pt", self.claims.checkpoint(trial))
+        return next((place for place in places if place.is_file()), None)
+
+    def settings(self, trial: TrialRecord) -> dict[str, Any]:
+        """All settings of a stored trial, as plain data."""
+        found = self._json(trial, "spec.json")
+        found.pop("identity", None)
+        return found
+
+    def identity(self, trial: TrialRecord) -> dict[str, Any] | None:
+        """What the name of a stored trial is made of; None if it did not say."""
+        found: dict[str, Any] | None = self._json(trial, "spec.json").get("identity")
+        return found
+
+    def timings(self, trial: TrialRecord) -> dict[str, Any]:
+        """What a finished trial took: ``wall_seconds``, and by table what begins with ``wall_``."""
+        return self._json(trial, "timings.json")
+
+    def metrics(self, trial: TrialRecord) -> dict[str, Any]:
+        """The final numbers of a finished trial."""
+        (row,) = self.read_table(trial, "metrics").to_pandas().to_dict("records")
+        return {str(name): value for name, value in row.items()}
+
+    def tables(self, trial: TrialRecord) -> list[str]:
+        """The names of the curves and other tables of a finished trial."""
+        found = (self.trials / trial.hash).glob("curves_*.parquet")
+        return sorted(path.stem.removeprefix("curves_") for path in found)
+
+    def table(self, trial: TrialRecord, name: str) -> pd.DataFrame | None:
+        """One of them; None if it has none of that name."""
+        if name not in self.tables(trial):
+            return None
+        found: pd.DataFrame = self.read_table(trial, f"curves_{name}").to_pandas()
+        return found
+
+    def wall_seconds(self, trial: TrialRecord) -> float:
+        """What a finished trial took, before it was resumed as well, as far as its updates tell."""
+        timings = self.timings(trial)
+        phases = sum(sum(row.values()) for row in timings.get("training", ()))
+        return max(float(timings["wall_seconds"]), phases)
+
+    def _json(self, trial: TrialRecord, name: str) -> dict[str, Any]:
+        return read_json(self.trials / trial.hash / name)
+
+    def read_table(self, trial: TrialRecord, table: str) -> pa.Table:
+        """A table of a trial, such as ``metrics``. StudyError if it has a column with a factor's name."""
+        # Arrow's own reader: pandas' takes several times as long for each of many small files.
+        read = pq.ParquetFile(self.trials / trial.hash / f"{table}.parquet").read(use_threads=False)
+        for name in trial.varied:
+            if name in read.column_names:
+                raise StudyError(f"vary.{name}: {name!r} is a column of the results; choose another name")
+        return read
+
+    @contextmanager
+    def _replacing(self, trial: TrialSpec, versions: Mapping[str, str], status: str) -> Iterator[Path]:
+        """A folder to fill, which then takes the place of the trial's; or else nothing has changed."""
+        self.trials.mkdir(parents=True, exist_ok=True)
+        for left_over in self.trials.glob(f".{trial.hash}.*"):  # by a run that was killed while writing
+            shutil.rmtree(left_over)
+        folder = self.trials / f".{trial.hash}.{os.getpid()}"
+        try:
+            folder.mkdir()
+            _write_json(folder / "spec.json", {**trial.resolved, "identity": trial.identity})
+            _write_json(folder / "versions.json", versions)
+            yield folder
+            _write_json(folder / soundness.STATUS, {"status": status, "files": soundness.sums(folder)})
+            settle_all(folder)
+            self._make_room(trial)
+            folder.rename(self.trials / trial.hash)
+            settle(self.trials)
+        except OSError:  # such as a full disk, on which what was written would only be in the way
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _make_room(self, trial: TrialRecord) -> None:
+        """Removes a failed attempt, and sets aside what is damaged: it may be another trial's."""
+        place = self.trials / trial.hash
+        if self.status(trial) == "damaged":
+            self.damaged.mkdir(exist_ok=True)
+            tried = (self.damaged / f"{trial.hash}-{number}" for number in itertools.count(1))
+            place.rename(next(aside for aside in tried if not os.path.lexists(aside)))
+        elif place.exists():
+            shutil.rmtree(place)
+        self._sound.discard(trial.hash)
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=2, allow_nan=True) + "\n", encoding="utf-8")
