@@ -9,7 +9,7 @@ import pytest
 import seaborn as sns
 
 from studies.analysis.baselines import by_trial
-from studies.figures import draw
+from studies.figures import curve, draw
 from studies.figures.draw import FigureData
 from studies.figures.from_store import draw_figures
 from studies.spec.loading import load
@@ -220,13 +220,13 @@ def test_a_best_policy_that_never_wins_is_told_from_the_random_one(panels):
 
 
 def test_updates_without_evaluation_are_left_out(monkeypatch, tmp_path):
-    places, curve = {}, draw._curve
+    places, drawn = {}, curve._lines
 
     def watched(table, plan, *more):
         places[plan.name] = set(table["steps"])
-        return curve(table, plan, *more)
+        return drawn(table, plan, *more)
 
-    monkeypatch.setattr(draw, "_curve", watched)
+    monkeypatch.setattr(curve, "_lines", watched)
     monkeypatch.setattr(sns.FacetGrid, "savefig", lambda *_, **__: None)
     draw.draw(results(("topology",), lambda cell: ()), tmp_path)
     assert places["return_by_steps"] == {100, 200, 300, 400, 500, 600}
