@@ -52,7 +52,7 @@ class Mappo:
         self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
     ) -> np.ndarray:
         """Actions [B, N] for observations [B, N, d], masks [B, N, A]; most probable without a generator."""
-        return choose(self.log_probs(self.to_policy_inputs(observations), self._by_agent(masks)), generator)
+        return choose(self.log_probs(self.policy_inputs(observations), self._by_agent(masks)), generator)
 
     def learn(
         self,
@@ -177,7 +177,7 @@ class Mappo:
 
     def _improve(self, batch: Batch, advantages: Tensor, parts: Sequence[Tensor]) -> dict[str, float]:
         settings = self.settings
-        observations = self.to_policy_inputs(batch.observations)
+        observations = self.policy_inputs(batch.observations)
         actions = self.precision.place(batch.actions.reshape(batch.samples, -1).T)
         masks, can_act = self._by_agent(batch.masks), batch.averaged(settings.average_over)
         acting = None if can_act is None else self.precision.place(can_act.T)
@@ -225,7 +225,7 @@ class Mappo:
 
     # --- what networks see -----------------------------------------------------------------------------
 
-    def to_policy_inputs(self, observations: np.ndarray) -> Tensor:
+    def policy_inputs(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as the policies see it, [N, M, d']: with one's number, if all share a network."""
         own = self.precision.tensor(observations.reshape(-1, *observations.shape[-2:]).swapaxes(0, 1))
         if not self.settings.share_policy:
