@@ -1,7 +1,7 @@
 """Memory that a trial will need, estimated before it runs from the shapes of its arrays."""
 
 from policies.algorithms.learner import Load
-from testbed.consensus.edge_admm.algorithm import HEADER_BYTES
+from testbed.consensus.edge_admm.exchange_protocol import HEADER_BYTES
 from testbed.consensus.problems.registry import ProblemSettings
 from testbed.consensus.settings import ConsensusSettings
 from testbed.training.trainer import spaces

@@ -1,0 +1,199 @@
+"""One exchange of edge-ADMM: its messages, its solves and what either end commits.
+
+Exchange on link (i, j), begun by i: i locks itself, solves and sends REQUEST(p_i); j, if free, solves,
+commits and answers RESPONSE(p_j); i commits. A busy j answers BUSY. When no answer comes in time, i gives up
+with nothing committed: if j had committed, the exchange is *half-committed*, and the link's variables
+disagree until its next exchange. A REQUEST that comes again gets the answer it got before, and one that comes
+after a later one of the same agent is ignored: nothing is solved or committed twice, or in the wrong order.
+
+These are callbacks and no SimPy process, because messages also come for exchanges that are over, or come
+twice, and an agent may crash while it solves: a process for each end would have to be interrupted at any of
+its waits. Read them in this order: ``_request``, ``_receive``, ``_requested``, ``_completed``; when something
+goes wrong, ``_give_up`` and ``_half_committed``.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+
+from testbed.consensus.agreement import Agreement
+from testbed.consensus.codecs import Codecs, Coordinates, Parcel
+from testbed.consensus.edge_admm.agent import EdgeAgent
+from testbed.consensus.edge_admm.exchange import Exchange
+from testbed.consensus.problems.base import LocalProblem, Signal
+from testbed.network import Message
+from testbed.network.link_names import Link
+
+HEADER_BYTES = 16
+"""Every message names its exchange (8 bytes), its link (4) and its kind (4)."""
+
+TIMEOUT_ROUND_TRIPS = 4.0
+"""The least default timeout, in nominal round trips: long enough for jitter and a short queue."""
+
+
+class ExchangeProtocol(Agreement):
+    """The exchanges of one agreement; a subclass activates them, and sets these attributes.
+
+    Attributes:
+        agents: by number.
+        problems: of the agents.
+        codecs: how numbers travel.
+        busy_with: the exchange that each agent is in; None for one that is free.
+        under_way: exchanges that the end which began has not closed.
+        half: coordinates at which the two ends of a link do not hold the same.
+        newest: the number of the last request that an end of a link has seen from the other.
+    """
+
+    agents: list[EdgeAgent]
+    problems: list[LocalProblem]
+    codecs: Codecs
+    busy_with: list[Exchange | None]
+    under_way: dict[Exchange, None]
+    half: dict[Link, Coordinates]
+    newest: dict[tuple[Link, int], int]
+
+    @abstractmethod
+    def _ended(self) -> None:
+        """One activation is over, well or badly."""
+
+    def _compute(self, node: int, exchange: Exchange, then: Callable[[], None]) -> None:
+        """Let a local solve's simulated time pass, for an exchange that the agent may not survive."""
+
+        def done() -> None:
+            if not self.finished and self.busy_with[node] is exchange:
+                then()
+
+        self.clock.schedule(self.compute(node), done)
+
+    def _timeout(self, source: int, destination: int, size: int) -> float:
+        """Seconds to wait for an answer to a request that has just been sent."""
+        if self.settings.timeout is not None:
+            return self.settings.timeout
+        there = self.network.patience(source, destination, size)
+        back = self.network.patience(destination, source, size)
+        return max(self._turn(source, destination, size), there + self.compute(destination) + back)
+
+    def _turn(self, source: int, destination: int, size: int) -> float:
+        """Seconds after which the next link has its turn although nothing was sent."""
+        if self.settings.timeout is not None:
+            return self.settings.timeout
+        there = self.network.nominal_latency(source, destination, size)
+        back = self.network.nominal_latency(destination, source, size)
+        return TIMEOUT_ROUND_TRIPS * (there + self.settings.compute + back)
+
+    def _request(self, exchange: Exchange) -> None:
+        i, j = exchange.initiator, exchange.responder
+        offer = self._solve(i, exchange.link)
+        problem = self.agents[i].problem
+        where = self.codecs.coordinates(problem.dimension, i, j, problem.width)
+        exchange.offer = parcel = self.codecs.parcel(offer, i, j, where)
+        size = self._send(exchange, i, "request", parcel)
+        exchange.timer = self.clock.schedule_last(self._timeout(i, j, size), lambda: self._give_up(exchange))
+
+    def _receive(self, message: Message) -> None:
+        exchange, parcel = message.payload
+        if parcel is not None:
+            parcel = self.codecs.arrived(parcel, message.corruption)
+            if parcel is None:
+                self.counts.garbled += 1
+                return
+        if message.kind == "request":
+            self._requested(exchange, parcel, message)
+        elif not exchange.open:
+            self.counts.stale += 1
+            self.note("stale", exchange.link, exchange.initiator)
+        elif message.kind == "response":
+            self.agents[exchange.initiator].commit_parcels(exchange.link, exchange.offer, parcel)
+            self.applied(message)
+            self._completed(exchange)
+        else:
+            self.counts.busy += 1
+            self._close(exchange, "busy")
+
+    def _requested(self, exchange: Exchange, offer: Parcel, message: Message) -> None:
+        responder = exchange.responder
+        if exchange.received:
+            # It came again. While the first is still being worked on, its answer will do for both.
+            self.counts.repeated += 1
+            if exchange.answer is not None:
+                self._send(exchange, responder, *exchange.answer)
+            return
+        exchange.received = True
+        if exchange.number < self.newest.get((exchange.link, responder), 0):
+            self.counts.stale += 1
+            self.note("stale", exchange.link, responder)
+            return
+        self.newest[exchange.link, responder] = exchange.number
+        if self.busy_with[responder] is not None:
+            exchange.answer = ("busy", None)
+            self._send(exchange, responder, *exchange.answer)
+            return
+        self.busy_with[responder] = exchange
+
+        def respond() -> None:
+            self.busy_with[responder] = None
+            answer = self._solve(responder, exchange.link)
+            parcel = self.codecs.parcel(answer, responder, exchange.initiator, offer.where)
+            self.agents[responder].commit_parcels(exchange.link, parcel, offer)
+            self.applied(message)
+            exchange.answer = ("response", parcel)
+            if exchange.open:
+                self.note("answered", exchange.link, responder)
+            else:
+                self._half_committed(exchange)
+            self._send(exchange, responder, *exchange.answer)
+
+        self._compute(responder, exchange, respond)
+
+    def _completed(self, exchange: Exchange) -> None:
+        self.counts.completed += 1
+        self.order.append(exchange.link)
+        if exchange.link in self.half:
+            left = np.setdiff1d(self.half.pop(exchange.link), self._about(exchange))
+            if left.size:
+                self.half[exchange.link] = left
+            else:
+                self.counts.healed += 1
+        self._close(exchange, "completed")
+
+    def _give_up(self, exchange: Exchange) -> None:
+        self.counts.given_up += 1
+        if exchange.responded:
+            self._half_committed(exchange)
+        self._close(exchange, "given_up")
+
+    def _half_committed(self, exchange: Exchange) -> None:
+        self.counts.half_committed += 1
+        about = self._about(exchange)
+        self.half[exchange.link] = np.union1d(self.half.get(exchange.link, about), about)
+        self.note("half_committed", exchange.link, exchange.responder)
+
+    def _about(self, exchange: Exchange) -> Coordinates:
+        """The coordinates that an exchange is about."""
+        if exchange.offer is None or exchange.offer.where is None:
+            return np.arange(self.problems[exchange.responder].dimension)
+        return exchange.offer.where
+
+    def _close(self, exchange: Exchange, outcome: str) -> None:
+        """The end that began is free again."""
+        exchange.open = False
+        if exchange.timer is not None:
+            exchange.timer.cancel()
+        self.busy_with[exchange.initiator] = None
+        del self.under_way[exchange]
+        self.note(outcome, exchange.link, exchange.initiator)
+        self._ended()
+
+    def _solve(self, q: int, link: Link) -> Signal:
+        """Let agent q solve; what it offers on the link."""
+        self.agents[q].solve()
+        self.counts.solves += 1
+        return self.agents[q].offer(link)
+
+    def _send(self, exchange: Exchange, source: int, kind: str, parcel: Parcel | None) -> int:
+        """Send to the other end; returns the size in bytes."""
+        size = HEADER_BYTES + (0 if parcel is None else parcel.size)
+        other = exchange.responder if source == exchange.initiator else exchange.initiator
+        self.network.send(source, other, (exchange, parcel), size, kind)
+        return size
