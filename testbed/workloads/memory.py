@@ -1,7 +1,7 @@
 """Memory that a trial will need, estimated before it runs from the shapes of its arrays."""
 
 from policies.algorithms.learner import Load
-from testbed.consensus.edge_admm.exchange_protocol import HEADER_BYTES
+from testbed.consensus.edge_admm.exchange_protocol import EXCHANGE_HEADER
 from testbed.consensus.problems.registry import ProblemSettings
 from testbed.consensus.settings import ConsensusSettings
 from testbed.training.trainer import spaces
@@ -60,7 +60,7 @@ def _recorded(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links:
     if budget.activations is not None:
         most.append(float(min(budget.activations, COUNTLESS)))
     if budget.bytes is not None and isinstance(trial, ProblemWorkload):
-        message = HEADER_BYTES + 8 * min(trial.problem.dimension, COUNTLESS)
+        message = EXCHANGE_HEADER + 8 * min(trial.problem.dimension, COUNTLESS)
         most.append(min(budget.bytes, COUNTLESS) / (2 * message))
     if budget.seconds is not None:
         clocks = links if consensus.activation == "poisson" else agents

@@ -10,7 +10,7 @@ from testbed.consensus.base import Consensus
 from testbed.consensus.codecs import Coordinates
 from testbed.consensus.edge_admm.agent import EdgeAgent, primal_residual
 from testbed.consensus.edge_admm.exchange import Exchange
-from testbed.consensus.edge_admm.exchange_protocol import HEADER_BYTES, ExchangeProtocol
+from testbed.consensus.edge_admm.exchange_protocol import EXCHANGE_HEADER, ExchangeProtocol
 from testbed.consensus.edge_admm.invariants import LinkAudit
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.traits import BY_LINK
@@ -188,7 +188,7 @@ class _EdgeAgreement(ExchangeProtocol):
         if self.activations.overlapping:
             self._ended()
             return
-        size = HEADER_BYTES + self.codecs.size(self.agents[initiator].s, self.problems[initiator].width)
+        size = EXCHANGE_HEADER + self.codecs.size(self.agents[initiator].s, self.problems[initiator].width)
         self.clock.schedule(
             self._turn(initiator, link[0] + link[1] - initiator, size),
             lambda: None if self.finished else self._ended(),

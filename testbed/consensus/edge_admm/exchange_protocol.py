@@ -25,7 +25,7 @@ from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network import Message
 from testbed.network.link_names import Link
 
-HEADER_BYTES = 16
+EXCHANGE_HEADER = 16
 """Every message names its exchange (8 bytes), its link (4) and its kind (4)."""
 
 TIMEOUT_ROUND_TRIPS = 4.0
@@ -193,7 +193,7 @@ class ExchangeProtocol(Agreement):
 
     def _send(self, exchange: Exchange, source: int, kind: str, parcel: Parcel | None) -> int:
         """Send to the other end; returns the size in bytes."""
-        size = HEADER_BYTES + (0 if parcel is None else parcel.size)
+        size = EXCHANGE_HEADER + (0 if parcel is None else parcel.size)
         other = exchange.responder if source == exchange.initiator else exchange.initiator
         self.network.send(source, other, (exchange, parcel), size, kind)
         return size

@@ -18,7 +18,7 @@ from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.traits import BY_AGENT
 from testbed.network import Handle, Message
 
-HEADER_BYTES = 16
+ONE_WAY_HEADER = 16
 """Every message names its round (8 bytes), its link (4) and its kind (4)."""
 
 WEIGHT_BYTES = 8
@@ -180,7 +180,9 @@ class _OneWayAgreement(Agreement):
         if self.settings.period is not None:
             return self.settings.period
         agent = self.agents[0]
-        size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + self.codecs.size(agent.s, self.problems[0].width)
+        size = (
+            ONE_WAY_HEADER + WEIGHT_BYTES * agent.weighs + self.codecs.size(agent.s, self.problems[0].width)
+        )
         ways = [way for i, j in self.links for way in ((i, j), (j, i))]
         return self.settings.compute + max(self._slow_arrival(*way, size) for way in ways)
 
@@ -243,7 +245,7 @@ class _OneWayAgreement(Agreement):
             where = self.codecs.coordinates(len(offer), q, neighbour, self.problems[q].width)
             parcel = self.codecs.parcel(offer, q, neighbour, where)
             extra = agent.sent(neighbour, parcel)
-            size = HEADER_BYTES + WEIGHT_BYTES * agent.weighs + parcel.size
+            size = ONE_WAY_HEADER + WEIGHT_BYTES * agent.weighs + parcel.size
             self.network.send(q, neighbour, (parcel, extra), size, "news")
         if self.settings.activation != "synchronous":
             self._ended()
