@@ -13,6 +13,7 @@ from testbed.identity import content_of
 FILES: tuple[Keys, ...] = (
     ("topology", "file"),
     ("update", "batch"),
+    ("update", "models"),
     ("network", "link", "round_trips"),
     ("network", "links", "*", "round_trips"),
     ("network", "classes", "*", "round_trips"),

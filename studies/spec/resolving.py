@@ -15,7 +15,14 @@ from studies.spec.document import Document, Keys, Problem, StudyError
 from studies.spec.named_files import read_files
 from studies.spec.study import HEADER_KEYS, TOP_KEYS, WORKLOADS, Header, Study, TrialSpec
 from studies.spec.synonyms import did_you_mean
-from studies.spec.trial_checks import check_batch, check_graph, check_samples, check_settings, check_topology
+from studies.spec.trial_checks import (
+    check_batch,
+    check_graph,
+    check_models,
+    check_samples,
+    check_settings,
+    check_topology,
+)
 from studies.spec.validation_errors import complaint, problem, problems
 from testbed.workloads import fault_reach
 
@@ -157,6 +164,8 @@ def _trials(
         if files is None or settings is None or topology is None:
             continue
         if not found.attempt(partial(check_samples, filled, settings)):
+            continue
+        if not found.attempt(partial(check_models, filled, settings, checked)):
             continue
         if not found.attempt(partial(check_batch, filled, settings, checked)):
             continue

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 import topologies
@@ -19,7 +20,7 @@ from studies.spec.validation_errors import complaint, problem, problems
 from testbed import workloads
 from testbed.common.settings import SettingError, Settings
 from testbed.training import warm_start
-from testbed.training.trainer import LoopSettings
+from testbed.training.trainer import LoopSettings, spaces
 
 
 def check_settings(document: Document, workload: str) -> workloads.Workload:
@@ -45,6 +46,24 @@ def check_samples(document: Document, settings: workloads.Workload) -> bool:
         loop.shape(settings.environment.episode_length)
     except SettingError as error:
         raise complaint(document, (settings.workload, *error.keys), error.reason) from error
+    return True
+
+
+def check_models(document: Document, settings: workloads.Workload, checked: set[tuple[object, ...]]) -> bool:
+    """Stored models must fit the networks of the trial, as far as they are known without outside code."""
+    if not isinstance(settings, workloads.UpdateWorkload) or settings.update.models is None:
+        return True
+    path, environment, algorithm = settings.update.models, settings.environment, settings.algorithm
+    key = (path, environment, algorithm.hidden, algorithm.activation)
+    if key in checked or environment.outside:
+        return True
+    with environment.make(1) as world:
+        learner = algorithm.make(spaces(world), np.random.default_rng(0))
+    try:
+        warm_start.load_models(path, learner)
+    except SettingError as error:
+        raise complaint(document, warm_start.MODELS, error.reason) from error
+    checked.add(key)
     return True
 
 

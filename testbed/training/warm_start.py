@@ -8,6 +8,7 @@ from typing import Any
 
 import networkx as nx
 
+from policies.algorithms.learner import Learner
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.batch import Batch
 from testbed.common import checkpoints
@@ -15,7 +16,7 @@ from testbed.common.settings import SettingError
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import EnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment
-from testbed.identity import digest, essence
+from testbed.identity import content_of, digest, essence
 from testbed.network import NetworkSettings, Streams
 from testbed.training.trainer import LoopSettings, Row, Trainer, spaces
 
@@ -47,6 +48,7 @@ def prepare(
     samples: int,
     warmup: int,
     seed: int,
+    models: Path | None = None,
     batch: Path | None = None,
     folder: Path | None = None,
     progress: Warmed | None = None,
@@ -54,11 +56,12 @@ def prepare(
     """Let ``warmup`` updates pass, then collect; or take up what an earlier trial has kept in ``folder``.
 
     Whatever a trial's topology, network and consensus, its start is the same: the warm-up agrees over a
-    perfect complete graph with default settings, and has the defaults ``OF_THE_UPDATE``. A ``batch`` that
-    was stored takes the place of the collected one.
+    perfect complete graph with default settings, and has the defaults ``OF_THE_UPDATE``. It begins from
+    ``models`` that a training trial has stored, or from untrained ones. A ``batch`` that was stored takes the
+    place of the collected one.
 
     Raises:
-        ValueError: the stored batch is not one of this environment.
+        SettingError: the stored models or the stored batch are not of this environment and algorithm.
     """
     defaults = MatrpoSettings()
     usual = algorithm.model_copy(update={name: getattr(defaults, name) for name in OF_THE_UPDATE})
@@ -71,9 +74,13 @@ def prepare(
         graph=nx.complete_graph(environment.agents),
         seed=seed,
     )
+    origin = {}
+    if models is not None:
+        load_models(models, source.learner)
+        origin["models"] = content_of(models)
     identity = digest(
         {
-            "batch": {"samples": samples, "warmup": warmup, "seed": seed},
+            "batch": {"samples": samples, "warmup": warmup, "seed": seed, **origin},
             "environment": environment.meaning(),
             "algorithm": essence(usual),
         }
@@ -127,6 +134,28 @@ def _stored(path: Path, source: Trainer) -> Batch:
     batch = Batch.load(path)
     check_batch(batch, path, source.collector.environment)
     return batch
+
+
+MODELS = ("update", "models")
+
+
+def load_models(path: Path, learner: Learner) -> None:
+    """Give a learner the models that a training trial has stored.
+
+    Raises:
+        SettingError: the file cannot be read, or its models are of other networks or another algorithm.
+    """
+    try:
+        state = checkpoints.load(path, None)
+        learner.load_state_dict(state["learner"])
+    except checkpoints.CheckpointError as error:
+        raise SettingError(MODELS, str(error), field="update.models") from error
+    except KeyError as error:
+        raise SettingError(
+            MODELS, f"{path} holds no models of this algorithm", field="update.models"
+        ) from error
+    except ValueError as error:
+        raise SettingError(MODELS, f"{path}: {error}", field="update.models") from error
 
 
 BATCH = ("update", "batch")

@@ -166,6 +166,7 @@ def _update(
         samples=wanted.samples,
         warmup=wanted.warmup,
         seed=seed,
+        models=wanted.models,
         batch=wanted.batch,
         folder=batches,
         progress=None if hooks.progress is None else partial(hooks.progress, "warmup"),

@@ -62,6 +62,12 @@ class UpdateSettings(Settings):
         int, Field(ge=1, le=10_000_000, description="joint samples collected for the update")
     ] = 10_000
     warmup: Annotated[int, Field(ge=0, description="updates on a perfect network before it")] = 0
+    models: Annotated[
+        Path | None,
+        Field(
+            description="models to start from, as a training trial stores them (`models.pt`); null: untrained"
+        ),
+    ] = None
     batch: Annotated[Path | None, Field(description="a stored batch (.npz) to use instead")] = None
 
 

@@ -375,6 +375,7 @@ def test_least_squares_with_fewer_rows_than_unknowns_are_refused(write, agents, 
             "workload: training\nenvironment: {name: skirmish, map: %s}\n",
         ),
         ("update.batch", "workload: update\nupdate: {batch: %s}\n"),
+        ("update.models", "workload: update\nupdate: {models: %s}\n"),
     ],
 )
 def test_what_is_no_regular_file_is_not_opened(write, tmp_path, kind, field, text):
