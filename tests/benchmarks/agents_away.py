@@ -53,7 +53,7 @@ def main() -> None:
     table.to_csv(options.to / "away.csv", index=False, float_format="%.2f")
     gone = (table.filter(regex=r"^away_\d+$") > 0.5).sum(axis=1)
     sns.set_theme(context="notebook", style="whitegrid")
-    counts = sorted(gone.unique())
+    counts = sorted(gone.unique())  # type: ignore[attr-defined]
     grid = sns.relplot(
         table.assign(**{"agents away": gone}),
         x="return",

@@ -66,7 +66,7 @@ def test_a_number_alone_is_read_back_to_four_digits(number, unit):
     ],
 )
 def test_intervals_as_people_read_them(numbers, unit, shown):
-    assert interval_text(*numbers, unit) == shown
+    assert interval_text(*numbers, unit) == shown  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(

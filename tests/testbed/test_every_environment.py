@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,8 @@ def test_padding_of_observations_is_not_learnt_from():
     assert sizes == (2 + max(sizes[3:]),) * 3 + (max(sizes[3:]),) * 2
 
     def first_weights():
-        weight, _ = trainer.learner.policy.network.layers(trainer.learner.theta)[0]
+        learner: Any = trainer.learner
+        weight, _ = learner.policy.network.layers(learner.theta)[0]
         return weight.numpy().copy()  # [agent, unit, input]
 
     before = first_weights()

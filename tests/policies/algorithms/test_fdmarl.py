@@ -222,7 +222,7 @@ def test_the_online_form_learns_from_what_it_heard_only():
     assert isinstance(one, OnlineLearner)
     assert not isinstance(learner(), OnlineLearner)
     with pytest.raises(ValueError, match=r"^batch: 0 of its 40 samples were heard as they came$"):
-        one.learn(made_up(), Mixing(MEAN), np.random.default_rng(0))
+        one.learn(made_up(), Mixing(MEAN), np.random.default_rng(0))  # type: ignore[attr-defined]
 
 
 # --- the differential Q-function ---------------------------------------------------------------------------

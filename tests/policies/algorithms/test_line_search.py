@@ -111,6 +111,7 @@ def test_a_linearisation_of_a_part_is_that_of_its_samples_alone(partly):
 @pytest.mark.parametrize(("steps", "episodes", "every"), [(7, 3, 5), (10, 5, 5), (4, 1, 3), (3, 2, 1)])
 def test_every_nth_sample_is_counted_along_the_episodes(steps, episodes, every):
     nothing = np.zeros((steps, episodes, 1))
-    batch = Batch(*[nothing[..., None]] * 2, nothing, nothing, nothing > 0, nothing > 0)
+    seen = nothing[..., None]
+    batch = Batch(seen, seen, nothing, nothing, nothing > 0, nothing > 0)
     order = [(t, b) for b, t in itertools.product(range(episodes), range(steps))][::every]
     assert batch.thinned(every).tolist() == sorted(t * episodes + b for t, b in order)

@@ -42,7 +42,7 @@ def test_every_column_of_the_table_is_explained():
     section = "Conditions over their seeds (`statistics.csv`, of training)"
     known = [each.name for each in COLUMNS if each.section == section]
     named = {
-        name.removesuffix("_low").removesuffix("_high")
+        name.removesuffix("_low").removesuffix("_high")  # type: ignore[attr-defined]
         for name in comparisons.statistics_table(summary(), VARIED, "method")
     }
     assert named - {*VARIED} == {*known}

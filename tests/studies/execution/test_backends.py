@@ -16,10 +16,10 @@ seeds: 2
 def test_a_local_pool_knows_the_memory_of_each_trial(write, tmp_path):
     trials = load(str(write(STUDY))).trials
     pool = backends.executor("local", None, tmp_path)
-    assert pool.jobs == host_resources.processors()
+    assert pool.jobs == host_resources.processors()  # type: ignore[attr-defined]
     links = {"ring": 4, "complete": 6}
     peaks = [memory.peak(trial.settings, links[trial.varied["topology"]]) for trial in trials]
-    assert [pool.memory(Task(trial, tmp_path, {})) for trial in trials] == peaks
+    assert [pool.memory(Task(trial, tmp_path, {})) for trial in trials] == peaks  # type: ignore[attr-defined]
     assert len(set(peaks)) == 4
 
 

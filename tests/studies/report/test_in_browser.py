@@ -385,7 +385,7 @@ def test_the_script_writes_numbers_and_ticks_as_the_tables_and_figures_do(browse
             [numbers, triples, unit],
         )
         assert found[0] == [figure(number, unit) for number in numbers]
-        assert found[1] == [[minus(word) for word in with_interval(*t, unit)] for t in triples]
+        assert found[1] == [[minus(word) for word in with_interval(a, b, c, unit)] for a, b, c in triples]
     ranges = [sorted(triple[1:]) for triple in triples if triple[1] != triple[2]]
     ranges = [pair for pair in ranges if abs(pair[1] - pair[0]) > 1e-9 * max(map(abs, pair))]
     positive = [pair for pair in ranges if pair[0] > 0]
@@ -397,7 +397,7 @@ def test_the_script_writes_numbers_and_ticks_as_the_tables_and_figures_do(browse
             [ranges, positive, most],
         )
         assert found[0] == [ticks.labels(ticks.linear(*pair, most)) for pair in ranges]
-        assert found[1] == [ticks.labels(ticks.logarithmic(*pair, most)) for pair in positive]
+        assert found[1] == [ticks.labels(ticks.logarithmic(a, b, most)) for a, b in positive]
     page.close()
 
 

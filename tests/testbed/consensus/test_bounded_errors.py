@@ -45,7 +45,7 @@ def distances(algorithm, codec, activations, loss=0.0, duplicate=0.0, dtype="flo
         apart = [np.linalg.norm(signal - posed.optimum) for signal in signals]
         return {"error": float(np.sqrt(np.mean(np.square(apart))) / np.linalg.norm(posed.optimum))}
 
-    local = [MeanProblem(each.a.astype(dtype)) for each in posed.local]
+    local = [MeanProblem(each.a.astype(dtype)) for each in posed.local]  # type: ignore[attr-defined]
     return [row["error"] for row in consensus.agree(local, measure=measure).curve]
 
 

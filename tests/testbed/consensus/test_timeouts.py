@@ -75,7 +75,7 @@ def test_a_queue_is_waited_for():
         before = net.patience(source, destination, 32)
         net.send(source, destination, None, 640, "other")
         assert net.patience(source, destination, 32) == pytest.approx(before + 0.64)
-    assert agreement._timeout(0, 1, 32) > 1.28
+    assert agreement._timeout(0, 1, 32) > 1.28  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def problems(draw: st.DrawFn) -> Plan:
 def _run(plan: Plan, *, audit: bool, **options: Any) -> workloads.WorkloadResult:
     chosen = {key: value for key, value in plan.items() if key not in ("topology", "seeds")}
     chosen["network"] = plan["network"] | {"audit": audit}
-    trial = _WORKLOADS[plan["workload"]].model_validate(chosen)
+    trial = _WORKLOADS[plan["workload"]].model_validate(chosen)  # type: ignore[attr-defined]
     topology = dict(plan["topology"])
     graph = topologies.make(topology.pop("name"), trial.agents, **topology)
     with np.errstate(over="ignore", invalid="ignore"):

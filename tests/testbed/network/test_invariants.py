@@ -163,7 +163,7 @@ def test_nothing_crosses_a_link_that_is_down(plan: Plan) -> None:
         if event.event in ("sent", "duplicated"):
             sent[event.serial] = event.time
             down = any(
-                (event.source, event.destination) in fault.directions
+                (event.source, event.destination) in fault.directions  # type: ignore[attr-defined]
                 and fault.down <= event.time
                 and (fault.up is None or event.time < fault.up)
                 for fault in plan.settings.faults
@@ -175,6 +175,7 @@ def test_nothing_crosses_a_link_that_is_down(plan: Plan) -> None:
                 assert isinstance(following, PacketEvent)
                 assert (following.serial, following.reason) == (event.serial, "link_down")
         elif event.event == "delivered":
+            fault: Any
             for fault in plan.settings.faults:
                 if (event.source, event.destination) in fault.directions and fault.in_flight == "drop":
                     assert not sent[event.serial] <= fault.down <= event.time

@@ -38,7 +38,7 @@ def test_it_is_gymnasium_s_game(cartpole):
     with cartpole.CartPole(3) as world, gymnasium.make("CartPole-v1") as original:
         world.reset(4)
         original.reset(seed=0)
-        original.unwrapped.state = world.state["state"][1].copy()
+        original.unwrapped.state = world.state["state"][1].copy()  # type: ignore[attr-defined]
         over = np.zeros(3, dtype=bool)
         for t in range(300):
             if over.any():

@@ -77,7 +77,7 @@ def expected(learner, batch, choices):
     flat = [array.reshape(-1, AGENTS, WIDTH) for array in (batch.observations, batch.next_observations)]
     values = [learner.critics.values(torch.from_numpy(each).swapaxes(0, 1).double()) for each in flat]
     shape = (STEPS, EPISODES, AGENTS)
-    raw = advantages_of(
+    raw = advantages_of(  # type: ignore[call-arg]
         torch.from_numpy(batch.rewards),
         *(each.double().T.reshape(shape) for each in values),
         torch.from_numpy(batch.boundaries),

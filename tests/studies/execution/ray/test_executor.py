@@ -61,7 +61,7 @@ def cluster():
                 "_system_config": {f"health_check_{name}": value for name, value in health.items()},
             },
         )
-        cluster.client_address = f"ray://127.0.0.1:{port}"
+        cluster.client_address = f"ray://127.0.0.1:{port}"  # type: ignore[attr-defined]
         cluster.add_node(**NODE)
         yield cluster
         cluster.shutdown()

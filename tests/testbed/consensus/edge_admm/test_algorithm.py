@@ -1,6 +1,7 @@
 """Edge-ADMM on the network against the sequential reference and exact optima."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,8 +218,9 @@ def test_an_agent_without_links_settles_on_its_own_optimum():
     graph.add_edge(0, 1)
     posed = problem_of("mean", 3)
     result, _, _ = agree(posed.local, graph, ConsensusSettings(budget=Budget(activations=200)))
-    np.testing.assert_allclose(result.signals[2], posed.local[2].a)
-    np.testing.assert_allclose(result.signals[0], (posed.local[0].a + posed.local[1].a) / 2, atol=1e-8)
+    local: list[Any] = list(posed.local)
+    np.testing.assert_allclose(result.signals[2], local[2].a)
+    np.testing.assert_allclose(result.signals[0], (local[0].a + local[1].a) / 2, atol=1e-8)
 
 
 def test_the_wrong_number_of_problems_is_refused():

@@ -1,5 +1,7 @@
 """Convex problems: local solutions and common optima against SciPy and the optimality conditions."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -73,7 +75,8 @@ def test_a_logistic_agent_finds_the_minimum_that_scipy_finds(seed, rows, penalty
 
 def test_the_common_lasso_is_that_of_all_rows_and_most_of_it_is_zero():
     posed = LassoSettings(agents=5).make(Streams(1))
-    gram, linear = sum(p.gram for p in posed.local), sum(p.linear for p in posed.local)
+    local: list[Any] = list(posed.local)
+    gram, linear = sum(p.gram for p in local), sum(p.linear for p in local)
     l1 = sum(p.l1 for p in posed.local)
     slope = linear - gram @ posed.optimum
     zero = posed.optimum == 0
@@ -84,7 +87,7 @@ def test_the_common_lasso_is_that_of_all_rows_and_most_of_it_is_zero():
 
 def test_the_common_logistic_regression_is_that_of_all_samples():
     posed = LogisticSettings(agents=5).make(Streams(1))
-    signed = np.concatenate([p.signed for p in posed.local])
+    signed = np.concatenate([p.signed for p in posed.local])  # type: ignore[attr-defined]
     expected = scipy_logistic(signed, np.ones(len(signed)), 1.0, np.zeros(10), 0.0)
     np.testing.assert_allclose(posed.optimum, expected, atol=1e-6)
 

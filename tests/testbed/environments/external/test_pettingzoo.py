@@ -106,7 +106,8 @@ def test_every_number_is_that_of_the_original_world(world: dict[str, Any], worke
 
 def test_the_number_of_workers_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     # As in the worker process of a study, from where multiprocessing would start no other.
-    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    process: Any = multiprocessing.current_process()
+    monkeypatch.setitem(process._config, "daemon", True)
     for batch, workers in ((3, 2), (1, 9)):  # unequal shares; more workers than rows
         here = played(small(batch=batch, deaths=True, masks="dict"), steps=17)
         with small(batch=batch, workers=workers, deaths=True, masks="dict") as env:

@@ -29,7 +29,7 @@ class Scripted(Treasure):
         self.scripted = False
 
     def _draw_treasures(self, count: int) -> tuple[Array, NDArray[np.int64]]:
-        if not self.scripted:
+        if not self.scripted:  # type: ignore[truthy-function]
             return super()._draw_treasures(count)
         places = np.array([[0.3, -0.2]] * count)
         types = np.zeros(count, dtype=np.int64)

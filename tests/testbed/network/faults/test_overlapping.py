@@ -266,9 +266,9 @@ def _network(plan: Plan) -> Network:
 def _schedule(network: Network, plan: Plan, since: float = 0.0, until: float = END) -> None:
     for number, (time, way) in enumerate(plan["traffic"]):
         if since <= time < until:
-            network.clock.schedule(
-                time - network.clock.now, partial(network.send, *way, number, 1, str(number))
-            )
+            source, destination = way
+            send = partial(network.send, source, destination, number, 1, str(number))
+            network.clock.schedule(time - network.clock.now, send)
 
 
 def _trace(network: Network) -> Trace:
@@ -291,6 +291,7 @@ def _spans(trace: Trace) -> Spans:
     """What a picture of the trace shows, and that each begins and ends with an event that says so."""
     shown: Spans = {}
     seen = spacetime(trace)
+    each: Any
     for each in (*seen.outages, *seen.spells):
         who = (each.agent,) if hasattr(each, "agent") else (each.source, each.destination)
         places = (each.first, each.begin), (each.last, each.end)
