@@ -1,4 +1,4 @@
-"""A package outside the testbed adds an environment, a learner, a consensus algorithm and a family of graphs.
+"""A package outside the testbed adds a learner, an environment, a loss, a fault and more by entry points.
 
 The modules are those of the how-tos, word for word, the entry points those of the page about own packages.
 """
@@ -18,7 +18,8 @@ MODULES = {
     "add-an-environment": "meeting",
     "add-a-learner": "reinforce",
     "add-a-consensus-algorithm": "second_order",
-    # The losses of another package, of the group consensus_testbed.losses, belong here.
+    "add-a-loss-model": "every",
+    "add-a-fault": "detour",
 }
 GRAPHS = '''\
 """Graphs."""
@@ -40,6 +41,9 @@ workload: training
 question: Does it take what another package adds?
 environment: {name: meeting, agents: 4, episode_length: 5}
 topology: wheel
+network:
+  link: {delay: 5ms, loss: {every: 10}}
+  faults: [{fault: detour, link: all, extra: 50ms, mtbf: 100ms, mttr: 50ms}]
 training: {updates: 2, samples: 20}
 vary:
   learner:
@@ -101,6 +105,8 @@ def test_a_study_runs_with_all_of_them_in_processes_of_its_own(site, tmp_path):
     assert sorted(spec["algorithm"]["name"] for spec in specs) == ["fdmarl", "reinforce"]
     assert {spec["environment"]["name"] for spec in specs} == {"meeting"}
     assert {spec["topology"]["name"] for spec in specs} == {"wheel"}
+    assert {spec["network"]["link"]["loss"]["every"] for spec in specs} == {10}
+    assert {spec["network"]["faults"][0]["fault"] for spec in specs} == {"detour"}
 
 
 INSIDE = """\
@@ -113,7 +119,7 @@ assert identity.extended(format_record.now()) == identity.record(), "the record 
 assert environments.make("meeting", agents=2).agents == 2
 made = pages.pages()
 for name, page in [("meeting", "environments"), ("reinforce", "algorithms"), ("second_order", "algorithms"),
-                   ("wheel", "topologies")]:
+                   ("wheel", "topologies"), ("every", "study-file"), ("detour", "study-file")]:
     assert name in made[page + ".md"], name
 main.main(["schema"])
 """
@@ -127,6 +133,8 @@ def test_the_schema_and_the_reference_have_them_and_the_record_of_defaults_has_n
     assert definitions["ReinforceSettings"]["properties"]["name"]["const"] == "reinforce"
     assert "second_order" in definitions["ConsensusSettings"]["properties"]["algorithm"]["enum"]
     assert "wheel" in definitions["Topology"]["anyOf"][0]["enum"]
+    assert definitions["EveryLoss"]["required"] == ["every"]
+    assert definitions["DetourFault"]["properties"]["fault"]["const"] == "detour"
 
 
 USUAL = """\
