@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from studies import report, text
 from studies.columns import format_levels
-from studies.figures import draw
+from studies.figures import curve, draw
 from studies.figures.from_store import draw_figures
 from studies.spec.loading import define, load
 from studies.storage.store import default_folder
@@ -155,7 +155,7 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_the_others_are_there(nasty, 
     def fails(*_):
         raise ValueError("no\nroom")
 
-    monkeypatch.setattr(draw, "_curve", fails)
+    monkeypatch.setattr(curve, "_lines", fails)
     said = []
     files = draw_figures(study, store, said.append)
     assert [file.stem for file in files] == ["final_error"]

@@ -165,7 +165,7 @@ def test_bad_input_is_one_line_with_place_field_value_and_what_is_allowed(write,
         (
             "name: mean",
             "name: maen",
-            "2: problem.name = 'maen': must be one of mean, least_squares,",
+            "2: problem.name = 'maen': must be one of lasso, least_squares,",
         ),
         ("{activations: 20}", "{}", "4: consensus.budget: a budget of nothing never ends"),
         (

@@ -21,7 +21,7 @@ AGENTS = 4
 
 
 @pytest.fixture(scope="module")
-def build_subproblems():
+def pose():
     """Poses the same four subproblems, from one real batch in float64, as often as asked."""
     settings = MatrpoSettings(precision="float64", hidden=(16, 16), solver=SolverSettings(tolerance=0.01))
     world = environments.make("navigation", agents=AGENTS, batch=2)

@@ -585,7 +585,7 @@ def test_an_interrupted_step_leaves_no_answer_behind_for_a_later_one(monkeypatch
         ({**SPREAD, "kwargs": {"render_mode": "human"}}, "kwargs: .*render_mode cannot be set"),
         ({**SPREAD, "workers": -1}, "workers: got -1"),
         ({**SPREAD, "episode_length": 0}, "episode_length: got 0"),
-        ({"kwargs": {}}, "pettingzoo: pettingzoo: .*required"),
+        ({"kwargs": {}}, "pettingzoo: pettingzoo: .*is missing"),
     ],
 )
 def test_a_world_that_does_not_fit_is_refused_in_one_line(options: dict[str, Any], message: str) -> None:
