@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,18 +54,20 @@ seeds: 1
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, request):
-    """A folder with the package as pip would install it there."""
-    place = tmp_path_factory.mktemp("site")
+    """A folder into which pip has built and installed the package."""
+    place, source = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("source")
     page = (DOCS / "your-own-package.md").read_text()
-    project = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])["project"]
+    (source / "pyproject.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
     modules = {"graphs": GRAPHS}
     for how_to, name in MODULES.items():
         modules[name] = (DOCS / "how-to" / f"{how_to}.md").read_text().partition("```python\n")[2]
-    (place / "my_things").mkdir()
-    (place / "my_things" / "__init__.py").touch()
+    (source / "my_things").mkdir()
+    (source / "my_things" / "__init__.py").touch()
     for name, text in modules.items():
-        (place / "my_things" / f"{name}.py").write_text(text.partition("\n```")[0] + "\n")
-    install(place, project["name"], project["version"], project["entry-points"])
+        (source / "my_things" / f"{name}.py").write_text(text.partition("\n```")[0] + "\n")
+    offline = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", *offline, "--target", place, source]
+    subprocess.run(command, check=True, capture_output=True, text=True)
     return place
 
 
