@@ -1,5 +1,6 @@
-"""Edge-ADMM by agents that exchange messages on the simulated network: the activation of exchanges.The
-exchanges themselves are in ``exchange_protocol``.
+"""Edge-ADMM by agents that exchange messages on the simulated network: the activation of exchanges.
+
+The exchanges themselves are in ``exchange_protocol``.
 """
 
 from collections.abc import Iterable, Sequence
