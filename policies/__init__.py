@@ -1,1 +1,1 @@
-"""Learners, and what they are built from: joint policies, natural gradients, critics."""
+"""Learners, and their parts: joint policies, natural gradients, critics."""

@@ -1,12 +1,12 @@
 """Means over the samples at which agents can act.
 
 Where an agent is dead, or has one available action, its policy can neither move nor learn: KL, entropy,
-gradient and Fisher matrix are zero (or, without a mask that says so, mean nothing). Averaged over all samples
+gradient and Fisher matrix are zero (or, without a mask, meaningless). Averaged over all samples
 they would be too small by the share of samples at which it acts, and a step of a given KL radius too long
-where it does. So each agent's means are over its own samples, as those of MAPPO's authors are (Yu et al.
-2021, arXiv 2103.01955; their ``active_masks``).
+where it does. Each agent's means are therefore over its own samples, as in the code of MAPPO's authors (Yu et
+al. 2021, arXiv 2103.01955; their ``active_masks``).
 
-Below, ``acting`` is a bool tensor, or None where everybody can always act: then these are plain means.
+Below, ``acting`` is a bool tensor, or None where all agents can always act: then these are plain means.
 """
 
 import torch
@@ -31,7 +31,7 @@ def root_weights(acting: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def of_joint(log_p: Tensor, acting: Tensor | None) -> Tensor:
-    """Log probabilities, or ratios, of all heads' actions [..., M, H] together, [..., M]."""
+    """Log probability, or ratio, [..., M] of the joint action, from those of the heads [..., M, H]."""
     return (log_p if acting is None else torch.where(acting, log_p, 0)).sum(-1)
 
 

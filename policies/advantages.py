@@ -39,10 +39,10 @@ Centre = Literal["per_agent", "shared", "none"]
 def normalised(
     advantages: np.ndarray, where: np.ndarray | None, *, centre: Centre, shared: bool
 ) -> np.ndarray:
-    """Advantages [M, G] of unit variance, of all G together if ``shared``, else of each.
+    """Advantages [M, G] of unit variance, over all G together if ``shared``, otherwise each.
 
-    ``centre`` takes the mean of each of the G from its own, that of all together, or none. Moments are over
-    the entries ``where`` says so, all by default.
+    ``centre`` subtracts the mean of each of the G, that of all together, or none. Moments are over the
+    entries selected by ``where``, all by default.
     """
     if centre != "none":
         advantages = advantages - moments(advantages, 0 if centre == "per_agent" else None, where)[0]
@@ -56,7 +56,7 @@ def explained_variance(
 ) -> np.ndarray:
     """1 - Var(targets - predictions) / Var(targets) over the first axis; nan where the targets are constant.
 
-    Only over the entries ``where`` says so; nan without any.
+    Only over the entries selected by ``where``; nan without any.
     """
     spread = moments(targets, 0, where)[1]
     unexplained = moments(targets - predictions, 0, where)[1]
@@ -65,10 +65,10 @@ def explained_variance(
 
 
 def returns_vary(rewards: np.ndarray, terminations: np.ndarray) -> np.ndarray:
-    """Whether the returns behind rewards [T, B, ...] can differ, [...]: what a critic has to explain, if any.
+    """Whether the returns of rewards [T, B, ...] can differ, [...]: whether a critic has variance to explain.
 
-    Not where all rewards are the same, unless they are not 0 and some task ended: then how long it lasts
-    counts. Targets cannot tell: the errors of a critic are in them, so that they always vary.
+    They cannot where all rewards are the same, unless these are not 0 and some task ended: then its length
+    matters. Targets are no test: they contain the errors of a critic, so that they always vary.
     """
     first = rewards[:1, :1]
     constant = np.all(rewards == first, axis=(0, 1))
@@ -78,7 +78,7 @@ def returns_vary(rewards: np.ndarray, terminations: np.ndarray) -> np.ndarray:
 
 
 def moments(values: np.ndarray, axis: int | None, where: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance over the entries ``where`` says so, all by default; 0 without any."""
+    """Mean and variance over the entries selected by ``where``, all by default; 0 without any."""
     if where is None:
         return values.mean(axis=axis), values.var(axis=axis)
     count = np.maximum(where.sum(axis=axis), 1)

@@ -1,4 +1,4 @@
-"""One batch of joint experience: what every algorithm learns from."""
+"""One batch of joint experience, from which every algorithm learns."""
 
 import os
 import struct
@@ -13,14 +13,14 @@ import numpy as np
 from policies.settings import AverageOver
 
 LARGEST = 4 * 2**30
-"""Bytes of a stored batch before it is compressed: more than the largest batch of the paper's tasks has."""
+"""Most bytes of a stored batch before compression: more than the largest batch of the paper's tasks."""
 
 
 class BatchError(ValueError):
     """A stored batch cannot be used; the message is one line.
 
     Attributes:
-        reason: the message without the field that it begins with.
+        reason: the message without the field at its beginning.
     """
 
     def __init__(self, reason: str) -> None:
@@ -36,13 +36,13 @@ class Batch:
     """
 
     observations: np.ndarray  # [T, B, N, d] float32, zero-padded to the widest agent
-    next_observations: np.ndarray  # [T, B, N, d] what each step led to, before any reset
+    next_observations: np.ndarray  # [T, B, N, d] state after each step, before any reset
     actions: np.ndarray  # [T, B, N] int64
     rewards: np.ndarray  # [T, B, N] float64
     terminations: np.ndarray  # [T, B, N] bool: the task ended
     boundaries: np.ndarray  # [T, B, N] bool: it ended for this agent, by the task or by a time limit
     masks: np.ndarray | None = None  # [T, B, N, A] bool: available actions; None when all always are
-    active: np.ndarray | None = None  # [T, B, N] bool: who was in the game; None when all always are
+    active: np.ndarray | None = None  # [T, B, N] bool: agents in the game; None when all always are
 
     @property
     def samples(self) -> int:
@@ -52,7 +52,7 @@ class Batch:
     def thinned(self, every: int) -> np.ndarray:
         """Indices among all M of every n-th sample, counted by episode slot and then by time.
 
-        That is the order of MATRPO's authors: all episodes and all parts of them take part.
+        That is the order of MATRPO's authors: all episodes and all their parts are represented.
         """
         steps, slots = self.rewards.shape[:2]
         along: np.ndarray = np.arange(steps * slots).reshape(steps, slots).T.ravel()
@@ -73,7 +73,7 @@ class Batch:
         """Which agents could act, by joint sample, bool [M, N]; None when all always could.
 
         An agent that is out of the game (dead, or over before the others) cannot, and neither can one with a
-        single available action: whatever its policy is, it chooses nothing there.
+        single available action: its policy has no choice there.
         """
         acting = np.ones((self.samples, self.agents), dtype=bool)
         if self.active is not None:
@@ -83,7 +83,7 @@ class Batch:
         return None if acting.all() else acting
 
     def averaged(self, over: AverageOver) -> np.ndarray | None:
-        """The samples of each agent that its means are over, bool [M, N]; None for all."""
+        """The samples over which each agent's means are taken, bool [M, N]; None for all."""
         return self.acting if over == "acting" else None
 
     @property
@@ -100,22 +100,23 @@ class Batch:
             with beside.open("wb") as file:
                 np.savez_compressed(file, **arrays)
                 file.flush()
-                os.fsync(file.fileno())  # else a power cut may leave the new name with nothing behind it
+                os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> "Batch":
-        """Read what ``save`` wrote.
+        """Read a batch that ``save`` wrote.
 
         Raises:
-            BatchError: the file is missing, is no batch, or its arrays are not those of the class; one line.
+            BatchError: the file is missing, is not a batch, or its arrays are not those of the class; one
+            line.
         """
         if not path.is_file():
             raise BatchError(f"{path} is no file")
         try:
-            with zipfile.ZipFile(path) as archive:  # which reads no more of an array than it says here
+            with zipfile.ZipFile(path) as archive:  # reading is bounded by the size given here
                 size = sum(entry.file_size for entry in archive.infolist())
             if size > LARGEST:
                 raise ValueError(f"unpacks to {size:,} bytes, must be at most {LARGEST:,}")
@@ -124,8 +125,8 @@ class Batch:
             batch = cls(**arrays)
         except OSError as error:
             raise BatchError(f"{path} cannot be read ({error.strerror or error})") from error
-        # NumPy hands on whatever the formats below it raise: .npy without names, damaged archives, a shape
-        # of more numbers than there is memory.
+        # NumPy passes on any exception of the underlying formats: .npy without names, damaged archives, a
+        # shape of more numbers than fit in memory.
         except (
             *(TypeError, ValueError, AttributeError, LookupError, SyntaxError, ArithmeticError, MemoryError),
             *(EOFError, NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error),
@@ -167,6 +168,6 @@ _KINDS: Mapping[str, tuple[str, int]] = {
     "masks": ("b", 1),
     "active": ("b", 0),
 }
-"""NumPy's letters of what each array may hold, and how many axes come after [T, B, N]."""
+"""NumPy's kinds allowed for each array, and the number of axes after [T, B, N]."""
 
 _WORDS = {"f": "floating-point numbers", "iu": "integers", "b": "true or false"}

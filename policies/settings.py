@@ -10,14 +10,14 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 
 def plain_scalars(schema: Any, model: type[BaseModel]) -> Any:
-    """The core schema of a model, made to take numbers and booleans for what they are.
+    """The core schema of a model, made strict about numbers and booleans.
 
-    By itself pydantic reads the text "0.1" as a number, "yes" as true and true as 1. Here text is text; a
+    By default pydantic reads the text "0.1" as a number, "yes" as true and true as 1. Here text is text; a
     whole number may be written with a decimal point or an exponent (1e6), as it may in YAML and JSON.
 
     Args:
-        schema: of pydantic-core; or a part of one.
-        model: whose schema it is. Models in it have seen to their own.
+        schema: a schema of pydantic-core, or a part of one.
+        model: the model of the schema. Nested models have processed their own.
     """
     if isinstance(schema, list):
         return [plain_scalars(part, model) for part in schema]
@@ -45,10 +45,10 @@ def _whole(value: object) -> object:
 
 AverageOver = Literal["acting", "all"]
 AVERAGE_OVER = (
-    "samples of which KL, Fisher matrix, entropy and moments of advantages are means: those at which an agent"
-    " can act, or all, as MATRPO's authors have it"
+    "samples over which KL, Fisher matrix, entropy and moments of advantages are averaged: those at which an"
+    " agent can act, or all, as in the code of MATRPO's authors"
 )
-"""A setting that all algorithms have: see `policies.acting`."""
+"""A setting of all algorithms: see `policies.acting`."""
 
 
 class Settings(BaseModel):

@@ -1,4 +1,4 @@
-"""How fast ADMM agrees on a graph: its exact recursion on the mean problem, and the penalty that suits best.
+"""Convergence rate of ADMM on a graph: its exact recursion on the mean problem, and the best penalty.
 
 Each node i holds a number and wants the mean of all, f_i(s) = (s - a_i)^2 / 2. Relaxed ADMM (Bastianello,
 Carli, Schenato & Todescato 2021, "Asynchronous distributed optimization over lossy networks via relaxed
@@ -23,7 +23,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-# The coarse search goes from 2^-3 to 2^6 times the penalty a regular graph would want, 6 steps an octave:
+# The coarse search goes from 2^-3 to 2^6 times the best penalty of a regular graph, 6 steps per octave:
 # on irregular graphs the factor can have two valleys, a fraction of an octave apart.
 _GRID = np.log(2) * np.arange(-18, 37) / 6
 _TOLERANCE = 1e-7
@@ -31,9 +31,9 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def modes(graph: nx.Graph[int], penalty: float) -> NDArray[np.complex128]:
-    """Return the eigenvalues r of the recursion with relaxation 1 on a connected graph, consensus left out.
+    """Return the eigenvalues r of the recursion with relaxation 1 on a connected graph, except consensus.
 
-    Left out are the pairs (u, v) that leave every z_ij unchanged: u = -v constant (r = 1), and on a bipartite
+    Excluded are the pairs (u, v) that leave every z_ij unchanged: u = -v constant (r = 1), and on a bipartite
     graph u = v of opposite sign on the two sides (r = -1). Hence 2n - 1 or 2n - 2 numbers for n nodes.
     One eigenvalue problem of a dense 2n x 2n matrix.
     """
@@ -44,7 +44,7 @@ def factor(graph: nx.Graph[int], penalty: float, relaxation: float = 0.5) -> flo
     """Return the factor by which the error shrinks per round in the long run, on a connected graph.
 
     0 < relaxation < 1, where 1/2 is ordinary ADMM. With a share p of messages lost at random, the expected
-    error shrinks as with relaxation (1 - p) times as large.
+    error shrinks as it would with relaxation (1 - p) times as large.
     """
     return _largest(modes(graph, penalty), relaxation)
 
@@ -55,7 +55,7 @@ def best_penalty(graph: nx.Graph[int], w2: float) -> tuple[float, float]:
     `w2` is the second largest eigenvalue of D^-1/2 A D^-1/2 of the connected `graph`.
 
     With all degrees d, a mode of A/d with eigenvalue w has r = b w +- sqrt(b^2 w^2 - 2 b + 1), where
-    b = penalty d / (1 + penalty d). Best is the penalty 1 / (d sqrt(1 - w2^2)): r is a double root b w2.
+    b = penalty d / (1 + penalty d). The best penalty is 1 / (d sqrt(1 - w2^2)): r is a double root b w2.
     Only complete graphs have w2 < 0; there r = 2 b - 1 (w = 1) takes over at b = 1/2, which is as for w2 = 0.
     On other graphs: a coarse, then golden-section searches over log(penalty); some hundred dense 2n x 2n
     eigenvalue problems (n = 16: 0.05 s, n = 128: seconds).
@@ -122,7 +122,7 @@ def _modes(links: NDArray[np.float64], bipartite: bool, penalty: float) -> NDArr
     recursion[n:, :n] = np.diag(gain * degrees - 1)
     recursion[n:, n:] = gain[:, None] * links
     r = np.linalg.eigvals(recursion).astype(np.complex128)
-    # Both are simple eigenvalues, so the nearest to each is the one to leave out.
+    # Both are simple eigenvalues, so the nearest to each is the one to exclude.
     r = np.delete(r, np.argmin(np.abs(r - 1)))
     return np.delete(r, np.argmin(np.abs(r + 1))) if bipartite else r
 

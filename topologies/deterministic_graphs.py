@@ -1,7 +1,7 @@
-"""The families without chance: one graph for each number of nodes, or a clear refusal.
+"""The deterministic families: one graph for each number of nodes, or a clear refusal.
 
 Every builder takes the number of nodes (at least 2, already checked) and the family's own parameters,
-returns a graph on 0..nodes-1 whose graph attributes are the parameters it chose itself, and raises
+returns a graph on 0..nodes-1 whose graph attributes are the parameters that it chose itself, and raises
 TopologyError when no such graph exists, naming the numbers that work.
 """
 
@@ -61,7 +61,7 @@ def grid(nodes: int, rows: object = None, columns: object = None) -> nx.Graph[in
 
 @family
 def torus(nodes: int, rows: object = None, columns: object = None) -> nx.Graph[int]:
-    """A lattice whose sides are glued: everyone has four neighbours, so both sides are at least 3."""
+    """A lattice with opposite sides joined: every node has four neighbours, so both sides are at least 3."""
     height, width = _sides("torus", nodes, rows, columns, smallest=3, smallest_given=3)
     return _numbered_lattice(height, width, periodic=True)
 
@@ -76,7 +76,7 @@ def hypercube(nodes: int) -> nx.Graph[int]:
             f"{nodes} is not a power of two, so makes no hypercube; {around} do", field="nodes"
         )
     cube: nx.Graph[int] = nx.empty_graph(nodes)
-    # nx.hypercube_graph names nodes by tuples of digits; numbering them ourselves keeps digit k = bit k.
+    # nx.hypercube_graph names nodes by tuples of digits; numbering them here keeps digit k = bit k.
     cube.add_edges_from((node, node ^ 1 << bit) for node in range(nodes) for bit in range(dimension))
     return cube
 
@@ -102,7 +102,7 @@ def balanced_tree(nodes: int, r: object = 2) -> nx.Graph[int]:
 def barbell(nodes: int, m1: object = None, m2: object = None) -> nx.Graph[int]:
     """Two complete graphs of `m1` nodes joined by a path of `m2` further nodes.
 
-    Unless given, the path is as short as it can be: no node when `nodes` is even, one when it is odd.
+    Unless given, the path is as short as possible: no node when `nodes` is even, one when it is odd.
     """
     if nodes < 6:
         raise TopologyError(
@@ -148,7 +148,7 @@ def _numbered_lattice(rows: int, columns: int, *, periodic: bool) -> nx.Graph[in
 def _sides(
     family: str, nodes: int, rows: object, columns: object, *, smallest: int, smallest_given: int
 ) -> tuple[int, int]:
-    """Return (rows, columns) with product `nodes`: as given, or as square as can be with rows <= columns."""
+    """Return (rows, columns) with product `nodes`: as given, or most square with rows <= columns."""
     given = {
         name: whole(name, value, smallest_given)
         for name, value in (("rows", rows), ("columns", columns))

@@ -20,7 +20,8 @@ _NODE_COLOUR = "#2a6f97"
 
 
 def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) -> Path:
-    """Draw `graph` into the PNG file `path` and return that path; a file there is replaced once all is drawn.
+    """Draw `graph` into the PNG file `path` and return that path; an existing file is replaced once all is
+    drawn.
 
     Raises TopologyError if `path` does not end in .png, its folder does not exist or cannot be written to.
     """
@@ -55,7 +56,7 @@ def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) ->
         with beside.open("wb") as file:
             figure.savefig(file, format="png")
             file.flush()
-            os.fsync(file.fileno())  # else a power cut may leave the new name with nothing behind it
+            os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
         beside.replace(path)
     except OSError as error:
         raise TopologyError(f"{path}: cannot be written ({error.strerror})") from error
@@ -72,7 +73,7 @@ def layout(graph: nx.Graph[int]) -> NDArray[np.float64]:
 def routes(graph: nx.Graph[int], places: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Return the line [points, 2] of each link of ``graph.edges``, from its first end to its second.
 
-    Lines are straight but for links that go around a torus, which are bowed. ``places``: of `layout`.
+    Lines are straight except for links that go around a torus, which are bowed. ``places``: from `layout`.
     """
     row = {node: index for index, node in enumerate(sorted(graph))}
     bowed = _wraps(graph)
@@ -103,7 +104,7 @@ def _on_lattice(graph: nx.Graph[int]) -> NDArray[np.float64]:
 
 def _by_digits(graph: nx.Graph[int]) -> NDArray[np.float64]:
     dimension = max(len(graph) - 1, 1).bit_length()
-    # Each binary digit moves a node its own way; unequal lengths keep the corners apart.
+    # Each binary digit moves a node in its own direction; unequal lengths keep the corners apart.
     angles = math.pi * np.arange(dimension) / dimension
     ways = 0.8 ** np.arange(dimension)[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
     digits = np.arange(len(graph))[:, None] >> np.arange(dimension) & 1
@@ -127,7 +128,7 @@ def _at_pos(graph: nx.Graph[int]) -> NDArray[np.float64]:
 
 
 def _by_stress(graph: nx.Graph[int], rounds: int = 200) -> NDArray[np.float64]:
-    """Place nodes so that distances come near the number of links between them.
+    """Place nodes so that distances approximate the number of links between them.
 
     Stress majorisation from a circle (Gansner, Koren & North 2005, "Graph drawing by stress majorization");
     NetworkX's Kamada-Kawai layout, which has the same aim, needs SciPy.
@@ -156,7 +157,7 @@ def _hops(graph: nx.Graph[int]) -> NDArray[np.float64]:
 
 
 def _wraps(graph: nx.Graph[int]) -> Callable[[int, int], bool]:
-    """Tell which links of a torus go around, and would otherwise lie upon a row or column of nodes."""
+    """Return a test for torus links that go around, which would otherwise lie on a row or column."""
     if graph.graph.get("family") != "torus":
         return lambda u, v: False
     width = graph.graph["parameters"]["columns"]

@@ -1,4 +1,4 @@
-"""The one exception of this package, and the small checks that raise it with a sentence one can act on."""
+"""The exception of this package, and the small checks that raise it with an actionable message."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MOST_LINKS = 5_000_000
 
 
 class TopologyError(ValueError):
-    """A topology cannot be had as asked; the message is one line: the field, the value, what is allowed.
+    """The requested topology is not possible; the one-line message gives field, value and allowed values.
 
     Attributes:
-        field: the parameter that is to blame, if it is one.
+        field: the parameter that caused it, if there is one.
         reason: the message without it.
     """
 
@@ -32,7 +32,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 def whole(field: str, value: object, minimum: int) -> int:
     """Return `value` as an int, or raise TopologyError unless it is a whole number of at least `minimum`."""
-    # True is an Integral in Python, but nobody who writes `nodes: true` means one node.
+    # True is an Integral in Python, but `nodes: true` does not mean one node.
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise TopologyError(f"{value!r} is not a whole number of at least {minimum}", field=field)
     return int(value)
@@ -53,7 +53,7 @@ def positive(field: str, value: object) -> float:
 
 
 def few_links(links: float) -> None:
-    """Raise TopologyError if a graph is to have more links than MOST_LINKS."""
+    """Raise TopologyError if a graph would have more links than MOST_LINKS."""
     if links > MOST_LINKS:
         raise TopologyError(
             f"about {links:,.0f} links are more than the {MOST_LINKS:,} that a graph can have", field="nodes"

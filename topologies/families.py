@@ -1,4 +1,4 @@
-"""The one function that makes a graph from the name of a family and a number of nodes."""
+"""Construction of a graph from the name of a family and a number of nodes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from topologies.errors import TopologyError, suggestion, whole
 from topologies.registry import FAMILIES, Family
 
-# A family connected once in a few hundred draws is still served; a hopeless one ends within about a second.
+# A family connected once in a few hundred draws still works; a hopeless one ends within about a second.
 DRAWS = 1000
 
 FEWEST, WORK = 5, 1_000_000
-"""Of large graphs there are fewer draws: until this many nodes and links in all, but at least the FEWEST."""
+"""Nodes and links in all draws together: large graphs get fewer draws, but at least FEWEST."""
 
 # Isolated parts are about Poisson: a graph with 14 of them on average is connected once in a million draws.
 HOPELESS = 14.0
 
 MOST = 100_000
-"""Nodes of the largest graphs: a slip of the keyboard should not fill the memory."""
+"""Most nodes of a graph: a typing error should not fill the memory."""
 
 
 def make(
@@ -29,11 +29,11 @@ def make(
 ) -> nx.Graph[int]:
     """Return the graph of family `name` on the nodes 0..nodes-1, its links in ascending order.
 
-    Random families are drawn from `seed` (and the family's name: two families never share draws), again and
-    again until the graph is connected: at most DRAWS times, fewer where that is hopeless or the graphs are
-    large. With `allow_disconnected` the first draw is returned. The other families do not use `seed`.
-    `graph.graph` tells `family` and `parameters` (all of them, with the values used); `random_geometric`
-    nodes have their place in `pos`.
+    Random families are drawn from `seed` (and the family's name: two families never share draws), repeatedly
+    until the graph is connected: at most DRAWS times, fewer where that is hopeless or the graphs are large.
+    With `allow_disconnected` the first draw is returned. The other families do not use `seed`. `graph.graph`
+    has `family` and `parameters` (all of them, with the values used); `random_geometric` nodes have their
+    position in `pos`.
 
     Raises TopologyError for an unknown name or parameter, a value out of range, a number of nodes for which
     the family has no graph or one of more than MOST_LINKS links, or numbers for which no connected graph was
@@ -63,7 +63,7 @@ def make(
 def in_order(graph: nx.Graph[int], facts: Mapping[str, object]) -> nx.Graph[int]:
     """Return a copy with nodes ascending, links (u < v) ascending, and `facts` for its graph attributes.
 
-    What iterates over nodes or links then does so in one order, however the graph was made.
+    Iteration over nodes or links then has one order, regardless of how the graph was made.
     """
     ordered: nx.Graph[int] = nx.Graph()
     ordered.graph.update(facts)

@@ -29,11 +29,11 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
     `.csv` (a square symmetric matrix, with or without a row and column of names; entries other than 0 and 1
     become the attribute `weight`).
 
-    Nodes are numbered in the order of the file, except that names which are exactly 0..n-1 stay what they
-    are; the node attribute `label` keeps the file's name (or the `label` a GraphML file gives). Attributes of
-    nodes, links and graph are kept, but for the graph's `family`, "file", and `name`, the file's stem. They
-    are not interpreted here: which of a link's attributes set its delay and rate, and in which unit, is in
-    `testbed.network.graph_attributes`. A `weight` sets nothing.
+    Nodes are numbered in the order of the file, except that names which are exactly 0..n-1 are
+    kept; the node attribute `label` keeps the file's name (or the `label` a GraphML file gives). Attributes
+    of nodes, links and graph are kept, except for the graph's `family`, "file", and `name`, the file's stem.
+    They are not interpreted here: `testbed.network.graph_attributes` defines the link attributes that set
+    delay and rate, and their units. A `weight` sets nothing.
 
     Raises TopologyError, naming the file and the line or link, for a missing or malformed file, fewer than
     two nodes, self-loops, repeated links, links that differ by direction, and (unless `allow_disconnected`)
@@ -49,7 +49,7 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
             f"{path}: cannot read {path.suffix or 'a file without ending'!r}{hint}; {_ENDINGS}"
         )
     try:
-        size = path.stat().st_size  # unlike `exists`, this says that a folder may not be looked into
+        size = path.stat().st_size  # unlike `exists`, this reports a folder that may not be read
         if not path.is_file():
             raise TopologyError("is not a file")
         if size > MOST_BYTES:
@@ -74,7 +74,7 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
 
 
 def _one_line(message: str) -> str:
-    """A message that quotes a file, which may hold line ends, control characters and very long names."""
+    """Shorten a message that quotes a file, possibly with line ends, control characters, long names."""
     words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
     return words if len(words) <= 400 else f"{words[:250]} ... {words[-140:]}"
 
@@ -94,7 +94,7 @@ def _simple(graph: nx.Graph[Hashable]) -> nx.Graph[int]:
         for u, v, attributes in graph.edges(data=True):
             if not graph.has_edge(v, u):
                 raise TopologyError(f"a link from {u} to {v} but none back; links here go both ways")
-            # An edge id names one direction; everything else must say the same of both.
+            # An edge id names one direction; everything else must be the same for both.
             if {**graph.edges[v, u], "id": None} != {**attributes, "id": None}:
                 raise TopologyError(f"the link from {u} to {v} has other attributes than the one back")
     return _numbered(nx.Graph(graph))
@@ -103,7 +103,7 @@ def _simple(graph: nx.Graph[Hashable]) -> nx.Graph[int]:
 def _numbered(graph: nx.Graph[Any]) -> nx.Graph[int]:
     names = [str(node) for node in graph]
     if set(names) == {str(number) for number in range(len(names))}:
-        numbers = [int(name) for name in names]  # somebody else's 0..n-1: "0-3" must still mean their 0 and 3
+        numbers = [int(name) for name in names]  # names that are 0..n-1: "0-3" must still mean those nodes
     else:
         numbers = list(range(len(names)))
     for node, name in zip(graph, names, strict=True):
@@ -117,7 +117,7 @@ def _pair(nodes: Iterable[Hashable]) -> str:
 
 
 class _StrictGraphMLReader(GraphMLReader):
-    """NetworkX's reader, which by itself makes up the nodes that a link names and the file forgot."""
+    """NetworkX's reader, made strict: by itself it creates nodes that a link names and the file lacks."""
 
     def add_node(self, G: Any, node_xml: Any, graphml_keys: Any, defaults: Any) -> None:
         name = node_xml.get("id")
@@ -139,14 +139,14 @@ def _graphml(path: Path) -> nx.Graph[Hashable]:
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", "GraphML port tag not supported"
-        )  # ports say where a drawing's lines end
+        )  # ports are the ends of a drawing's lines
         warnings.filterwarnings("error", "No key type")
         try:
             graphs = list(_StrictGraphMLReader()(path=path))
         except (TopologyError, OSError):
             raise
         # The XML parser's ParseError is a SyntaxError, an encoding that it does not know a LookupError; the
-        # others come of NetworkX's conversions.
+        # others come from NetworkX's conversions.
         except (
             *(SyntaxError, LookupError, nx.NetworkXException, ValueError, TypeError, AttributeError),
             *(ArithmeticError, RecursionError, UserWarning),
@@ -158,7 +158,7 @@ def _graphml(path: Path) -> nx.Graph[Hashable]:
     for name in ("node_default", "edge_default"):
         defaults = graph.graph.pop(name)
         for *_, attributes in graph.nodes(data=True) if name == "node_default" else graph.edges(data=True):
-            for key, value in defaults.items():  # the reader leaves them out, though the file means them
+            for key, value in defaults.items():  # the reader omits them, though the file gives them
                 attributes.setdefault(key, value)
     return graph
 
@@ -184,7 +184,7 @@ def _edge_list(path: Path) -> nx.Graph[Hashable]:
 def _attributes(text: str, line: int) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Python's own words, such as "invalid decimal literal"
+            warnings.simplefilter("ignore")  # Python's own warnings, such as "invalid decimal literal"
             value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # as literal_eval documents
         value = None

@@ -1,4 +1,4 @@
-"""Agents that move in a plane, and who is within radio range of whom."""
+"""Agents that move in a plane, and the pairs within radio range."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from topologies.errors import TopologyError
 from topologies.schedules import Round
 
 FARTHEST = 1e6
-"""Sides of the square that anybody may walk at once; whoever has walked a few may be anywhere already."""
+"""Most sides of the square in one walk; after a few, a walker may be anywhere already."""
 
 
 class RandomWaypoint:
-    """Everyone walks straight to a random point of the unit square, rests, and walks to the next.
+    """Every walker goes straight to a random point of the unit square, rests, and goes to the next.
 
-    Speeds are uniform between two bounds. The least must be above 0: otherwise the mean speed decays for ever
-    (Yoon, Liu & Noble 2003, "Random waypoint considered harmful"). The model: Johnson & Maltz 1996.
+    Speeds are uniform between two bounds. The least must be above 0: otherwise the mean speed decays without
+    end (Yoon, Liu & Noble 2003, "Random waypoint considered harmful"). The model: Johnson & Maltz 1996.
     """
 
     def __init__(
@@ -45,7 +45,8 @@ class RandomWaypoint:
     def advance(self, seconds: float) -> None:
         """Let time pass.
 
-        Raises TopologyError if somebody might walk more than `FARTHEST` meanwhile: every waypoint takes work.
+        Raises TopologyError if a walker might go farther than `FARTHEST` meanwhile: every waypoint costs
+        time.
         """
         if not self._fastest * seconds <= FARTHEST:
             raise TopologyError(
@@ -61,7 +62,7 @@ class RandomWaypoint:
         return [walker.state() for walker in self._walkers]
 
     def load_state_dict(self, state: list[Any]) -> None:
-        """Return to what `state_dict` gave."""
+        """Restore the state that `state_dict` gave."""
         for walker, saved in zip(self._walkers, state, strict=True):
             walker.restore(saved)
 
@@ -106,7 +107,7 @@ class _Walker:
 def within_range(
     positions: Mapping[int, NDArray[np.float64]], links: Iterable[tuple[int, int]], radius: float
 ) -> Round:
-    """The links, of those given, whose ends are at most `radius` apart: both ways of each.
+    """The given links whose ends are at most `radius` apart, in both directions.
 
     `positions` are those of the nodes, [2] each.
     """

@@ -17,17 +17,17 @@ from topologies.errors import TopologyError, few_links, listed, positive, share,
 from topologies.registry import family
 
 WORK = 2_000_000
-"""Draws that one graph may take, a second or two, where an algorithm tries until it succeeds."""
+"""Most draws of one graph (a second or two), where an algorithm tries until it succeeds."""
 
 _PAIRS = 2_000_000
-"""Pairs of nodes whose distance is looked at together."""
+"""Number of pairs of nodes whose distances are computed together."""
 
 
 @family
 def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) -> nx.Graph[int]:
-    """A random graph in which everyone has `d` neighbours (NetworkX: Steger & Wormald 1999).
+    """A random graph in which every node has `d` neighbours (NetworkX: Steger & Wormald 1999).
 
-    That algorithm begins anew whenever it runs into a dead end, which is nearly always with `d` near the
+    That algorithm restarts whenever it reaches a dead end, which is nearly always with `d` close to the
     number of nodes: the complement of a random graph with few links is drawn then.
     """
     links = whole("d", d, minimum=1)
@@ -48,7 +48,7 @@ def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) ->
     if missing == 0:
         everyone: nx.Graph[int] = nx.complete_graph(nodes)
         return everyone
-    # Measured: with so few pairs left out not one attempt in ten thousand comes to its end.
+    # Measured: with so few pairs left out, not one attempt in ten thousand succeeds.
     hopeless = (nodes >= 40 and missing <= nodes / 10) or (nodes >= 128 and missing <= nodes / 5)
     graph = None if hopeless else _regular(nodes, links, seed)
     if graph is None and missing < links:
@@ -74,7 +74,7 @@ def erdos_renyi(nodes: int, generator: np.random.Generator, p: object = 0.3) -> 
 def watts_strogatz(
     nodes: int, generator: np.random.Generator, k: object = 4, p: object = 0.2
 ) -> nx.Graph[int]:
-    """A ring lattice, `k` links a node, each rewired with probability `p` (Watts & Strogatz 1998)."""
+    """A ring lattice with `k` links per node, each rewired with probability `p` (Watts & Strogatz 1998)."""
     links = whole("k", k, minimum=2)
     if links % 2 or links >= nodes:
         raise TopologyError(f"{links} is not an even number below the number of nodes, {nodes}", field="k")
@@ -82,7 +82,7 @@ def watts_strogatz(
     few_links(nodes * links / 2)
     most = WORK + 2 * nodes * links
     try:
-        # A link that is rewired tries one node after the other until it finds one not linked yet.
+        # A rewired link tries one node after another until it finds one not linked yet.
         if chosen * nodes * links * nodes / (nodes - links) > most:
             raise _TooLongError
         graph: nx.Graph[int] = nx.watts_strogatz_graph(
@@ -112,8 +112,8 @@ def random_geometric(nodes: int, generator: np.random.Generator, radius: object 
     """Nodes uniform in the unit square (node attribute `pos`), linked when at most `radius` apart."""
     reach = positive("radius", radius)
     places = generator.random((nodes, 2))
-    few_links(min(1.0, math.pi * reach**2 / 4) * math.comb(nodes, 2))  # of a corner, which sees the least
-    # nx.random_geometric_graph takes another road when SciPy is present, and a slow one when it is not.
+    few_links(min(1.0, math.pi * reach**2 / 4) * math.comb(nodes, 2))  # at a corner: fewest neighbours
+    # nx.random_geometric_graph uses another algorithm when SciPy is present, and a slow one when it is not.
     graph: nx.Graph[int] = nx.empty_graph(nodes)
     order = np.argsort(places[:, 0], kind="stable")
     across = places[order, 0]
@@ -138,7 +138,7 @@ class _TooLongError(Exception):
 
 
 class _Counted(random.Random):
-    """Python's generator as NetworkX uses it, which ends an algorithm that draws more than `most` things."""
+    """Python's generator as NetworkX uses it; it stops an algorithm that makes more than `most` draws."""
 
     def __init__(self, seed: int, most: int) -> None:
         super().__init__(seed)

@@ -1,4 +1,4 @@
-"""The graph families by name: functions with ``@family``, here and in other people's packages.
+"""The graph families by name: functions with ``@family``, here and in other packages.
 
 To add one, write such a function in ``topologies.deterministic_graphs`` or, where it draws random numbers, in
 ``topologies.random_graphs``. Other packages name theirs in an entry point:
@@ -20,10 +20,10 @@ import networkx as nx
 from topologies.errors import TopologyError
 
 GROUP = "consensus_testbed.families"
-"""Of the entry points by which other packages add theirs."""
+"""Group of the entry points by which other packages add families."""
 
 BUILTIN = ("topologies.deterministic_graphs", "topologies.random_graphs")
-"""The modules with those that come with this package."""
+"""The modules with the built-in families."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Family:
 class Families(MutableMapping[str, Family]):
     """All families by name: the built-in ones first, then those of other packages.
 
-    Nothing is imported before the first look.
+    Nothing is imported before the first access.
 
     Raises:
-        TopologyError: an entry point cannot be loaded, is no family, or two have one name; one line.
+        TopologyError: an entry point cannot be loaded, is not a family, or two have the same name; one line.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Families(MutableMapping[str, Family]):
         self._loaded = False
 
     def add(self, new: Family) -> None:
-        """One more, unless it is there already."""
+        """Add a family, unless it is there already."""
         old = self._found.setdefault(new.name, new)
         if old is not new:
             places = " and ".join(f"{one.build.__module__}.{one.build.__qualname__}" for one in (old, new))
@@ -72,7 +72,7 @@ class Families(MutableMapping[str, Family]):
         return self._found
 
     def _load(self, point: metadata.EntryPoint) -> None:
-        # The wording is that of testbed.common.registry, which this package may not import.
+        # The wording is the same as in testbed.common.registry, which this package may not import.
         where = f"entry point {point.name!r} of {point.group}"
         if point.dist is not None:
             where += f" ({point.dist.name} {point.dist.version})"
@@ -109,10 +109,10 @@ BuildT = TypeVar("BuildT", bound=Callable[..., "nx.Graph[int]"])
 def family(build: BuildT) -> BuildT:
     """Make a function a family of graphs, under its name.
 
-    Its first argument is the number of nodes, at least 2; its second, if it is called ``generator``, a NumPy
+    Its first argument is the number of nodes, at least 2; its second, if called ``generator``, is a NumPy
     generator from which it draws; the others are the parameters of the family, each with a default. It
     returns an undirected graph on 0..nodes-1, whose graph attributes are the parameters it chose itself, and
-    raises TopologyError where there is none.
+    raises TopologyError where no such graph exists.
 
     Raises:
         TopologyError: another family has the name.

@@ -17,11 +17,13 @@ Round = tuple[tuple[int, int], ...]
 
 
 def one_peer_exponential(nodes: int) -> Iterator[Round]:
-    """Yield the rounds of the one-peer exponential graph without end: links (source, destination), n a round.
+    """Yield the rounds of the one-peer exponential graph without end: n links (source, destination) per
+    round.
 
-    In round t every node i hears node i + 2^(t mod T) (modulo nodes), T = ceil(log2 nodes), so everyone sends
-    to one peer and hears one. When `nodes` is a power of two, T rounds in which everyone takes the mean of
-    itself and what it hears give everyone the exact mean of all. All links are in the family `exponential`.
+    In round t every node i hears node i + 2^(t mod T) (modulo nodes), T = ceil(log2 nodes), so every node
+    sends to one peer and hears one. When `nodes` is a power of two, T rounds in which every node takes the
+    mean of itself and the peer it hears give every node the exact mean of all. All links are in the family
+    `exponential`.
 
     Source: Ying et al. 2021, "Exponential graph is provably efficient for decentralized deep training"
     (arXiv 2110.13363). Raises TopologyError unless `nodes` is a whole number of at least 2.
@@ -34,9 +36,9 @@ def one_peer_exponential(nodes: int) -> Iterator[Round]:
 
 
 def averaging_weights(nodes: int, links: Iterable[tuple[int, int]]) -> NDArray[np.float64]:
-    """Return the matrix [nodes, nodes] by which each node takes the plain mean of itself and all it hears.
+    """Return the matrix [nodes, nodes] by which each node averages itself and all nodes it hears.
 
-    `links` are pairs (source, destination); row i weighs what node i ends up with.
+    `links` are pairs (source, destination); row i has the weights of node i's result.
     """
     weights: NDArray[np.float64] = np.eye(nodes)
     for source, destination in links:
@@ -46,7 +48,7 @@ def averaging_weights(nodes: int, links: Iterable[tuple[int, int]]) -> NDArray[n
 
 
 class JointConnectivity:
-    """How often the union of `window` rounds in a row lets everyone reach everyone (strongly connected).
+    """Share of windows of `window` successive rounds whose union is strongly connected.
 
     Algorithms on changing graphs converge when all such windows do (Jadbabaie, Lin & Morse 2003).
     """
@@ -58,13 +60,13 @@ class JointConnectivity:
         self.windows = 0
         """Windows seen so far; they overlap."""
         self.connected = 0
-        """Those of them that are connected."""
+        """Windows that are connected."""
         self._rounds: deque[Round] = deque()
         self._counts: Counter[tuple[int, int]] = Counter()
         self._last: tuple[frozenset[tuple[int, int]], bool] | None = None
 
     def add(self, links: Iterable[tuple[int, int]]) -> None:
-        """See the next round: its links (source, destination), those that work both ways in both."""
+        """Add the next round: its links (source, destination), two-way links in both directions."""
         links = tuple(links)
         self._rounds.append(links)
         self._counts.update(links)
@@ -85,16 +87,16 @@ class JointConnectivity:
 
     @property
     def share(self) -> float:
-        """Connected windows among those seen; not a number before there is a full window."""
+        """Connected windows among those seen; nan before there is a full window."""
         return self.connected / self.windows if self.windows else float("nan")
 
     def state_dict(self) -> dict[str, Any]:
-        """All it remembers, JSON-able."""
+        """Its state, JSON-able."""
         rounds = [[list(link) for link in links] for links in self._rounds]
         return {"windows": self.windows, "connected": self.connected, "rounds": rounds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to what `state_dict` gave."""
+        """Restore the state that `state_dict` gave."""
         self.windows, self.connected = state["windows"], state["connected"]
         self._rounds = deque(tuple((u, v) for u, v in links) for links in state["rounds"])
         self._counts = Counter(link for links in self._rounds for link in links)

@@ -1,4 +1,4 @@
-"""Spectral properties of a graph that bound how fast agents on it can agree."""
+"""Spectral properties of a graph, which bound how fast agents on it can agree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Spectrum:
 
     `diameter` is the longest shortest path in links (inf if the graph is not connected).
     `algebraic_connectivity` is the second smallest eigenvalue of the Laplacian D - A (Fiedler 1973).
-    `w2` is the second largest eigenvalue of the random walk's matrix D^-1 A, that is of D^-1/2 A D^-1/2.
+    `w2` is the second largest eigenvalue of the random walk's matrix D^-1 A, equally of D^-1/2 A D^-1/2.
     `best_penalty` is the penalty with which ordinary ADMM agrees fastest on a mean, `best_factor` the factor
     by which its error then shrinks per round in the long run (nan and 1 if the graph is not connected).
     """
@@ -36,14 +36,14 @@ class Spectrum:
 
 
 def summary(graph: nx.Graph[int]) -> Spectrum:
-    """Return the Spectrum of an undirected graph of at least two nodes; edge weights are not looked at.
+    """Return the Spectrum of an undirected graph of at least two nodes; edge weights are ignored.
 
     Raises TopologyError for a graph with fewer than two nodes, directions, parallel links or self-loops.
     """
     links = _checked_adjacency(graph)
     degrees = links.sum(axis=1)
     connected = nx.is_connected(graph)
-    # An isolated node's walk stays where it is.
+    # An isolated node's walk stays at the node.
     scale = 1 / np.sqrt(np.maximum(degrees, 1))
     walk = scale[:, None] * links * scale + np.diag((degrees == 0).astype(float))
     w2 = float(np.linalg.eigvalsh(walk)[-2])

@@ -1,1 +1,1 @@
-"""Learning algorithms; each is handed a function that provides agreement and never sees a network."""
+"""Learning algorithms; each is given functions that provide agreement, and never sees a network."""

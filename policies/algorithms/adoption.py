@@ -1,4 +1,4 @@
-"""How a policy takes the step that its problem asks for, and how far that moves it on the batch."""
+"""Application of the step of a policy's problem, and measurement of its move on the batch."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,18 +12,18 @@ from policies.algorithms.subproblem import PolicyProblem
 from policies.nn.categorical import chosen, kl
 
 HALVINGS = 30
-"""Most halvings of one step: it is then a billionth of what it was."""
+"""Most halvings of one step, which then has a billionth of its length."""
 
 RADIUS_TOLERANCE = 0.01
-"""How near a KL that is brought to a radius comes to it, relatively."""
+"""Relative tolerance of a KL that is brought to a radius."""
 
 ATTEMPTS = 30
-"""Most divergences looked at on the way; four to six are usual."""
+"""Most divergences evaluated on the way; four to six are usual."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """How one policy moved: its step, halved so many times, the KL of each head [H], the surrogate gain."""
+    """The move of one policy: its step, the number of halvings, the KL per head [H], the surrogate gain."""
 
     x: Tensor
     kl: Tensor
@@ -35,11 +35,11 @@ class Move:
 def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
     """The step of one policy, halved while its KL is above the limit; none if it still is after ``HALVINGS``.
 
-    That ends a search for what does not exist: a limit can be smaller than the rounding errors of the KL, and
-    then no step, however short, is within it. Without a limit (infinity) the step is taken as it is.
+    The bound ends a search that cannot succeed: a limit can be smaller than the rounding errors of the KL,
+    and then no step, however short, is within it. Without a limit (infinity) the full step is taken.
 
     Raises:
-        FloatingPointError: the step is no finite number, or its KL, even if halved so often, is none.
+        FloatingPointError: the step is not finite, or its KL is not even after all halvings.
     """
     x, at = problem.x, problem.at
     if not bool(torch.isfinite(x).all()):
@@ -65,9 +65,9 @@ def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
 def factor_to(radius: float, divergence: Callable[[float], float]) -> float:
     """The factor c of steps at which their KL, ``divergence(c)``, is the radius to within one per cent.
 
-    For small steps the KL is c^2 times that of c = 1, which is how the next c is guessed; where that leads
-    nowhere the interval known to hold the answer is halved. 1 where the steps move nothing; the most that is
-    known to stay within the radius if the KL cannot be brought to it.
+    For small steps the KL is c^2 times that of c = 1, which gives the next guess of c; where that fails, the
+    interval known to contain the solution is halved. Returns 1 where the steps move nothing, and the largest
+    c known to stay within the radius if the KL cannot be brought to it.
     """
     within, beyond, c = 0.0, math.inf, 1.0
     for _ in range(ATTEMPTS):
@@ -78,7 +78,7 @@ def factor_to(radius: float, divergence: Callable[[float], float]) -> float:
             return c
         if moved < radius:
             within = c
-        else:  # or no number at all
+        else:  # or nan
             beyond = c
         guess = c * math.sqrt(radius / moved) if moved > 0 and math.isfinite(moved) else math.nan
         if not within < guess < beyond:
@@ -88,7 +88,7 @@ def factor_to(radius: float, divergence: Callable[[float], float]) -> float:
 
 
 def played_divergence(problems: Sequence[PolicyProblem], c: float) -> float:
-    """KL of the joint policy that acts if every agent q, who acts by head q, takes c times its step."""
+    """KL of the played joint policy if every agent q, which acts by head q, takes c times its step."""
     total = 0.0
     for q, problem in enumerate(problems):
         at = problem.at

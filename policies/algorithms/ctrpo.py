@@ -1,7 +1,7 @@
-"""C-TRPO: one learner that observes everything, acts for everybody, and is paid the sum of all rewards.
+"""C-TRPO: one learner that observes everything, acts for all agents, and is paid the sum of all rewards.
 
 Trust region policy optimisation (Schulman et al. 2015, arXiv 1502.05477) at a centre: a baseline of Li & He
-2020 (arXiv 2010.07916), which no network has to carry; here it is charged for what a centre would be sent.
+2020 (arXiv 2010.07916), which uses no network; here the bytes sent to and from a centre are charged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ class CtrpoSettings(TrustRegionSettings):
     radius: Annotated[
         Literal["delta", "delta_per_agent"],
         Field(
-            description="KL radius of its policy: N times `delta_per_agent`, or no more than one agent's, as"
-            " MATRPO's authors have it in their code"
+            description="KL radius of its policy: N times `delta_per_agent`, or only that of one agent, as"
+            " in the code of MATRPO's authors"
         ),
     ] = "delta"
 
@@ -53,24 +53,24 @@ class Ctrpo(TrustRegion):
 
     @property
     def delta(self) -> float:
-        """N times delta/N, because its policy is everybody's; or delta/N."""
+        """N times delta/N, because its policy acts for all agents; or delta/N."""
         share = self.spaces.agents if self.radius == "delta" else 1
         return share * self.settings.delta_per_agent
 
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
     ) -> Mapping[str, float]:
-        """Charge what the centre would be sent, and what it would answer: each action in one byte."""
+        """Charge the experience sent to the centre, and its answers: each action in one byte."""
         sent = experience_bytes(self.spaces, batch)
         charged = communication.centralise(sent, [batch.samples] * self.spaces.agents)
         return {**solve_independently(problems), **charged}
 
     def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
-        """All observations side by side, [1, M, N d]."""
+        """All observations concatenated, [1, M, N d]."""
         return observations.reshape(1, len(observations), -1)
 
     def to_heads(self, actions: np.ndarray) -> np.ndarray:
-        """Everybody's, [M, N, ...]."""
+        """The entries of all agents, [M, N, ...]."""
         return actions
 
     def rewarded(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
-"""I-TRPO: every agent by itself, on its private reward and its own observation.
+"""I-TRPO: every agent learns by itself, from its private reward and its own observation.
 
-Trust region policy optimisation (Schulman et al. 2015, arXiv 1502.05477) of N agents to each of which the
+Trust region policy optimisation (Schulman et al. 2015, arXiv 1502.05477) of N agents, for each of which the
 others are a part of the environment: a baseline of Li & He 2020 (arXiv 2010.07916).
 """
 
@@ -45,7 +45,7 @@ class Itrpo(TrustRegion):
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
     ) -> Mapping[str, float]:
-        """Nothing is agreed."""
+        """Solve every problem independently; nothing is agreed."""
         return solve_independently(problems)
 
     def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ class Itrpo(TrustRegion):
         return observations.swapaxes(0, 1)
 
     def to_heads(self, actions: np.ndarray) -> np.ndarray:
-        """Each agent's own, [N, M, 1, ...]."""
+        """Each agent's own entries, [N, M, 1, ...]."""
         return actions.swapaxes(0, 1)[:, :, None]
 
     def own_heads(self, log_p: Tensor) -> Tensor:

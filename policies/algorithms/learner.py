@@ -19,7 +19,7 @@ from policies.settings import Settings
 Stopwatch = Callable[[str], None]
 
 Kind = Literal["none", "agree", "average", "centralise"]
-"""The method of ``Communication`` that an algorithm uses, or none."""
+"""Name of the method of ``Communication`` that an algorithm uses, or none."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class Communication(Protocol):
         ...
 
     def average(self, vectors: Tensor) -> tuple[Tensor, Mapping[str, float]]:
-        """Each agent's vector, [N, D], moved towards those of its neighbours that it heard of.
+        """Each agent's vector, [N, D], moved towards those that it received from its neighbours.
 
-        Also what was measured: ``relative_disagreement`` and what it was before, and counts, seconds and
-        bytes, which add up over averagings.
+        Also the measurements: ``relative_disagreement`` after and before, and counts, seconds and bytes,
+        which add up over averagings.
         """
         ...
 
     def centralise(self, to_centre: Sequence[int], from_centre: Sequence[int]) -> Mapping[str, float]:
-        """Charge what each agent sends to a centre and gets back from there, in bytes, [N] each."""
+        """Charge the bytes that each agent sends to a centre and receives from it, [N] each."""
         ...
 
 
@@ -80,24 +80,24 @@ class Learner(Protocol):
         generator: np.random.Generator,
         lap: Stopwatch | None = None,
     ) -> dict[str, float]:
-        """One update from a batch; returns what was measured, under the names of the tables.
+        """One update from a batch; returns the measurements, under the names of the tables.
 
         ``lap(name)`` is called at the end of each phase, for timing.
         """
         ...
 
     def state_dict(self) -> dict[str, object]:
-        """Everything needed to go on exactly."""
+        """Everything needed to resume exactly."""
         ...
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Take back what ``state_dict`` gave. ValueError where it is of other networks."""
+        """Restore the state of ``state_dict``. ValueError where it is of other networks."""
         ...
 
 
 @dataclass(frozen=True)
 class Load:
-    """How much an update has to deal with, from which its memory is estimated.
+    """The amount of data in an update, from which its memory is estimated.
 
     Attributes:
         samples: M joint samples of a batch.
@@ -119,17 +119,17 @@ class LearnerSettings(Settings):
     """
 
     communication: ClassVar[Kind]
-    """How it uses the network."""
+    """Its use of the network."""
     name: str
     device: Device = "cpu"
 
     @abstractmethod
     def make(self, spaces: Spaces, generator: np.random.Generator) -> Learner:
-        """The agents before they have learnt, their networks drawn from ``generator``."""
+        """The untrained agents, with networks drawn from ``generator``."""
 
     @abstractmethod
     def memory(self, spaces: Spaces, load: Load) -> int:
-        """Bytes that an update needs at its peak, besides the batch; see ``testbed.workloads.memory``."""
+        """Peak bytes of an update, in addition to the batch; see ``testbed.workloads.memory``."""
 
 
 @runtime_checkable
@@ -142,10 +142,10 @@ class OnlineLearner(Protocol):
 
 
 def experience_bytes(spaces: Spaces, batch: Batch) -> list[int]:
-    """Bytes of what each agent alone knows of a batch, [N]: what a centre has to be sent to learn from it.
+    """Bytes of each agent's private part of a batch, [N], which it must send to a centre that learns.
 
     For each step the observation and the reward as float32, the action in one byte, and one bit for each
-    action that may be available; what the last step of an episode led to is an observation more.
+    action that may be available; the state after the last step of an episode is one more observation.
     """
     masks = 0 if batch.masks is None else -(-spaces.actions // 8)
     ends = int(batch.boundaries.all(-1).sum())
@@ -153,15 +153,15 @@ def experience_bytes(spaces: Spaces, batch: Batch) -> list[int]:
 
 
 def check_finite(state: Mapping[str, object], measured: Mapping[str, float], agents: int) -> None:
-    """Refuse what an update has left behind if it is no finite number: its learner would never recover.
+    """Refuse the result of an update if it is not finite: the learner would never recover.
 
     Args:
         state: the learner's state, tensors of which lead with one row for each of G policies or critics.
-        measured: what ``learn`` returned. Nan is right where a number is of nobody, infinity never.
-        agents: N; where G is not N, policies or critics are not any single agent's.
+        measured: the result of ``learn``. Nan is valid where no agent has a value, infinity never.
+        agents: N; where G is not N, policies or critics do not belong to single agents.
 
     Raises:
-        FloatingPointError: one line that names the agent, and what of it.
+        FloatingPointError: one line that names the agent, and the part of its state.
     """
     for name, part in state.items():
         for numbers in _numbers(part):
@@ -210,14 +210,14 @@ FINITE = (*ALWAYS_KNOWN, "kl", "kl_max", "entropy", "value_loss", "policy_loss",
 
 
 def movement(old: Tensor, new: Tensor, acting: Tensor | None = None) -> dict[str, float]:
-    """How far agents that act by policies of their own have moved, under the names of the tables.
+    """Movement of agents that act by their own policies, under the names of the tables.
 
     ``old`` and ``new`` are their log probabilities [N, M, A] on a batch; the entropy is that of the new ones.
     Each agent's numbers are means over the samples at which it was ``acting`` [N, M], by default all; means
-    over agents leave out those that never were.
+    over agents exclude those that never were.
 
     Raises:
-        FloatingPointError: an agent's KL is no finite number.
+        FloatingPointError: an agent's KL is not finite.
     """
     divergences = mean_over_acting(kl(old, new), acting)
     entropies = mean_over_acting(entropy(new), acting)

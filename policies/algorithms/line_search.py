@@ -30,7 +30,7 @@ LENGTHS = 10
 
 @dataclass(frozen=True)
 class Found:
-    """The step [D] that was found, the true log ratios [M, N] there, and how often it was halved."""
+    """The step [D] that was found, the true log ratios [M, N] there, and the number of halvings."""
 
     x: Tensor
     signal: Tensor
@@ -43,16 +43,16 @@ def line_search(
 ) -> Found:
     """The longest of x, x/2, x/4, ... with a KL of at most ``limit`` and an objective no worse than at 0.
 
-    If none of ``LENGTHS`` is that, the step is 0 (``refused``). Where heads can act at some samples only, the
-    signal has their weights, as J x has (see ``Linearisation``), and means of KL and gain are over these.
+    If none of ``LENGTHS`` qualifies, the step is 0 (``refused``). Where heads can act at some samples only,
+    the signal has their weights, as J x has (see ``Linearisation``), and means of KL and gain are over these.
 
     Args:
-        at: the policy at theta_old and its samples; not stacked.
+        at: the policy at theta_old with its samples; not stacked.
         x: the step [D] to begin with.
         advantages: A, [M].
         pull: [M, N].
-        penalty: of the solve.
-        limit: most nats of the mean KL summed over heads.
+        penalty: the penalty of the solve.
+        limit: largest mean KL summed over heads, in nats.
     """
     for halvings in range(LENGTHS):
         log_p = at.moved(x)
@@ -63,7 +63,7 @@ def line_search(
         divergence = mean_over_acting(kl(at.log_p, log_p), at.acting, dim=-2).sum()
         gain = mean_gain(advantages, of_joint(log_ratio, at.acting), at.acting)
         rest = (penalty / 2 * signal.square() - pull * signal).sum() / at.samples
-        # Comparisons with what is no number are false.
+        # Comparisons with nan are false.
         if bool(divergence <= limit) and bool(rest - gain <= 0):
             return Found(x, signal, halvings)
         x = x / 2

@@ -1,7 +1,7 @@
 """MATRPO: every agent improves the joint policy on its private reward, and neighbours agree on the ratio.
 
-Li & He, "Multi-Agent Trust Region Policy Optimization", arXiv 2010.07916. The agreement itself is the
-network's: this module never sees one.
+Li & He, "Multi-Agent Trust Region Policy Optimization", arXiv 2010.07916. The network carries the
+agreement; this module never sees it.
 """
 
 import math
@@ -32,7 +32,7 @@ class MatrpoSettings(TrustRegionSettings):
     step: Annotated[
         Step,
         Field(
-            description="what a solve under a penalty answers: the optimum of the local problem; or the"
+            description="result of a solve under a penalty: the optimum of the local problem; or the"
             " paper's Eq. 22, which always goes to the boundary of the trust region; or the authors' code's:"
             " that step, halved until neither the true KL nor the augmented Lagrangian of the batch is too"
             " large, and the true log ratio there instead of a linearised one"
@@ -41,23 +41,23 @@ class MatrpoSettings(TrustRegionSettings):
     radius: Annotated[
         Literal["joint", "played"],
         Field(
-            description="what `delta_per_agent` bounds: the KL of each agent's model of all actions (the"
+            description="the KL that `delta_per_agent` bounds: that of each agent's model of all actions (the"
             " paper's), or that of the policy that is played, which moves by N times as much: all steps are"
-            " multiplied by one factor, for which agents must tell each other one number each"
+            " multiplied by one factor, for which agents must exchange one number each"
         ),
     ] = "joint"
     where_inactive: Annotated[
         Literal["modelled", "relayed"],
         Field(
             description="samples at which an agent cannot act, being dead: its model of the others counts as"
-            " elsewhere (the authors'), or they are left out of its problem and it relays what its"
-            " neighbours say, which costs less. Needs `average_over: acting`"
+            " elsewhere (the authors'), or they are left out of its problem and it relays its"
+            " neighbours' signals, which costs less. Needs `average_over: acting`"
         ),
     ] = "modelled"
     curvature: Annotated[
         Curvature,
         Field(
-            description="what V^T H^-1 V is in the length of a step to the boundary, of the solution u of"
+            description="V^T H^-1 V in the length of a step to the boundary, estimated from the solution u of"
             " H u = V: u^T H u without damping, or V^T u (the authors' code's: damping and what a truncated"
             " solve leaves out shorten or lengthen the step)"
         ),
@@ -130,18 +130,18 @@ class Matrpo(TrustRegion):
 
     @property
     def delta(self) -> float:
-        """KL radius of one agent's model: if models agree, its heads move as those that are played do."""
+        """KL radius of one agent's model: if models agree, its heads move as the played heads do."""
         share = self.spaces.agents if self.radius == "played" else 1
         return share * self.settings.delta_per_agent
 
     @property
     def limit(self) -> float:
-        """As of all; none where what is played is brought to the radius, which no halving may undo."""
+        """The common limit; none if steps are scaled to the played radius, which halving would undo."""
         return math.inf if self.radius == "played" else super().limit
 
     @torch.no_grad()
     def apply_steps(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
-        """Move every model; where the radius is that of what is played, all steps by one factor to it."""
+        """Move every model; if the radius is that of the played policy, scale all steps by one factor."""
         if self.radius == "joint":
             return super().apply_steps(problems)
         sizes = [float(torch.linalg.vector_norm(problem.x)) for problem in problems]
@@ -155,7 +155,7 @@ class Matrpo(TrustRegion):
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
     ) -> Mapping[str, float]:
-        """Neighbours agree on the ratio over the network."""
+        """Let neighbours agree on the ratio over the network."""
         return communication.agree(problems)
 
     def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
@@ -163,7 +163,7 @@ class Matrpo(TrustRegion):
         return observations.swapaxes(0, 1)
 
     def to_heads(self, actions: np.ndarray) -> np.ndarray:
-        """All agents know everybody's actions, [M, N, ...]."""
+        """The entries of all agents, which all know, [M, N, ...]."""
         return actions
 
     def own_heads(self, log_p: Tensor) -> Tensor:

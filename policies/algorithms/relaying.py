@@ -1,13 +1,13 @@
-"""The subproblem of an agent from which the samples are left out at which the agent cannot act.
+"""The subproblem of an agent without the samples at which it cannot act.
 
-A dead agent sees zeros, and nobody plays by its model there: what that makes of the others' actions is of
-no use, and as all must agree it keeps those still who are alive and see. So f_q is of the samples at which
-agent q can act, and elsewhere its signal is whatever suits its neighbours: it relays them. Minimising
--pull s + (penalty / 2) |s|^2 there under the same trust region gives s = pull / (lambda + penalty), with the
-lambda of all other samples, if what is free counts in the trust region as the empirical Fisher matrix counts:
-|s|^2 / 2M.
+A dead agent sees zeros, and its model is not played there: its predictions of the others' actions are
+useless, and as all must agree, they would hold back the living agents, which do see. Hence f_q covers the
+samples at which agent q can act, and elsewhere its signal is free: it relays its neighbours' signals.
+Minimising -pull s + (penalty / 2) |s|^2 there under the same trust region gives s = pull / (lambda +
+penalty), with the lambda of all other samples, if the free part counts in the trust region as in the
+empirical Fisher matrix: |s|^2 / 2M.
 
-A solve costs as much less as there are fewer samples at which the agent can act.
+The cost of a solve is proportional to the number of samples at which the agent can act.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Linearise = Callable[[Tensor, Tensor, torch.dtype | None], Linearisation]
 
 
 class RelayingProblem(PolicyProblem):
-    """Agent q's subproblem over a batch of which only some samples are its own."""
+    """Agent q's subproblem over a batch in which only some samples are its own."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class RelayingProblem(PolicyProblem):
         curvature: Curvature,
         solver: SolverSettings,
     ) -> None:
-        """Pose the problem; ``advantages`` [M], who can act [M, N], uniform ``draws`` [M, N].
+        """Pose the problem; ``advantages`` [M], which agents can act [M, N], uniform ``draws`` [M, N].
 
-        An agent that can never act keeps all samples: its model is all that it has.
+        An agent that can never act keeps all samples, as it has nothing else.
         """
         own = acting[:, agent]
         own = own if bool(own.any()) else torch.ones_like(own)

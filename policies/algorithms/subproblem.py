@@ -1,6 +1,6 @@
-"""One agent's trust-region subproblem in the form that consensus asks for.
+"""One agent's trust-region subproblem in the form that consensus requires.
 
-With s = J x the linearised log policy ratio at every sample and head, the agent must answer
+With s = J x the linearised log policy ratio at every sample and head, the agent must find
 
     argmin over s of  f(s) - pull . s + (penalty / 2) |s|^2 ,
     f(s) = -A . s  within the trust region  x^T H x / 2 <= delta / N .
@@ -9,12 +9,12 @@ As E[J^T J] = M H, stationarity reads V = (lambda + penalty) H x with V = J^T (A
 lambda >= 0 the multiplier of the trust region (Li & He 2020, arXiv 2010.07916, Eqs. 17-22).
 
 Where agents can act at some samples only, H and J are weighted so that head n's KL is its mean over the M_n
-samples at which agent n acts (see ``Linearisation``). The objective is not: it stays the mean of A times the
-log ratio of all actions that were chosen, each as often as it was chosen, over the samples at which somebody
-acts. An agent that seldom acts can gain little, however far it moves, and few samples say little about it.
-That another agent is dead changes nothing for head n, not even in the dead agent's own model: its reward goes
-on, and the living are still compared with what it holds. What the dead do not choose, nobody's model
-explains: the signal is 0 there for all, so that neighbours agree on it without a word.
+samples at which agent n acts (see ``Linearisation``). The objective is not: it remains the mean of A times
+the log ratio of all actions that were chosen, each as often as it was chosen, over the samples at which any
+agent acts. An agent that seldom acts can gain little, however far it moves, and few samples say little about
+it. The death of another agent changes nothing for head n, not even in the dead agent's own model: its reward
+continues, and the signals of the living are still compared with its own. Actions that the dead do not choose
+appear in no model: the signal is 0 there for all, so that neighbours agree on it without a message.
 """
 
 import math
@@ -36,7 +36,7 @@ Curvature = Literal["fisher", "solve"]
 """Curvature along u = H^-1 V: u^T H u, without damping and however inexact u is, or V^T u."""
 
 KL_SLACK = 1.5
-"""How many times delta/N the true mean KL of a step may be."""
+"""Largest true mean KL of a step, as a multiple of delta/N."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ class PolicyProblem:
     ``step`` is ``boundary`` for the paper's Eq. 22, x = sqrt((2 delta/N) / (V^T H^-1 V)) H^-1 V, which
     drops the condition lambda >= 0, ``optimal`` for the smaller of that and H^-1 V / penalty, or
     ``line_search`` for the public code's: Eq. 22's step, halved until the batch allows it, with the true log
-    ratio there as the signal in place of J x (``policies.algorithms.line_search``).
+    ratio there as the signal instead of J x (``policies.algorithms.line_search``).
     """
 
     def __init__(
@@ -106,10 +106,9 @@ class PolicyProblem:
     ) -> None:
         """Pose the problem; ``advantages`` is [M], ``delta`` the KL radius of this agent (delta/N).
 
-        ``curvature`` is what V^T H^-1 V is in the length of a step to the boundary. ``solver`` inverts H at
-        ``at``, or at a part of its samples, (plain conjugate gradients by default) and lets go of its
-        directions before each solve unless it is to ``warm_start``; ``audit`` measures the error of every
-        solve.
+        ``curvature`` chooses the estimate of V^T H^-1 V in the length of a step to the boundary. ``solver``
+        inverts H at ``at``, or at a part of its samples, (plain conjugate gradients by default) and discards
+        its directions before each solve unless ``warm_start``; ``audit`` measures the error of every solve.
         """
         self.at, self.delta, self.step, self.curvature = at, delta, step, curvature
         self.solver = solver or ConjugateGradients(at)
@@ -119,7 +118,7 @@ class PolicyProblem:
         self.x = torch.zeros_like(at.theta)
         self.scale = 0.0
         self.share, self.elsewhere = 1.0, 0.0
-        """Share of the batch's samples that ``at`` has; what signals elsewhere add to x^T H x."""
+        """Share of the batch's samples in ``at``; the contribution of signals elsewhere to x^T H x."""
         self.statistics = SolveStatistics()
         self.binding = False
 
@@ -134,7 +133,7 @@ class PolicyProblem:
         return self.at.policy.agents
 
     def forget(self) -> None:
-        """Lose the step found so far: an agent that crashed adopts nothing it no longer knows."""
+        """Discard the step found so far: a crashed agent must not adopt a step that it has lost."""
         self.x = torch.zeros_like(self.at.theta)
         self.solver.forget()
         self.binding = False

@@ -1,11 +1,11 @@
-"""Natural policy gradients under a trust region: what MATRPO, I-TRPO and C-TRPO have in common.
+"""Natural policy gradients under a trust region: the common base of MATRPO, I-TRPO and C-TRPO.
 
-All three learn G policies of H categorical heads from G private rewards. They differ in what a policy
-observes, in whose actions its heads are, and in what is agreed before a step is taken:
+All three learn G policies of H categorical heads from G private rewards. They differ in a policy's
+observation, in the actions of its heads, and in the agreement before a step is taken:
 
-    MATRPO   G = N, H = N   each agent's own observation, everybody's actions; neighbours agree on the ratio
+    MATRPO   G = N, H = N   each agent's own observation, all agents' actions; neighbours agree on the ratio
     I-TRPO   G = N, H = 1   each agent's own observation, its own action; nothing is agreed
-    C-TRPO   G = 1, H = N   everybody's observations, everybody's actions, the sum of the rewards
+    C-TRPO   G = 1, H = N   all agents' observations, all agents' actions, the sum of the rewards
 """
 
 import math
@@ -36,7 +36,7 @@ class TrustRegion(ABC):
     """G policies of H heads and a critic for each; shapes below are in G learners and M samples."""
 
     step: Step = "boundary"
-    """Kind of step that a solve under a penalty gives; without a penalty all agree but for a line search."""
+    """Kind of step of a solve under a penalty; without one all kinds coincide, except line search."""
 
     curvature: Curvature = "fisher"
     """Estimate of V^T H^-1 V in the length of a step to the boundary."""
@@ -51,7 +51,7 @@ class TrustRegion(ABC):
         heads: int,
         observation_size: int,
     ) -> None:
-        """Draw initial networks: ``learners`` G of ``heads`` H; ``observation_size`` is what one sees."""
+        """Draw initial networks: ``learners`` G of ``heads`` H; ``observation_size`` is that of one."""
         self.settings, self.spaces, self.learners = settings, spaces, learners
         self.precision = Precision.of(settings.device, settings.precision)
         self.policy = JointPolicy.build(
@@ -68,7 +68,7 @@ class TrustRegion(ABC):
             precision=self.precision,
         )
 
-    # --- in what the algorithms differ -----------------------------------------------------------------
+    # --- differences between the algorithms -----------------------------------------------------------------
 
     @property
     def delta(self) -> float:
@@ -84,11 +84,11 @@ class TrustRegion(ABC):
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
     ) -> Mapping[str, float]:
-        """See to it that the problems are solved; returns what was measured."""
+        """Have the problems solved; returns the measurements."""
 
     @abstractmethod
     def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
-        """[M, N, d] as the policies see it, [G, M, d']."""
+        """[M, N, d] as inputs of the policies, [G, M, d']."""
 
     @abstractmethod
     def to_heads(self, actions: np.ndarray) -> np.ndarray:
@@ -102,7 +102,7 @@ class TrustRegion(ABC):
         """Rewards, terminations and boundaries, [T, B, G] each."""
         return batch.rewards, batch.terminations, batch.boundaries
 
-    # --- what they share -------------------------------------------------------------------------------
+    # --- common methods -------------------------------------------------------------------------------
 
     @torch.no_grad()
     def act(
@@ -121,7 +121,7 @@ class TrustRegion(ABC):
         generator: np.random.Generator,
         lap: Stopwatch | None = None,
     ) -> dict[str, float]:
-        """One policy update: advantages, value fit, agreement, adoption. Returns what was measured.
+        """One policy update: advantages, value fit, agreement, adoption. Returns the measurements.
 
         ``lap(name)`` is called at the end of each phase, for timing.
         """
@@ -156,7 +156,7 @@ class TrustRegion(ABC):
         solver = self.settings.solver
         observations, actions, masks = self.policy_inputs(batch.observations), *self._heads(batch)
         acting = self._can_act(batch)
-        # Drawn whether they are needed or not, so that trials with other solvers draw all else alike.
+        # Drawn even if not needed, so that trials with other solvers draw the same other numbers.
         draws = self.precision.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
 
         def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
@@ -165,7 +165,7 @@ class TrustRegion(ABC):
             return Linearisation(self.policy, *point, *options)
 
         at = linearised(self.precision.dtype, self.precision.products)
-        # Products with the Fisher matrix are those of some of the samples, if not of all.
+        # Products with the Fisher matrix use some of the samples, or all.
         some = None if solver.every == 1 else self.precision.place(batch.thinned(solver.every))
         fisher = at.thinned(some)
         drawn = draws if some is None else draws[:, some]
@@ -196,11 +196,11 @@ class TrustRegion(ABC):
     def apply_steps(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
         """Move every policy to theta_old + x, under the KL safeguard, and measure the move on the batch.
 
-        A policy whose problem was never solved (no exchange reached its agent) stays where it is. Means over
-        policies leave out those whose heads could never act.
+        A policy whose problem was never solved (no exchange reached its agent) does not move. Means over
+        policies exclude those whose heads could never act.
 
         Raises:
-            FloatingPointError: a step, or its KL, is no finite number.
+            FloatingPointError: a step, or its KL, is not finite.
         """
         moves = [move(problem, f"agent {q}", self.limit) for q, problem in enumerate(problems)]
         for q, (problem, moved) in enumerate(zip(problems, moves, strict=True)):
@@ -226,9 +226,9 @@ class TrustRegion(ABC):
 
     @torch.no_grad()
     def gain(self, batch: Batch, before: Tensor) -> float:
-        """Surrogate gain of the policies over those ``before`` [G, D] on a batch that these played.
+        """Surrogate gain of the policies over those ``before`` [G, D] on a batch played by the latter.
 
-        Summed over policies, as ``surrogate_gain`` is, but on any batch: one that taught them nothing, say.
+        Summed over policies, as ``surrogate_gain`` is, but on any batch, such as one not learnt from.
         """
         observations, actions, masks = self.policy_inputs(batch.observations), *self._heads(batch)
         actions, acting = actions.expand(self.learners, -1, -1), self._can_act(batch)
@@ -243,7 +243,7 @@ class TrustRegion(ABC):
         return {"theta": self.theta.clone(), "critics": self.critics.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Take back what ``state_dict`` gave."""
+        """Restore the state that ``state_dict`` gave."""
         theta, critics = state["theta"], state["critics"]
         if not isinstance(theta, Tensor) or theta.shape != self.theta.shape or not isinstance(critics, dict):
             raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
@@ -283,7 +283,7 @@ class TrustRegion(ABC):
 
     @torch.no_grad()
     def mean_entropy(self, batch: Batch) -> float:
-        """Entropy of the own actions in nats: the mean over agents and the samples that means are over."""
+        """Entropy of agents' own actions in nats: mean over agents and over the samples used for means."""
         of_actions = entropy(self.own_action_log_probs(batch.observations, batch.flat_masks))
         acting = batch.averaged(self.settings.average_over)
         if acting is None:
@@ -301,7 +301,7 @@ class TrustRegion(ABC):
         return self._available(batch.averaged(self.settings.average_over))
 
     def _counted(self, batch: Batch) -> np.ndarray | None:
-        """At which samples some head of each policy acts, [M, G]; None at all."""
+        """Samples at which some head of each policy acts, [M, G]; None if at all of them."""
         acting = self._can_act(batch)
         if acting is None:
             return None
@@ -309,7 +309,7 @@ class TrustRegion(ABC):
         return np.broadcast_to(anybody, (self.learners, batch.samples)).T
 
     def own_action_log_probs(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
-        """Log probabilities [N, M, A] of every own action; observations [..., N, d], masks [M, N, A]."""
+        """Log probabilities [N, M, A] of agents' own actions; observations [..., N, d], masks [M, N, A]."""
         seen = self.policy_inputs(observations), self._available(masks)
         return self.own_heads(self.policy.log_probabilities(self.theta, *seen))
 
@@ -320,7 +320,7 @@ class TrustRegion(ABC):
         )
 
     def _heads(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Actions [(G,) M, H] and which were available, [(G,) M, H, A]."""
+        """Actions [(G,) M, H] and masks of available ones, [(G,) M, H, A]."""
         actions = self.precision.place(self.to_heads(batch.actions.reshape(batch.samples, -1)))
         return actions, self._available(batch.flat_masks)
 

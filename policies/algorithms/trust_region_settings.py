@@ -1,4 +1,4 @@
-"""The settings that MATRPO, I-TRPO and C-TRPO have in common."""
+"""The settings common to MATRPO, I-TRPO and C-TRPO."""
 
 from typing import Annotated, Literal
 
@@ -37,7 +37,7 @@ class TrustRegionSettings(LearnerSettings):
         tuple[Annotated[int, Field(ge=1)], ...],
         Field(min_length=1, description="units of each hidden layer, of policies and critics"),
     ] = (128, 128)
-    activation: Annotated[Activation, Field(description="of hidden units")] = "selu"
+    activation: Annotated[Activation, Field(description="nonlinearity of hidden units")] = "selu"
     advantage_mean: Annotated[
         Literal["per_agent", "shared", "none"],
         Field(
@@ -53,16 +53,16 @@ class TrustRegionSettings(LearnerSettings):
     ] = "shared"
     average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"
     kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
-    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
+    device: Annotated[Device, Field(description="device of the networks and their computations")] = "cpu"
     precision: Annotated[
         PrecisionName,
         Field(description="bfloat16-matmul: float32, but activations are kept and multiplied in bfloat16"),
     ] = "float32"
-    solver: Annotated[SolverSettings, Field(description="of natural gradients")] = SolverSettings()
-    values: Annotated[ValueSettings, Field(description="how critics learn")] = ValueSettings()
+    solver: Annotated[SolverSettings, Field(description="solver of the natural gradients")] = SolverSettings()
+    values: Annotated[ValueSettings, Field(description="training of the critics")] = ValueSettings()
 
     def memory(self, spaces: Spaces, load: Load) -> int:
-        """The arrays of MATRPO; of the others, which agree on nothing, it is an upper bound."""
+        """The arrays of MATRPO; an upper bound for the others, which agree on nothing."""
         m = load.samples
         n, d, a = spaces.agents, spaces.observation_size, spaces.actions
         number, product = (t.itemsize for t in (Precision.dtypes(self.precision)))
@@ -88,5 +88,5 @@ class TrustRegionSettings(LearnerSettings):
         posed = observations + linearised + audit
         factorising = heads * (8 + number * (2 + 3 * a)) + product * n * m * (3 * widest + 1)
         solving = buffers + solvers + signals
-        # Freed memory is seldom given back: what a phase has used and let go of still counts in the next.
+        # Freed memory is seldom returned: memory that a phase has released still counts in the next.
         return observations + values + posed + max(factorising, solving)

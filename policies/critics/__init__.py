@@ -1,1 +1,1 @@
-"""Value functions: critics of one agent or of all, and how they are fitted."""
+"""Value functions: critics of one agent or of all, and their fitting."""

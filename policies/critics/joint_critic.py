@@ -10,9 +10,9 @@ from policies.nn.mlp import MLP, Activation, activate
 
 @dataclass(frozen=True)
 class JointCritic:
-    """Q(s, a; omega): one network on all N observations side by side, then all N actions, one-hot.
+    """Q(s, a; omega): one network on all N observations, concatenated, then all N actions, one-hot.
 
-    Parameters omega are [G, D], one vector for each of G critics; all look at the same M joint samples.
+    Parameters omega are [G, D], one vector for each of G critics; all use the same M joint samples.
     """
 
     network: MLP
@@ -44,14 +44,14 @@ class JointCritic:
     def alternatives(self, omega: Tensor, inputs: Tensor, actions: Tensor) -> Tensor:
         """Q(s, b, a^-i) by the critic of each agent i and for each of its actions b, [N, M, A].
 
-        ``omega`` is [N, D] and ``actions`` [M, N] are those that ``inputs`` were made of. The first layer is
-        linear, so that it has to be worked out only once for all actions.
+        ``omega`` is [N, D]; ``actions`` [M, N] are those in ``inputs``. The first layer is linear, so that it
+        is computed only once for all actions.
         """
         (weight, bias), *deeper = self.network.layers(omega)
         before = inputs.shape[1] - self.agents * self.actions
         blocks = weight[..., before:].reshape(*weight.shape[:-1], self.agents, self.actions)
         each = torch.arange(self.agents, device=omega.device)
-        own = blocks[each, :, each].mT  # [N, A, out]: what each of agent i's own actions adds
+        own = blocks[each, :, each].mT  # [N, A, out]: contribution of each of agent i's own actions
         taken = own.gather(1, actions.mT.unsqueeze(-1).expand(-1, -1, own.shape[-1]))
         rest = torch.matmul(inputs, weight.mT) + bias.unsqueeze(-2) - taken
         h = (rest.unsqueeze(2) + own.unsqueeze(1)).flatten(1, 2)  # [N, M * A, out]

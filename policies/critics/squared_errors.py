@@ -1,4 +1,4 @@
-"""Errors of stacked networks and their gradient, by hand: a graph would cost as much as so small networks."""
+"""Errors of stacked networks with a manual gradient: an autograd graph would double the cost."""
 
 import torch
 from torch import Tensor
@@ -10,8 +10,8 @@ class SquaredErrors:
     """Squared errors of G networks with one output each, at up to B samples of their own at a time.
 
     The loss of a network is its mean square over the samples; as it depends on no other network's parameters,
-    the gradients of all are those of each. Everything as large as an activation is written into buffers that
-    are kept.
+    the gradients of all are those of each. Every array as large as an activation is written into reused
+    buffers.
     """
 
     def __init__(self, network: MLP, theta: Tensor, gradient: Tensor, samples: int) -> None:

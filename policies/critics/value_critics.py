@@ -59,8 +59,8 @@ class Critics:
         """Fit to targets [N, M] at observations [N, M, d]; returns the last epoch's mean squared error.
 
         Each agent's gradient touches its own parameters only, so that fitting them stacked equals fitting
-        them apart with the same order of samples. The error is in normalised units, the mean over the agents
-        that are ``measured`` [N], all by default; nan if none is.
+        them separately with the same order of samples. The error is in normalised units, the mean over the
+        agents that are ``measured`` [N], all by default; nan if none is.
         """
         self.normalise(targets)
         wanted = (targets - self.mean) / self.scale
@@ -86,9 +86,9 @@ class Critics:
 
     @torch.no_grad()
     def normalise(self, targets: Tensor) -> None:
-        """Takes the mean and the scale of targets [N, M] for its own, and its values stay what they are."""
+        """Adopt the mean and the scale of targets [N, M], without changing the values."""
         mean = targets.mean(dim=1, keepdim=True)
-        # An agent whose return hardly varies must not have its noise blown up to unit size.
+        # The noise of an agent whose return hardly varies must not be scaled up to unit size.
         scale = targets.std(dim=1, keepdim=True).clamp(min=1e-2)
         weight, bias = self.network.layers(self.theta)[-1]
         weight.mul_((self.scale / scale).unsqueeze(-1))
@@ -96,7 +96,7 @@ class Critics:
         self.mean, self.scale = mean, scale
 
     def state_dict(self) -> dict[str, object]:
-        """Everything needed to go on exactly: parameters, normalisation and Adam's moments."""
+        """Everything needed to resume exactly: parameters, normalisation and Adam's moments."""
         return {
             "theta": self.theta.detach().clone(),
             "mean": self.mean.clone(),
@@ -105,7 +105,7 @@ class Critics:
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Take back what ``state_dict`` gave."""
+        """Restore the state that ``state_dict`` gave."""
         theta, mean, scale = state["theta"], state["mean"], state["scale"]
         if not (isinstance(theta, Tensor) and isinstance(mean, Tensor) and isinstance(scale, Tensor)):
             raise ValueError("critics: the stored state holds no tensors")

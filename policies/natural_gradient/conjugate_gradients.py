@@ -1,4 +1,4 @@
-"""Natural gradients: conjugate gradients on the Fisher matrix for one right-hand side after the other.
+"""Natural gradients: conjugate gradients on the Fisher matrix for successive right-hand sides.
 
 Everything accepts leading axes (stacked agents): vectors [..., D], scalars [..., 1].
 """
@@ -23,7 +23,7 @@ class Solution:
     ratio: Tensor  # J u, [..., M, N]
     iterations: int  # Fisher products
     residual: float  # see ConjugateGradients; the largest over stacked systems
-    converged: bool  # whether the residual came down to the tolerance before the cap
+    converged: bool  # whether the residual reached the tolerance before the cap
 
 
 def identity(v: Tensor) -> Tensor:
@@ -37,12 +37,12 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 class ConjugateGradients:
-    """Solves H u = b for one b after the other at the same point, each from the directions of those before.
+    """Solves H u = b for successive b at the same point, reusing the directions of earlier solves.
 
     The directions w_k kept are H-orthonormal, and H w_k and J w_k are kept with them: the best u in their
     span (c_k = w_k . b), its residual and its J u cost no Fisher product, and a new product is spent only on
-    what the span lacks (projection onto earlier Krylov directions: Chan & Wan 1997, SIAM J. Sci. Comput.
-    18(6)). From no direction these are conjugate gradients with full reorthogonalisation.
+    the part outside the span (projection onto earlier Krylov directions: Chan & Wan 1997, SIAM J. Sci.
+    Comput. 18(6)). Without stored directions these are conjugate gradients with full reorthogonalisation.
 
     The relative residual is that of the preconditioned system, sqrt(r . P^-1 r / b . P^-1 b) with
     r = b - H u: with P close to H it is close to the relative error of u in the norm of H. Without a
@@ -60,15 +60,15 @@ class ConjugateGradients:
     ) -> None:
         """Solve at ``at`` with at most ``iterations`` Fisher products each, ending at ``tolerance``.
 
-        ``recycle`` is how many directions are kept for the next solve, at least 2. When there is no room for
-        another, the oldest is merged with those before it along the present solution, which loses nothing.
+        ``recycle`` is the number of directions kept for the next solve, at least 2. When there is no room for
+        another, the two oldest are merged along the present solution, which loses none of it.
         """
         if recycle < 2:
             raise ValueError(f"recycle: {recycle} directions, needs at least 2")
         self.at, self.precondition = at, precondition
         self.iterations, self.tolerance = iterations, tolerance
         stacked = at.p.shape[0]
-        # [L, capacity, ...]; memory that is never written to is never taken.
+        # [L, capacity, ...]; memory that is never written is never allocated.
         self.directions = at.theta.new_empty(stacked, recycle, at.theta.shape[-1])
         self.products = torch.empty_like(self.directions)
         self.ratios = at.theta.new_empty(stacked, recycle, at.samples * at.policy.agents)
@@ -76,7 +76,7 @@ class ConjugateGradients:
         self.forget()
 
     def forget(self) -> None:
-        """Let go of all directions: the next solve begins from zero."""
+        """Discard all directions: the next solve begins from zero."""
         self.kept, self.oldest = 0, 1
 
     def solve(self, b: Tensor) -> Solution:
@@ -110,9 +110,9 @@ class ConjugateGradients:
         )
 
     def _add(self, z: Tensor) -> int:
-        """Keep one more direction, z made H-orthonormal to those there are; returns where."""
+        """Keep one more direction, z made H-orthonormal to the others; returns its slot."""
         k = self.kept
-        for _ in range(2):  # once leaves rounding errors as large as what z has in common with the others
+        for _ in range(2):  # one pass leaves rounding errors as large as z's component along the others
             shared = torch.bmm(self.products[:, :k], z.unsqueeze(-1))
             z = z - torch.bmm(shared.mT, self.directions[:, :k]).squeeze(1)
         product, ratio = self.at.fisher(z.view(self.at.theta.shape))

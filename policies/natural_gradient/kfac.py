@@ -17,8 +17,8 @@ class Kfac:
     from the policy itself, one draw per sample, which is unbiased. Where heads act at some samples only, both
     are weighted as the Fisher matrix is; inputs, which heads share, by the mean of their weights.
 
-    Of the empirical matrix output gradients are those of the actions taken, each head's with a random sign:
-    the matrix is a sum over heads, and what two heads' gradients have in common is not in it.
+    For the empirical matrix, output gradients are those of the actions taken, each head's with a random sign:
+    the matrix is a sum over heads, without products of two heads' gradients.
     """
 
     def __init__(self, at: Linearisation, uniforms: Tensor) -> None:
@@ -65,7 +65,7 @@ class Kfac:
         return result
 
     def agent(self, q: int) -> "Kfac":
-        """Agent q's part of what was factorised stacked; nothing is copied."""
+        """Agent q's part of a stacked factorisation; nothing is copied."""
         part = copy.copy(self)
         part.blocks = [(a[q : q + 1], g[q : q + 1], s[q : q + 1]) for a, g, s in self.blocks]
         return part

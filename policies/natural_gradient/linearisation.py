@@ -3,7 +3,7 @@
 No autograd graph is needed: for a multilayer perceptron each product is two matrix products per layer.
 Shapes carry optional leading axes (stacked agents): theta [..., D], observations [..., M, d],
 actions [..., M, N]; M samples, N heads of A actions each. Inside, samples come last, so that the loops over
-them are long and contiguous, and what is as large as an activation is written into buffers that are kept.
+them are long and contiguous, and every array as large as an activation is written into reused buffers.
 """
 
 import copy
@@ -63,10 +63,11 @@ class Linearisation:
     agents that model the same heads, so that their J x, the signals of consensus, stay comparable.
 
     With ``fisher`` "empirical", H = J^T J / M + damping I of the actions taken. E[J^T J] = M H holds for
-    actions drawn from this policy; of a model of the joint policy only one head plays, and others draw.
+    actions drawn from this policy; in a model of the joint policy only one head is played, and the other
+    actions are drawn by others.
 
     ``products`` is the type in which activations are kept and multiplied (None: that of theta). Sums, and
-    vectors of parameters, keep theta's type; with bfloat16 every product carries some 0.4 % of noise.
+    vectors of parameters, keep theta's type; with bfloat16 every product has about 0.4 % of noise.
     """
 
     def __init__(
@@ -82,9 +83,9 @@ class Linearisation:
         fisher: Fisher = "expected",
         root: Tensor | None = None,
     ) -> None:
-        """Linearise at ``theta``; ``acting`` [..., M, N] says who could act, None: everybody, always.
+        """Linearise at ``theta``; ``acting`` [..., M, N] marks heads that could act; None: all, always.
 
-        ``root`` [M, N] are the weights if the samples are a part of those that they are means over.
+        ``root`` [M, N] are the weights if the samples are only a part of those over which means are taken.
         """
         network = policy.network
         self.matrix = fisher
@@ -111,7 +112,7 @@ class Linearisation:
         if root is None and self.acting is not None:
             root = root_weights(self.acting, theta.dtype)
         self.root = root
-        """[..., M, N]; None where everybody always acts."""
+        """Root weights, [..., M, N]; None where all heads always act."""
         self._fisher_p = self.p
         if self.root is not None:
             self._fisher_p = self.p * self._samples_last(self.root.square().unsqueeze(-1))
@@ -142,9 +143,9 @@ class Linearisation:
         return part
 
     def thinned(self, samples: Tensor | None) -> "Linearisation":
-        """That of some of the samples, by their indices [M'], with weights that make means over these.
+        """The linearisation at some of the samples, by their indices [M'], with weights for means over these.
 
-        Itself for None.
+        Returns itself for None.
         """
         if samples is None:
             return self
@@ -161,7 +162,7 @@ class Linearisation:
         )
 
     def moved(self, x: Tensor) -> Tensor:
-        """Log probabilities [..., M, N, A] at theta_old + x, as ``log_p`` are those at theta_old."""
+        """Log probabilities [..., M, N, A] at theta_old + x; ``log_p`` are those at theta_old."""
         return self.policy.log_probabilities(self.theta + x, self.observations, self.mask)
 
     def jvp(self, x: Tensor) -> Tensor:
@@ -182,7 +183,7 @@ class Linearisation:
         return self._cotangent(g.scatter_add_(-2, self.taken, w.contiguous().to(g.dtype)))
 
     def fisher(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """H x [..., D] (damping included), and J x [..., M, N], which the product needed half of anyway."""
+        """H x [..., D] (damping included), and J x [..., M, N], half of which the product needs anyway."""
         tangent = self._tangent(x)
         mean = self._mean(tangent)
         ratio = self._ratio(tangent, mean)

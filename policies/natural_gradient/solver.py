@@ -13,10 +13,10 @@ from policies.settings import Settings
 
 
 class SolverSettings(Settings):
-    """How H^-1 V is solved; the paper's way is ten plain iterations, from zero, to no tolerance."""
+    """The solution of H^-1 V; in the paper, ten plain iterations from zero, without a tolerance."""
 
     preconditioner: Annotated[
-        Literal["kfac", "none"], Field(description="Kronecker factors of the Fisher matrix, or nothing")
+        Literal["kfac", "none"], Field(description="Kronecker factors of the Fisher matrix, or none")
     ] = "kfac"
     iterations: Annotated[int, Field(ge=1, description="most Fisher products per solve")] = 10
     tolerance: Annotated[
@@ -48,7 +48,7 @@ class SolverSettings(Settings):
 
 
 class Audit:
-    """The same systems in float64, solved nearly exactly: what errors are measured against."""
+    """The same systems in float64, solved nearly exactly: the reference for errors."""
 
     def __init__(self, at: Linearisation, kfac: Kfac, fisher: Linearisation | None = None) -> None:
         """``at`` is a linearisation in float64 of one agent's policy, ``fisher`` one of H's samples alone.

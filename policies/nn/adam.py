@@ -1,4 +1,4 @@
-"""Networks that are trained by Adam, as rows of parameters."""
+"""Stacked networks trained by Adam, as rows of parameters."""
 
 import copy
 from typing import Any
@@ -14,7 +14,7 @@ class StackedAdam:
     """G networks of one shape, ``theta`` [G, D], and the Adam that moves them.
 
     Adam works elementwise and gradients are clipped by row, so that where each network has a loss of its own,
-    descending the sum of the losses is the same as descending each apart.
+    descending the sum of the losses is the same as descending each separately.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class StackedAdam:
         epsilon: float,
         max_gradient_norm: float,
     ) -> None:
-        """Begin at ``initial`` [G, D]; ``epsilon`` is Adam's, the norm is that of one network's gradient."""
+        """Start at ``initial`` [G, D]; ``epsilon`` is Adam's, the norm is that of one network's gradient."""
         self.theta = torch.from_numpy(initial).to(precision.device, precision.dtype).requires_grad_(True)
         self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate, eps=epsilon)
         self.max_gradient_norm = max_gradient_norm
@@ -46,12 +46,12 @@ class StackedAdam:
         }
 
     def fits(self, state: Any) -> bool:
-        """Whether ``state`` is what ``state_dict`` gives of as many networks of this shape."""
+        """Whether ``state`` has the form of ``state_dict`` for as many networks of this shape."""
         theta = state.get("theta") if isinstance(state, dict) else None
         return isinstance(theta, Tensor) and theta.shape == self.theta.shape and "optimiser" in state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what ``state_dict`` gave. ValueError where it is of other networks."""
+        """Restore the state of ``state_dict``. ValueError where it is of other networks."""
         if not self.fits(state):
             raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
         with torch.no_grad():

@@ -19,7 +19,7 @@ def log_probabilities(logits: Tensor, masks: Tensor | None = None) -> Tensor:
 def sample(log_p: Tensor, uniforms: Tensor) -> Tensor:
     """Actions [...] by inverting each head's cumulative distribution at ``uniforms`` [...] in [0, 1)."""
     cumulative = log_p.exp().cumsum(-1)
-    # Scaling by the total keeps rounding from ever choosing beyond the last available action.
+    # Scaling by the total prevents rounding from choosing beyond the last available action.
     threshold = uniforms.unsqueeze(-1) * cumulative[..., -1:]
     return (cumulative <= threshold).sum(-1).clamp(max=log_p.shape[-1] - 1)
 
@@ -28,7 +28,7 @@ def choose(log_p: Tensor, generator: np.random.Generator | None) -> np.ndarray:
     """Actions [B, N] by every agent's own log probabilities [N, B, A]: the likeliest without a generator.
 
     Raises:
-        FloatingPointError: a probability is no number.
+        FloatingPointError: a probability is nan.
     """
     wrong = log_p.isnan().flatten(1).any(1)
     if bool(wrong.any()):

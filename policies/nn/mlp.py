@@ -21,14 +21,14 @@ def activate(name: Activation, z: Tensor) -> Tensor:
 
 
 def activate_(name: Activation, z: Tensor) -> Tensor:
-    """The same in place, where no gradient is asked for."""
+    """The same in place, where no gradient is needed."""
     if name == "selu":
         return torch.nn.functional.selu(z, inplace=True)
     return z.tanh_() if name == "tanh" else z.relu_()
 
 
 def chain_(name: Activation, gradient: Tensor, h: Tensor) -> Tensor:
-    """Multiply a gradient in place by the derivative at output h, by what autograd itself uses for that."""
+    """Multiply a gradient in place by the derivative at output h, with autograd's own kernels."""
     back = torch.ops.aten
     if name == "selu":
         back.elu_backward.grad_input(gradient, _SELU_ALPHA, _SELU_SCALE, 1.0, True, h, grad_input=gradient)
@@ -70,7 +70,7 @@ class MLP:
             raise ValueError(
                 f"theta: has {theta.shape[-1]} entries after {tuple(lead)}, needs {self.parameters}"
             )
-        # One split and not many slices: autograd puts the parts' gradients together again in one go.
+        # One split rather than many slices: autograd joins the parts' gradients in one operation.
         parts = theta.split_with_sizes([size for out, inp in shapes for size in (out * inp, out)], dim=-1)
         return [
             (weight.view(*lead, *shape), bias)
@@ -89,8 +89,8 @@ class MLP:
         """A parameter vector [D] (float64): orthogonal weights, zero biases, a small output layer.
 
         Hidden layers keep unit gain. Scaling a wide first layer up, to the variance per unit that SELU's
-        self-normalisation assumes, makes the policy so rough in its observations that sampling noise drives
-        agents out of the arena for good.
+        self-normalisation assumes, makes the policy so sensitive to its observations that sampling noise
+        drives agents permanently out of the arena.
         """
         pieces: list[np.ndarray] = []
         last = len(self.sizes) - 2

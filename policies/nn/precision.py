@@ -15,7 +15,7 @@ PrecisionName = Literal["float64", "float32", "bfloat16-matmul"]
 
 @dataclass(frozen=True)
 class Precision:
-    """Type and place of every tensor of a learner."""
+    """Type and device of every tensor of a learner."""
 
     device: torch.device
     dtype: torch.dtype
@@ -40,11 +40,11 @@ class Precision:
         return dtype, torch.bfloat16 if precision == "bfloat16-matmul" else dtype
 
     def tensor(self, array: np.ndarray) -> Tensor:
-        """Real numbers, in the type of parameters."""
+        """A tensor of real numbers, in the type of parameters."""
         return self.place(array).to(self.dtype)
 
     def place(self, array: np.ndarray) -> Tensor:
-        """Anything else, in its own type."""
+        """A tensor of anything else, in its own type."""
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
 
@@ -56,9 +56,10 @@ def require(device: Device) -> None:
 
 @cache
 def bfloat16_cost() -> float:
-    """How many times as long a product in bfloat16 takes on this processor as one in float32.
+    """Time of a product in bfloat16 on this processor, relative to float32.
 
-    Measured, in some hundredths of a second: below 1 where there are instructions for it, 10 to 30 where not.
+    Measured, in a few hundredths of a second: below 1 where there are instructions for it, otherwise 10 to
+    30.
     """
 
     def seconds(kind: torch.dtype) -> float:

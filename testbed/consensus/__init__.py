@@ -1,1 +1,1 @@
-"""Consensus algorithms on the simulated network, and the sequential references they are held against."""
+"""Consensus algorithms on the simulated network, and the sequential references they are compared with."""

@@ -1,4 +1,4 @@
-"""Which link or agent is activated when, and by which of its ends."""
+"""The order in which links or agents are activated, and the end that begins each exchange."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,11 +10,11 @@ from testbed.network.link_names import Link
 
 
 class Activations:
-    """Draws activations for a whole run; its streams go on from one agreement to the next.
+    """Draws activations for a whole run; its streams continue from one agreement to the next.
 
-    ``sequential`` is the paper's: a uniformly random link, one at a time. ``round_robin`` is the authors'
-    code: links in their order. ``poisson``: every link has its own exponential clock, so exchanges overlap.
-    ``gossip``: every agent has its own exponential clock and turns to a uniformly random neighbour.
+    ``sequential``, as in the paper: a uniformly random link, one at a time. ``round_robin``, as in the
+    authors' code: links in their order. ``poisson``: every link has its own exponential clock, so exchanges
+    overlap. ``gossip``: every agent has its own exponential clock and turns to a uniformly random neighbour.
     ``asynchronous``: every agent has its own exponential clock and turns to all its neighbours.
     ``synchronous`` draws nothing. The end that begins is drawn with equal chances in ``sequential`` and
     ``poisson``; in ``round_robin`` it is the first end.

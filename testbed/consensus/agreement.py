@@ -1,6 +1,6 @@
-"""One agreement under its budget: the loop over simulated events, and the curve that is drawn from it.
+"""One agreement under its budget: the loop over simulated events, and the curve recorded from it.
 
-What the agents say to each other is the algorithm's; when to stop and what to measure is the same for all.
+The algorithm defines the messages between agents; stopping and measuring are the same for all algorithms.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,7 @@ from testbed.network.link_names import Link
 from testbed.network.traffic import Utilisation
 
 AXES = ("activations", "exchanges", "seconds", "bytes")
-"""Columns of a curve that say when; the others say how far."""
+"""Columns of a curve that measure effort; the others measure the result."""
 
 Progress = Callable[[CurveRow], None]
 Measure = Callable[[Sequence[Signal]], dict[str, float]]
@@ -36,7 +36,7 @@ class Agreement(ABC):
         measure: Measure | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """``measure(signals)`` adds columns to the curve; ``progress(row)`` hears every row."""
+        """``measure(signals)`` adds columns to the curve; ``progress(row)`` receives every row."""
         self.network, self.links, self.settings = network, list(links), settings
         self.clock = network.clock
         self.measure, self.progress = measure, progress
@@ -45,14 +45,14 @@ class Agreement(ABC):
         self.curve: list[CurveRow] = []
         self.finished = False
         self.stalled = False
-        """Whether it ends because no event that can still come would spend any of its budget."""
+        """Whether it ends because no possible further event would spend any of its budget."""
         self._resolved = 0
         self._began = self.clock.now
         self._ages = MessageAges(self.links, self._began)
         self._utilisation = Utilisation(network.traffic, self._began)
         self._bytes_before = network.ledger.sent_bytes
         self.observer: Observer | None = None
-        """Called before the first event and after each one; it only looks, and changes nothing."""
+        """Called before the first event and after each one; it must change nothing."""
 
     @abstractmethod
     def begin(self) -> None:
@@ -60,35 +60,35 @@ class Agreement(ABC):
 
     @abstractmethod
     def signals(self) -> list[Signal]:
-        """What every agent holds now."""
+        """The present signal of every agent."""
 
     @abstractmethod
     def residual(self) -> float:
-        """Root mean square of the constraint's violation, signals against link variables (nan: has none)."""
+        """Root mean square violation of the constraint: signals against link variables (nan without)."""
 
     @abstractmethod
     def beginners(self) -> Iterable[int]:
-        """The agents who can begin something, when they are up."""
+        """The agents that can begin an activation while they are up."""
 
     @abstractmethod
     def under_way_now(self) -> bool:
-        """Whether an agent is in the middle of something."""
+        """Whether an agent is in the middle of an activation."""
 
     @abstractmethod
     def cut_off(self) -> None:
-        """Count what the end leaves unfinished, and cancel its timers."""
+        """Count the activations that the end leaves unfinished, and cancel their timers."""
 
     @abstractmethod
     def release(self) -> None:
-        """Let go of all problems: events that come to nothing may hold the agreement for a while yet."""
+        """Release all problems: cancelled events may keep a reference to the agreement for a while."""
 
     @abstractmethod
     def crashed(self, node: int) -> None:
-        """An agent stops in the middle of whatever it was doing."""
+        """Handle the crash of an agent, which may be in the middle of an activation."""
 
     @abstractmethod
     def forgotten(self, node: int) -> None:
-        """An agent runs again, but all it knew is lost: it starts with nothing."""
+        """Handle the restart of an agent that has lost its state."""
 
     def run(self) -> AgreementResult:
         """Let simulated time pass until the budget is spent."""
@@ -140,7 +140,7 @@ class Agreement(ABC):
         return result
 
     def finish(self) -> None:
-        """End the agreement with the event now under way."""
+        """End the agreement with the present event."""
         self.finished = True
 
     def _end_if_stalled(self) -> None:
@@ -162,7 +162,7 @@ class Agreement(ABC):
         )
 
     def resolved(self) -> None:
-        """An activation or a round has come to its end: measure, and finish if a goal is reached."""
+        """Measure at the end of an activation or a round, and finish if a goal is reached."""
         self._resolved += 1
         budget = self.settings.budget
         reached = budget.exchanges is not None and self.counts.completed >= budget.exchanges
@@ -183,7 +183,7 @@ class Agreement(ABC):
             self.forgotten(node)
 
     def applied(self, message: Message) -> None:
-        """The agent that a message went to has now made use of it: what it knows of the sender is younger."""
+        """Note that the receiver has used a message: its information about the sender is now younger."""
         self._ages.applied(message.source, message.destination, message.sent_at, self.clock.now)
 
     def note(self, event: str, link: Link, agent: int) -> None:

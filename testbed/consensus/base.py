@@ -1,4 +1,4 @@
-"""What every consensus algorithm is to those who use one."""
+"""The interface of every consensus algorithm."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from testbed.network.link_names import Link
 
 
 class Consensus(ConsensusAlgorithm):
-    """An algorithm on one network; lives as long as the network and agrees once per policy update."""
+    """An algorithm on one network, which lives as long as it and runs one agreement per policy update."""
 
     def __init__(self, network: Network, settings: ConsensusSettings, streams: Streams) -> None:
         self.network, self.settings = network, settings
@@ -23,7 +23,7 @@ class Consensus(ConsensusAlgorithm):
         self.activations = Activations(settings, self.links, streams)
         self.codecs = Codecs(settings, streams)
         self.observer: Observer | None = None
-        """Of every agreement from now on."""
+        """Measures every agreement from now on."""
 
     def agree(
         self,
@@ -34,10 +34,10 @@ class Consensus(ConsensusAlgorithm):
     ) -> AgreementResult:
         """Run one agreement from zero variables until the budget is spent.
 
-        ``measure(signals)`` adds columns to the curve; ``progress(row)`` hears every row.
+        ``measure(signals)`` adds columns to the curve; ``progress(row)`` receives every row.
 
         Raises:
-            ValueError: not one problem for each agent, or problems that the algorithm cannot solve.
+            ValueError: there is not one problem per agent, or the algorithm cannot solve them.
         """
         nodes = len(self.network.graph)
         if len(problems) != nodes:

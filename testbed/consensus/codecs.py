@@ -1,7 +1,7 @@
-"""How signals are written in messages: number formats, and random subsets of the samples.
+"""Encoding of signals in messages: number formats, and random subsets of the samples.
 
-Both ends work with the numbers that were really sent: what `Codecs.parcel` returns has been through the
-format. Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
+Both ends work with the numbers actually sent: the result of `Codecs.parcel` has been through the format.
+Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
 """
 
 from typing import Any, NamedTuple
@@ -24,24 +24,24 @@ Coordinates = NDArray[np.intp]
 
 
 class Parcel(NamedTuple):
-    """What a message says of a signal."""
+    """The content of a message about a signal."""
 
     values: Signal
     """The numbers [k] as the receiver decodes them, in the signal's own type."""
     where: Coordinates | None
     """Their coordinates [k], ascending; None: all of them, and k = m."""
     size: int
-    """Bytes of the numbers and of what is needed to read them."""
+    """Bytes of the numbers and of the header needed to read them."""
     exact: bool
-    """Whether the values are those that were given, all of them and bit for bit."""
+    """Whether the values are exactly the ones given, all of them and bit for bit."""
     written: NDArray[Any] | None
-    """The numbers [k] as they are on the wire, in the format; None: the values as they are."""
+    """The numbers [k] on the wire, in the format; None: the values themselves."""
     step: float = 1.0
-    """What one of the numbers on the wire stands for."""
+    """The value of one unit on the wire."""
 
 
 class Codecs:
-    """The formats of one run; rounding and subsets are drawn from streams of each direction's own."""
+    """The formats of one run; rounding and subsets are drawn from a separate stream for each direction."""
 
     def __init__(self, settings: ConsensusSettings, streams: Streams) -> None:
         self.codec, self.subset, self.streams = settings.codec, settings.subset, streams
@@ -87,7 +87,7 @@ class Codecs:
         return Parcel(signal if exact else like(signal, decoded), where, size, exact, written, step)
 
     def arrived(self, parcel: Parcel, damage: Corruption | None) -> Parcel | None:
-        """The parcel as its receiver reads it, damaged on the way or not; None if not all of it is finite."""
+        """The parcel as its receiver reads it, with any damage applied; None unless all of it is finite."""
         if damage is None:
             return parcel
         written = as_numpy(parcel.values) if parcel.written is None else parcel.written
@@ -108,7 +108,7 @@ class Codecs:
 
 
 def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:
-    """The nearest numbers that the format has; those beyond its range become its largest."""
+    """The nearest numbers of the format; those beyond its range become its largest."""
     largest = float(np.finfo(codec).max)
     written: NDArray[np.floating] = np.clip(numbers.astype(np.float64), -largest, largest).astype(codec)
     return written
@@ -119,7 +119,7 @@ def stochastic_int8(
 ) -> tuple[NDArray[np.int8], float]:
     """255 levels, evenly spaced from minus to plus the largest magnitude, and the step between them.
 
-    Each number is rounded to one of the two nearest levels with chances that make the mean right (Gupta,
+    Each number is rounded to one of the two nearest levels with probabilities that make it unbiased (Gupta,
     Agrawal, Gopalakrishnan & Narayanan 2015, "Deep learning with limited numerical precision").
     """
     # One float32 up, so that the largest number stays within 127 steps.
@@ -129,7 +129,7 @@ def stochastic_int8(
 
 
 def decode(written: NDArray[Any], step: float) -> NDArray[np.floating]:
-    """The numbers that those on the wire stand for."""
+    """The numbers encoded by those on the wire."""
     decoded: NDArray[np.floating] = written if step == 1 else written * step
     return decoded
 
@@ -148,7 +148,7 @@ def like(signal: Signal, numbers: NDArray[np.floating]) -> Signal:
 
 
 def doubled(signal: Signal) -> Signal:
-    """The signal in float64, itself if it is that already."""
+    """The signal in float64; the signal itself if it already is."""
     return signal.astype(np.float64, copy=False) if isinstance(signal, np.ndarray) else signal.double()
 
 

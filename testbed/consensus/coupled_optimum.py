@@ -1,9 +1,9 @@
-"""What agents with quadratic coupling should arrive at on a convex problem: each at a signal of its own.
+"""The optimum of agents with quadratic coupling on a convex problem: a different signal for each agent.
 
 The signals s_q that minimise sum_q f_q(s_q) + sum over links (i, j) of (gamma / 2) |s_i - s_j|^2 are found
-with all data at hand and without any of the consensus algorithms: by Newton's method on all signals together,
-each step by conjugate gradients; where such a step leads no nearer, by minimising over one agent's signal
-after the other.
+from all the data, without any of the consensus algorithms: by Newton's method on all signals together,
+each step by conjugate gradients; where such a step makes no progress, by minimising over one agent's signal
+after another.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,10 +16,10 @@ from testbed.network.link_names import Link
 Product = Callable[[np.ndarray], np.ndarray]
 
 _ROUNDS = 200
-"""Some five are enough for smooth problems, and some ten more to find out which coordinates are zero."""
+"""About five are enough for smooth problems; finding the zero coordinates takes about ten more."""
 
 _CLOSE = 1e-9
-"""Change of a step, relative to the signals, after which its own error is one of rounding."""
+"""Change of a step, relative to the signals, below which its own error is rounding error."""
 
 
 def coupled_optimum(
@@ -27,17 +27,17 @@ def coupled_optimum(
 ) -> np.ndarray:
     """The signals [n, m] of all agents at the coupled optimum.
 
-    Where that is not unique, because the agents connected with each other do not determine some direction
-    together, it is the one with nothing in that direction.
+    Where it is not unique, because the agents of a connected component together do not determine some
+    direction, it is the optimum with no component in that direction.
 
     Args:
-        problems: f_q of every agent; they keep nothing of this.
+        problems: f_q of every agent; they keep no state of this.
         links: pairs of agents.
         coupling: gamma.
-        start: a signal [m] not far away, such as the optimum of exact consensus.
+        start: a nearby signal [m], such as the optimum of exact consensus.
 
     Raises:
-        ArithmeticError: no optimum found, as of data that are not finite.
+        ArithmeticError: no optimum found, for example because the data are not finite.
     """
     joint = _Joint(problems, links, coupling)
     s = np.tile(start, (len(problems), 1))
@@ -69,7 +69,7 @@ class _Joint:
         self.l1 = np.array([[problem.l1] for problem in problems])
 
     def swept(self, s: np.ndarray) -> tuple[np.ndarray, float]:
-        """Minimise over one agent's signal after the other, by the agents' own solves; and the distance."""
+        """Minimise over one agent's signal after another, by their own solves; returns the distance too."""
         s = s.copy()
         for q, (problem, around) in enumerate(zip(self.problems, self.neighbours, strict=True)):
             s[q] = problem.solve(self.coupling * s[around].sum(axis=0), self.coupling * len(around))
@@ -82,9 +82,9 @@ class _Joint:
         return float(np.abs(np.sign(ahead) * np.maximum(np.abs(ahead) - step * self.l1, 0) - s).max())
 
     def newton(self, s: np.ndarray) -> np.ndarray:
-        """The minimiser of the second-order model at ``s``; l1 norms with the signs that a gradient step has.
+        """The minimiser of the second-order model at ``s``; l1 norms with the signs of a gradient step.
 
-        With l1 norms that is a semismooth Newton step (Hintermueller, Ito & Kunisch 2002, "The primal-dual
+        With l1 norms this is a semismooth Newton step (Hintermueller, Ito & Kunisch 2002, "The primal-dual
         active set strategy as a semismooth Newton method").
         """
         step, ahead, models, product = self._ahead(s)
@@ -100,9 +100,9 @@ class _Joint:
         return _conjugate_gradients(lambda v: np.where(free, product(v), 0.0), precondition, right * free)
 
     def _ahead(self, s: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Quadratic], Product]:
-        """A gradient step of the smooth part: each agent's length [n, 1] and where it leads [n, m].
+        """A gradient step of the smooth part: each agent's step length [n, 1] and end point [n, m].
 
-        And what it was taken of: the agents' models at ``s``, and products with the Hessian of all together.
+        Also the agents' models at ``s``, and products with the Hessian of the joint objective.
         """
         models = [problem.model(each) for problem, each in zip(self.problems, s, strict=True)]
 
@@ -118,7 +118,7 @@ class _Joint:
 
 
 def _conjugate_gradients(product: Product, precondition: Product, right: np.ndarray) -> np.ndarray:
-    """The x with product(x) = right, begun again from its own residual until that is one of rounding."""
+    """Solve product(x) = right, restarting from the residual until only rounding error is left."""
     x = np.zeros_like(right)
     smallest, rounding = np.inf, 1e-14 * float(np.abs(right).max(initial=0.0))
     for _ in range(5):

@@ -1,6 +1,6 @@
-"""How far from agreement the agents are.
+"""Measures of the agents' distance from agreement.
 
-Numbers may be as large as numbers get: their squares are infinite then, which is no reason for a warning.
+Very large numbers have infinite squares, which is not a reason for a warning.
 """
 
 import math

@@ -1,9 +1,10 @@
-"""How old is what the agents know of each other.
+"""Age of the latest information each agent has used from each neighbour.
 
-The age of a direction i -> j at time t is t - u, where u is when the message was first sent that j applied
-last; before the first one it is the time since the agreement began, because what j then holds of i is the
-common start. Kaul, Yates & Gruteser 2012 ("Real-time status: how often should one update?") call it the age
-of information. A message that arrives but is not applied (refused, stale, lost) makes nothing younger.
+The age of a direction i -> j at time t is t - u, where u is the time at which the message that j applied
+last was first sent; before the first one it is the time since the agreement began, because j then knows only
+the common start of i. Kaul, Yates & Gruteser 2012 ("Real-time status: how often should one update?") call it
+the age of information. A message that arrives but is not applied (refused, stale, lost) makes no direction
+younger.
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ class MessageAges:
         self._known: dict[Way, float] = {way: now for i, j in links for way in ((i, j), (j, i))}
         self._began = self._seen = now
         self._sum = now * len(self._known)
-        # Of the ages' sum over directions, from the beginning until `_seen`.
+        # Integral of the ages' sum over directions, from the beginning until `_seen`.
         self._integral = 0.0
 
     def applied(self, source: int, destination: int, sent_at: float, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Whether a budget of simulated time can be spent at the pace at which activations follow one another."""
+"""Check that a budget of simulated time can be spent at the rate of activations."""
 
 from collections.abc import Iterator
 from math import inf
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     import networkx as nx
 
 MOST_ACTIVATIONS = 10_000_000
-"""That a budget of seconds may stand for where nothing else limits them: some hours of computing."""
+"""Most activations in a budget of seconds that nothing else limits: some hours of computing."""
 
 MOST_CHANGES = 10_000_000
-"""Rounds of a schedule, or beginnings and ends of random faults, that one agreement may hold."""
+"""Most rounds of a schedule, or beginnings and ends of random faults, in one agreement."""
 
 SHORTEST = 1e-9
-"""Seconds between activations on average; anything shorter is a slip of the keyboard, or no time at all."""
+"""Least mean seconds between activations; anything shorter is a typing error, or no time at all."""
 
 
 def check_budget(
     consensus: ConsensusSettings, network: NetworkSettings, graph: "nx.Graph[int]", size: int
 ) -> None:
-    """Raise SettingError if an agreement would hold too much to be computed.
+    """Raise SettingError if an agreement would have too many events to be computed.
 
-    That is so if activations are not limited and simulated time passes too slowly to end them, or if the
-    network itself changes too often in the time that it lasts. ``size`` is the greatest number of bytes that
-    a message can have.
+    That is the case if activations are not limited and simulated time passes too slowly to end them, or if
+    the network itself changes too often during the agreement. ``size`` is the greatest number of bytes that a
+    message can have.
     """
     if not graph.number_of_edges():
         return

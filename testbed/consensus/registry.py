@@ -1,4 +1,4 @@
-"""Making the consensus algorithm that settings name."""
+"""Construction of the consensus algorithm that settings name."""
 
 from testbed.common.errors import PluginError
 from testbed.consensus.base import Consensus

@@ -1,4 +1,4 @@
-"""What one agreement did, in numbers."""
+"""The result of one agreement, in numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ CurveRow = dict[str, float]
 
 @dataclass(slots=True)
 class Counts:
-    """How the activations of one agreement ended."""
+    """Outcomes of the activations of one agreement."""
 
     activations: int = 0
     completed: int = 0
-    """Exchanges both ends committed and knew of; messages received, where they go one way."""
+    """Exchanges completed at both ends; with one-way messages, messages received."""
     given_up: int = 0
     """No answer came in time; nothing committed at the end that began."""
     busy: int = 0
-    """Refused: one of the two ends was in another exchange; or an agent still at its last solve."""
+    """Refused: one of the two ends was in another exchange, or an agent was busy with its last solve."""
     half_committed: int = 0
     """The end that answered committed, the end that began did not."""
     healed: int = 0
-    """Half-committed links whose two ends hold the same again (y_i = y_j, and z_i + z_j = 0 or with coupling
+    """Half-committed links whose two ends agree again (y_i = y_j, and z_i + z_j = 0 or with coupling
     y_i / gamma) by completed exchanges: by the next, or with subsets as soon as every coordinate has been in
     one."""
     unfinished: int = 0
@@ -33,15 +33,15 @@ class Counts:
     down: int = 0
     """Activations of an agent that had crashed."""
     garbled: int = 0
-    """Messages ignored because damage on the way had left numbers in them that are not finite."""
+    """Messages ignored because damage on the way left numbers in them that are not finite."""
     repeated: int = 0
-    """Requests that came again, and were answered as the first time."""
+    """Repeated requests, answered as the first time."""
     solves: int = 0
 
 
 @dataclass
 class AgreementResult:
-    """The signals agreed on and how it went."""
+    """The agreed signals and the statistics of the agreement."""
 
     signals: Sequence[Signal]
     counts: Counts
@@ -51,11 +51,11 @@ class AgreementResult:
     seconds: float
     """Simulated duration."""
     bytes: int
-    """Bytes sent, whatever became of them."""
+    """Bytes sent, whether delivered or not."""
     late: int
     """Messages still in flight at the end, never delivered."""
     stalled: bool = False
-    """Whether it ended early, as nothing could happen any more that would have spent the budget."""
+    """Whether it ended early because no further event could have spent the budget."""
     measured: dict[str, float] = field(default_factory=dict)
     """Disagreement and residuals at the end."""
 

@@ -1,4 +1,4 @@
-"""What a study file can set about consensus."""
+"""Settings of consensus in a study file."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -14,12 +14,12 @@ from testbed.identity import differing
 class Budget(Settings):
     """When one agreement ends: at whichever limit is reached first.
 
-    Activations and bytes are spent by *starting* exchanges: once they are gone no exchange starts, and those
-    under way finish. The others end the agreement at once, and what is in flight then counts as late.
-    The tolerance is looked at with every row of the curve.
+    Activations and bytes are spent by *starting* exchanges: once they are used up no exchange starts, and
+    those under way finish. The other limits end the agreement at once, and packets then in flight count as
+    late. The tolerance is checked at every row of the curve.
 
-    An agreement that only bytes could end is over, too, once all agents who begin exchanges have crashed for
-    good: nothing can happen any more (`stalled`).
+    An agreement that only bytes could end is also over once all agents that begin exchanges have crashed
+    permanently: no further event is possible (`stalled`).
 
     With one-way messages an activation is one agent's solve and the messages that follow (a synchronous round
     of n agents is n activations), and an exchange is a message received.
@@ -45,7 +45,7 @@ Codec = Literal["float64", "float32", "float16", "int8"]
 
 
 class ConsensusSettings(Settings):
-    """How the agents agree over the simulated network.
+    """The consensus algorithm by which the agents agree over the simulated network.
 
     ``edge_admm`` (Li & He 2020, arXiv 2010.07916) exchanges between two agents and is activated
     ``sequential`` (one random link at a time), ``round_robin`` (links in turn), ``poisson`` (every link by
@@ -68,7 +68,7 @@ class ConsensusSettings(Settings):
         Field(
             ge=1e-3,
             le=1e6,
-            description="ADMM: gamma of the cost gamma/2 |s_i - s_j|^2 that each link has in place of the"
+            description="ADMM: gamma of the cost gamma/2 |s_i - s_j|^2 that each link has instead of the"
             " constraint s_i = s_j, so that agents need not agree exactly; null: the constraint",
         ),
     ] = None
@@ -77,27 +77,25 @@ class ConsensusSettings(Settings):
         Field(
             ge=-1e9,
             le=1e9,
-            description="edge_admm: every entry of the dual variables y when an agreement begins; the paper's"
-            " is 0, that of the authors' code 1",
+            description="edge_admm: initial value of every entry of the dual variables y; 0 in the paper,"
+            " 1 in the authors' code",
         ),
     ] = 0.0
     activation: Annotated[
-        Activation, Field(description="who acts when; not given: sequential, or synchronous")
+        Activation, Field(description="order of activation; not given: sequential, or synchronous")
     ] = "sequential"
     activation_rate: Annotated[
-        float, Field(ge=1e-6, le=1e9, description="of own clocks: activations per second and link or agent")
+        float, Field(ge=1e-6, le=1e9, description="activations per second of a link's or agent's own clock")
     ] = 5.0
     period: Annotated[
         Seconds | None,
         Field(
             gt=0,
-            description="of synchronous rounds; null: compute and twice the slowest nominal latency (that"
+            description="of synchronous rounds; null: compute plus twice the slowest nominal latency (that"
             " latency and its jitter, if the jitter is the larger)",
         ),
     ] = None
-    codec: Annotated[
-        Codec | None, Field(description="how numbers are written in messages; null: as they are")
-    ] = None
+    codec: Annotated[Codec | None, Field(description="number format in messages; null: unchanged")] = None
     subset: Annotated[
         float, Field(gt=0, le=1, description="share of the samples in each exchange, drawn anew")
     ] = 1.0
@@ -106,20 +104,20 @@ class ConsensusSettings(Settings):
         Seconds | None,
         Field(
             gt=0,
-            description="wait for an answer; null: four times the nominal round trip, or longer if jitter, a"
+            description="for an answer; null: four times the nominal round trip, or longer if jitter, a"
             " queue, a straggler or (transport: reliable) all retransmissions can take longer",
         ),
     ] = None
-    budget: Annotated[Budget, Field(description="when it ends")] = Budget(activations=100)
+    budget: Annotated[Budget, Field(description="limits that end an agreement")] = Budget(activations=100)
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1
 
     @property
     def kind(self) -> type[ConsensusAlgorithm]:
-        """The algorithm, and what is known of it."""
+        """The class of the algorithm, with its traits."""
         return ALGORITHMS.members()[self.algorithm]
 
     def essence(self) -> dict[str, Any]:
-        """What differs from the defaults, of what the algorithm and its activation look at."""
+        """The differences from the defaults, in settings that the algorithm and its activation use."""
         found, options = differing(self), self.kind.options
         looked_at = {
             "relaxation": "relaxation" in options,

@@ -1,4 +1,4 @@
-"""Notices an agreement that cannot end: so much happens, and nothing of it spends the budget."""
+"""Detection of an agreement that cannot end: many events, none of which spends the budget."""
 
 from testbed.consensus.result import Counts
 from testbed.consensus.settings import Budget
@@ -6,21 +6,21 @@ from testbed.network import Network
 
 FREE_EVENTS = 200_000
 EVENTS_EACH = 10_000
-"""Events that an agreement may have before any activation, and further ones for each: hundreds are usual."""
+"""Most events of an agreement before any activation, and further ones per activation: hundreds are usual."""
 
 IDLE_ACTIVATIONS = 100_000
-"""Activations in a row that may send nothing, where bytes are what ends the agreement."""
+"""Most activations in a row that send nothing, where bytes end the agreement."""
 
 LEAST_SHARE = 1e-4
-"""Share of a budget of seconds that as many activations must take at least."""
+"""Least share of a budget of seconds that this many activations must take."""
 
 
 class StalledError(RuntimeError):
-    """An agreement that would go on for ever, or as good as that. The message is one line."""
+    """An agreement that would never end, or practically never. The message is one line."""
 
 
 class Watch:
-    """Counts what happens in one agreement; call `look` after each event."""
+    """Counts the events of one agreement; call `look` after each of them."""
 
     def __init__(self, network: Network, budget: Budget, counts: Counts) -> None:
         self.network, self.budget, self.counts = network, budget, counts

@@ -1,8 +1,8 @@
-"""What must be known of a consensus algorithm before one is made: by study files, checks and estimates.
+"""The traits of a consensus algorithm that study files, checks and estimates need before one is made.
 
 To add an algorithm, write a module in `testbed.consensus` (or another package, which names it in its entry
 points: see `testbed.common.registry`) with a subclass of `testbed.consensus.base.Consensus`, mostly by way of
-`testbed.consensus.one_way.base.OneWay`, and say of it what is said here.
+`testbed.consensus.one_way.base.OneWay`, and set the class attributes defined here.
 """
 
 from abc import ABC
@@ -14,23 +14,23 @@ from testbed.common.settings import SettingError
 Activation = Literal["sequential", "round_robin", "poisson", "gossip", "synchronous", "asynchronous"]
 
 BY_LINK: tuple[Activation, ...] = ("sequential", "round_robin", "poisson", "gossip")
-"""How algorithms of exchanges between two agents may be activated; the first is the default."""
+"""Activations of algorithms that exchange between two agents; the first is the default."""
 
 BY_AGENT: tuple[Activation, ...] = ("synchronous", "asynchronous", "gossip")
-"""How algorithms of one-way messages may be activated; the first is the default."""
+"""Activations of algorithms with one-way messages; the first is the default."""
 
 
 class ConsensusAlgorithm(ABC):
     """The traits of an algorithm.
 
-    One that has a `name` can be chosen by it; others are there to be derived from.
+    One that has a `name` can be chosen by it; the others are base classes.
     """
 
     name: ClassVar[str]
-    """What `consensus.algorithm` is in a study file."""
+    """Its name as `consensus.algorithm` in a study file."""
 
     allowed_activations: ClassVar[tuple[Activation, ...]]
-    """How it may be activated; the first is the default."""
+    """Its possible activations; the first is the default."""
 
     message_kinds: ClassVar[tuple[str, ...]]
     """The kinds of messages that it sends."""
@@ -39,12 +39,12 @@ class ConsensusAlgorithm(ABC):
     """Whether it averages vectors, and so solves the mean problem only; others solve all problems."""
 
     options: ClassVar[frozenset[str]] = frozenset()
-    """Of the settings that not all algorithms look at, those it does: `penalty`, `relaxation`, `coupling`,
+    """The settings it uses among those that not all algorithms use: `penalty`, `relaxation`, `coupling`,
     `initial_dual` and `timeout`."""
 
     @classmethod
     def check(cls, settings: Any) -> None:
-        """Raise SettingError if settings of consensus do not go with this algorithm."""
+        """Raise SettingError if settings of consensus do not suit this algorithm."""
         if settings.activation not in cls.allowed_activations:
             choose = ", ".join(cls.allowed_activations)
             reason = f"activation {settings.activation!r} is not one of {cls.name}: choose {choose}"
@@ -66,7 +66,7 @@ ALGORITHMS = Registry("consensus_algorithms", ConsensusAlgorithm, "testbed.conse
 
 
 def averaging() -> tuple[str, ...]:
-    """The names of those that average vectors."""
+    """The names of the algorithms that average vectors."""
     return tuple(name for name, kind in ALGORITHMS.members().items() if kind.averages)
 
 

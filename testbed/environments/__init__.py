@@ -1,8 +1,8 @@
 """Batched multi-agent environments and their PettingZoo faces.
 
 `make(name, ...)` gives a `BatchedEnvironment`, `parallel(name, ...)` a PettingZoo `ParallelEnv`; `NAMES`
-lists what there is, and `settings(name, ...)` checks options without building anything. In a study file they
-are an `EnvironmentSettings`, with `DEFAULT` for those who do not name one.
+lists the names, and `settings(name, ...)` checks options without building anything. In a study file they
+are an `EnvironmentSettings`, with `DEFAULT` where no name is given.
 """
 
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """NAMES and OUTSIDE, looked up when they are asked for."""
+        """Look up NAMES and OUTSIDE on access."""
         if name in ("NAMES", "OUTSIDE"):
             return getattr(registry, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

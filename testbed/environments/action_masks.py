@@ -1,4 +1,4 @@
-"""Actions that are available, and what happens to those that are not: they are refused, or replaced."""
+"""Masks of available actions; unavailable ones are refused, or replaced."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 """The interface of every environment: many episodes of one game as arrays `[batch, agent, ...]`.
 
-The words are Gymnasium's and PettingZoo's (termination, truncation, seed, info). What differs from them:
+The terms are Gymnasium's and PettingZoo's (termination, truncation, seed, info). The differences:
 
 * No automatic reset. The step that ends an episode returns its true last observation; stepping it again is
   an error, and the caller starts the next one with `reset(where=...)`.
@@ -34,7 +34,7 @@ class ScriptedPolicy(Protocol):
         masks: NDArray[np.bool_] | None,
         generator: np.random.Generator | None,
     ) -> NDArray[np.integer]:
-        """Actions `[batch, agent]`; all chance is from `generator`."""
+        """Actions `[batch, agent]`; all randomness comes from `generator`."""
         ...
 
 
@@ -43,20 +43,20 @@ class BatchedEnvironment(SavedState):
 
     Attributes:
         name: the name it is made by.
-        batch: episodes held side by side.
+        batch: number of parallel episodes.
         agents: agents in each episode, numbered from 0.
         observation_sizes: true length of each agent's observation; shorter ones end in padding zeros.
         observation_size: the padded length, max(observation_sizes).
         action_sizes: number of actions of each agent; actions are the integers 0 .. size - 1.
         action_size: max(action_sizes).
         episode_length: steps after which an unfinished episode is truncated.
-        components: names in `info` whose values `[batch]`, summed over the steps of an episode, say what the
-            return is made of.
+        components: names in `info` whose values `[batch]`, summed over the steps of an episode, are the
+        components of the return.
 
         saves_state: whether `state` can be read and set. Where it cannot, a resumed run starts new episodes.
 
-    A subclass supplies `observations`, `_begin`, `_advance`, `_read`, `_write` and `render`; everything a
-    caller can do wrong is checked here, once. One that holds processes open also supplies `close`; any
+    A subclass supplies `observations`, `_begin`, `_advance`, `_read`, `_write` and `render`; every possible
+    error of a caller is checked here, once. One that holds processes open also supplies `close`; any
     environment can be used in a `with` statement. One that scripted policies can play supplies `scripted`.
     """
 
@@ -75,7 +75,7 @@ class BatchedEnvironment(SavedState):
         state_limits: Mapping[str, tuple[int, int]] | None = None,
         state_copies: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep the sizes.
+        """Store the sizes.
 
         Args:
             batch, episode_length, observation_sizes, action_sizes: see the class.
@@ -106,20 +106,20 @@ class BatchedEnvironment(SavedState):
     # What a subclass supplies
 
     def scripted(self, policy: str) -> ScriptedPolicy:
-        """A policy without learning that plays this environment as it is now, besides `random`.
+        """A policy without learning, other than `random`, that plays this environment in its present state.
 
         Raises:
-            ValueError: it has none of that name.
+            ValueError: there is no policy of that name.
         """
         raise ValueError(f"policy: got {policy!r}, {self.name} has only 'random'")
 
     @abstractmethod
     def observations(self) -> Observations:
-        """What every agent sees of the current state: a fresh float32 `[batch, agent, observation_size]`."""
+        """Observations of the current state: a fresh float32 `[batch, agent, observation_size]`."""
 
     @abstractmethod
     def _begin(self, rows: NDArray[np.intp]) -> None:
-        """Draw a new start for these rows from `self._generator`, and from nothing else."""
+        """Draw a new start for these rows, using only `self._generator`."""
 
     @abstractmethod
     def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
@@ -130,34 +130,35 @@ class BatchedEnvironment(SavedState):
 
     @abstractmethod
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """A picture `[height, width, 3]` of one episode as it stands."""
+        """A picture `[height, width, 3]` of the current state of one episode."""
 
     def masks(self) -> Info:
-        """`action_masks` of the current state, bool `[batch, agent, action]`, where some can be forbidden."""
+        """`action_masks` of the current state, bool `[batch, agent, action]`, if some can be unavailable."""
         return {}
 
     def active(self) -> Info:
-        """`active` of the current state, bool `[batch, agent]`, where agents can be out while others play on.
+        """`active` of the current state, bool `[batch, agent]`, where agents can be out while others
+        continue.
 
-        An agent is active if what is played for it is its own doing: one that is dead, or over before the
-        others, is not. Without an answer everybody always is.
+        An agent is active if it chooses its own actions: one that is dead, or over before the others, is not.
+        If this is empty, every agent is always active.
         """
         return {}
 
     def _truncated(self) -> NDArray[np.bool_]:
-        """`[batch, agent]`: whose episode something else than `episode_length` has cut short."""
+        """`[batch, agent]`: whether something other than `episode_length` has cut the episode short."""
         return np.zeros((self.batch, self.agents), dtype=np.bool_)
 
     def _called(self, row: int) -> str:
-        """What errors call the episode in this row."""
+        """The name of the episode in this row, for error messages."""
         return f"{self.name}: row {row}"
 
     def _agent_called(self, agent: int) -> str:
-        """What errors call an agent."""
+        """The name of an agent, for error messages."""
         return f"agent {agent}"
 
     def close(self) -> None:  # most hold nothing
-        """Let go of what is held outside this process; nothing by default. Closing twice does no harm."""
+        """Release resources outside this process; none by default. Closing twice is harmless."""
 
     # What a caller uses
 
@@ -172,9 +173,9 @@ class BatchedEnvironment(SavedState):
 
         Args:
             seed: an integer >= 0 reseeds the environment's one generator first. Without it the generator
-                goes on where it was; one that was never seeded began from fresh entropy of the operating
-                system.
-            where: bool mask `[batch]`; only these rows start again, and only they draw. All by default.
+            continues; one that was never seeded starts from fresh entropy of the operating
+            system.
+            where: bool mask `[batch]`; only these rows restart, and only they draw. All by default.
 
         Raises:
             ValueError: for a bad seed or mask.
@@ -240,9 +241,9 @@ class BatchedEnvironment(SavedState):
     # Checks
 
     def _numbers(self, array: FloatsT, what: str) -> FloatsT:
-        """The same array `[batch, agent, ...]`, if nothing can be learnt wrongly from any of its numbers."""
+        """The same array `[batch, agent, ...]`, checked to have only numbers usable for learning."""
         if (wrong := unusable(array)) is not None:
-            self._started = False  # whoever goes on must start all episodes again
+            self._started = False  # a caller that continues must restart all episodes
             row, agent, *_ = wrong
             raise WorldError(
                 f"{self._called(row)}, step {self._t[row]}: {self._agent_called(agent)} {what} "

@@ -1,4 +1,4 @@
-"""Checks and words for error messages."""
+"""Checks, and parts of error messages."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LARGEST = 1e18
-"""Of an observation or a reward: learners square them in float32, which ends at 3.4e38."""
+"""Largest observation or reward: learners square them in float32, whose largest number is 3.4e38."""
 
 USABLE = f"allowed are finite numbers up to {LARGEST:g} in size"
 
 
 def unusable(array: NDArray[np.floating]) -> tuple[int, ...] | None:
-    """Where an array has the first number that nothing can be learnt from: not finite, or too large."""
+    """Index of the first number that is unusable for learning: not finite, or too large."""
     if (np.abs(array) <= LARGEST).all():  # a nan is not
         return None
     return tuple(int(index) for index in np.argwhere(~(np.abs(array) <= LARGEST))[0])

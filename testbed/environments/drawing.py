@@ -1,4 +1,4 @@
-"""Small pictures of flat worlds, painted straight into an array."""
+"""Small pictures of two-dimensional worlds, painted directly into an array."""
 
 import colorsys
 import math
@@ -16,7 +16,8 @@ OUTLINE_PIXELS, RIM_PIXELS = 2, 1
 class Disc:
     """A filled disc in world coordinates, y upwards; colour is red, green, blue in 0 .. 255.
 
-    A `rim` is a white line round it, which tells it from others of its colour that it touches or covers.
+    A `rim` is a white line around it, which separates it from discs of the same colour that it touches or
+    covers.
     """
 
     x: float
@@ -31,7 +32,7 @@ def draw(
 ) -> NDArray[np.uint8]:
     """`discs` in order on white: [-half_width, half_width]^2 as `[pixels, pixels, 3]`, with smooth edges.
 
-    The grey outline of [-square, square]^2 lies below them and shows the scale.
+    The grey outline of [-square, square]^2 is drawn below them and shows the scale.
     """
     image = np.full((pixels, pixels, 3), 255.0)
     centres = (np.arange(pixels) + 0.5) * (2 * half_width / pixels) - half_width
@@ -56,12 +57,12 @@ def draw(
 def view(furthest: float) -> float:
     """Half the width of a view with everything up to `furthest` from the middle: 1 or more, in halves.
 
-    In steps, so that the view of a game on the move stands still most of the time.
+    In steps, so that the view of a moving game is constant most of the time.
     """
     return max(1.0, math.ceil(2 * furthest) / 2)
 
 
 def hues(count: int) -> list[tuple[int, int, int]]:
-    """`count` colours spread evenly round the colour wheel."""
+    """`count` colours spread evenly around the colour wheel."""
     wheel = [colorsys.hsv_to_rgb(index / count, 0.75, 0.8) for index in range(count)]
     return [(round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in wheel]

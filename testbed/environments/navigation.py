@@ -1,7 +1,8 @@
 """Cooperative navigation: N agents cover N landmarks without running into each other.
 
 The game of Lowe et al. 2017 ("simple spread") as Li & He use it for MATRPO: five actions (stay, -x, +x, -y,
-+y), 100 steps, as many landmarks as agents, and private rewards in which only agent 0 feels the landmarks.
++y), 100 steps, as many landmarks as agents, and private rewards, in which only agent 0's depends on the
+landmarks.
 """
 
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ class NavigationSettings(BaseEnvironmentSettings):
     agents: Annotated[int, Field(ge=1, strict=True)] = 3
     """Number of agents, and of landmarks."""
     reward: Literal["code", "paper"] = "code"
-    """`code`, what the authors of MATRPO ran: agent 0 pays the sum over landmarks of the distance to the
+    """`code`, as in the published code of MATRPO: agent 0 pays the sum over landmarks of the distance to the
     nearest agent, and every agent pays 1 for each agent it touches. `paper`, Table I of MATRPO read
     literally: agent 0 pays the one smallest distance between any agent and any landmark, and every agent
     pays 1 while it touches any other."""
@@ -48,7 +49,7 @@ class NavigationSettings(BaseEnvironmentSettings):
     """Steps until truncation."""
 
     def make(self, batch: int) -> "Navigation":
-        """The environment, `batch` episodes side by side."""
+        """The environment, with `batch` parallel episodes."""
         return Navigation(self, batch)
 
 
@@ -57,7 +58,7 @@ class Navigation(BatchedEnvironment):
 
     Agent i observes its velocity, its position, then relative to itself every landmark and every other
     agent in index order: 4 N + 2 numbers. Episodes start at rest, all positions uniform in [-1, 1]^2. There
-    are no walls and no episode ends before its time.
+    are no walls, and no episode terminates early.
 
     State: `pos`, `vel` and `landmarks`, each `[batch, N, 2]` float64.
 
@@ -148,7 +149,7 @@ class Navigation(BatchedEnvironment):
         self._measure()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """Landmarks grey, agents blue (agent 0, who pays for distance, dark); everybody is in view.
+        """Landmarks are grey, agents blue (agent 0, which pays for distance, dark); all bodies are in view.
 
         The grey square is [-1, 1]^2, where all of them start.
         """

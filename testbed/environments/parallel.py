@@ -20,8 +20,8 @@ class ParallelFace(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  #
     """One episode of a `BatchedEnvironment` as a `ParallelEnv` of agents `agent_0`, `agent_1`, ...
 
     Observations have their true, unpadded size. After a step every agent's info holds the components of the
-    return, and always `action_mask` where the environment has masks. As PettingZoo asks, an agent that was
-    terminated or truncated leaves `agents`; while others go on without it, action 0 is played for it.
+    return, and always `action_mask` where the environment has masks. As PettingZoo requires, an agent that
+    was terminated or truncated leaves `agents`; while others continue without it, action 0 is played for it.
 
     Attributes:
         environment: the environment underneath, whose `state` and `rng_state` may be read and set between
@@ -64,7 +64,7 @@ class ParallelFace(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  #
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Observation], dict[str, AgentInfo]]:
-        """Start an episode with every agent; `options` belongs to the interface and changes nothing here."""
+        """Start an episode with every agent; `options` is part of the interface and has no effect here."""
         observations, info = self.environment.reset(seed)
         self.agents = list(self.possible_agents)
         return self._observed(observations, self.agents), self._infos(info, self.agents)

@@ -1,4 +1,4 @@
-"""Discs that push each other apart: the world of the particle environments.
+"""Discs that push each other apart: the physics of the particle environments.
 
 The model and its constants are those of the multi-agent particle environments (Lowe et al. 2017, "Multi-agent
 actor-critic for mixed cooperative-competitive environments") in the form Li & He used for MATRPO: velocity
@@ -72,8 +72,8 @@ def add_contact_forces(
         offsets: `[pair, axis, batch]`, of the positions at the start of the step.
         distances: `[pair, batch]`, lengths of `offsets`.
         touching: distance of two bodies that just touch, the sum of their radii: one, or one per pair.
-        weights: by what the force on the first and on the second body of each pair is multiplied, each
-            `[pair]`; not at all by default, and then the forces are equal.
+        weights: factors of the force on the first and on the second body of each pair, each `[pair]`;
+        1 by default, so that the forces are equal.
     """
     reach = np.reshape(touching, (-1, 1)) + CONTACT_REACH
     pair, row = np.nonzero((distances < reach) & (distances > 0.0))

@@ -1,4 +1,4 @@
-"""Environments by name: what `environment` can be in a study file.
+"""Environments by name: the values of `environment` in a study file.
 
 To add one, write a module in `testbed.environments` with its `BatchedEnvironment` and its settings: a
 subclass of `testbed.environments.base.BaseEnvironmentSettings`.
@@ -18,7 +18,7 @@ from testbed.environments.navigation import NavigationSettings
 from testbed.environments.parallel import ParallelFace
 
 DEFAULT = NavigationSettings()
-"""The environment of those who do not name one."""
+"""The environment where no name is given."""
 
 
 def _default_name(given: Mapping[str, Any]) -> str:
@@ -30,16 +30,16 @@ ENVIRONMENTS = Registry(
 )
 
 EnvironmentSettings = Annotated[BaseEnvironmentSettings, ENVIRONMENTS]
-"""Which environment, and its options. Without a `name` it is navigation, or what `pettingzoo` names."""
+"""An environment by name, with its options. Without a `name`: navigation, or the world of `pettingzoo`."""
 
 if TYPE_CHECKING:
     NAMES: tuple[str, ...]
     OUTSIDE: tuple[str, ...]
-    """Those that run code from outside the testbed, which their settings name."""
+    """Environments that run code from outside the testbed, named in their settings."""
 else:
 
     def __getattr__(name: str) -> tuple[str, ...]:
-        """NAMES and OUTSIDE, which other packages may add to: looked up when they are asked for."""
+        """Look up NAMES and OUTSIDE, to which other packages may add, on access."""
         if name not in ("NAMES", "OUTSIDE"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         members = ENVIRONMENTS.members().items()
@@ -47,7 +47,7 @@ else:
 
 
 def settings_of(name: str) -> type[BaseEnvironmentSettings]:
-    """The settings of an environment of `NAMES`, not filled in."""
+    """The settings class of an environment in `NAMES`."""
     return ENVIRONMENTS.members()[name]
 
 
@@ -84,8 +84,8 @@ def make(name: str, *, batch: int = 1, **options: Any) -> BatchedEnvironment:
 
     Args:
         name: one of `NAMES`.
-        batch: episodes stepped side by side, >= 1.
-        options: the environment's own, the fields of its settings.
+        batch: number of parallel episodes, >= 1.
+        options: the fields of the environment's settings.
 
     Raises:
         ValueError: one line, for an unknown name or option, or a value that is not allowed.

@@ -1,4 +1,4 @@
-"""Reading and setting the whole state of a batch of episodes, and of its random generator."""
+"""Access to the whole state of a batch of episodes, and of its random generator."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ class SavedState(ABC):
 
     @abstractmethod
     def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Adopt checked state arrays, float64 or, where they have limits, int64; copy what is kept.
+        """Adopt checked state arrays, float64 or, where they have limits, int64; stored arrays are copies.
 
-        `self._t` is already that of the new state. Raises ValueError, and then changes nothing, for arrays
-        that no episode can have.
+        `self._t` is already that of the new state. Raises ValueError, without changing anything, for
+        arrays that no episode can have.
         """
 
     def _over(self) -> NDArray[np.bool_]:
@@ -46,7 +46,7 @@ class SavedState(ABC):
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that decides the future except the generator, as copies; `t` `[batch]` counts steps.
+        """Everything that determines the future except the generator, as copies; `t` `[batch]` counts steps.
 
         Setting it takes the same dictionary; without `t` the episodes are at their start.
 
@@ -74,7 +74,7 @@ class SavedState(ABC):
         arrays = {name: self._checked_state(name, value[name]) for name in self._state_shapes}
         steps = self._checked_steps(value["t"]) if "t" in value else np.zeros(self.batch, dtype=np.int64)
         before = self._t, self._started
-        self._t, self._started = steps, False  # no episode goes on that could not be brought to this state
+        self._t, self._started = steps, False  # no episode continues if setting its state fails
         try:
             self._write(arrays)
         except ValueError:  # refused before anything has changed
@@ -85,7 +85,7 @@ class SavedState(ABC):
 
     @property
     def rng_state(self) -> dict[str, Any]:
-        """State of the generator, in strings and integers that JSON can hold; set it to go on exactly.
+        """State of the generator, in strings and integers that JSON can hold; set it to resume exactly.
 
         Raises:
             ValueError: when setting something that is not such a state.

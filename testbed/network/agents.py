@@ -1,11 +1,11 @@
-"""Which agents are up and how fast they compute, for whoever lets them act."""
+"""The agents of a network: which are up, and how fast they compute."""
 
 from collections.abc import Callable, Iterable
 from math import prod
 from typing import Literal
 
 AgentState = Literal["kept", "lost"]
-"""What a crashed agent still knows when it restarts."""
+"""Whether a crashed agent restarts with its state or without it."""
 
 
 OnCrash = Callable[[int], object]
@@ -15,8 +15,9 @@ OnRestart = Callable[[int, AgentState], object]
 class Agents:
     """The agents of a network, as faults leave them.
 
-    The network itself only drops what a crashed agent sends and what reaches it. What it knew is not the
-    network's: whoever keeps an agent's state listens here, and forgets it when it is lost.
+    The network itself only drops what a crashed agent sends and what reaches it. The
+    network holds no state of an agent: the code that does registers a callback here, and clears that state
+    when a crash loses it.
     """
 
     def __init__(self, nodes: Iterable[int]) -> None:
@@ -37,7 +38,7 @@ class Agents:
         return not self._crashes[node]
 
     def compute_factor(self, node: int) -> float:
-        """What an agent's compute times are multiplied by. Raises ValueError if there is no such agent."""
+        """Factor of an agent's compute times. Raises ValueError if there is no such agent."""
         self.require(node)
         # In an order that does not depend on which fault came first, because rounding does.
         return prod(sorted(self._factors.get(node, ())), start=1.0)
@@ -48,7 +49,7 @@ class Agents:
         return lambda: self._on_crash.remove(callback)
 
     def on_restart(self, callback: OnRestart) -> Callable[[], None]:
-        """Call `callback(node, "kept" or "lost")` when an agent runs again; returns what ends it."""
+        """Call `callback(node, "kept" or "lost")` when an agent restarts; returns a function that ends it."""
         self._on_restart.append(callback)
         return lambda: self._on_restart.remove(callback)
 
@@ -64,7 +65,7 @@ class Agents:
                 callback(node)
 
     def restart(self, node: int, *, tell: bool) -> None:
-        """One fault fewer keeps the agent down; what it knew is lost if any of them said so."""
+        """One fault fewer keeps the agent down; its state is lost if any of the faults loses it."""
         self._crashes[node] -= 1
         if self._crashes[node]:
             return
@@ -83,9 +84,9 @@ class Agents:
         self._factors[node].remove(factor)
 
     def state_dict(self) -> list[int]:
-        """Agents that will restart with nothing, JSON-able; all else follows from the faults that last."""
+        """Agents that will restart without their state, JSON-able; active faults determine the rest."""
         return sorted(self._lost)
 
     def load_state_dict(self, state: list[int]) -> None:
-        """Return to what `state_dict` gave."""
+        """Restore the state that `state_dict` gave."""
         self._lost = set(state)

@@ -44,10 +44,10 @@ class Timeline(Environment):
         super().__init__(0.0)
         self._cancelled = 0
         self.checks: list[Callable[[], object]] = []
-        """Called after every event, to find out what is wrong as soon as it is."""
+        """Called after every event, so that an inconsistency shows as soon as it arises."""
 
     def step(self) -> None:
-        """Let the next event happen."""
+        """Process the next event."""
         super().step()
         for check in self.checks:
             check()
@@ -61,7 +61,7 @@ class Timeline(Environment):
         heappush(self._queue, (time, URGENT, next(self._eid), event))
 
     def schedule_last_at(self, time: float, event: Event) -> None:
-        """Schedule `event` at the absolute `time`, after everything else that ever comes to be due then."""
+        """Schedule `event` at the absolute `time`, after everything else that will ever be due then."""
         heappush(self._queue, (time, _LAST, next(self._eid), event))
 
     def cancel(self, event: Occurrence) -> None:
@@ -188,7 +188,7 @@ class Clock:
     def schedule_last(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Run `callback()` once, `delay` seconds from now, after all else that is due then, rounding apart.
 
-        For those who wait: what comes at the very end of the wait has come in time. Raises ValueError as
+        For timeouts: whatever arrives exactly at the end of the wait is still in time. Raises ValueError as
         `schedule` does.
         """
         timer = Timer(self.timeline, callback)

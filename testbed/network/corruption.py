@@ -1,7 +1,7 @@
-"""What becomes of the numbers in a packet that was damaged unnoticed.
+"""Undetected corruption: its effect on the numbers in a packet.
 
-The network never touches a payload. It marks the message, `message.corruption`, and whoever receives it and
-understands the payload applies the mark to the numbers that came over the wire, before decoding them:
+The network never touches a payload. It marks the message, `message.corruption`, and the receiver, which
+understands the payload, applies the mark to the numbers that came over the wire, before decoding them:
 
     if message.corruption is not None:
         numbers = message.corruption.apply(numbers)
@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 
 
 class Corruption(NamedTuple):
-    """How one packet was damaged: always the same way, whoever asks and however often."""
+    """The damage to one packet: the same at every application."""
 
     seed: int
-    """Of the random numbers that say where and how."""
+    """Seed of the random numbers that choose the place and kind of the damage."""
     noise: float | None
     """Standard deviation of the noise, relative to the root mean square of the numbers. None: a bit flips."""
 
     def apply(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """A damaged copy of an array, of the same shape and type; an empty one stays as it is.
 
-        One bit is flipped, each as likely, as netem does: of floating-point numbers that may give anything,
-        infinities and NaN included. Or normal noise is added, which needs real floating-point numbers
+        One bit is flipped, each equally likely, as netem does; in floating-point numbers that may give any
+        value, infinities and NaN included. Or normal noise is added, which needs real floating-point numbers
         (TypeError for others).
         """
         damaged = np.array(numbers, order="C")

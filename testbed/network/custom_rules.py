@@ -1,4 +1,4 @@
-"""Rules of one's own: any callable that sees packets and may drop or delay them."""
+"""Custom rules: callables that see every packet and may drop or delay it."""
 
 from collections.abc import Callable, Iterable
 from math import inf
@@ -18,7 +18,7 @@ PacketRule = Callable[[Message, float], Verdict]
 
 
 class CustomRule(Rule):
-    """Asks a callable about each packet of one direction, also about those that are dropped already."""
+    """Asks a callable about each packet of one direction, including those already dropped."""
 
     __slots__ = ("_ask", "_name", "_now")
 
@@ -85,7 +85,7 @@ class CustomRules:
         return {name: rule.state_dict() for name, rule in self._rules.items() if hasattr(rule, "state_dict")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to what `state_dict` gave. Raises ValueError unless the same rules with a state are here."""
+        """Restore the state of `state_dict`. Raises ValueError unless the same stateful rules are here."""
         keeping = {name: rule for name, rule in self._rules.items() if hasattr(rule, "load_state_dict")}
         if keeping.keys() != state.keys():
             raise ValueError(

@@ -31,7 +31,7 @@ EgressFilter = Callable[["Direction", Hop], bool]
 class FilterKind(IntEnum):
     """The purposes of egress filters, in the order in which a packet meets them.
 
-    The order does not depend on which fault came first, so that a state restored has the same one.
+    The order does not depend on which fault came first, so that a restored state has the same order.
     """
 
     HOLD = 0
@@ -93,7 +93,7 @@ class Direction:
 
     @property
     def is_up(self) -> bool:
-        """Whether the link is up in this direction, whatever has become of its agents."""
+        """Whether the link is up in this direction, regardless of its agents."""
         return not any(isinstance(each, Down) and each.reason == LINK_DOWN for each in self.ingress_rules)
 
     def carry(self, message: Message) -> None:
@@ -167,12 +167,12 @@ class Direction:
         self._arrivals[0] = self._arrive_filtered if self.filters else self._arrive
 
     def refuse(self, hop: Hop, reason: str) -> None:
-        """For egress filters: drop a packet that has come to the end of the direction."""
+        """Drop a packet that has come to the end of the direction; egress filters call this."""
         del self.in_flight[hop]
         self.drop(hop.message, reason)
 
     def arrive_again(self, hop: Hop) -> None:
-        """For filters that have kept a packet: let it arrive now, before all else that is due now."""
+        """Let a packet that a filter has kept arrive now, before all else that is due now."""
         if hop in self.in_flight:
             del self.in_flight[hop]
             again = Hop(self._arrivals)
@@ -188,7 +188,7 @@ class Direction:
         self._rebuild_chain()
 
     def add_rule(self, name: str, rule: Rule) -> None:
-        """Put a rule behind the impairments, but before that which keeps packets in order."""
+        """Put a rule behind the impairments, but before the one that keeps packets in order."""
         self.rules = _before_fifo(self.rules, name, rule)
         self._rebuild_chain()
 

@@ -6,13 +6,13 @@ from heapq import heapify, heappop, heappush
 from testbed.network.clock import Handle, Timeline
 
 Entry = tuple[float, int, str]
-"""When, for which number, and what."""
+"""Time, number and name of an entry."""
 
 
 class Agenda:
     """One ordered list of things to do: by time, at equal times by number. It can be saved and continued.
 
-    At equal times they are done before messages, whatever was scheduled first.
+    At equal times they are done before messages, regardless of which was scheduled first.
     """
 
     def __init__(self, timeline: Timeline) -> None:
@@ -36,7 +36,7 @@ class Agenda:
             self.resume()
 
     def catch_up(self) -> None:
-        """Do at once what is due already."""
+        """Do at once everything that is already due."""
         self.suspend()
         while self._entries and self._entries[0][0] <= self._timeline.now:
             self._do_first()
@@ -54,21 +54,21 @@ class Agenda:
         self.resume()
 
     def suspend(self) -> None:
-        """Take what is to come out of the timeline, so that the clock can be set."""
+        """Take the pending entries out of the timeline, so that the clock can be set."""
         self._held_back = True
         if self._next is not None:
             self._timeline.cancel(self._next)
             self._next = None
 
     def resume(self) -> None:
-        """Schedule what comes next."""
+        """Schedule the next entry."""
         self._held_back = False
         if self._entries:
             self._next = Handle(self._timeline, self._due)
             self._timeline.schedule_first_at(self._entries[0][0], self._next)
 
     def state_dict(self) -> list[Entry]:
-        """What is to come, JSON-able."""
+        """The pending entries, JSON-able."""
         return sorted(self._entries)
 
     def load_state_dict(self, state: list[Entry]) -> None:

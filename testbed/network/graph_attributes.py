@@ -1,4 +1,4 @@
-"""Link settings in the attributes of a graph's edges, as other people's files have them.
+"""Link settings in the attributes of a graph's edges, as found in published files.
 
 * A setting of a link under its own name: `delay`, `jitter`, `loss`, `rate` and so on, written as in a study
   file. A bare duration is in seconds, a bare rate in bytes per second, unless the edge or the graph has
@@ -8,7 +8,7 @@
   becomes `rate`, and `buffer` with `buffer_unit` packets, which becomes `limit`.
 * Internet Topology Zoo: `LinkSpeedRaw`, bits per second, becomes `rate`.
 
-An attribute that reads like a link setting and is none of these (`bandwidth`, `latency`, a `capacity` without
+An attribute that looks like a link setting and is none of these (`bandwidth`, `latency`, a `capacity` without
 a unit) is refused, and so is a bare number where the file has a unit for something else only. All other
 attributes (`weight`, `length`, `label`, `LinkLabel`) say nothing about links here.
 """
@@ -60,12 +60,12 @@ _CAPACITIES = {
 _PACKETS = ("packet", "packets", "pkt", "pkts")
 
 _UNITS = ("delay", "jitter", "rate", "capacity", "buffer")
-"""What can have a unit of its own."""
+"""Attributes that can have a unit of their own."""
 
 _OTHER_UNITS = ("distance", "length", "weight", "cost", "linkspeed")
-"""What else may have a unit in a file and says nothing about settings."""
+"""Other attributes that may have a unit in a file and are not settings."""
 
-# Parts of names, and whole words of them, that speak of what a link does.
+# Parts of names, and whole words in them, that suggest a link setting.
 _PARTS = (
     *("delay", "latency", "jitter", "bandwidth", "capacity", "throughput", "speed", "bitrate", "datarate"),
     *("packetloss", "lossrate", "queue", "buffer"),
@@ -94,10 +94,10 @@ _INSTEAD = {
 def stated_settings(attributes: Mapping[str, Any], of_graph: Mapping[str, Any]) -> dict[str, Any]:
     """The link settings that an edge's attributes state, as a study file would write them.
 
-    `of_graph` are the attributes of the whole graph, where units stand.
+    `of_graph` are the attributes of the whole graph, which give the units.
 
     Raises:
-        ValueError: one reads like a link setting and is not understood; one line.
+        ValueError: an attribute looks like a link setting and is not understood; one line.
     """
     stated: dict[str, Any] = {}
     if not attributes:
@@ -117,7 +117,7 @@ def stated_settings(attributes: Mapping[str, Any], of_graph: Mapping[str, Any]) 
 
 
 def check_graph_attributes(of_graph: Mapping[str, Any]) -> None:
-    """Raise ValueError if the graph as a whole has what only links can have, such as a delay."""
+    """Raise ValueError if the graph as a whole has an attribute that only links can have, such as a delay."""
     for name, value in of_graph.items():
         plain = _plain(str(name))
         if _unit_of(plain) is None and (plain in _SETTINGS or _speaks_of_links(str(name))):
@@ -152,7 +152,7 @@ def _setting(
     if name == "LinkSpeedRaw":
         return "rate", _capacity(name, value, {"capacity": ("", "bps")})
     if plain == "linkspeed" and "LinkSpeedRaw" in attributes:
-        return None  # the same once more, for people
+        return None  # repeats another attribute in readable form
     if name in LinkOverride.model_fields:
         return name, _with_unit(name, value, units)
     if plain in _SETTINGS:
@@ -235,7 +235,7 @@ def _is_bare(value: Any) -> bool:
 
 
 def _units(attributes: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """What has a unit -> the attribute that says so, as it is written, and the unit."""
+    """Attribute with a unit -> the attribute that gives the unit, as written, and the unit."""
     found = {}
     for name, value in attributes.items():
         of = _unit_of(_plain(str(name)))
@@ -246,7 +246,7 @@ def _units(attributes: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 @lru_cache(maxsize=1024)
 def _unit_of(plain: str) -> str | None:
-    """What an attribute is the unit of; itself if that is not known; None if it is no unit."""
+    """The attribute whose unit this one gives; itself if unknown; None if it gives no unit."""
     match = re.fullmatch("(.*?)s?units?", plain)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""The account of every packet: what was sent is delivered, dropped, late or still in flight."""
+"""The account of every packet: each one sent is delivered, dropped, late or still in flight."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,8 +26,8 @@ class Ledger:
     """Counts of packets and bytes by fate.
 
     Each transmission of a packet is one message here, acknowledgements and retransmissions included.
-    What is in flight is not counted but looked up on the links, so that `check` can find a message that was
-    lost from the books.
+    Packets in flight are not counted but looked up on the links, so that `check` can find a message that is
+    missing from the accounts.
     """
 
     __slots__ = ("_on_the_links", "dropped", "dropped_bytes", *_COUNTS)
@@ -42,17 +42,17 @@ class Ledger:
         self.delivered = 0
         self.delivered_bytes = 0
         self.late = 0
-        """In flight when the network was flushed; never delivered."""
+        """Packets in flight when the network was flushed; never delivered."""
         self.late_bytes = 0
         self.dropped = dict.fromkeys(REASONS, 0)
         """Packets by reason."""
         self.dropped_bytes = dict.fromkeys(REASONS, 0)
         self.corrupted = 0
-        """Of those delivered, the damaged ones that nobody noticed."""
+        """Delivered packets whose damage was not detected."""
         self.retransmitted = 0
-        """Of those sent, repetitions by the reliable transport."""
+        """Sent packets that are repetitions by the reliable transport."""
         self.filtered = 0
-        """Of those delivered, repetitions that the reliable transport kept from the handler."""
+        """Delivered packets that are repetitions which the reliable transport kept from the handler."""
         self.undeliverable = 0
         """Messages (not packets) that the reliable transport gave up for want of an acknowledgement."""
 

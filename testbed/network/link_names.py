@@ -1,4 +1,4 @@
-"""How links and agents are named in study files, and the sentences about names that do not exist."""
+"""Names of links and agents in study files, and the error messages for names that do not exist."""
 
 import re
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def parse_link(name: str) -> tuple[int, int]:
 def parse_directions(name: str) -> tuple[tuple[int, int], ...]:
     """The (source, destination) pairs of "0-1", both directions of a link, or "0>1", one of them.
 
-    Raises ValueError if it is no such name.
+    Raises ValueError if it is not such a name.
     """
     match = re.fullmatch(r"([0-9]{1,9})>([0-9]{1,9})", name)
     if match is not None:
@@ -45,14 +45,14 @@ def nearest_link(name: str, edges: Iterable[tuple[int, int]]) -> str:
 
 
 def unknown_link(name: str, graph: "nx.Graph[int]") -> str | None:
-    """What is wrong with the name of a link; None if the graph has it."""
+    """The error in the name of a link; None if the graph has it."""
     if graph.has_edge(*parse_link(name)):
         return None
     return f"{name!r} is not a link of this graph{nearest_link(name, graph.edges)}"
 
 
 def unknown_agent(agent: int, graph: "nx.Graph[int]") -> str | None:
-    """What is wrong with the number of an agent; None if the graph has it."""
+    """The error in the number of an agent; None if the graph has it."""
     if agent in graph:
         return None
     return f"{agent} is not an agent of this network: they are {min(graph)} to {max(graph)}"

@@ -1,7 +1,7 @@
-"""Which settings each direction of each link of a graph has.
+"""The settings of each direction of each link of a graph.
 
-From weak to strong: `link` (all), `classes` (by the edge attribute `class`), the edge's own attributes (see
-`testbed.network.graph_attributes`), `links` by name, both directions before one.
+From weakest to strongest: `link` (all), `classes` (by the edge attribute `class`), the edge's own attributes
+(see `testbed.network.graph_attributes`), `links` by name, names of both directions before those of one.
 """
 
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ def settings_by_direction(
 ) -> dict[tuple[int, int], LinkSettings]:
     """The settings by (source, destination), both directions of each edge in the order of the graph.
 
-    Raises SettingError if a link is named that the graph has not, an edge has a class that `classes` lacks
-    (where it names any), no edge has one that it names, or settings make no sense together. Its keys are
-    empty where attributes of the graph are to blame.
+    Raises SettingError if a link is named that the graph does not have, an edge has a class that `classes`
+    lacks (where it names any), no edge has a class that it names, or settings contradict each other. Its
+    keys are empty where attributes of the graph are the cause.
     """
     for name in links:
         if not graph.has_edge(*parse_directions(name)[0]):
@@ -43,7 +43,7 @@ def settings_by_direction(
     used = set()
     table = {}
     known: dict[tuple[str, str], LinkSettings] = {}
-    """By class and attributes: large graphs have few different links."""
+    """Settings by class and attributes: large graphs have few different links."""
     for u, v, attributes in graph.edges(data=True):
         link, name = everywhere, ""
         if classes and "class" in attributes:
@@ -84,7 +84,7 @@ def _merged(keys: tuple[str, ...], link: LinkSettings, override: LinkOverride, o
 
 
 def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
-    """What an edge's attributes say that have the names of settings."""
+    """The settings among an edge's attributes."""
     for name, value in own.items():
         if isinstance(value, str):
             own[name] = _read(u, v, name, value)

@@ -15,7 +15,7 @@ from testbed.network.trace.trace import Trace
 
 
 class Links:
-    """Both directions of every edge of a graph, with the books they keep."""
+    """Both directions of every edge of a graph, with their ledger and trace."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Links:
         self.trace = trace
         self.ledger = Ledger(self._in_flight)
         self.serial = 0
-        """Of the next packet."""
+        """Serial number of the next packet."""
         self._directions: dict[int, dict[int, Direction]] = {node: {} for node in nodes}
         for (source, destination), link in settings.items():
 

@@ -1,4 +1,4 @@
-"""What travels on the network."""
+"""The packets that travel on the network."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +17,16 @@ class Message:
     size: int
     """Bytes on the wire."""
     sent_at: float
-    """Simulated seconds when it was first sent; a retransmission keeps the time of the original."""
+    """Simulated time in seconds when it was first sent; a retransmission keeps the time of the original."""
     serial: int
-    """Counts the packets of a network from 0; a retransmission is a new packet."""
+    """Serial number of the packet in its network, from 0; a retransmission is a new packet."""
     header: Any = None
-    """What the transport wrote on it; None for datagrams."""
+    """Header written by the transport; None for datagrams."""
     corruption: Corruption | None = None
-    """How it was damaged on the wire without anybody noticing; None if it was not. The payload itself is as
-    it was sent: whoever receives it applies the damage, see `testbed.network.corruption`."""
+    """Undetected damage on the wire; None if there is none. The payload itself is as it was sent: the
+    receiver applies the damage, see `testbed.network.corruption`."""
 
     @property
     def corrupted(self) -> bool:
-        """Whether it was damaged on the wire without anybody noticing."""
+        """Whether it was damaged on the wire without being detected."""
         return self.corruption is not None

@@ -29,8 +29,8 @@ from testbed.network.transports import Datagram, Handler, Reliable, Transport
 class Network(FaultsByHand):
     """Agents on the nodes of a graph exchange messages with their neighbours, in simulated time.
 
-    With faults at random or a changing topology there is always something to come: then `clock.run` needs
-    an `until`.
+    With random faults or a changing topology the event list never empties: then `clock.run` needs an
+    `until`.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class Network(FaultsByHand):
         self._links = Links(graph, settings.by_direction(graph), streams, self.clock.timeline, trace)
         self._custom_rules = CustomRules(self._links)
         self.ledger: Ledger = self._links.ledger
-        """What became of every packet."""
+        """The account of every packet."""
         if settings.audit:
             self.clock.timeline.checks.append(self.ledger.check)
         self.traffic: Traffic | None = None
-        """What each direction carries, once `measure_traffic` has been called."""
+        """The load of each direction, once `measure_traffic` has been called."""
         self._transport: Transport = (
             Datagram(self._links)
             if settings.transport == "datagram"
@@ -78,7 +78,7 @@ class Network(FaultsByHand):
         self._schedule: LinkSchedule | None = None
         if settings.schedule is not None:
             self._schedule = LinkSchedule(settings.schedule, graph, self._links, streams, self._agenda)
-        # What is due already, such as a link that is down from 0 s, is done at once.
+        # Entries already due, such as a link that is down from 0 s, are processed at once.
         self._agenda.catch_up()
 
     def attach(self, node: int, handler: Handler) -> None:
@@ -163,7 +163,7 @@ class Network(FaultsByHand):
     def add_rule(
         self, rule: PacketRule, links: Iterable[str] | None = None, name: str | None = None
     ) -> Callable[[], None]:
-        """Let a callable decide about every packet that is sent from now on; returns what takes it away.
+        """Let a callable decide about every packet sent from now on; returns a function that removes it.
 
             network.add_rule(lambda message, now: "blackhole" if message.size > 1500 else None)
 
@@ -173,7 +173,7 @@ class Network(FaultsByHand):
         before `fifo`: a dropped packet has taken its place in the queue. Timeouts that are derived from the
         link know nothing of it.
 
-        A rule also sees packets that a fault or an impairment has dropped already, and is not told so: if it
+        A rule also sees packets that a fault or an impairment has already dropped, without knowing it: if it
         draws random numbers, it draws them for every packet, and runs stay paired packet by packet. Draw from
         a stream of `Streams`, not from a generator of unknown seed.
 
@@ -198,7 +198,7 @@ class Network(FaultsByHand):
         return self.agents.is_up(node)
 
     def compute_factor(self, node: int) -> float:
-        """What an agent's compute times are to be multiplied by now; 1 unless it is a straggler.
+        """The factor that multiplies an agent's compute times now; 1 unless it is a straggler.
 
         Raises ValueError if there is no such agent.
         """
@@ -220,16 +220,17 @@ class Network(FaultsByHand):
         self._planned.announce_update(number)
 
     def faults_report(self) -> list[FaultReport]:
-        """What each fault did so far, scheduled ones first; one with `touched` 0 tested nothing."""
+        """The effects of each fault so far, scheduled ones first; one with `touched` 0 tested nothing."""
         return [*self._planned.report(), *(fault.report() for fault in self._by_hand)]
 
     def schedule_report(self) -> ScheduleReport | None:
-        """What the changing topology did so far; None if the topology does not change."""
+        """The effects of the changing topology so far; None if the topology does not change."""
         return None if self._schedule is None else self._schedule.report()
 
     def metrics(self) -> dict[str, float]:
-        """The ledger's counts, of how many faults (`faults`) how many touched no packet, and, where the
-        topology changes, the share of windows of rounds that are connected (`joint_connectivity`)."""
+        """The ledger's counts, the number of faults (`faults`) and of those that touched no packet, and,
+        where the topology changes, the share of windows of rounds that are connected
+        (`joint_connectivity`)."""
         reports = self.faults_report()
         counts = {**self.ledger.snapshot(), "faults": len(reports)}
         counts["faults_untouched"] = sum(report.touched == 0 for report in reports)
@@ -241,7 +242,7 @@ class Network(FaultsByHand):
         """The exact state, JSON-able: time, random streams, queues, faults, ledger, transport.
 
         Raises RuntimeError while packets are in flight, the transport may still send some again, or a link is
-        taken down by hand: flush and lift first. Handlers, rules without a state and what others have
+        taken down by hand: flush and lift first. Handlers, rules without a state and other events
         scheduled on the clock are not included.
         """
         if self.ledger.in_flight or self._transport.outstanding():
@@ -272,7 +273,7 @@ class Network(FaultsByHand):
         """Continue exactly where `state_dict` was called, in a network of the same graph and settings.
 
         The clock is set as well: nothing but this network's faults may be scheduled before the saved time
-        (ValueError). What is in flight here is forgotten.
+        (ValueError). Packets in flight here are discarded.
         """
         for direction in self._links:
             direction.empty()

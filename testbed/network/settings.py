@@ -1,6 +1,6 @@
-"""What a study file can say about the network. The words are those of netem (tc-netem(8)).
+"""Settings of the network in a study file. The terms are those of netem (tc-netem(8)).
 
-Where a word means something else than in netem, the setting says "unlike netem".
+Where the meaning differs from that in netem, the setting says "unlike netem".
 """
 
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ class NetworkSettings(Settings):
     """The simulated network: its links, its transport and what goes wrong when."""
 
     link: LinkSettings = LinkSettings()
-    """Every link."""
+    """Settings of every link."""
     links: Mapping[str, LinkOverride] = Field(default_factory=dict)
-    """What is different on some links, by name: {"0-1": {delay: 50ms}}; "0>1" is one direction only."""
+    """Overrides for single links, by name: {"0-1": {delay: 50ms}}; "0>1" is one direction only."""
     classes: Mapping[Annotated[str, Field(pattern=r"^[^.]+$")], LinkOverride] = Field(default_factory=dict)
-    """What is different on the links whose edge attribute `class` is this name: {wan: {delay: 50ms}}."""
+    """Overrides for the links whose edge attribute `class` is this name: {wan: {delay: 50ms}}."""
     transport: Literal["datagram", "reliable"] = "datagram"
     """`datagram`: fire and forget. `reliable`: acknowledgements, retransmission, no duplicates."""
     retransmission_timeout: Seconds | None = None
@@ -41,12 +41,11 @@ class NetworkSettings(Settings):
     acknowledgement_size: int = Field(default=40, ge=0)
     """Reliable only: bytes of an acknowledgement on the wire (40: the IPv4 and TCP headers)."""
     faults: tuple[AnyFault, ...] = ()
-    """What goes wrong, and when; one without `fault` is a link that goes down."""
+    """Faults and their times; one without `fault` is a link that goes down."""
     schedule: AnySchedule | None = None
-    """When which links exist; null: all of them, always."""
+    """Schedule of the links that exist at each time; null: all of them, always."""
     audit: bool = False
-    """Whether every event is checked against what must always hold, see `testbed.network.trace.invariants`.
-    Slow."""
+    """Whether every event is checked against the invariants of `testbed.network.trace.invariants`. Slow."""
 
     @field_validator("retransmission_timeout")
     @classmethod
@@ -69,7 +68,7 @@ class NetworkSettings(Settings):
             seen[same] = name
         for field, overrides in (("classes", self.classes), ("links", self.links)):
             if field == "links" and self.classes:
-                continue  # what they add to depends on the link's class: see `check`
+                continue  # the settings they override depend on the link's class: see `check`
             for name, override in overrides.items():
                 try:
                     self.link.overridden(override)
@@ -78,7 +77,7 @@ class NetworkSettings(Settings):
         return self
 
     def essence(self) -> dict[str, Any]:
-        """What the settings mean on any graph; see `testbed.identity`."""
+        """The meaning of the settings on any graph; see `testbed.identity`."""
         return self.meaning(attributes=True)
 
     def meaning(self, *, attributes: bool) -> dict[str, Any]:
@@ -91,7 +90,7 @@ class NetworkSettings(Settings):
         if self.transport != "reliable":
             for name in RELIABLE_ONLY:
                 found.pop(name, None)
-        # What repeats `link` says nothing; what attributes a link has from elsewhere is not known here.
+        # Overrides that repeat `link` have no effect; a link's attributes from elsewhere are not known here.
         classes = {name: self.link.changed_by(override) for name, override in self.classes.items()}
         classes = {name: changed for name, changed in classes.items() if changed}
         links: dict[str, list[dict[str, Any]]] = {}
@@ -108,9 +107,9 @@ class NetworkSettings(Settings):
         return {name: value for name, value in found.items() if not same(value, default(type(self), name))}
 
     def _overrides(self) -> dict[tuple[int, int], list[LinkOverride]]:
-        """What `links` gives each direction, the later ones stronger.
+        """The overrides of `links` for each direction, the later ones stronger.
 
-        "0-1" is both directions, and is put in place before "0>1" is: see `testbed.network.link_table`.
+        "0-1" is both directions, and is applied before "0>1": see `testbed.network.link_table`.
         """
         found: dict[tuple[int, int], list[LinkOverride]] = {}
         for name in sorted(self.links, key=lambda name: len(parse_directions(name)), reverse=True):

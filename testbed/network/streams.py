@@ -1,4 +1,4 @@
-"""Named random streams, all derived from one seed and nothing but their names."""
+"""Named random streams, each derived only from one seed and its own name."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ class Streams:
         self._generators: dict[str, np.random.Generator] = {}
 
     def generator(self, *name: str | int) -> np.random.Generator:
-        """The generator of this name: the same object at each call, so nobody draws its numbers twice."""
+        """The generator of this name: the same object at each call, so that no number is drawn twice."""
         key = _key(name)
         found = self._generators.get(key)
         if found is None:
@@ -38,7 +38,7 @@ class Streams:
         return found
 
     def fresh(self, *name: str | int) -> np.random.Generator:
-        """A new generator at the beginning of the stream of this name, whose state the caller looks after."""
+        """A new generator at the beginning of the stream of this name, whose state the caller keeps."""
         digest = hashlib.blake2b(_key(name).encode(), digest_size=16).digest()
         words = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=words)))
@@ -48,7 +48,7 @@ class Streams:
         return {key: generator.bit_generator.state for key, generator in self._generators.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put every generator back to where `state_dict` found it; those it did not know start anew."""
+        """Restore every generator to the state in `state_dict`; those not in it start anew."""
         for key in [*self._generators, *state]:
             generator = self.generator(*json.loads(key))
             generator.bit_generator.state = state.get(key) or self.fresh(*json.loads(key)).bit_generator.state
@@ -61,7 +61,8 @@ def _key(name: tuple[str | int, ...]) -> str:
 
 
 class Draws:
-    """The values of one random law, one at a time, drawn in growing blocks as numpy is fast only on arrays.
+    """The values of one random law, one at a time, drawn in growing blocks because NumPy is fast only on
+    arrays.
 
     The state is exact: where the current block started in the stream, and how much of it is left.
     The generator is made at the first draw, so a large network pays only for the links it uses.
@@ -114,7 +115,7 @@ class Draws:
 class CorrelatedDraws:
     """Values that repeat: each is the one before it with probability `correlation`, otherwise a new draw.
 
-    The law of a single value stays that of the draws, and the correlation of two that are k apart is
+    The law of a single value is that of the draws, and the correlation of two values k apart is
     `correlation`^k, whatever the law (the process DAR(1) of Jacobs and Lewis, 1978). A draw is consumed for
     every value, repeated or not, so that conditions that differ in the correlation see the same random
     numbers.
@@ -140,7 +141,7 @@ class CorrelatedDraws:
         return self._last
 
     def state_dict(self) -> dict[str, Any] | None:
-        """What comes next, JSON-able and exact; None before the first value."""
+        """The state that determines the next values, JSON-able and exact; None before the first value."""
         if self._last is None:
             return None
         return {
@@ -150,7 +151,7 @@ class CorrelatedDraws:
         }
 
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
-        """Return to what `state_dict` gave."""
+        """Restore the state that `state_dict` gave."""
         state = state or {"draws": None, "repeats": None, "last": None}
         self._draws.load_state_dict(state["draws"])
         self._repeats.load_state_dict(state["repeats"])
@@ -176,7 +177,7 @@ def bernoulli_draws(
     purpose: str,
     stream: GeneratorFor,
 ) -> Draws | CorrelatedDraws:
-    """True with this probability, from one uniform number each: what is True stays so at a larger one."""
+    """True with this probability, from one uniform number each: raising the probability keeps every True."""
     return values(
         lambda generator, count: generator.random(count) < probability, correlation, purpose, stream
     )

@@ -1,4 +1,4 @@
-"""A topology that changes: the links of the graph that are no part of the present round are down."""
+"""A topology that changes: links of the graph that are not in the present round are down."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +18,16 @@ _BEFORE_FAULTS = -1
 
 @dataclass(frozen=True, slots=True)
 class ScheduleReport:
-    """What a changing topology did so far."""
+    """The effects of a changing topology so far."""
 
     rounds: int
-    """Begun so far."""
+    """Rounds begun so far."""
     refused: int
-    """Packets that were sent on a link which was not there, and dropped."""
+    """Packets dropped because their link was down when they were sent."""
     removed: int
-    """Packets that were in flight when their link went, and dropped."""
+    """Packets dropped in flight when their link went down."""
     joint_connectivity: float
-    """Share of the windows of rounds whose union is connected; not a number before the first is full."""
+    """Share of the windows of rounds whose union is connected; NaN before the first is full."""
 
 
 class LinkSchedule:
@@ -45,7 +45,7 @@ class LinkSchedule:
         self._began = links.timeline.now
         self._edges = sorted((min(u, v), max(u, v)) for u, v in graph.edges)
         self._number = 0
-        """Of the round that begins next."""
+        """Number of the next round."""
         self._rule = Down()
         self._removed = 0
         self._missing: dict[tuple[int, int], None] = {}
@@ -111,7 +111,7 @@ class LinkSchedule:
                     self._removed += 1
 
     def report(self) -> ScheduleReport:
-        """What it did so far."""
+        """Its effects so far."""
         return ScheduleReport(self._number, self._rule.refused, self._removed, self._connectivity.share)
 
     def state_dict(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class LinkSchedule:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to what `state_dict` gave, without touching a message; the agenda is loaded apart."""
+        """Restore the state of `state_dict`, without touching a message; the agenda is loaded separately."""
         self._number = state["number"]
         self._change(dict.fromkeys((u, v) for u, v in state["missing"]), live=False)
         self._rule.refused, self._removed = state["refused"], state["removed"]

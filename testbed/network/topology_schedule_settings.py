@@ -1,4 +1,4 @@
-"""What a study file can say about a topology that changes: the graph has all links, a schedule says when."""
+"""Settings of a topology that changes: the graph has all links, a schedule chooses those of each round."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
@@ -13,28 +13,28 @@ from testbed.network.link_names import parse_link, unknown_link
 from topologies.schedules import Round, one_peer_exponential
 
 FARTHEST = 1000.0
-"""Sides of the square that an agent may walk in a round: it would be anywhere in it after a few already."""
+"""Most sides of the square that an agent may walk in a round: after a few it could be anywhere in it."""
 
 
 class _Schedule(Settings):
     period: Annotated[Seconds, Field(ge=MOST_OFTEN)]
     """Seconds of one round; the links change between rounds only."""
     in_flight: InFlight = "drop"
-    """What happens to packets already accepted when their link goes down."""
+    """Fate of packets already accepted when their link goes down."""
     window: Annotated[int, Field(ge=1)] = 10
     """Rounds over which joint connectivity is reported."""
 
     def cycle(self, nodes: int) -> tuple[Round, ...] | None:
-        """The rounds that come again and again, as (source, destination) pairs; None if there is no cycle."""
+        """The rounds of the cycle, as (source, destination) pairs; None if there is no cycle."""
         return None
 
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
-        """The field that needs a link which `graph` does not have, and what is wrong with it."""
+        """The field that needs a link which `graph` does not have, and the reason."""
         return None
 
 
 class SwitchingSchedule(_Schedule):
-    """Given rounds, again and again."""
+    """Given rounds, repeated in a cycle."""
 
     name: Literal["switching"]
     rounds: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1)]
@@ -57,7 +57,7 @@ class SwitchingSchedule(_Schedule):
 
 
 class OnePeerSchedule(_Schedule):
-    """The one-peer exponential graph: each agent hears one other, 1, 2, 4 ... numbers further on, in turn."""
+    """The one-peer exponential graph: each agent hears one other, 1, 2, 4, ... numbers ahead, in turn."""
 
     name: Literal["one_peer_exponential"]
     both_ways: bool = True
@@ -85,7 +85,7 @@ class WaypointSchedule(_Schedule):
     range: Annotated[float, Field(gt=0)]
     """Radio range; the square's sides are 1. Only links of the topology exist: give it `complete` for all."""
     speed: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.01, 0.1)
-    """Least and greatest speed in sides per second, drawn for each way."""
+    """Least and greatest speed in sides per second, drawn for each leg."""
     pause: Seconds = 0.0
     """Seconds of rest at each waypoint."""
 

@@ -1,4 +1,4 @@
-"""How much each direction carries: bytes, and the share of time that its transmitter is at work."""
+"""Load of each direction: bytes, and the share of time that its transmitter is busy."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from testbed.network.message import Message
 class Meter(Rule):
     """Stands behind a direction's queue and counts what it lets through; changes nothing.
 
-    Transmissions follow one another in busy periods; the one under way is looked at when somebody asks, so
-    that what is cut off (a flush, a link that goes down) counts only as far as it got.
+    Transmissions follow one another in busy periods; the one under way is evaluated on request, so that a
+    transmission that is cut off (by a flush, or a link that goes down) counts only as far as it got.
     """
 
     __slots__ = ("_begun", "_done", "_ends", "_now", "_rate", "bytes")
@@ -22,7 +22,7 @@ class Meter(Rule):
         """``rate`` in bytes per second, None for unlimited: then transmitting takes no time."""
         self._rate, self._now = rate, now
         self.bytes = 0
-        """Bytes that a link that was up and a queue that had room have taken."""
+        """Bytes accepted while the link was up and the queue had room."""
         self._done = 0.0
         self._begun = self._ends = 0.0
 
@@ -39,7 +39,7 @@ class Meter(Rule):
             self._ends = fate.time
 
     def clear(self) -> None:
-        """What was still to be transmitted is not."""
+        """Discard everything that is still to be transmitted."""
         self._ends = max(self._begun, min(self._ends, self._now()))
 
     def transmitting(self) -> float:
@@ -57,18 +57,18 @@ class Meter(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one direction has carried so far."""
+    """The load of one direction so far."""
 
     source: int
     destination: int
     bytes: int
-    """Taken by the transmitter, waiting or sent, whatever became of them later."""
+    """Bytes accepted by the transmitter, waiting or sent, whatever their later fate."""
     transmitting: float
     """Simulated seconds; 0 where the rate is unlimited."""
 
 
 class Traffic:
-    """Meters on all directions of a network; without one, nothing is counted and nothing is spent."""
+    """Meters on all directions of a network; without them, nothing is counted, at no cost."""
 
     def __init__(self, directions: Iterable[Direction], now: Callable[[], float]) -> None:
         """Count from now on."""
@@ -81,7 +81,7 @@ class Traffic:
         """Whether there is a direction with a rate at all: only those can be utilised."""
 
     def loads(self) -> list[Load]:
-        """What each direction has carried, by source and destination."""
+        """The load of each direction, by source and destination."""
         return [
             Load(direction.source, direction.destination, meter.bytes, meter.transmitting())
             for direction, meter in self._meters
@@ -96,7 +96,7 @@ class Utilisation:
     """The share of time since some moment that the directions with a rate have been transmitting."""
 
     def __init__(self, traffic: Traffic | None, now: float) -> None:
-        """Since ``now``; None if nothing is metered."""
+        """Measure from ``now`` on; ``traffic`` None if nothing is metered."""
         self._traffic = traffic if traffic is not None and traffic.limited else None
         self._since = now
         self._before = [] if self._traffic is None else self._traffic.transmitting()

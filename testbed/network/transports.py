@@ -1,4 +1,4 @@
-"""How a message of an agent becomes packets on a link."""
+"""Transports: how a message of an agent becomes packets on a link."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,14 +13,14 @@ from testbed.network.settings import NetworkSettings
 Handler = Callable[[Message], object]
 
 _SPREADS = 3
-"""Jitters beyond the mean delay until which a packet is waited for; hardly any come later, under any law."""
+"""Jitters beyond the mean delay to wait for a packet; under any law hardly any arrive later."""
 
 _SHORTEST_TIMEOUT = 0.01
-"""Seconds; the least that a retransmission timeout derived from the link is."""
+"""Least retransmission timeout derived from the link, in seconds."""
 
 
 class Transport(Protocol):
-    """What the network asks of a transport."""
+    """The interface of a transport."""
 
     def attach(self, node: int, handler: Handler) -> None:
         """Hand the messages for `node` to `handler`."""
@@ -38,14 +38,14 @@ class Transport(Protocol):
         """Give up everything outstanding without counting it; no packet is in flight."""
 
     def state_dict(self) -> Any:
-        """What it remembers when nothing is outstanding or in flight, JSON-able."""
+        """Its state when nothing is outstanding or in flight, JSON-able."""
 
     def load_state_dict(self, state: Any) -> None:
-        """Return to what `state_dict` gave."""
+        """Restore the state that `state_dict` gave."""
 
 
 class Datagram:
-    """Fire and forget: a message is one packet, and what happens to it nobody learns."""
+    """Fire and forget: a message is one packet, whose fate is not reported to the sender."""
 
     def __init__(self, links: Links) -> None:
         self._links = links
@@ -88,7 +88,7 @@ class Segment(NamedTuple):
 
 
 class Acknowledgement(NamedTuple):
-    """Header of a packet that says what has arrived."""
+    """Header of a packet that acknowledges one."""
 
     sequence: int
 
@@ -105,7 +105,7 @@ class _Outstanding:
 
 
 class _Connection:
-    """The sender's and the receiver's half of one direction, which only share what packets told them."""
+    """The sender's and the receiver's half of one direction, which share only information from packets."""
 
     __slots__ = ("_lowest", "back", "direction", "floor", "next_sequence", "outstanding", "seen")
 
@@ -115,7 +115,7 @@ class _Connection:
         self.next_sequence = 0
         self.outstanding: dict[int, _Outstanding] = {}
         self._lowest = 0
-        # Receiver: everything below the floor is old, above it only what was seen.
+        # Receiver: everything below the floor is old, above it only the numbers seen.
         self.floor = 0
         self.seen: set[int] = set()
 

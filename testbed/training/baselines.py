@@ -1,4 +1,4 @@
-"""What policies without learning earn: where learning starts from, and what plain rules already reach."""
+"""Returns of policies without learning: the start of learning, and the level that simple rules reach."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,12 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Baseline:
-    """What one policy earns.
+    """The mean return of one policy.
 
     Attributes:
-        policy: ``random``, which plays all available actions alike, or the name of a scripted policy.
-        episodes: how many were played.
-        means: over the episodes; ``return`` and the components of the return, named as those of training.
+        policy: ``random``, uniform over the available actions, or the name of a scripted policy.
+        episodes: number of episodes played.
+        means: over the episodes, of ``return`` and of its components, named as in training.
     """
 
     policy: str
@@ -30,7 +30,7 @@ class Baseline:
 
 
 class Uniform:
-    """Every agent plays all its available actions alike."""
+    """Every agent plays uniformly at random among its available actions."""
 
     def __init__(self, environment: BatchedEnvironment) -> None:
         sizes = np.array(environment.action_sizes)
@@ -39,7 +39,7 @@ class Uniform:
     def act(
         self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
     ) -> np.ndarray:
-        """Actions `[batch, agent]`, drawn from ``generator``, which there must be."""
+        """Actions `[batch, agent]`, drawn from ``generator``, which is required."""
         if generator is None:
             raise ValueError("generator: got None, a random policy needs one")
         every = np.broadcast_to(self.every, (len(observations), *self.every.shape))
@@ -47,7 +47,7 @@ class Uniform:
 
 
 def identity(environment: EnvironmentSettings) -> str:
-    """Names what ``measure`` depends on, the content of a map file included: see `testbed.identity`."""
+    """Name of everything that ``measure`` depends on, map files by content: see `testbed.identity`."""
     references: dict[str, Any] = {"seed": SEED, "episodes": environment.baseline_episodes}
     if environment.best_of:
         references["scripted"] = list(environment.best_of)
@@ -55,11 +55,11 @@ def identity(environment: EnvironmentSettings) -> str:
 
 
 def measure(environment: EnvironmentSettings) -> tuple[Baseline, ...]:
-    """Plays the references of an environment, in seconds; the same each time.
+    """Play the baselines of an environment, in seconds; the results are the same each time.
 
-    The uniformly random policy, and of the scripted policies in ``best_of`` the one with the highest mean
-    return: a maximum over few noisy means, and so a little too high rather than too low. Nothing of
-    environments without policies, as of StarCraft, which needs a game.
+    The uniformly random policy, and among the scripted policies in ``best_of`` the one with the highest mean
+    return: a maximum over a few noisy means, so biased slightly upwards. Empty for environments without
+    policies, such as StarCraft, which needs a game.
     """
     if not environment.policies:
         return ()
@@ -80,5 +80,5 @@ def _play(environment: EnvironmentSettings, policy: str) -> Baseline:
 
 
 def player(world: BatchedEnvironment, policy: str) -> Actor:
-    """Who plays ``random``, or a scripted policy that the world has. Raises ValueError for any other."""
+    """The actor for ``random`` or a scripted policy of the world. Raises ValueError for any other."""
     return Uniform(world) if policy == RANDOM else world.scripted(policy)

@@ -25,22 +25,22 @@ AVERAGED = (
     "consensus_seconds",
     "consensus_bytes",
 )
-"""Counts reported for an averaging: one-way messages; those received are the exchanges."""
+"""Counts reported for an averaging by one-way messages; received messages are the exchanges."""
 
 
 class NetworkCommunication:
-    """Carries what learners say to each other; keeps the curves of their agreements."""
+    """Carries the messages between learners, and keeps the curves of their agreements."""
 
     def __init__(self, consensus: Consensus, progress: Callable[[CurveRow], None] | None = None) -> None:
-        """``progress(row)`` hears every row of an agreement's curve."""
+        """``progress(row)`` receives every row of an agreement's curve."""
         self.consensus, self.progress = consensus, progress
         self._curve: list[CurveRow] = []
         self.charged_bytes = 0
-        """Not simulated: what centralised methods would have sent."""
+        """Bytes not simulated: those that centralised methods would have sent."""
 
     @property
     def sent_bytes(self) -> int:
-        """Bytes sent so far, with those that were charged."""
+        """Bytes sent so far, charged ones included."""
         return self.consensus.network.ledger.sent_bytes + self.charged_bytes
 
     def take_curve(self) -> list[CurveRow]:
@@ -49,7 +49,7 @@ class NetworkCommunication:
         return curve
 
     def metrics(self) -> dict[str, float]:
-        """The network's counts; bytes that were charged are among those sent."""
+        """The network's counts; charged bytes are among those sent."""
         return {**self.consensus.network.metrics(), "bytes_sent": float(self.sent_bytes)}
 
     def agree(self, problems: Sequence[PolicyProblem]) -> Mapping[str, float]:
@@ -61,7 +61,7 @@ class NetworkCommunication:
     def average(self, vectors: Tensor) -> tuple[Tensor, Mapping[str, float]]:
         """Average vectors [N, D] by the algorithm of the settings, as far as its budget goes.
 
-        Numbers travel as they are, 4 bytes each if float32, unless the settings name a codec; running sums
+        Numbers are sent unchanged, 4 bytes each if float32, unless the settings name a codec; running sums
         (robust_push_sum) always travel as float64.
         """
         result = self.consensus.agree([MeanProblem(vector) for vector in vectors.detach().cpu().numpy()])
@@ -75,10 +75,10 @@ class NetworkCommunication:
         return averaged.to(vectors), {name: row[name] for name in AVERAGED} | measured
 
     def centralise(self, to_centre: Sequence[int], from_centre: Sequence[int]) -> Mapping[str, float]:
-        """Charge bytes that would go to and from a centre, [N] each, over every link on the way.
+        """Charge the bytes to and from a centre, [N] each, for every link on the way.
 
-        The centre is the agent with the fewest links to all others, added up; no message is simulated: the
-        charge is what a reliable network would carry at the least.
+        The centre is the agent with the fewest links to all others, summed; no message is simulated: the
+        charge is the least that a reliable network would carry.
         """
         ways = zip(to_centre, from_centre, self._hops, strict=True)
         charge = sum((up + down) * far for up, down, far in ways)
@@ -98,5 +98,5 @@ class NetworkCommunication:
         return {"charged_bytes": self.charged_bytes}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` gave."""
+        """Restore the state that ``state_dict`` gave."""
         self.charged_bytes = state["charged_bytes"]

@@ -1,4 +1,4 @@
-"""Learners by name: what `algorithm` can be in a study file."""
+"""Learners by name: the values of `algorithm` in a study file."""
 
 from typing import Annotated
 
@@ -12,4 +12,4 @@ DEFAULT = MatrpoSettings()
 """The algorithm of studies that do not name one."""
 
 AlgorithmSettings = Annotated[LearnerSettings, LEARNERS]
-"""Which algorithm, and its options. Without a `name` it is MATRPO."""
+"""An algorithm by name, with its options. Without a `name` it is MATRPO."""

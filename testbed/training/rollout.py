@@ -1,4 +1,4 @@
-"""Collecting experience: one batched environment, played on from update to update."""
+"""Collection of experience: one batched environment, continued from update to update."""
 
 import math
 import warnings
@@ -23,7 +23,7 @@ class Actor(Protocol):
 
 
 class Collector:
-    """Plays an environment and keeps the books of its episodes.
+    """Plays an environment and records the returns of its episodes.
 
     A return is the sum over agents of undiscounted reward over one whole episode; a return component is the
     sum over the episode of one of the environment's ``components``.
@@ -36,7 +36,7 @@ class Collector:
         names = ("return", *(f"return_{name}" for name in environment.components))
         self.running = {name: np.zeros(environment.batch) for name in names}
         self.resumptions = 0
-        """Times that resuming had to start new episodes, for want of the state of the old ones."""
+        """Times that resuming had to start new episodes, because the old ones' state was not saved."""
 
     def collect(
         self,
@@ -47,8 +47,8 @@ class Collector:
     ) -> tuple[Batch, dict[str, float]]:
         """Play ``steps`` steps of every episode; returns the batch and means over the episodes that ended.
 
-        Means are nan when no episode ended. ``episodes`` counts them. Of an environment that cannot save its
-        state there is also ``resumptions``: unless it is 0, this is not one uninterrupted run.
+        Means are nan when no episode ended. ``episodes`` counts them. An environment that cannot save its
+        state also has ``resumptions``: unless it is 0, this is not one uninterrupted run.
         ``observe(step)`` gets each step as a batch [1, B, N] of its own, before the next action is chosen.
         """
         rows: list[tuple[np.ndarray, ...]] = []
@@ -76,11 +76,11 @@ class Collector:
         return batch, {**means, **counts}
 
     def finish(self, actor: Actor, generator: np.random.Generator | None) -> dict[str, float]:
-        """Play on until the episode now under way in every row is over; returns the means over these.
+        """Play until the present episode of every row is over; returns the means over these episodes.
 
-        Of a fresh collector these are whole episodes, one per row, so that short ones count no more than long
-        ones. A row that is over before others begins its next episode, of which nothing counts here;
-        ``collect`` and ``finish`` go on with it.
+        With a fresh collector these are whole episodes, one per row, so that short ones count no more than
+        long ones. A row that finishes before others begins its next episode, which does not count here;
+        ``collect`` and ``finish`` continue it.
         """
         playing = np.ones(self.environment.batch, dtype=bool)
         finished = {name: np.zeros(self.environment.batch) for name in self.running}
@@ -101,7 +101,7 @@ class Collector:
         actions = actor.act(self.observations, self.masks, generator)
         following, rewards, terminations, truncations, info = self.environment.step(actions)
         over: np.ndarray = np.all(terminations | truncations, axis=1)
-        # An agent that is over before the others has nothing to do with what comes until they are.
+        # An agent's boundary is its own end: later steps, while others still play, do not concern it.
         boundaries = terminations | truncations
         row = (self.observations, following, actions, rewards, terminations, boundaries)
         sums = {"return": self.running["return"] + rewards.sum(axis=1)}
@@ -117,7 +117,7 @@ class Collector:
     def state_dict(self) -> dict[str, Any]:
         """The environment, its generator, and the running sums, as arrays and JSON-able values.
 
-        Of an environment that cannot save its state, only its generator is kept.
+        For an environment that cannot save its state, only its generator is kept.
         """
         return {
             "environment": self.environment.state if self.environment.saves_state else {},
@@ -127,10 +127,10 @@ class Collector:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` gave, exactly.
+        """Restore exactly the state that ``state_dict`` gave.
 
-        An environment that cannot save its state starts new episodes instead, and a warning and the number
-        of ``resumptions`` say so: the run goes on, but not as it would have without the interruption.
+        An environment that cannot save its state starts new episodes instead, reported by a warning and by
+        ``resumptions``: the run continues, but not as it would have without the interruption.
         """
         self.environment.rng_state = state["rng"]
         if not self.environment.saves_state:
@@ -155,7 +155,7 @@ class Collector:
 def _batch(
     rows: Sequence[tuple[np.ndarray, ...]], masks: Sequence[np.ndarray], active: Sequence[np.ndarray]
 ) -> Batch:
-    """Steps as one batch; no masks, or active agents, where the environment does not speak of them."""
+    """Steps as one batch; without masks or active agents where the environment does not give them."""
     batch = Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
     return replace(
         batch,

@@ -31,33 +31,33 @@ Progress = Callable[[str, int, int, Row], None]
 
 
 class EvaluationSettings(Settings):
-    """Whole episodes played apart from learning, by the most probable actions.
+    """Whole episodes played separately from learning, with the most probable actions.
 
-    The means over them have the names of those of training, with ``evaluation_`` in front.
+    Their means have the same names as in training, with the prefix ``evaluation_``.
     """
 
     every: Annotated[int, Field(ge=1, description="updates between evaluations")] = 10
-    episodes: Annotated[int, Field(ge=1, description="episodes each time")] = 32
+    episodes: Annotated[int, Field(ge=1, description="episodes per evaluation")] = 32
 
 
 class LoopSettings(Settings):
-    """How much is collected and learnt."""
+    """The amounts of collection, learning and evaluation."""
 
     updates: Annotated[int, Field(ge=1, description="policy updates")] = 100
     samples: Annotated[int, Field(ge=1, le=10_000_000, description="joint samples per update")] = 10_000
     batch: Annotated[
         int | None,
-        Field(ge=1, description="episodes side by side; null: whole episodes, about samples / length"),
+        Field(ge=1, description="parallel episodes; null: whole episodes, about samples / length"),
     ] = None
     evaluation: Annotated[
-        EvaluationSettings | None, Field(description="episodes apart from learning; null: none")
+        EvaluationSettings | None, Field(description="evaluation, separate from learning; null: none")
     ] = None
 
     def shape(self, episode_length: int) -> tuple[int, int]:
-        """(steps, episodes side by side) of one batch.
+        """(steps, parallel episodes) of one batch.
 
-        Unless ``batch`` says how many, there are as many as can play a whole episode each, or a few less so
-        that the samples divide evenly.
+        Unless ``batch`` gives their number, there are as many as can play a whole episode each, or a few
+        fewer so that the samples divide evenly.
 
         Raises:
             SettingError: the samples do not divide evenly.
@@ -106,7 +106,7 @@ class Trainer:
     def train(
         self, progress: Progress | None = None, checkpoint: Path | None = None, identity: str = ""
     ) -> None:
-        """Go on until all updates are done, saving ``checkpoint`` for ``identity`` after each."""
+        """Continue until all updates are done, saving ``checkpoint`` for ``identity`` after each."""
         while self.update < self.loop.updates:
             row = self.advance()
             if checkpoint is not None:
@@ -159,14 +159,14 @@ class Trainer:
             return {}
         if (self.update + 1) % settings.every and self.update + 1 != self.loop.updates:
             return {f"evaluation_{name}": math.nan for name in self.collector.running}
-        # A fresh environment from a stream of its own: evaluating never changes what is learnt.
+        # A fresh environment with a stream of its own: evaluation never changes learning.
         seed = int(self.streams.fresh("evaluation", self.update).integers(2**31))
         with self.environment_settings.make(settings.episodes) as world:
             means = Collector(world, seed).finish(self.learner, None)
         return {f"evaluation_{name}": mean for name, mean in means.items()}
 
     def close(self) -> None:
-        """Let go of what the environment holds outside this process."""
+        """Release the resources that the environment holds outside this process."""
         self.collector.environment.close()
 
     def _seed(self, *name: str) -> int:
@@ -175,7 +175,7 @@ class Trainer:
     # --- resuming --------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly, between two updates."""
+        """Everything needed to resume exactly, between two updates."""
         return {
             "learner": self.learner.state_dict(),
             "collector": self.collector.state_dict(),
@@ -187,7 +187,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what ``state_dict`` gave."""
+        """Restore the state that ``state_dict`` gave."""
         self.learner.load_state_dict(state["learner"])
         self.collector.load_state_dict(state["collector"])
         self.streams.load_state_dict(state["streams"])

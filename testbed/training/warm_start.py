@@ -1,4 +1,4 @@
-"""Starting point of an ``update`` workload: models, and the batch that they played."""
+"""The starting point of an ``update`` workload: models, and the batch that they played."""
 
 import warnings
 from collections.abc import Callable
@@ -25,10 +25,10 @@ Warmed = Callable[[int, int, Row], None]
 
 @dataclass(frozen=True)
 class Start:
-    """A learner with the batch it has just collected, and the random streams as they are then.
+    """A learner with the batch it has just collected, and the random streams at that point.
 
-    ``holdout`` is a second batch by the same policies, to measure what the first has taught; None where the
-    first was stored in a file.
+    ``holdout`` is a second batch by the same policies, which measures what was learnt from the first; None
+    where the first was stored in a file.
     """
 
     learner: Matrpo
@@ -38,7 +38,7 @@ class Start:
 
 
 OF_THE_UPDATE = ("step", "solver", "kl_safeguard", "fisher", "radius", "curvature", "where_inactive")
-"""Settings of the algorithm that have no part in a trial's start, so that trials compare their values."""
+"""Settings of the algorithm that do not affect a trial's start, so that trials can compare their values."""
 
 
 def prepare(
@@ -53,15 +53,15 @@ def prepare(
     folder: Path | None = None,
     progress: Warmed | None = None,
 ) -> Start:
-    """Let ``warmup`` updates pass, then collect; or take up what an earlier trial has kept in ``folder``.
+    """Make ``warmup`` updates, then collect; or load the result that an earlier trial has kept in ``folder``.
 
-    Whatever a trial's topology, network and consensus, its start is the same: the warm-up agrees over a
-    perfect complete graph with default settings, and has the defaults ``OF_THE_UPDATE``. It begins from
-    ``models`` that a training trial has stored, or from untrained ones. A ``batch`` that was stored takes the
-    place of the collected one.
+    The start does not depend on a trial's topology, network and consensus: the warm-up agrees over a
+    perfect complete graph with default settings, and uses the defaults ``OF_THE_UPDATE``. It begins from
+    ``models`` stored by a training trial, or from untrained ones. A stored ``batch`` replaces the collected
+    one.
 
     Raises:
-        SettingError: the stored models or the stored batch are not of this environment and algorithm.
+        SettingError: the stored models or the stored batch do not suit this environment and algorithm.
     """
     defaults = MatrpoSettings()
     usual = algorithm.model_copy(update={name: getattr(defaults, name) for name in OF_THE_UPDATE})
@@ -108,7 +108,7 @@ def prepare(
                 "holdout": vars(holdout),
             }
             kept.parent.mkdir(parents=True, exist_ok=True)
-            # Two trials may be here at once: each writes a file of its own, and the last one stays.
+            # Two trials may get here at once: each writes its own file, and the last one remains.
             checkpoints.save(kept, state, identity)
     source.close()
     learner = Matrpo(algorithm, spaces(source.collector.environment), Streams(seed).generator("initial"))
@@ -143,7 +143,7 @@ def load_models(path: Path, learner: Learner) -> None:
     """Give a learner the models that a training trial has stored.
 
     Raises:
-        SettingError: the file cannot be read, or its models are of other networks or another algorithm.
+        SettingError: the file cannot be read, or its models belong to other networks or another algorithm.
     """
     try:
         state = checkpoints.load(path, None)

@@ -1,4 +1,4 @@
-"""Which planned faults can never begin, known before anything runs."""
+"""Detection, before anything runs, of planned faults that can never begin."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Never:
 
     Attributes:
         fault: its number among the network's faults.
-        keys: of the moment that never comes, from the fault inward.
-        value: that moment as it is written.
-        reason: why it never comes.
-        allowed: what could stand there instead, where that is a choice.
+        keys: path of the moment that never comes, from the fault inward.
+        value: that moment as written in the study.
+        reason: the reason why it never comes.
+        allowed: the alternatives, where there are some.
     """
 
     fault: int
@@ -36,7 +36,7 @@ class Never:
 def never(trial: Trial, graph: Callable[[], nx.Graph[int]]) -> Iterator[Never]:
     """The faults of a trial that can never begin.
 
-    Only what is certain counts: a fault at a time that the agreements may or may not take is let through.
+    Only certain cases count: a fault at a time that the agreements may or may not reach is accepted.
 
     Args:
         trial: its settings.
@@ -54,7 +54,7 @@ _Found = tuple[tuple[str, ...], object, str, tuple[str, ...]]
 
 
 class _Limits:
-    """How many updates, seconds and messages a trial has at most."""
+    """Upper bounds on the updates, seconds and messages of a trial."""
 
     def __init__(self, trial: Trial, graph: Callable[[], nx.Graph[int]]) -> None:
         self._trial, self._graph = trial, graph
@@ -65,7 +65,7 @@ class _Limits:
         )
         averages = isinstance(trial, LearningWorkload) and trial.algorithm.communication == "average"
         self._agreements = None if averages else self._updates
-        """At most; None: one for each minibatch or step of the environment, which are not counted here."""
+        """Most agreements; None: one per minibatch or step of the environment, which are not counted here."""
 
     def beginning(self, fault: ScheduledFault) -> _Found | None:
         down = fault.down

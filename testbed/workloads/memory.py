@@ -1,4 +1,4 @@
-"""Memory that a trial will need, estimated before it runs from the shapes of its arrays."""
+"""Memory needed by a trial, estimated before it runs from the shapes of its arrays."""
 
 from policies.algorithms.learner import Load
 from testbed.consensus.edge_admm.exchange_protocol import EXCHANGE_HEADER
@@ -8,18 +8,18 @@ from testbed.training.trainer import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 PROCESS = 330 * 2**20
-"""Bytes of a process that has imported everything and done a little (Python 3.11, torch 2.13 for CPUs)."""
+"""Bytes of a process after all imports and a little work (Python 3.11, torch 2.13 for CPUs)."""
 
 OVERHEAD = 1.35
-"""Measured: allocators keep what is freed, in pieces that do not always fit what comes next."""
+"""Measured factor: allocators keep freed memory, in pieces that do not always fit later requests."""
 
 
 def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int | None:
     """Estimated peak memory in bytes of a trial whose topology has ``links`` links.
 
-    Counted are the data, every agent's and link's state, the messages under way, and the rows of curves that
-    are kept until the end; not a trace, which only those who ask for one have. None for worlds whose sizes
-    are not known until a game has been started.
+    The estimate counts the data, every agent's and link's state, the messages under way, and the rows of
+    curves that are kept until the end; not a trace, which is recorded only on request. None for worlds whose
+    sizes are not known until a game has been started.
     """
     recorded = _recorded(trial, links)
     if isinstance(trial, ProblemWorkload):
@@ -37,19 +37,19 @@ def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int)
 
 
 COUNTLESS = 10**18
-"""Cap on numbers that stand for "for ever"."""
+"""Cap on numbers that mean "without limit"."""
 
 ROW = 900
 """Bytes of a row of a curve, some fifteen numbers by name, with its share of the table written (measured)."""
 
 
 def _recorded(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int:
-    """The rows of the curves, as far as the budget tells how many there will be, and the exchanges' order."""
+    """The rows of the curves, as far as the budget bounds their number, and the order of the exchanges."""
     consensus, agents = trial.consensus, min(trial.agents, COUNTLESS)
     if not isinstance(trial, ProblemWorkload) and trial.algorithm.communication not in ("agree", "average"):
         return 0
     budget, own_clocks = consensus.budget, consensus.activation in ("poisson", "gossip", "asynchronous")
-    # A tolerance may be reached at any time, and where nothing takes time nobody can tell how much happens.
+    # A tolerance may be reached at any time, and where nothing takes time the number of events is unknown.
     untimed = budget.seconds is not None and not own_clocks and consensus.compute == 0
     unsized = budget.bytes is not None and not isinstance(trial, ProblemWorkload)
     if budget.tolerance is not None or untimed or unsized:

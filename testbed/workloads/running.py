@@ -31,12 +31,12 @@ Table = Sequence[Mapping[str, float | str]]
 
 @dataclass(frozen=True)
 class Hooks:
-    """What looks on while a trial runs, and changes nothing.
+    """Observers of a running trial, which must change nothing.
 
     Attributes:
         progress: called as the trial goes on.
-        trace: records all that happens on the network.
-        observer: looks at agreements while they go on.
+        trace: records all events on the network.
+        observer: observes agreements as they run.
     """
 
     progress: Progress | None = None
@@ -48,7 +48,7 @@ class Hooks:
 class WorkloadResult:
     """Results of a trial: one row of final numbers, and curves and other tables by name as rows.
 
-    ``models`` is the state of the learner that a training run ended with, None for other workloads.
+    ``models`` is the final state of the learner of a training run, None for other workloads.
     """
 
     metrics: Row
@@ -67,16 +67,16 @@ def run(
     trace: Trace | None = None,
     observer: Observer | None = None,
 ) -> WorkloadResult:
-    """Run a trial; the result depends on nothing but the settings, the seed and the graph (wall times apart).
+    """Run a trial; apart from wall times, the result depends only on the settings, the seed and the graph.
 
     ``progress(phase, done, total, numbers)`` is called as it goes. A training run saves ``checkpoint`` after
-    every update and goes on from it when it exists; an update keeps the batch it starts from, and the models
-    that played it, in the folder ``batches``, where trials that start from the same find them.
-    ``observer`` looks on while agents agree, and changes nothing.
+    every update and resumes from it when it exists; an update keeps the batch it starts from, and the models
+    that played it, in the folder ``batches``, where trials with the same start find them.
+    ``observer`` observes agreements, and must change nothing.
 
     Raises:
-        ValueError: the trial is none, the graph is not an undirected one with the agents 0..n-1 for nodes, or
-            does not suit the algorithm; or the checkpoint belongs to another trial.
+        ValueError: the trial is not a trial, the graph is not undirected with the agents 0..n-1 as nodes or
+        does not suit the algorithm, or the checkpoint belongs to another trial.
     """
     _check(trial, seed, graph)
     trial.check(graph)
@@ -242,7 +242,7 @@ def _training(
 
 
 def _lately(rows: Sequence[Row]) -> Row:
-    """Means of all that is measured on episodes, over those of the rows that have it."""
+    """Means of everything measured on episodes, over the rows that have a value."""
     means = {}
     for name in rows[0]:
         if name.startswith(("return", "evaluation_")):

@@ -21,10 +21,10 @@ from testbed.training.learners import AlgorithmSettings
 from testbed.training.trainer import LoopSettings
 
 MESSAGE_OVERHEAD = 64
-"""Bytes that a message has at most besides the numbers in it."""
+"""Most bytes of a message in addition to its numbers."""
 
 LARGEST_MESSAGE = 10**9
-"""Bytes; how large the messages of learners are is not known before they learn."""
+"""Assumed bytes of learners' messages, whose size is not known before they learn."""
 
 
 class ProblemWorkload(Settings):
@@ -32,11 +32,11 @@ class ProblemWorkload(Settings):
 
     workload: Literal["problem"] = "problem"
     problem: ProblemSettings = MeanSettings()
-    """The problem on which agents agree."""
+    """The problem that the agents solve together."""
     network: NetworkSettings = NetworkSettings()
-    """Links, and what goes wrong on them."""
+    """The simulated network: links, impairments and faults."""
     consensus: ConsensusSettings = ConsensusSettings()
-    """How the agents agree."""
+    """The consensus algorithm and its budget."""
 
     @model_validator(mode="after")
     def _algorithm_solves_it(self) -> Self:
@@ -50,13 +50,13 @@ class ProblemWorkload(Settings):
         return self.problem.agents
 
     def check(self, graph: "nx.Graph[int]") -> None:
-        """Raise SettingError if on this graph consensus would never end."""
+        """Raise SettingError if consensus would never end on this graph."""
         size = MESSAGE_OVERHEAD + 8 * self.problem.dimension
         check_budget(self.consensus, self.network, graph, size)
 
 
 class UpdateSettings(Settings):
-    """From which batch the one policy update is made."""
+    """The batch and the models from which the one policy update is made."""
 
     samples: Annotated[
         int, Field(ge=1, le=10_000_000, description="joint samples collected for the update")
@@ -77,17 +77,16 @@ class LearningWorkload(Settings):
     environment: EnvironmentSettings = DEFAULT
     """The agents' environment; without a `name` navigation, or the one that `pettingzoo` names."""
     algorithm: AlgorithmSettings = DEFAULT_ALGORITHM
-    """How they learn; without a `name` MATRPO."""
+    """The learning algorithm; without a `name` MATRPO."""
     network: NetworkSettings = NetworkSettings()
-    """Links, and what goes wrong on them."""
+    """The simulated network: links, impairments and faults."""
     consensus: ConsensusSettings = ConsensusSettings()
-    """How the agents agree on an update; averaging, where the algorithm averages, unless something is
-    said."""
+    """The consensus algorithm for an update; by default averaging, where the learning algorithm averages."""
 
     @field_validator("consensus", mode="before")
     @classmethod
     def _averaging_by_default(cls, given: Any, info: ValidationInfo) -> Any:
-        """One round of Metropolis averaging, as far as nothing else was said, where vectors are averaged."""
+        """Default to one round of Metropolis averaging where vectors are averaged."""
         algorithm, environment = info.data.get("algorithm"), info.data.get("environment")
         if algorithm is None or environment is None or algorithm.communication != "average":
             return given
@@ -115,9 +114,9 @@ class LearningWorkload(Settings):
         return self.environment.agents
 
     def check(self, graph: "nx.Graph[int]") -> None:
-        """Raise SettingError if the algorithm needs a centre that not all agents of the graph can reach.
+        """Raise SettingError if the algorithm needs a centre that some agents of the graph cannot reach.
 
-        Or if on this graph consensus would never end.
+        Also if consensus would never end on this graph.
         """
         if self.algorithm.communication in ("agree", "average"):
             check_budget(self.consensus, self.network, graph, LARGEST_MESSAGE)
@@ -132,7 +131,7 @@ class UpdateWorkload(LearningWorkload):
 
     workload: Literal["update"] = "update"
     algorithm: MatrpoSettings = MatrpoSettings()
-    """MATRPO's settings."""
+    """The learning algorithm, MATRPO."""
     update: UpdateSettings = UpdateSettings()
     """The update's starting point."""
 
@@ -142,7 +141,7 @@ class TrainingWorkload(LearningWorkload):
 
     workload: Literal["training"] = "training"
     training: LoopSettings = LoopSettings()
-    """How long, from how much, and how it is evaluated."""
+    """Length of training, batch sizes and evaluation."""
 
     def essence(self) -> dict[str, Any]:
         """Differences from the defaults; a number of parallel episodes that equals the default is none."""

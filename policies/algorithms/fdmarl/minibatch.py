@@ -1,4 +1,4 @@
-"""FDMARL of a batch at a time: the form ``minibatch``."""
+"""FDMARL that learns from a batch at a time: the form ``minibatch``."""
 
 import copy
 import math
@@ -29,7 +29,7 @@ class Fdmarl:
     """N agents, each with a policy for its own action and a critic of the joint one; the form minibatch."""
 
     def __init__(self, settings: FdmarlOptions, spaces: Spaces, generator: np.random.Generator) -> None:
-        """Draw initial networks: a policy for each agent, one critic for all to start from."""
+        """Draw initial networks: a policy for each agent, and one critic from which all start."""
         self.settings, self.spaces = settings, spaces
         self.precision = Precision.of(settings.device, settings.precision)
         self.policy = JointPolicy.build(
@@ -42,7 +42,7 @@ class Fdmarl:
         self.omega = self._leaf(np.tile(self.critic.network.initial(generator), (spaces.agents, 1)))
         self.mu = self.precision.tensor(np.full(spaces.agents, np.nan))
         self.held: dict[str, np.ndarray] = {}
-        """The last step so far, whose successor is still to come: arrays [B, N, ...]; none at first."""
+        """The last step so far, whose successor is not known yet: arrays [B, N, ...]; none at first."""
         kind = torch.optim.Adam if settings.optimiser == "adam" else torch.optim.SGD
         self.critic_optimiser = kind([self.omega], lr=settings.critic_rate)
         self.actor_optimiser = kind([self.theta], lr=settings.actor_rate)
@@ -64,7 +64,7 @@ class Fdmarl:
         generator: np.random.Generator,
         lap: Stopwatch | None = None,
     ) -> dict[str, float]:
-        """One update: a step and an averaging for every minibatch. Returns what was measured.
+        """One update: a step and an averaging for every minibatch. Returns the measurements.
 
         Raises:
             ValueError: there is no transition in the batch, or it is not as wide as the last one.
@@ -75,7 +75,7 @@ class Fdmarl:
         order = generator.permutation(len(steps["rewards"]))
         pieces = math.ceil(len(order) / self.settings.minibatch)
         for k in range(pieces):
-            piece = order[k::pieces]  # as even as can be: a small rest would be a step of much noise
+            piece = order[k::pieces]  # as even as possible: a small remainder would make a very noisy step
             self._improve({name: array[piece] for name, array in steps.items()}, communication, tally)
         measured = tally.row() | self._moved(batch, before)
         if lap is not None:
@@ -143,7 +143,7 @@ class Fdmarl:
 
     @torch.no_grad()
     def _moved(self, batch: Batch, before: Tensor) -> dict[str, float]:
-        """How far the policies have moved from those ``before`` over the observations of a batch."""
+        """Movement of the policies from those ``before``, over the observations of a batch."""
         observations = batch.observations.reshape(-1, *batch.observations.shape[2:])
         old, new = (self.log_probs(theta, observations, batch.flat_masks) for theta in (before, self.theta))
         acting = batch.averaged(self.settings.average_over)
@@ -165,7 +165,7 @@ class Fdmarl:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` gave. ValueError, and nothing changes, if it is of other networks."""
+        """Restore the state of ``state_dict``. ValueError, changing nothing, if it is of other networks."""
         mine = {"theta": self.theta, "omega": self.omega, "mu": self.mu}
         for name, tensor in mine.items():
             stored = state.get(name)
@@ -207,7 +207,7 @@ class Tally:
         self.counts: dict[str, float] = {}
 
     def add(self, square: float, size: float, row: Mapping[str, float]) -> None:
-        """Count one step: mean square and mean size of its TD errors, and what its averaging measured."""
+        """Count one step: mean square and mean size of its TD errors, and its averaging's measurements."""
         self.steps += 1
         self.squares += square
         self.sizes += size
@@ -216,7 +216,7 @@ class Tally:
             self.counts[name] = value + (self.counts.get(name, 0.0) if adds_up else 0.0)
 
     def row(self) -> dict[str, float]:
-        """Means over steps of the errors; of averagings the sum of all that adds up, else the last."""
+        """Means of the errors over steps; sums of averagings' additive measurements, the last of others."""
         if not self.steps:
             raise ValueError("batch: one step has no successor to learn from, there must be two")
         return {

@@ -1,4 +1,4 @@
-"""FDMARL as Algorithm 1 of Zhang et al. 2018 (arXiv 1802.08757) has it: while playing, after every step."""
+"""FDMARL as in Algorithm 1 of Zhang et al. 2018 (arXiv 1802.08757): learning after every step."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from policies.batch import Batch
 
 
 class OnlineFdmarl(Fdmarl):
-    """Algorithm 1 itself: every step is learnt from as soon as the next action is known."""
+    """Algorithm 1 itself, which learns from every step as soon as the next action is known."""
 
     def __init__(self, settings: FdmarlOptions, spaces: Spaces, generator: np.random.Generator) -> None:
         """Draw initial networks."""
@@ -21,7 +21,7 @@ class OnlineFdmarl(Fdmarl):
         self.heard, self.tally = 0, Tally()
 
     def observe(self, step: Batch, communication: Communication) -> None:
-        """Learn from the step before, now that this one [1, B, N] says what it led to."""
+        """Learn from the previous step, now that this one [1, B, N] gives its successor."""
         self.heard += step.samples
         steps = self.transitions(step)
         if len(steps["rewards"]):
@@ -37,7 +37,7 @@ class OnlineFdmarl(Fdmarl):
         """Measurements made while this batch was played; nothing more is learnt from it.
 
         Raises:
-            ValueError: they were not heard, or there was no transition among them.
+            ValueError: its steps were not observed, or there was no transition among them.
         """
         if self.heard != batch.samples:
             raise ValueError(f"batch: {self.heard} of its {batch.samples} samples were heard as they came")

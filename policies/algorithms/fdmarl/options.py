@@ -14,7 +14,7 @@ Optimiser = Literal["adam", "sgd"]
 
 FORMS: dict[Form, dict[str, Any]] = {
     "minibatch": {"optimiser": "adam", "average_rate": 0.1},
-    # Episodes side by side run in step: the average must outlast them, or it follows what is to be learnt.
+    # Parallel episodes run in step: the average must outlast them, or it follows the signal to be learnt.
     "online": {"optimiser": "sgd", "average_rate": 0.002},
 }
 """Defaults that follow from the form."""
@@ -32,12 +32,12 @@ class FdmarlOptions(LearnerSettings):
     communication: ClassVar[Kind] = "average"
     form: Annotated[Form, Field(description="a batch at a time, or Algorithm 1 itself")] = "minibatch"
     optimiser: Annotated[
-        Optimiser, Field(description="of critics and policies; not given: adam, or sgd in the form online")
+        Optimiser, Field(description="for critics and policies; not given: adam, or sgd in the form online")
     ] = "adam"
     minibatch: Annotated[int, Field(ge=1, description="samples per step of the form minibatch")] = 100
     critic_rate: Annotated[float, Field(gt=0, description="step size beta of the critics")] = 1e-3
     actor_rate: Annotated[
-        float, Field(ge=0, description="step size beta' of the policies; 0: they stay as they are")
+        float, Field(ge=0, description="step size beta' of the policies; 0: they do not change")
     ] = 2e-5
     average_rate: Annotated[
         float, Field(gt=0, le=1, description="step size of the average reward; beta in the paper")
@@ -47,8 +47,8 @@ class FdmarlOptions(LearnerSettings):
         tuple[Annotated[int, Field(ge=1)], ...],
         Field(description="units of each hidden layer, of policies and critics"),
     ] = (128, 128)
-    activation: Annotated[Activation, Field(description="of hidden units")] = "tanh"
-    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
+    activation: Annotated[Activation, Field(description="nonlinearity of hidden units")] = "tanh"
+    device: Annotated[Device, Field(description="device of the networks and their computations")] = "cpu"
     precision: Annotated[Literal["float64", "float32"], Field(description="of networks")] = "float32"
 
     @model_validator(mode="before")
@@ -69,7 +69,7 @@ class FdmarlOptions(LearnerSettings):
         policy = MLP((d, *self.hidden, a)).parameters
         step = min(self.minibatch, m) * (2 * n * (d + a) + n * (a + 3) * 2 * sum(widths))
         moved = n * m * (d + 3 * max(widths) + 6 * a)
-        # Parameters, their gradients, Adam's moments; critics as messages on all links, and before and after.
+        # Parameters, their gradients, Adam's moments; critics in messages on all links, and before and after.
         networks = n * (4 * policy + 8 * critic) + critic * 2 * load.links
-        # Its transitions are the batch once more, in random order.
+        # The transitions are one more copy of the batch, in random order.
         return load.batch + number * (networks + max(step, moved))

@@ -1,4 +1,4 @@
-"""MAPPO's agents: a policy, shared or one each, and one value of what all of them see."""
+"""MAPPO's agents: a policy, shared or one each, and one value of the joint observation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -61,16 +61,16 @@ class Mappo:
         generator: np.random.Generator,
         lap: Stopwatch | None = None,
     ) -> dict[str, float]:
-        """Some epochs of gradient steps on one batch; returns what was measured.
+        """Several epochs of gradient steps on one batch; returns the measurements.
 
-        ``kl`` is of an agent's own policy before and after, on the batch; mean over agents, and ``kl_max``.
-        ``value_loss`` is the last epoch's mean squared error, in units of the network's outputs.
-        ``policy_loss``, ``clip_fraction`` (of the ratios, those beyond the clip) and norms of gradients are
-        means over all gradient steps, each taken before its step.
+        ``kl`` is that of an agent's own policy before and after, on the batch; mean over agents, and
+        ``kl_max``. ``value_loss`` is the last epoch's mean squared error, in units of the network's outputs.
+        ``policy_loss``, ``clip_fraction`` (share of ratios beyond the clip) and norms of gradients are means
+        over all gradient steps, each taken before its step.
 
         Raises:
             ValueError: there are fewer samples than minibatches.
-            FloatingPointError: the KL is no finite number.
+            FloatingPointError: the KL is not finite.
         """
         if batch.samples < self.settings.minibatches:
             raise ValueError(f"minibatches: {self.settings.minibatches} of only {batch.samples} samples")
@@ -99,7 +99,7 @@ class Mappo:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` gave. ValueError where it is of other networks."""
+        """Restore the state of ``state_dict``. ValueError where it is of other networks."""
         for name, descent in (("policies", self.policies), ("values", self.values)):
             if not descent.fits(state.get(name)):
                 raise ValueError(f"{name}: the stored models do not fit {tuple(descent.theta.shape)}")
@@ -115,7 +115,7 @@ class Mappo:
     def estimate_advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
         """Normalised advantages [M], value targets [M], both of the summed reward, and explained variance."""
         rewards = batch.rewards.sum(axis=-1)
-        terminations = np.all(batch.terminations, axis=-1)  # until the task has ended for all
+        terminations = np.all(batch.terminations, axis=-1)  # when the task has ended for all
         values = self._values(batch.observations).reshape(rewards.shape)
         raw = gae(
             rewards,
@@ -132,9 +132,7 @@ class Mappo:
             anybody: np.ndarray | None = None
             mean, deviation = raw.mean(), raw.std()
         else:
-            actions = acting.sum(axis=-1).reshape(
-                raw.shape
-            )  # as often as a sample's advantage is made use of
+            actions = acting.sum(axis=-1).reshape(raw.shape)  # as often as a sample's advantage is used
             mean = (actions * raw).sum() / max(actions.sum(), 1)
             deviation = np.sqrt((actions * (raw - mean) ** 2).sum() / max(actions.sum(), 1))
             anybody = np.any(acting, axis=-1)
@@ -151,7 +149,7 @@ class Mappo:
         return (self.normaliser.denormalise(outputs) if self.normaliser else outputs).cpu().numpy()
 
     def _outputs(self, joint: Tensor) -> Tensor:
-        """Values [M] of joint observations [M, N d], as the network has them."""
+        """Values [M] of joint observations [M, N d], in the network's units."""
         outputs: Tensor = self.value_network(self.values.theta, joint.unsqueeze(0))
         return outputs.view(-1)
 
@@ -187,13 +185,13 @@ class Mappo:
         for part in parts:
             there = None if acting is None else acting[:, part]
             if there is not None and not there.any():
-                continue  # nobody did anything there
+                continue  # no agent acted there
             log_p = self.log_probs(observations[:, part], None if masks is None else masks[:, part])
             ratios = torch.exp(chosen(log_p, actions[:, part]) - before[:, part])
             losses_of_agents = -self._mean(clipped_surrogate(ratios, advantages[part], settings.clip), there)
             bonuses = settings.entropy_coefficient * self._mean(entropy(log_p), there)
             objective = losses_of_agents - bonuses
-            # A gradient of one agent's loss touches that agent's own network only, if it has one.
+            # The gradient of one agent's loss affects only that agent's own network, if it has one.
             norms.append(self.policies.step(objective.mean() if settings.share_policy else objective.sum()))
             clipped = ((ratios.detach() - 1).abs() > settings.clip).double()
             if there is not None:
@@ -210,7 +208,7 @@ class Mappo:
     def _mean(self, values: Tensor, acting: Tensor | None) -> Tensor:
         """Means [N] of values [N, M] over the samples at which each agent acts, 0 where it never does.
 
-        If all share a policy, they are weighted so that their mean is that over all actions of all agents.
+        If all share a policy, the means are weighted so that their mean is over all actions of all agents.
         """
         means = mean_over_acting(values, acting)
         if acting is None or not self.settings.share_policy:
@@ -219,14 +217,14 @@ class Mappo:
         return means * actions * (len(actions) / actions.sum())
 
     def log_probs(self, observed: Tensor, masks: Tensor | None) -> Tensor:
-        """Log probabilities [N, M, A] of what [N, M, d'] the agents see, and masks [N, M, A]."""
+        """Log probabilities [N, M, A] for the agents' inputs [N, M, d'] and masks [N, M, A]."""
         available = None if masks is None else masks.unsqueeze(-2)
         return self.policy.log_probabilities(self.policies.theta, observed, available).squeeze(-2)
 
     # --- what networks see -----------------------------------------------------------------------------
 
     def policy_inputs(self, observations: np.ndarray) -> Tensor:
-        """[..., N, d] as the policies see it, [N, M, d']: with one's number, if all share a network."""
+        """[..., N, d] as policy inputs, [N, M, d'], with the agent's number if all share a network."""
         own = self.precision.tensor(observations.reshape(-1, *observations.shape[-2:]).swapaxes(0, 1))
         if not self.settings.share_policy:
             return own
@@ -234,7 +232,7 @@ class Mappo:
         return torch.cat([own, numbers.unsqueeze(1).expand(-1, own.shape[1], -1)], dim=-1)
 
     def _joint(self, observations: np.ndarray) -> Tensor:
-        """[..., N, d] side by side, [M, N d]."""
+        """[..., N, d] concatenated, [M, N d]."""
         return self.precision.tensor(
             observations.reshape(-1, self.spaces.agents * self.spaces.observation_size)
         )
@@ -261,7 +259,7 @@ def clipped_surrogate(ratios: Tensor, advantages: Tensor, clip: float) -> Tensor
 
 
 def value_losses(outputs: Tensor, old: Tensor, targets: Tensor, *, clip: float, delta: float) -> Tensor:
-    """The larger Huber loss of the outputs and of what is within ``clip`` of the old ones, elementwise."""
+    """The larger Huber loss of the outputs and of those clipped to ``clip`` from the old, elementwise."""
     held = old + (outputs - old).clamp(-clip, clip)
     losses = [huber_loss(each, targets, reduction="none", delta=delta) for each in (outputs, held)]
     return torch.maximum(*losses)

@@ -15,45 +15,45 @@ class MappoOptions(LearnerSettings):
 
     communication: ClassVar[Kind] = "centralise"
     share_policy: Annotated[
-        bool, Field(description="one network for all agents, told which one it acts for; or one each")
+        bool, Field(description="one network for all agents, given the agent's number; or one each")
     ] = True
     gamma: Annotated[float, Field(ge=0, le=1, description="discount")] = 0.99
     lam: Annotated[float, Field(ge=0, le=1, description="lambda of GAE")] = 0.95
     epochs: Annotated[int, Field(ge=1, description="passes over the batch")] = 10
-    minibatches: Annotated[int, Field(ge=1, description="parts of the batch, a gradient step each")] = 1
-    clip: Annotated[float, Field(gt=0, description="how far ratios, and values, may gainfully move")] = 0.2
+    minibatches: Annotated[int, Field(ge=1, description="parts of the batch, with a gradient step each")] = 1
+    clip: Annotated[float, Field(gt=0, description="range in which ratios, and values, can gain")] = 0.2
     learning_rate: Annotated[float, Field(gt=0, description="Adam's step size of the policies")] = 5e-4
-    value_learning_rate: Annotated[float, Field(gt=0, description="and of the values")] = 5e-4
+    value_learning_rate: Annotated[float, Field(gt=0, description="Adam's step size of the values")] = 5e-4
     adam_epsilon: Annotated[float, Field(gt=0, description="Adam's epsilon")] = 1e-5
     max_gradient_norm: Annotated[float, Field(gt=0, description="longer gradients are cut to it")] = 10.0
     entropy_coefficient: Annotated[float, Field(ge=0, description="weight of the policies' entropy")] = 0.01
     normalise_values: Annotated[
-        bool, Field(description="whether values are learnt by their running mean and deviation")
+        bool, Field(description="whether values are normalised by their running mean and deviation")
     ] = True
     normaliser_beta: Annotated[
-        float, Field(ge=0, lt=1, description="share of the running moments that an update of them keeps")
+        float, Field(ge=0, lt=1, description="share of the running moments that one update keeps")
     ] = 0.99999
     clip_values: Annotated[bool, Field(description="whether values are clipped, too")] = True
     huber_delta: Annotated[
-        float, Field(gt=0, description="errors of values count by their squares up to here, linearly beyond")
+        float, Field(gt=0, description="errors of values count quadratically up to here, linearly beyond")
     ] = 10.0
     average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"
     hidden: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
         Field(min_length=1, description="units of each hidden layer, of policies and values"),
     ] = (128, 128)
-    activation: Annotated[Activation, Field(description="of hidden units")] = "selu"
-    device: Annotated[Device, Field(description="where networks are, and what they compute")] = "cpu"
+    activation: Annotated[Activation, Field(description="nonlinearity of hidden units")] = "selu"
+    device: Annotated[Device, Field(description="device of the networks and their computations")] = "cpu"
     precision: Annotated[Literal["float64", "float32"], Field(description="of networks")] = "float32"
 
     def memory(self, spaces: Spaces, load: Load) -> int:
-        """It descends values, then policies; each is seen whole and in parts."""
+        """Values are trained before policies; each sees the whole batch and its parts."""
         m = load.samples
         n, d, a = spaces.agents, spaces.observation_size, spaces.actions
         number = Precision.dtypes(self.precision)[0].itemsize
         part = -(-m // self.minibatches)
         own = d + n if self.share_policy else d
-        # Of every layer what it was before and after its nonlinearity, and at the widest what comes back.
+        # Every layer before and after its nonlinearity, and the gradient at the widest.
         layers = 2 * sum(self.hidden) + 3 * max(self.hidden)
         values = m * n * d + part * (n * d + layers)
         policies = n * m * (own + 2 * a) + n * part * (own + layers + 8 * a)

@@ -32,7 +32,7 @@ class EdgeAgent:
         """Take part in those of the given links that end here.
 
         ``beta`` is the penalty, ``coupling`` the gamma of quadratic coupling (None: exact consensus; see
-        ``testbed.consensus.coupling``), ``initial_dual`` where every entry of y starts.
+        ``testbed.consensus.coupling``), ``initial_dual`` the initial value of every entry of y.
         """
         self.index, self.problem, self.beta = index, problem, beta
         self.kappa = coupling_share(coupling, beta)
@@ -52,7 +52,7 @@ class EdgeAgent:
         self.s = self.problem.solve(pull, self.beta * len(self.links))
 
     def offer(self, e: Link) -> Signal:
-        """What is sent over e: p_q = (y_qe + beta C_qe s_q) / 2."""
+        """The offer sent over e: p_q = (y_qe + beta C_qe s_q) / 2."""
         return (self.y[e] + self.beta * self.sign[e] * self.s) / 2
 
     def commit(self, e: Link, offers: Signal) -> None:
@@ -65,9 +65,9 @@ class EdgeAgent:
         self.y[e] = nu
 
     def commit_parcels(self, e: Link, own: Parcel, other: Parcel) -> None:
-        """``commit`` with what both messages really said, at the coordinates they said it of.
+        """``commit`` with the actual content of both messages, at the coordinates they cover.
 
-        An agent whose own numbers were rounded takes C_qe s_q from what the other end has read, p_q, as
+        An agent whose own numbers were rounded takes C_qe s_q from the p_q that the other end has read, as
         (2 p_q - y_qe) / beta: then z_qe <- ((2 - kappa) p_q - kappa p_other) / beta, and both ends still
         agree on the link: their z add up to 2 (1 - kappa) (p_i + p_j) / beta, which is nu / gamma.
         """

@@ -1,4 +1,4 @@
-"""Edge-ADMM by agents that exchange messages on the simulated network: who begins an exchange, and when.
+"""Edge-ADMM by agents that exchange messages on the simulated network: the activation of exchanges.
 
 The exchanges themselves are in ``exchange_protocol``.
 """
@@ -20,7 +20,7 @@ from testbed.network.link_names import Link
 class EdgeADMM(Consensus):
     """Edge-ADMM: Li & He 2020 (arXiv 2010.07916), Algorithm 1.
 
-    Two neighbours exchange, by a request and an answer; a lost answer leaves one committed, the other not.
+    Two neighbours exchange, by a request and an answer; a lost answer leaves only one end committed.
     """
 
     name = "edge_admm"
@@ -30,7 +30,7 @@ class EdgeADMM(Consensus):
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
-        """Two variables at each end of a link, and about as much again in messages."""
+        """Two variables at each end of a link, and about the same number in messages."""
         return 8 * links + 4 * agents
 
     def agreement(
@@ -61,7 +61,7 @@ class _EdgeAgreement(ExchangeProtocol):
         self.agents = [self._new(q) for q in range(len(problems))]
         self.busy_with: list[Exchange | None] = [None] * len(problems)
         self.under_way: dict[Exchange, None] = {}
-        # Coordinates at which the link's two ends do not hold the same.
+        # Coordinates at which the link's two ends differ.
         self.half: dict[Link, Coordinates] = {}
         # The number of the last request that an end of a link has seen from the other.
         self.newest: dict[tuple[Link, int], int] = {}
@@ -86,7 +86,7 @@ class _EdgeAgreement(ExchangeProtocol):
             self._next_turn()
 
     def signals(self) -> list[Signal]:
-        """What every agent holds now."""
+        """The present signal of every agent."""
         return [agent.s for agent in self.agents]
 
     def residual(self) -> float:
@@ -100,7 +100,7 @@ class _EdgeAgreement(ExchangeProtocol):
         return {end for link in self.links for end in link}
 
     def under_way_now(self) -> bool:
-        """Whether an exchange is, at one end at least."""
+        """Whether an exchange is under way, at one end at least."""
         return bool(self.under_way) or any(self.busy_with)
 
     def cut_off(self) -> None:
@@ -118,7 +118,7 @@ class _EdgeAgreement(ExchangeProtocol):
         self.problems, self.agents, self.audited = [], [], None
 
     def crashed(self, node: int) -> None:
-        """The exchange it began is given up, the one it was to answer is not answered."""
+        """The exchange it began is abandoned; the one it was to answer is not answered."""
         exchange, self.busy_with[node] = self.busy_with[node], None
         if exchange is not None and exchange.initiator == node:
             self._give_up(exchange)
@@ -139,7 +139,7 @@ class _EdgeAgreement(ExchangeProtocol):
             q, self.problems[q], self.at[q], chosen.penalty, chosen.coupling, chosen.initial_dual
         )
         if not agent.links:
-            # Nobody will ever answer it: its own optimum is all it can know.
+            # It has no neighbour to exchange with: its own optimum is all it can reach.
             agent.solve()
             self.counts.solves += 1
         return agent
@@ -161,7 +161,7 @@ class _EdgeAgreement(ExchangeProtocol):
             if not self.spent():
                 self._wind(clock)
                 self._activate(*self.activations.exchange(clock))
-            elif not self.under_way:  # what was sent since the last exchange ended has spent the budget
+            elif not self.under_way:  # messages sent since the last exchange ended have spent the budget
                 self.finish()
 
         self.clock.schedule(self.activations.wait(clock), ring)
@@ -184,7 +184,7 @@ class _EdgeAgreement(ExchangeProtocol):
         self._compute(initiator, exchange, lambda: self._request(exchange))
 
     def _pass_over(self, link: Link, initiator: int) -> None:
-        """Nothing comes of an activation; where links have turns, it takes as long as giving up may."""
+        """Skip an activation; where links have turns, that takes as long as a timeout may."""
         if self.activations.overlapping:
             self._ended()
             return
@@ -195,7 +195,7 @@ class _EdgeAgreement(ExchangeProtocol):
         )
 
     def _ended(self) -> None:
-        """One activation is over, well or badly."""
+        """One activation is over, completed or not."""
         self.resolved()
         if self.finished:
             return

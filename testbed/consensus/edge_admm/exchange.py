@@ -1,4 +1,4 @@
-"""What there is to know about one exchange of edge-ADMM."""
+"""The state of one exchange of edge-ADMM."""
 
 from testbed.consensus.codecs import Parcel
 from testbed.network import Handle
@@ -14,7 +14,7 @@ class Exchange:
         self.link, self.initiator, self.number = link, initiator, number
         self.responder = link[1] if initiator == link[0] else link[0]
         self.open = True  # the initiator still waits
-        self.offer: Parcel | None = None  # what the initiator asked with
+        self.offer: Parcel | None = None  # the initiator's offer
         self.received = False  # the responder has seen the request
         self.answer: tuple[str, Parcel | None] | None = None  # its answer, once it has given one
         self.timer: Handle | None = None

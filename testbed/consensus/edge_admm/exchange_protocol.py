@@ -1,12 +1,12 @@
-"""One exchange of edge-ADMM: its messages, its solves and what either end commits.
+"""One exchange of edge-ADMM: its messages, its solves and the commits of both ends.
 
 Exchange on link (i, j), begun by i: i locks itself, solves and sends REQUEST(p_i); j, if free, solves,
 commits and answers RESPONSE(p_j); i commits. A busy j answers BUSY. When no answer comes in time, i gives up
 with nothing committed: if j had committed, the exchange is *half-committed*, and the link's variables
-disagree until its next exchange. A REQUEST that comes again gets the answer it got before, and one that comes
+disagree until its next exchange. A repeated REQUEST gets the same answer as before, and one that arrives
 after a later one of the same agent is ignored: nothing is solved or committed twice, or in the wrong order.
 
-These are callbacks and no SimPy process, because messages also come for exchanges that are over, or come
+These are callbacks rather than a SimPy process, because messages also arrive for exchanges that are over, or
 twice, and an agent may crash while it solves: a process for each end would have to be interrupted at any of
 its waits. Read them in this order: ``_request``, ``_receive``, ``_requested``, ``_completed``; when something
 goes wrong, ``_give_up`` and ``_half_committed``.
@@ -26,7 +26,7 @@ from testbed.network import Message
 from testbed.network.link_names import Link
 
 EXCHANGE_HEADER = 16
-"""Every message names its exchange (8 bytes), its link (4) and its kind (4)."""
+"""The header of every message names its exchange (8 bytes), its link (4) and its kind (4)."""
 
 TIMEOUT_ROUND_TRIPS = 4.0
 """The least default timeout, in nominal round trips: long enough for jitter and a short queue."""
@@ -38,10 +38,10 @@ class ExchangeProtocol(Agreement):
     Attributes:
         agents: by number.
         problems: of the agents.
-        codecs: how numbers travel.
+        codecs: the encoding of numbers in messages.
         busy_with: the exchange that each agent is in; None for one that is free.
-        under_way: exchanges that the end which began has not closed.
-        half: coordinates at which the two ends of a link do not hold the same.
+        under_way: exchanges not yet closed by their initiator.
+        half: coordinates at which the two ends of a link differ.
         newest: the number of the last request that an end of a link has seen from the other.
     """
 
@@ -55,7 +55,7 @@ class ExchangeProtocol(Agreement):
 
     @abstractmethod
     def _ended(self) -> None:
-        """One activation is over, well or badly."""
+        """One activation is over, completed or not."""
 
     def _compute(self, node: int, exchange: Exchange, then: Callable[[], None]) -> None:
         """Let a local solve's simulated time pass, for an exchange that the agent may not survive."""
@@ -75,7 +75,7 @@ class ExchangeProtocol(Agreement):
         return max(self._turn(source, destination, size), there + self.compute(destination) + back)
 
     def _turn(self, source: int, destination: int, size: int) -> float:
-        """Seconds after which the next link has its turn although nothing was sent."""
+        """Seconds until the next link's turn if nothing was sent."""
         if self.settings.timeout is not None:
             return self.settings.timeout
         there = self.network.nominal_latency(source, destination, size)
@@ -114,7 +114,7 @@ class ExchangeProtocol(Agreement):
     def _requested(self, exchange: Exchange, offer: Parcel, message: Message) -> None:
         responder = exchange.responder
         if exchange.received:
-            # It came again. While the first is still being worked on, its answer will do for both.
+            # A repetition. While the first is still being processed, its answer serves both.
             self.counts.repeated += 1
             if exchange.answer is not None:
                 self._send(exchange, responder, *exchange.answer)
@@ -170,13 +170,13 @@ class ExchangeProtocol(Agreement):
         self.note("half_committed", exchange.link, exchange.responder)
 
     def _about(self, exchange: Exchange) -> Coordinates:
-        """The coordinates that an exchange is about."""
+        """The coordinates covered by an exchange."""
         if exchange.offer is None or exchange.offer.where is None:
             return np.arange(self.problems[exchange.responder].dimension)
         return exchange.offer.where
 
     def _close(self, exchange: Exchange, outcome: str) -> None:
-        """The end that began is free again."""
+        """Free the end that began."""
         exchange.open = False
         if exchange.timer is not None:
             exchange.timer.cancel()
@@ -186,7 +186,7 @@ class ExchangeProtocol(Agreement):
         self._ended()
 
     def _solve(self, q: int, link: Link) -> Signal:
-        """Let agent q solve; what it offers on the link."""
+        """Let agent q solve; returns its offer on the link."""
         self.agents[q].solve()
         self.counts.solves += 1
         return self.agents[q].offer(link)

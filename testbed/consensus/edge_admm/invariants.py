@@ -1,4 +1,4 @@
-"""What must hold between the two ends of every link in edge-ADMM, checked after every event."""
+"""Invariants between the two ends of every link in edge-ADMM, checked after every event."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -12,19 +12,19 @@ from testbed.network import Network
 from testbed.network.link_names import Link
 
 _ROUNDINGS = 64.0
-"""Units of rounding that z_i + z_j may be off, some six operations at each end; generously."""
+"""Allowed error of z_i + z_j in units of rounding: about six operations at each end, generously."""
 
 
 class LinkAudit:
-    """After a completed exchange z_i + z_j = 0 and y_i = y_j, and so it stays but for half-commits.
+    """After a completed exchange z_i + z_j = 0 and y_i = y_j, which only half-commits change.
 
     With a coupling gamma, z_i + z_j = y_i / gamma (``testbed.consensus.coupling``): that holds from the first
-    exchange on, unless the duals start at zero, too.
+    exchange on, or from the start if the duals start at zero.
 
     Both hold coordinate by coordinate: the y of the two ends are the same sum and so the same number; the z
     add up but for rounding. The ends of a link may only differ at the coordinates of an exchange that
-    is answered and not completed, at those of a half-commit that is on the books, and, until they agree
-    again, anywhere after one of them has forgotten everything.
+    is answered and not completed, at those of a recorded half-commit, and, until they agree again,
+    anywhere after one of them has lost its state.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class LinkAudit:
         answered: Callable[[], Iterable[tuple[Link, Coordinates]]],
         coupling: float | None = None,
     ) -> None:
-        """`half`: coordinates on the books as half-committed, looked at as they change. `answered()`: the
+        """`half`: coordinates recorded as half-committed, read as they change. `answered()`: the
         links and coordinates of exchanges under way whose answering end has committed. `coupling`: gamma;
         None for exact consensus."""
         self._network, self._agents, self._links = network, agents, links
@@ -45,18 +45,18 @@ class LinkAudit:
         if coupling is not None:
             for link in links:
                 self._torn[link] = np.arange(agents[link[0]].problem.dimension)
-        # Arrays are replaced, never written into: a link whose arrays are the same ones is as it was.
+        # Arrays are replaced, never written into: a link with the same array objects has not changed.
         self._seen: dict[Link, list[Signal]] = {}
         self._apart: dict[Link, Coordinates] = {}
         self._largest: dict[Link, float] = dict.fromkeys(links, 0.0)
 
     def forgotten(self, node: int) -> None:
-        """An agent has lost what it knew."""
+        """An agent has lost its state."""
         for link in self._agents[node].links:
             self._torn[link] = np.arange(len(self._agents[node].s))
 
     def check(self) -> None:
-        """Raise AssertionError if a link's ends differ for no reason.
+        """Raise AssertionError if a link's ends differ without a recorded reason.
 
         Once damaged numbers have been delivered anything may differ, and nothing is checked.
         """
@@ -70,7 +70,7 @@ class LinkAudit:
             apart, excused = self._apart[link], answered.get(link)
             torn = self._torn.get(link)
             if torn is not None:
-                # The answer of an agent that has forgotten it may still be on its way, and part them again.
+                # A late answer of an agent that has lost its state may still make them differ again.
                 still = np.intersect1d(torn, apart if excused is None else np.union1d(apart, excused))
                 self._torn[link] = still
                 if not still.size:
@@ -93,11 +93,11 @@ class LinkAudit:
             return
         self._seen[link] = held
         s_i, y_i, z_i, s_j, y_j, z_j = (as_numpy(array) for array in held)
-        # Rounding is relative to all that went into z = (y - nu) / beta + C s, of which some may be gone.
+        # Rounding is relative to all terms of z = (y - nu) / beta + C s, some of which may have cancelled.
         size = max(_largest(s_i), _largest(s_j)) + max(_largest(y_i), _largest(y_j)) / i.beta
         self._largest[link] = max(self._largest[link], size)
         unit = max(float(np.finfo(array.dtype).eps) for array in (s_i, y_i, z_i, s_j, y_j, z_j))
-        with np.errstate(over="ignore", invalid="ignore"):  # numbers that are not finite are no sums
+        with np.errstate(over="ignore", invalid="ignore"):  # sums of numbers that are not finite
             apart = 0.0 if self._coupling is None else y_i / self._coupling
             gap = np.abs(z_i + z_j - apart)
             off = np.isfinite(gap) & (gap > _ROUNDINGS * unit * self._largest[link])

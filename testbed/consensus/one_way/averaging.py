@@ -1,22 +1,22 @@
 """Plain averaging as a baseline: Metropolis weights, push-sum, and push-sum with running sums.
 
 They average vectors, so they solve the mean problem only. On a perfect network all three reach the mean of
-the agents' vectors. What becomes of that when messages are lost on a ring of 8 (root mean square distance of
-the agreed vector from the mean over the standard deviation of the agents' vectors, over 200 runs):
+the agents' vectors. With lost messages on a ring of 8 they deviate from it (root mean square distance
+of the agreed vector from the mean over the standard deviation of the agents' vectors, over 200 runs):
 
     loss                          0      0.1     0.3     0.6
     Metropolis                    0      0.077   0.137   0.193
     push-sum                      0      0.069   0.124   0.203
     push-sum with running sums    0      0       0       0
 
-(The mean of eight such numbers has itself a standard deviation of 0.354.) So push-sum is right with one-way
-messages, but not when they are lost; with running sums it is right at any loss below 1.
+(The mean of eight such numbers has itself a standard deviation of 0.354.) Push-sum is thus exact with one-way
+messages, but not when some are lost; with running sums it is exact at any loss below 1.
 
-Running sums grow with every message, and so does what a number format rounds off of them: they are float64,
-whatever the vectors are, and no coarser codec is allowed. (After a million messages the error is some 1e-10
-of the vectors' size.) Push-sum takes every codec: its error stays below a few steps of the format where every
-message arrives once. Messages that are lost or doubled take roundings with them or bring them: then what is
-agreed on wanders.
+Running sums grow with every message, and so does their rounding error in any number format: they are float64,
+whatever the type of the vectors, and no coarser codec is allowed. (After a million messages the error is
+about 1e-10 of the vectors' size.) Push-sum takes every codec: its error stays below a few steps of the format
+where every message arrives once. Lost or duplicated messages remove or add rounding errors: then the agreed
+vector drifts.
 """
 
 from abc import abstractmethod
@@ -36,7 +36,7 @@ class Averaging(OneWay):
 
     @classmethod
     def check(cls, settings: Any) -> None:
-        """As of all algorithms; and there is no coupling."""
+        """Check as for all algorithms; coupling is not allowed."""
         if settings.coupling is not None:
             reason = (
                 f"coupling {settings.coupling} with {cls.name}: must be null, averaging has no penalty"

@@ -1,10 +1,10 @@
-"""Algorithms of one-way messages: an agent solves, sends, and takes in whatever reaches it; nobody waits.
+"""Algorithms of one-way messages: an agent solves, sends, and uses whatever reaches it; no agent waits.
 
-``synchronous``: in rounds of one period all agents solve from what they hold at the round's beginning and
+``synchronous``: in rounds of one period all agents solve from their state at the round's beginning and
 send when the solve's time is over; a message that takes longer than its round counts in the one it arrives
 in. ``asynchronous``: an agent does so when its own clock rings, and sends to all its neighbours; ``gossip``:
-to a random one. An agent still at its last solve lets a beginning or a ring pass (counted as busy).
-What is lost is not heard: its receiver goes on with what it holds. All messages are of the kind "news".
+to a random one. An agent still busy with its last solve skips a round or a ring (counted as busy).
+If a message is lost, its receiver continues with its present state. All messages are of the kind "news".
 """
 
 from abc import ABC, abstractmethod
@@ -19,51 +19,51 @@ from testbed.consensus.traits import BY_AGENT
 from testbed.network import Handle, Message
 
 ONE_WAY_HEADER = 16
-"""Every message names its round (8 bytes), its link (4) and its kind (4)."""
+"""The header of every message names its round (8 bytes), its link (4) and its kind (4)."""
 
 WEIGHT_BYTES = 8
-"""The one more number that some algorithms send is a float64."""
+"""Some algorithms send one more number, a float64."""
 
 
 class OneWayAgent(ABC):
     """One agent's part in an algorithm of one-way messages."""
 
     s: Signal
-    """What it holds now, [m]."""
+    """Its present signal, [m]."""
 
     weighs = False
-    """Whether one more number goes with each message."""
+    """Whether each message carries one more number."""
 
     def __init__(self, index: int, neighbours: Sequence[int]) -> None:
         self.index, self.neighbours = index, list(neighbours)
 
     @abstractmethod
     def begin(self) -> None:
-        """A solve begins: from now on only what is already here goes into it."""
+        """Begin a solve, which uses only the messages received so far."""
 
     @abstractmethod
     def solve(self, to: Sequence[int]) -> None:
-        """The solve's time is over: renew ``s``, and get ready what is sent to the neighbours ``to``."""
+        """End a solve: update ``s``, and prepare the messages to the neighbours ``to``."""
 
     @abstractmethod
     def offer(self, neighbour: int) -> Signal:
-        """What is sent to one of the neighbours of the last solve, [m]."""
+        """The signal sent to one of the neighbours of the last solve, [m]."""
 
     def sent(self, neighbour: int, parcel: Parcel) -> float:
-        """Hear what the message really says; returns the number to send with it (if ``weighs``)."""
+        """Note the actual content of the message; returns the number to send with it (if ``weighs``)."""
         return 0.0
 
     @abstractmethod
     def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
-        """Take in a message, with the number that came with it."""
+        """Receive a message, with the number that came with it."""
 
     def residual(self, others: Sequence["OneWayAgent"]) -> Iterable[float]:
-        """Mean squares of the violated constraints at this agent's links, one number a link."""
+        """Mean squares of the violated constraints at this agent's links, one number per link."""
         return ()
 
 
 class OneWay(Consensus):
-    """An algorithm of one-way messages: all but what its agents do."""
+    """An algorithm of one-way messages: everything except the agents' own computations."""
 
     allowed_activations = BY_AGENT
     message_kinds = ("news",)
@@ -100,7 +100,7 @@ class _OneWayAgreement(Agreement):
             self.network.attach(agent.index, self._receive)
 
     def begin(self) -> None:
-        """The first round, or wind every agent's clock."""
+        """Begin the first round, or wind every agent's clock."""
         if self.settings.activation == "synchronous":
             self.period = self._rhythm()
             self._round()
@@ -108,16 +108,16 @@ class _OneWayAgreement(Agreement):
             self._wind(clock)
 
     def signals(self) -> list[Signal]:
-        """What every agent holds now."""
+        """The present signal of every agent."""
         return [agent.s for agent in self.agents]
 
     def residual(self) -> float:
-        """The agents' own, as a root mean square over link ends."""
+        """The agents' own residuals, as a root mean square over link ends."""
         gaps = [gap for agent in self.agents for gap in agent.residual(self.agents)]
         return (sum(gaps) / len(gaps)) ** 0.5 if gaps else float("nan")
 
     def beginners(self) -> Iterable[int]:
-        """All who have a neighbour."""
+        """All agents that have a neighbour."""
         return self.activations.neighbours
 
     def under_way_now(self) -> bool:
@@ -125,7 +125,7 @@ class _OneWayAgreement(Agreement):
         return bool(self.solving)
 
     def cut_off(self) -> None:
-        """Solves under way are unfinished; no clock rings any more."""
+        """Count solves under way as unfinished, and stop all clocks."""
         self.counts.unfinished += len(self.solving)
         for handle in (*self.solving.values(), *self.clocks.values()):
             handle.cancel()
@@ -135,19 +135,19 @@ class _OneWayAgreement(Agreement):
         self.problems, self.agents = [], []
 
     def crashed(self, node: int) -> None:
-        """Its solve comes to nothing."""
+        """Abandon its solve."""
         if node in self.solving:
             self.solving.pop(node).cancel()
 
     def forgotten(self, node: int) -> None:
-        """A new agent takes its place."""
+        """Replace it by a new agent."""
         self.problems[node].forget()
         self.agents[node] = self._new(node)
 
     def _new(self, q: int) -> OneWayAgent:
         agent = self.parent.agent(q, self.problems[q], self.activations.neighbours.get(q, []))
         if not agent.neighbours:
-            # Nobody will ever write to it: its own optimum is all it can know.
+            # It has no neighbour to hear from: its own optimum is all it can reach.
             agent.begin()
             agent.solve(())
             self.counts.solves += 1
@@ -187,7 +187,7 @@ class _OneWayAgreement(Agreement):
         return self.settings.compute + max(self._slow_arrival(*way, size) for way in ways)
 
     def _slow_arrival(self, source: int, destination: int, size: int) -> float:
-        """Seconds in which most messages arrive: twice the nominal latency, or it and a greater jitter."""
+        """Seconds in which most messages arrive: the nominal latency plus itself or a greater jitter."""
         nominal = self.network.nominal_latency(source, destination, size)
         return nominal + max(nominal, self.network.spread(source, destination))
 
@@ -212,7 +212,7 @@ class _OneWayAgreement(Agreement):
         self.clocks[clock] = self.clock.schedule(delay, ring)
 
     def _activate(self, agent: OneWayAgent, to: Sequence[int]) -> bool:
-        """Let an agent begin a solve, unless it is still at its last or has crashed."""
+        """Let an agent begin a solve, unless it is busy with its last or has crashed."""
         self.counts.activations += 1
         if not self.network.agent_is_up(agent.index):
             self.counts.down += 1

@@ -13,8 +13,8 @@ class MetropolisAgent(OneWayAgent):
 
     Xiao, Boyd & Lall 2005, "A scheme for robust distributed sensor fusion based on average consensus". With
     its next solve s_i becomes the new b_i. A neighbour that was not heard counts as if it agreed: its weight
-    goes to the agent itself, so that what arrived is still averaged with weights that add up to one; if that
-    neighbour did hear this agent, the mean is not kept.
+    goes to the agent itself, so that the messages received are still averaged with weights that add up to
+    one; if that neighbour did hear this agent, the mean is not preserved.
     """
 
     def __init__(self, index: int, start: Signal, weights: dict[int, float]) -> None:
@@ -25,11 +25,11 @@ class MetropolisAgent(OneWayAgent):
         self.inbox: dict[int, Parcel] = {}
 
     def begin(self) -> None:
-        """What was heard so far goes into what is sent; what comes from now on is apart."""
+        """Include the messages heard so far in the next ones sent; later messages are kept separate."""
         self.base, self.inbox = self.s, {}
 
     def solve(self, to: Sequence[int]) -> None:
-        """It has moved already, with every message."""
+        """Nothing to do: ``s`` has moved already, with every message."""
 
     def offer(self, neighbour: int) -> Signal:
         """b_i."""
@@ -53,7 +53,7 @@ class MetropolisAgent(OneWayAgent):
 
 
 class Metropolis(Averaging):
-    """Averaging with Metropolis weights: Xiao, Boyd & Lall 2005. Lost messages bias what is agreed on."""
+    """Averaging with Metropolis weights: Xiao, Boyd & Lall 2005. Lost messages bias the result."""
 
     name = "metropolis"
 

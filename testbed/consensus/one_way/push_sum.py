@@ -1,4 +1,4 @@
-"""Push-sum, and push-sum with running sums, which is right where messages are lost."""
+"""Push-sum, and push-sum with running sums, which stays exact when messages are lost."""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from testbed.consensus.problems.base import Signal
 from testbed.consensus.traits import ConsensusAlgorithm
 
 UNSCALED = (2.0**-10, 2.0**10)
-"""Weights between which mass is sent as it is; beyond, divided by a power of two near its weight."""
+"""Weights between which mass is sent unscaled; beyond, it is divided by a power of two near its weight."""
 
 
 class PushSumAgent(OneWayAgent):
     """Holds mass x [m] and weight w, s = x / w; sends equal shares of both and keeps one.
 
-    Kempe, Dobra & Gehrke 2003, "Gossip-based computation of aggregate information". What a number format
-    rounds off stays with the sender. A lost message is lost mass, and a duplicated one is gained.
+    Kempe, Dobra & Gehrke 2003, "Gossip-based computation of aggregate information". The rounding error
+    of a number format stays with the sender. A lost message loses mass, and a duplicated one adds some.
     """
 
     weighs = True
@@ -32,15 +32,15 @@ class PushSumAgent(OneWayAgent):
         self.weight = 1.0
         self.share: tuple[Signal, float] = (start, 0.0)
         self.least = float(np.finfo(as_numpy(start).dtype).tiny)
-        """Weights below this go with masses of which hardly a digit is left."""
+        """Weights below this belong to masses with hardly a significant digit left."""
         self.most = 1 / math.sqrt(self.least)
-        """Weights above this, a power of two, go with masses that may soon be too large for a number."""
+        """Weights above this, a power of two, belong to masses that may soon overflow."""
 
     def begin(self) -> None:
-        """Mass that comes in the meantime is passed on as well."""
+        """Nothing to do: mass that arrives in the meantime is passed on as well."""
 
     def solve(self, to: Sequence[int]) -> None:
-        """Part the mass."""
+        """Divide the mass into shares."""
         parts = len(to) + 1
         self.share = (self.mass / parts, self.weight / parts)
         self.mass, self.weight = self.share
@@ -50,19 +50,20 @@ class PushSumAgent(OneWayAgent):
         return self.share[0] / self._scale(self.share[1])
 
     def sent(self, neighbour: int, parcel: Parcel) -> float:
-        """Keep what rounding left out; w_i / (1 + receivers) goes with the message."""
+        """Keep the rounding error; w_i / (1 + receivers) goes with the message."""
         if not parcel.exact:
             self.mass = self.mass + (self.share[0] - parcel.values * self._scale(self.share[1]))
         return self.share[1]
 
     def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
-        """Add it to one's own."""
+        """Add the received mass and weight to one's own."""
         self._gain(parcel.values * self._scale(extra), extra)
 
     def _scale(self, weight: float) -> float:
-        """The power of two that the mass which goes with a weight is divided by, known to both ends.
+        """The power of two by which the mass of a given weight is divided, known to both ends.
 
-        Losses make weights smaller without end, duplicates greater: so mass stays in every format's range.
+        Losses make weights ever smaller, duplicates ever greater; the scale keeps mass in every format's
+        range.
         """
         if UNSCALED[0] <= weight < UNSCALED[1]:
             return 1.0
@@ -70,20 +71,20 @@ class PushSumAgent(OneWayAgent):
 
     def _gain(self, mass: Signal, weight: float) -> None:
         self.mass, self.weight = self.mass + mass, self.weight + weight
-        # Losses can leave so little of both that their quotient means nothing: then s stays.
+        # Losses can leave so little of both that their quotient is meaningless: then s stays.
         if self.weight > self.least:
             self.s = self.mass / self.weight
-        # Duplicates can make both as large as numbers get: then as much is forgotten of both.
+        # Duplicates can make both nearly overflow: then both are scaled down equally.
         if self.weight > self.most:
             self.mass, self.weight = self.mass / self.most, self.weight / self.most
 
 
 class RobustPushSumAgent(PushSumAgent):
-    """Sends the sum of all shares so far: what a lost message carried comes with the next one.
+    """Sends the sum of all shares so far: the content of a lost message comes with the next one.
 
     Vaidya, Hadjicostis & Dominguez-Garcia 2012, "Robust average consensus over packet dropping links"
-    (arXiv 1203.6049). As the weights' sum only grows, it also tells duplicates and late messages. The sums
-    are float64: what is rounded off of them must not grow as they do.
+    (arXiv 1203.6049). As the sum of the weights only grows, it also identifies duplicates and late messages.
+    The sums are float64: their rounding error must not grow as they do.
     """
 
     def __init__(self, index: int, start: Signal, neighbours: Sequence[int]) -> None:
@@ -94,7 +95,7 @@ class RobustPushSumAgent(PushSumAgent):
         self.taken: dict[int, tuple[Signal, float]] = dict.fromkeys(neighbours, nothing)
 
     def solve(self, to: Sequence[int]) -> None:
-        """Part the mass."""
+        """Divide the mass into shares."""
         super().solve(to)
         mass, weight = self.share
         for j in to:
@@ -109,7 +110,7 @@ class RobustPushSumAgent(PushSumAgent):
         return self.given[neighbour][1]
 
     def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
-        """Add what is new in it to one's own."""
+        """Add the new part of both sums to one's own."""
         mass, weight = self.taken[neighbour]
         if extra > weight:
             self.taken[neighbour] = (parcel.values, extra)
@@ -117,7 +118,7 @@ class RobustPushSumAgent(PushSumAgent):
 
 
 def whole_messages(algorithm: type[ConsensusAlgorithm], settings: Any) -> None:
-    """Raise SettingError if messages are to be about a subset of the numbers."""
+    """Raise SettingError if messages would cover only a subset of the numbers."""
     if settings.subset < 1:
         reason = (
             f"subset {settings.subset} with {algorithm.name}: must be 1, a message's weight is that of all"
@@ -132,7 +133,7 @@ class PushSum(Averaging):
 
     @classmethod
     def check(cls, settings: Any) -> None:
-        """As of all averaging; and every message is about all numbers."""
+        """Check as for all averaging; every message must cover all numbers."""
         super().check(settings)
         whole_messages(cls, settings)
 
@@ -142,13 +143,13 @@ class PushSum(Averaging):
 
 
 class RobustPushSum(Averaging):
-    """Push-sum with running sums: Vaidya, Hadjicostis & Dominguez-Garcia 2012. Right at any loss below 1."""
+    """Push-sum with running sums: Vaidya, Hadjicostis & Dominguez-Garcia 2012. Exact at any loss below 1."""
 
     name = "robust_push_sum"
 
     @classmethod
     def check(cls, settings: Any) -> None:
-        """As of push-sum; and the sums are written in full."""
+        """Check as for push-sum; the sums must be written in full."""
         super().check(settings)
         whole_messages(cls, settings)
         if settings.codec not in (None, "float64"):
@@ -160,7 +161,7 @@ class RobustPushSum(Averaging):
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
-        """The sums given and taken at each end of a link, and a message each way."""
+        """The sums sent and received at each end of a link, and a message each way."""
         return 6 * links + 5 * agents
 
     def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:

@@ -2,8 +2,8 @@
 
 Bastianello, Carli, Schenato & Todescato 2021, "Asynchronous distributed optimization over lossy networks via
 relaxed ADMM: stability and linear convergence" (IEEE Trans. Automatic Control 66(6)), Algorithm 2. It reaches
-the optimum at any loss below 1; taking a lost message for zero instead would bias the answer. A message that
-arrives twice or late is taken in each time: that changes the speed, never what is agreed on.
+the optimum at any loss below 1; replacing a lost message by zero instead would bias the result. A message
+that arrives twice or late is used each time: that changes the speed, never the result.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,10 +44,10 @@ class RelaxedAgent(OneWayAgent):
         self.z: dict[int, Signal] = {j: problem.zeros() for j in self.neighbours}
         self.begin()
         self._solved = self._asked
-        """The z_ij that ``s`` is the answer to, while the next solve may have begun from others."""
+        """The z_ij from which ``s`` was solved; the next solve may have begun from others."""
 
     def begin(self) -> None:
-        """Hold on to the z_ij that the solve starts from."""
+        """Keep the z_ij that the solve starts from."""
         self._asked = dict(self.z)
 
     def solve(self, to: Sequence[int]) -> None:
@@ -63,9 +63,9 @@ class RelaxedAgent(OneWayAgent):
         return -self._solved[neighbour] + 2 * self.rho * self.s
 
     def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
-        """z_ji <- (1 - alpha) z_ji + alpha q_{i->j}, at the coordinates the message is about.
+        """z_ji <- (1 - alpha) z_ji + alpha q_{i->j}, at the coordinates the message covers.
 
-        With quadratic coupling kappa q_{i->j} + (1 - kappa) q_{j->i} takes the place of q_{i->j}.
+        With quadratic coupling kappa q_{i->j} + (1 - kappa) q_{j->i} replaces q_{i->j}.
         """
         held, heard = self.z[neighbour], parcel.values
         old = held if parcel.where is None else held[parcel.where]
@@ -102,7 +102,7 @@ class RelaxedADMM(OneWay):
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
-        """z_ij at each end of a link and what the last solve started from, and a message each way."""
+        """z_ij at each end of a link, the value that the last solve started from, and a message each way."""
         return 6 * links + 5 * agents
 
     def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:

@@ -1,7 +1,7 @@
-"""What consensus asks of an agent: one question, answered by a local problem.
+"""The interface between consensus and an agent: one solve of its local problem.
 
-Signals are one-dimensional arrays of m numbers, NumPy's or torch's: consensus uses only + - * / on them
-and never looks inside.
+Signals are one-dimensional arrays of m numbers, NumPy's or torch's: consensus applies only + - * /
+to them and never inspects them.
 """
 
 from abc import ABC, abstractmethod
@@ -36,11 +36,11 @@ class LocalProblem(Protocol):
 
     @property
     def width(self) -> int:
-        """Numbers that belong together in a signal (those of one sample); a random subset keeps them so."""
+        """Numbers of one sample in a signal; a random subset keeps them together."""
         ...
 
     def forget(self) -> None:
-        """Lose what earlier solves left behind: the agent crashed, and its state with it."""
+        """Discard the results of earlier solves: the agent crashed and lost its state."""
         ...
 
 
@@ -50,17 +50,17 @@ class Quadratic(NamedTuple):
     product: Callable[[np.ndarray], np.ndarray]
     """H v [m] for a vector v [m]."""
     linear: np.ndarray
-    """[m]."""
+    """The linear term, [m]."""
     size: float
     """The mean of H's eigenvalues."""
 
 
 class ConvexProblem(ABC):
-    """What convex problems share: signals of NumPy's float64, every coordinate for itself."""
+    """The base of convex problems: NumPy float64 signals, each coordinate a sample of its own."""
 
     width = 1
     l1 = 0.0
-    """Weight of the l1 norm in the objective; all else in it is smooth."""
+    """Weight of the l1 norm in the objective; the rest is smooth."""
 
     @property
     @abstractmethod
@@ -73,7 +73,7 @@ class ConvexProblem(ABC):
 
     @abstractmethod
     def forget(self) -> None:
-        """Lose what earlier solves left behind."""
+        """Discard the results of earlier solves."""
 
     @abstractmethod
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
@@ -103,13 +103,13 @@ class ConvexProblemSettings(Settings):
     dimension: Annotated[int, Field(ge=1, description="m, the length of the signal agreed on")] = 10
 
     def make(self, streams: Streams) -> ConsensusProblem:
-        """The problem, its data drawn from a stream of its own."""
+        """The problem, with data drawn from a stream of its own."""
         return self.draw(streams.generator("problem", self.name))
 
     @abstractmethod
     def draw(self, generator: np.random.Generator) -> ConsensusProblem:
-        """The problem, its data drawn from ``generator``."""
+        """The problem, with data drawn from ``generator``."""
 
     @abstractmethod
     def numbers(self) -> int:
-        """How many float64 the data of all agents are, and what is kept to solve for them."""
+        """Number of float64 in the data of all agents and in everything kept to solve them."""

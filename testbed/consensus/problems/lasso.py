@@ -1,4 +1,4 @@
-"""Lasso: least squares, of which each agent has some of the rows, and a share of the l1 norm."""
+"""Lasso: least squares with some of the rows at each agent, and a share of the l1 norm."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ from testbed.consensus.problems.base import (
 )
 
 _SWEEPS = 10_000
-"""Coordinate descent has converged long before; a safeguard against data that are not finite."""
+"""A safeguard against data that are not finite; coordinate descent converges long before."""
 
 
 class LassoProblem(ConvexProblem):
@@ -33,13 +33,13 @@ class LassoProblem(ConvexProblem):
         self.previous = self.zeros()
 
     def model(self, s: np.ndarray) -> Quadratic:
-        """|B s - c|^2 / 2, wherever it is."""
+        """|B s - c|^2 / 2, at any point."""
         return Quadratic(lambda v: self.gram @ v, self.linear, float(self.gram.diagonal().mean()))
 
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """The minimiser, to rounding.
 
-        From the last solution's signs or, where these no longer fit, from those that coordinate descent finds
+        Uses the last solution's signs or, where these no longer fit, those that coordinate descent finds
         (Friedman, Hastie & Tibshirani 2010, "Regularization paths for generalized linear models via
         coordinate descent"): with the signs known it is the solution of one linear system.
 
@@ -54,7 +54,7 @@ class LassoProblem(ConvexProblem):
             if solution is None:
                 before, s = s, self._sweep(s, gram, right)
                 if np.abs(s - before).max() <= 1e-15 * (1 + np.abs(s).max()):
-                    # A coordinate so near to leaving zero that its sign is a matter of rounding.
+                    # A coordinate so close to leaving zero that rounding decides its sign.
                     solution = s
             if solution is not None:
                 self.previous = solution
@@ -73,7 +73,7 @@ class LassoProblem(ConvexProblem):
         return solution if fits else None
 
     def _sweep(self, s: np.ndarray, gram: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Minimise over one coordinate after the other; returns a new signal."""
+        """Minimise over one coordinate after another; returns a new signal."""
         s = s.copy()
         for k in np.flatnonzero(gram.diagonal()):
             slope = right[k] - gram[k] @ s + gram[k, k] * s[k]
@@ -93,15 +93,13 @@ def lasso_problem(rows: np.ndarray, right: np.ndarray, l1: float) -> ConsensusPr
 
 
 class LassoSettings(ConvexProblemSettings):
-    """Agents agree on a lasso whose rows they share out among them; most of the true weights are zero."""
+    """Agents agree on a lasso whose rows are divided among them; most of the true weights are zero."""
 
     name: Literal["lasso"] = "lasso"
     rows: Annotated[int, Field(ge=1, description="rows per agent")] = 15
     noise: Annotated[float, Field(ge=0, description="standard deviation of the regression noise")] = 0.5
     nonzero: Annotated[float, Field(gt=0, le=1, description="share of the true weights not zero")] = 0.3
-    l1: Annotated[float, Field(gt=0, description="weight of the l1 norm, as a share of what leaves zero")] = (
-        0.1
-    )
+    l1: Annotated[float, Field(gt=0, description="l1 weight, as a share of the least that gives zero")] = 0.1
 
     def draw(self, generator: np.random.Generator) -> ConsensusProblem:
         """Rows, true weights, noise."""
@@ -115,5 +113,5 @@ class LassoSettings(ConvexProblemSettings):
         return lasso_problem(rows, right, self.l1 * largest)
 
     def numbers(self) -> int:
-        """The rows, and a copy; a matrix each, and five to find the optimum."""
+        """The rows, and a copy; one matrix per agent, and five to find the optimum."""
         return 2 * self.agents * self.rows * self.dimension + (self.agents + 5) * self.dimension**2

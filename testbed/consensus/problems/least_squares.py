@@ -27,7 +27,7 @@ class LeastSquaresProblem(ConvexProblem):
         return len(self.linear)
 
     def forget(self) -> None:
-        """Nothing to lose: every solve stands alone."""
+        """Nothing to discard: every solve is independent."""
 
     def model(self, s: np.ndarray) -> Quadratic:
         """Itself."""
@@ -58,7 +58,7 @@ def least_squares_problem(rows: np.ndarray, right: np.ndarray) -> ConsensusProbl
 
 
 class LeastSquaresSettings(ConvexProblemSettings):
-    """Agents agree on the solution of a noisy linear regression whose rows they share out among them.
+    """Agents agree on the solution of a noisy linear regression whose rows are divided among them.
 
     All rows together must be at least as many as `dimension`: with fewer there is not one solution but many.
     """
@@ -84,5 +84,5 @@ class LeastSquaresSettings(ConvexProblemSettings):
         return least_squares_problem(rows, rows @ truth + noise)
 
     def numbers(self) -> int:
-        """The rows, and a copy to find rank and optimum; a basis each, and three to find one."""
+        """The rows, and a copy to find rank and optimum; one basis per agent, and three to find one."""
         return 2 * self.agents * self.rows * self.dimension + (self.agents + 3) * self.dimension**2

@@ -13,7 +13,7 @@ from testbed.consensus.problems.base import (
 )
 
 _STEPS = 200
-"""Newton's method needs about ten; a safeguard against data that are not finite."""
+"""A safeguard against data that are not finite; Newton's method needs about ten."""
 
 
 class LogisticProblem(ConvexProblem):
@@ -67,11 +67,11 @@ class LogisticProblem(ConvexProblem):
                 step = np.linalg.solve(hessian, slope)
             except np.linalg.LinAlgError:
                 break  # flat in some direction
-            gain = float(slope @ step)  # twice what the quadratic model promises
+            gain = float(slope @ step)  # twice the gain predicted by the quadratic model
             if gain <= 1e-24 * (1 + abs(at)):
                 self.previous = s - step
                 return self.previous.copy()
-            # Near the minimum the value changes by less than its own rounding: a whole step is right there.
+            # Near the minimum the value changes by less than its own rounding: a full step is right there.
             length, slack = 1.0, 1e-12 * (1 + abs(at))
             while (new := value(s - length * step)) > at + slack and length > 1e-9:
                 length /= 2
@@ -91,7 +91,7 @@ def logistic_problem(rows: np.ndarray, labels: np.ndarray, ridge: float) -> Cons
 
 
 class LogisticSettings(ConvexProblemSettings):
-    """Agents agree on a logistic regression whose samples they share out among them."""
+    """Agents agree on a logistic regression whose samples are divided among them."""
 
     name: Literal["logistic"] = "logistic"
     rows: Annotated[int, Field(ge=1, description="samples per agent")] = 15
@@ -106,5 +106,5 @@ class LogisticSettings(ConvexProblemSettings):
         return logistic_problem(rows, labels, self.ridge)
 
     def numbers(self) -> int:
-        """The rows, those of all and of each with their labels' signs, and all of them weighted."""
+        """The rows, those of all and of each agent with their labels' signs, and all of them weighted."""
         return 5 * self.agents * self.rows * self.dimension + 4 * self.dimension**2

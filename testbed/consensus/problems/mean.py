@@ -28,7 +28,7 @@ class MeanProblem(ConvexProblem):
         return np.zeros_like(self.a)
 
     def forget(self) -> None:
-        """Nothing to lose: every solve stands alone."""
+        """Nothing to discard: every solve is independent."""
 
     def model(self, s: np.ndarray) -> Quadratic:
         """Itself."""

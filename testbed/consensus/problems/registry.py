@@ -8,4 +8,4 @@ from testbed.consensus.problems.base import ConvexProblemSettings
 PROBLEMS = Registry("problems", ConvexProblemSettings, "testbed.consensus.problems")
 
 ProblemSettings = Annotated[ConvexProblemSettings, PROBLEMS]
-"""Which problem, and its options."""
+"""A problem by name, with its options."""

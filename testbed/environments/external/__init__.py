@@ -1,4 +1,4 @@
-"""Worlds that others made, behind the batched interface: PettingZoo's and the real StarCraft II."""
+"""External worlds behind the batched interface: PettingZoo's and the real StarCraft II."""
 
 from testbed.environments.external.pettingzoo import PettingZooSettings
 from testbed.environments.external.starcraft import StarCraftSettings

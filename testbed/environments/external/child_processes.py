@@ -1,7 +1,7 @@
 """Child processes that answer requests over their standard input and output.
 
-The messages are those of `starcraft_child`: JSON and raw arrays, nothing that runs. The processes are started
-by themselves rather than by multiprocessing, which would run the user's script once more in each of them and
+The messages are those of `starcraft_child`: JSON and raw arrays, nothing executable. The processes are
+started directly rather than by multiprocessing, which would run the user's script again in each of them and
 refuses to start any from the worker process of a study.
 """
 
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from testbed.environments.external.starcraft_child import receive, send
 
-PATIENCE = 15.0  # seconds a process has for leaving by itself
+PATIENCE = 15.0  # seconds that a process has to exit by itself
 
 Message = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 class Children:
-    """Some processes; every question goes to all that it concerns before any answer is awaited.
+    """A group of processes; each request is sent to all its recipients before any answer is awaited.
 
     Attributes:
         processes: in the order of their names.
@@ -42,10 +42,10 @@ class Children:
         """Start one process for each name.
 
         Args:
-            command: what to run.
-            names: what to call each process in errors.
+            command: the command line to run.
+            names: name of each process in error messages.
             failure: the error to raise when one has died.
-            environment: variables that are set for them besides our own.
+            environment: variables set for them in addition to those of this process.
 
         Raises:
             OSError: the command cannot be run.
@@ -75,8 +75,8 @@ class Children:
     def ask(self, requests: Mapping[int, Message]) -> list[Message]:
         """Send each of these processes its request, then read the answers, in the same order.
 
-        Any failure here, Ctrl-C included, closes all: no answer that is still on its way may be taken for
-        that to another question.
+        Any failure here, Ctrl-C included, closes all: a late answer must not be taken for
+        that to another request.
 
         Raises:
             RuntimeError: of the kind given, when a process died, or all have been closed.
@@ -111,7 +111,7 @@ class Children:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def close(self) -> None:
-        """End the processes; closing twice does no harm."""
+        """End the processes; closing twice is harmless."""
         self._stop()
 
 
@@ -119,7 +119,7 @@ def _stop(processes: Sequence["subprocess.Popen[bytes]"], logs: Sequence[BinaryI
     for process in processes:
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                with contextlib.suppress(OSError):  # what was still to be sent has nobody to read it
+                with contextlib.suppress(OSError):  # nobody is left to read unsent data
                     stream.close()
     for process in processes:
         _end(process)
@@ -128,11 +128,11 @@ def _stop(processes: Sequence["subprocess.Popen[bytes]"], logs: Sequence[BinaryI
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Let a process leave by itself for a while; then end it, and whatever it started and left behind."""
+    """Give a process time to exit by itself; then end it, and all processes that it left behind."""
     if process.returncode is not None:
         return
     if sys.platform != "win32" and hasattr(os, "waitid"):
-        # Looking without collecting keeps the number of its process group from being given to others.
+        # Polling without reaping keeps the number of its process group from being reused.
         look = os.WEXITED | os.WNOHANG | os.WNOWAIT
         deadline = time.monotonic() + PATIENCE
         while os.waitid(os.P_PID, process.pid, look) is None and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""One episode of a PettingZoo world as arrays, and all that such a world can do wrong."""
+"""One episode of a PettingZoo world as arrays, with checks of PettingZoo's contract."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,15 +18,15 @@ STEP = ("observations", "rewards", "terminations", "truncations", "infos")
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is known of a world without playing it; tuples have one entry per agent.
+    """Properties of a world known without playing it; tuples have one entry per agent.
 
     Attributes:
         agents: the world's own names, in the order of its `possible_agents`.
         observation_sizes: numbers in each flattened observation.
         action_sizes: actions of each agent.
         first_actions: the world's number for each agent's action 0 (`start` of its Discrete space).
-        masked: whether some actions can be forbidden, by the world or because sizes differ.
-        limit: steps after which the world truncates its episodes (its `max_cycles`), where it says so.
+        masked: whether actions can be unavailable, by the world's masks or because sizes differ.
+        limit: steps after which the world truncates its episodes (its `max_cycles`), if it gives them.
         pictures: whether it can be built with `render_mode="rgb_array"`.
     """
 
@@ -41,10 +41,10 @@ class Description:
 
 @contextmanager
 def others_code(complain: Callable[[str], Exception]) -> Iterator[None]:
-    """Runs other people's code: whatever it raises, even SystemExit, becomes the error of `complain`.
+    """Run third-party code: any exception, even SystemExit, becomes the error of `complain`.
 
-    `complain` is given the type and the first line of what was raised. Ctrl-C goes through, and so does what
-    has been said about a world already.
+    `complain` is given the type and the first line of the exception. Ctrl-C passes through, and so does a
+    WorldError.
     """
     try:
         yield
@@ -55,7 +55,7 @@ def others_code(complain: Callable[[str], Exception]) -> Iterator[None]:
 
 
 class Episode:
-    """One world, played with integer actions from 0 up, and what its agents see padded to one size.
+    """One world, played with integer actions from 0 up, with observations padded to one size.
 
     Raises:
         WorldError: from `reset`, `step` and `close`: the world raised, or broke PettingZoo's contract.
@@ -76,7 +76,7 @@ class Episode:
         self.masks: Flags = np.zeros((agents, max(description.action_sizes)), dtype=np.bool_)
 
     def reset(self, seed: int) -> None:
-        """Start again from a seed."""
+        """Restart from a seed."""
         self.t = 0
         with others_code(lambda raised: self._error(f"reset raised {raised}")):
             given = self.world.reset(seed=seed)
@@ -120,7 +120,7 @@ class Episode:
             self.world.close()
 
     def _parts(self, doing: str, given: Any, names: Sequence[str]) -> Sequence[Mapping[Any, Any]]:
-        """What `reset` or `step` gave, if it is a mapping from agents for each of these names."""
+        """The results of `reset` or `step`, if they are one mapping from agents for each of these names."""
         needed = f"needed are {len(names)} mappings from agents: {', '.join(names)}"
         if not isinstance(given, tuple | list):
             raise self._error(f"{doing} gave one {type(given).__name__}, {needed}")
@@ -132,7 +132,7 @@ class Episode:
         return given
 
     def _see(self, playing: Sequence[int], observations: Mapping[Any, Any], infos: Mapping[Any, Any]) -> None:
-        """Take over what these agents were shown; `over` of this step is already known."""
+        """Store the observations of these agents; `over` of this step is already known."""
         description = self.description
         self.observations[:] = 0.0
         self.masks[:] = False
@@ -156,7 +156,7 @@ class Episode:
                 raise self._error(f"agent {name!r} observed {_text(seen)}, needed are numbers")
             if values.size != size:
                 raise self._error(f"agent {name!r} observed {values.size} numbers, its space has {size}")
-            with np.errstate(over="ignore"):  # an infinity is refused by whoever uses it
+            with np.errstate(over="ignore"):  # users of the values refuse infinities
                 self.observations[i, :size] = values.reshape(-1)
             if mask is not None:
                 self.gave_masks = True

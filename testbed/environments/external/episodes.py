@@ -13,7 +13,7 @@ from testbed.environments.external.pettingzoo_loading import build
 
 
 class Now(NamedTuple):
-    """Some episodes as they stand: fresh arrays with the episodes on the first axis, agents on the second.
+    """The current state of some episodes: fresh arrays, episodes on the first axis, agents on the second.
 
     An agent that is over stays so, with reward 0, zeros for an observation after its last one, and a mask
     that shows action 0.
@@ -59,7 +59,7 @@ class Episodes:
     ) -> tuple[Now, NDArray[np.float64]]:
         """Play each episode again from its seed through its first `steps` of `actions`.
 
-        `actions` are `[episode, step, agent]`. Returns how the episodes stand and the sums of rewards
+        `actions` are `[episode, step, agent]`. Returns their current state and the sums of rewards
         `[episode, agent]`, added in the order of steps.
         """
         returns = np.zeros((len(self.episodes), len(self.episodes[0].rewards)))
@@ -71,11 +71,11 @@ class Episodes:
         return self.now(), returns
 
     def now(self) -> Now:
-        """How the episodes stand."""
+        """The current state of the episodes."""
         return Now(*(np.stack([getattr(e, field) for e in self.episodes]) for field in Now._fields))
 
     def close(self) -> None:
-        """Close the worlds; those that cannot be closed are warned of, for what was played stays right."""
+        """Close the worlds; warn of those that cannot be closed, as played results remain valid."""
         failures = []
         for episode in self.episodes:
             try:

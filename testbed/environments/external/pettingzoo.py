@@ -1,9 +1,8 @@
 """Any PettingZoo `ParallelEnv` with discrete actions, behind the batched interface.
 
-A world cannot be asked for its state, so an episode is kept as what it follows from: the seed it was reset
-with and the joint actions played since. Setting a state plays them again and compares what the agents then
-see, and what they have been paid, with what they saw and were paid before; a world that does not follow from
-its seed alone is found out there, with an error.
+A world does not give its state, so an episode is stored as its origin: the seed it was reset with and the
+joint actions played since. Setting a state replays them and compares the agents' observations and rewards
+with the earlier ones; a world that does not depend on its seed alone is detected there, with an error.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +29,7 @@ class PettingZooSettings(BaseEnvironmentSettings):
     """Options of a PettingZoo world. Checking them builds the world once, to look at its spaces."""
 
     outside: ClassVar = True
-    baseline_episodes: ClassVar = 20  # nobody can know a world to be quick
+    baseline_episodes: ClassVar = 20  # a world may be slow
 
     name: Literal["pettingzoo"] = "pettingzoo"
     pettingzoo: str
@@ -38,14 +37,14 @@ class PettingZooSettings(BaseEnvironmentSettings):
     `ParallelEnv`, or a function whose name ends in `_env`. Checking it imports the module, which runs its
     code. A module that is not installed can be put on PYTHONPATH."""
     kwargs: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
-    """What it is called with. `render_mode` is not among them: pictures are made apart."""
+    """Keyword arguments of the factory. `render_mode` is not allowed: pictures are made separately."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = cast(int, None)  # filled in below
-    """Steps until truncation from outside; a world that ends its episode before that ends it. Null: the
+    """Steps until truncation from outside; a world may end its episode earlier. Null: the
     world's own limit, its attribute `max_cycles` (PettingZoo's usual name); a world without one needs a
     number here."""
     workers: Annotated[int, Field(ge=0, strict=True)] = 0
     """Processes that share the episodes of a batch; 0: all in this process, which is best when trials
-    already run side by side. Results do not depend on it."""
+    already run in parallel. Results do not depend on it."""
 
     @field_validator("pettingzoo")
     @classmethod
@@ -74,7 +73,7 @@ class PettingZooSettings(BaseEnvironmentSettings):
 
     @property
     def world(self) -> Description:
-        """Agents, sizes and what else is known of the world."""
+        """Agents, sizes and other properties of the world."""
         return describe(self.pettingzoo, self.kwargs)
 
     @property
@@ -83,15 +82,15 @@ class PettingZooSettings(BaseEnvironmentSettings):
         return len(self.world.agents)
 
     def make(self, batch: int) -> "PettingZooWorlds":
-        """The environment, `batch` worlds side by side."""
+        """The environment, with `batch` parallel worlds."""
         return PettingZooWorlds(self, batch)
 
     def without_pictures(self) -> str | None:
-        """For want of the mode in which a world draws arrays."""
+        """The reason: the world has no mode that draws arrays."""
         return None if self.world.pictures else f"{self.pettingzoo}: has no pictures (no mode 'rgb_array')"
 
     def for_baselines(self) -> Self:
-        """Without processes of its own, which change nothing else."""
+        """The same world without processes of its own, which change nothing else."""
         return self.model_copy(update={"workers": 0})
 
 
@@ -99,18 +98,18 @@ class PettingZooWorlds(BatchedEnvironment):
     """A batch of PettingZoo worlds; agents are numbered in the order of the world's `possible_agents`.
 
     Observations are flattened, padded with zeros and rounded to float32. An agent that is over before the
-    others sees zeros and is paid 0, its termination or truncation stays, and what is played for it is
+    others sees zeros and gets reward 0, its termination or truncation remains, and its actions are
     ignored. There are action masks if the world has any when it is reset from seed 0, or if agents have
-    different numbers of actions; an agent for which the world gives none may do all it can.
+    different numbers of actions; an agent without a mask has all its actions.
 
-    Every start of a row draws one seed from the environment's generator. A world must take all its chance
-    from the seed it is reset with, and no memory from one episode to the next; only then do episodes not
-    depend on `workers` and can be restored.
+    Every start of a row draws one seed from the environment's generator. A world must take all its
+    randomness from the seed it is reset with, and keep no memory from one episode to the next; only then are
+    episodes independent of `workers` and can they be restored.
 
-    State, all of it exact: `seeds` `[batch]`, that the episodes were reset with; `actions`
+    State, all of it exact: `seeds` `[batch]`, with which the episodes were reset; `actions`
     `[batch, episode_length, agent]`, played so far, -1 from `t` on; `returns` `[batch, agent]`, rewards so
-    far; `observations` `[batch, agent, observation_size]`. The last two are compared after the first two
-    have been played again, which takes as long as playing them did.
+    far; `observations` `[batch, agent, observation_size]`. The last two are compared after
+    replaying the first two, which takes as long as the original play.
 
     Raises:
         WorldError: from `reset`, `step`, setting `state` and `render`: a world raised an error, broke
@@ -172,7 +171,7 @@ class PettingZooWorlds(BatchedEnvironment):
         return {"action_masks": self._now.masks.copy()} if self._world.masked else {}
 
     def active(self) -> Info:
-        """Agents that are not over."""
+        """The agents that are not over."""
         return {"active": ~(self._now.terminations | self._now.truncations)}
 
     def _begin(self, rows: NDArray[np.intp]) -> None:
@@ -244,11 +243,11 @@ class PettingZooWorlds(BatchedEnvironment):
         try:
             return question(self._episodes)
         except BaseException:
-            self._started = False  # some worlds may have moved: only a reset of all can follow
+            self._started = False  # some worlds may have moved: all must be reset next
             raise
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """The world's own picture of one episode, from a second copy that plays the same.
+        """The world's own picture of one episode, from a second copy that replays it.
 
         Raises:
             RuntimeError: the world cannot be built with `render_mode="rgb_array"`, or gives no picture.
@@ -260,7 +259,7 @@ class PettingZooWorlds(BatchedEnvironment):
 
 
 class _Camera:
-    """A world with pictures that follows whatever episode it is shown."""
+    """A world with pictures that replays any given episode."""
 
     def __init__(self, settings: PettingZooSettings) -> None:
         path = settings.pettingzoo
@@ -283,7 +282,7 @@ class _Camera:
         if seed != self._seed or history[:done] != self._history:
             self._episode.reset(seed)
             done = 0
-        self._seed, self._history = None, history  # whole again only once all steps are played
+        self._seed, self._history = None, history  # valid again only after all steps are played
         for chosen in history[done:]:
             self._episode.step(chosen)
         self._seed = seed

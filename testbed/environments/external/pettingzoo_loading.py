@@ -1,4 +1,4 @@
-"""Finding a PettingZoo world by name, and what its spaces say."""
+"""Lookup of a PettingZoo world by name, and description of its spaces."""
 
 import contextlib
 import importlib
@@ -21,22 +21,22 @@ from testbed.common.errors import WorldError
 from testbed.environments.checks import USABLE, unusable
 from testbed.environments.external.episode import Description, Episode, others_code
 
-FACTORY = "parallel_env"  # what PettingZoo's modules call the function that makes a parallel world
+FACTORY = "parallel_env"  # name of the function in PettingZoo's modules that makes a parallel world
 PETTINGZOO = "pettingzoo"
 
 TOOLS = frozenset({"pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "distutils"})
-"""Packages that come with an installation of Python and are not of its standard library."""
+"""Packages that come with an installation of Python but are not part of its standard library."""
 
 
 def load(path: str) -> Callable[..., Any]:
-    """What makes the world, of `module` (its `parallel_env`) or `module:attribute`.
+    """The factory of a world, from `module` (its `parallel_env`) or `module:attribute`.
 
-    The module is imported, which runs its code, unless it comes with Python or is a program. What is
-    found in it is looked at and not called: see `_refused`.
+    The module is imported, which runs its code, unless it comes with Python or is a program. The object
+    found in it is inspected and not called: see `_refused`.
 
     Raises:
-        ValueError: one line, when there is no such module, it cannot be imported, or what is found in it
-            makes no world.
+        ValueError: one line, when there is no such module, it cannot be imported, or the object found in
+        it does not make a world.
     """
     module_name, _, attribute = path.partition(":")
     attribute = attribute or FACTORY
@@ -69,10 +69,10 @@ def load(path: str) -> Callable[..., Any]:
 
 
 def _comes_with_python(package: str) -> str:
-    """Why a package or module of the top level is not somebody's own; nothing if it may be. Imports nothing.
+    """The reason to refuse a top-level package as part of Python; empty if there is none. Imports nothing.
 
-    The list of names that Python has of its standard library leaves out some, such as its tests, so what is
-    found counts by where it is, too.
+    Python's list of names in its standard library omits some, such as its tests, so the location of a module
+    counts as well.
     """
     library = "is of Python's standard library"
     if package in sys.stdlib_module_names:
@@ -82,7 +82,7 @@ def _comes_with_python(package: str) -> str:
     with others_code(lambda raised: ValueError(f"{package!r} cannot be imported ({raised})")):
         found = importlib.util.find_spec(package)
     if found is None:
-        return ""  # importing it says so
+        return ""  # the import reports it
     if found.origin in ("built-in", "frozen"):
         return library
     places = [*(found.submodule_search_locations or ()), *([found.origin] if found.origin else [])]
@@ -90,7 +90,7 @@ def _comes_with_python(package: str) -> str:
 
 
 def _in_standard_library(place: Path) -> bool:
-    """Whether a file or folder is of the standard library, which may have installed packages inside it."""
+    """Whether a path belongs to the standard library, which may have installed packages inside it."""
     for name in ("stdlib", "platstdlib"):
         folder = Path(sysconfig.get_path(name))
         for whole, inner in ((folder, place), (folder.resolve(), place.resolve())):
@@ -100,11 +100,11 @@ def _in_standard_library(place: Path) -> bool:
 
 
 def _refused(module: str, attribute: str, found: Any) -> str:
-    """Why something in a module is not to be called to make a world; nothing if it may be.
+    """The reason why an object in a module must not be called to make a world; empty if it may.
 
-    Whoever writes a study chooses what is called, with which arguments, among all that is installed; so
-    nothing may be that was not written to make a world. The names that functions have of themselves can be
-    set by anybody: their globals are those of the module that defines them.
+    The author of a study chooses the callable and its arguments among everything installed, so only
+    functions written to make a world are allowed. A function's own name can be set by any code, but its
+    globals are always those of the module that defines it.
     """
     if isinstance(found, type):
         return "" if issubclass(found, ParallelEnv) else "is a class, but no ParallelEnv"
@@ -150,10 +150,10 @@ def build(path: str, kwargs: Mapping[str, Any]) -> Any:
 
 
 def describe(path: str, kwargs: Mapping[str, Any]) -> Description:
-    """Build a world once, reset it and look at it; the answer is kept.
+    """Build a world once, reset it and inspect it; the result is cached.
 
     Raises:
-        ValueError: one line, for what `load` and `build` refuse, a reset that fails, and spaces other than
+        ValueError: one line, when `load` or `build` refuses, a reset fails, or the spaces are other than
             Discrete actions and observations in a Box (or a Dict of a Box `observation` and an
             `action_mask`).
     """
@@ -166,14 +166,14 @@ def _described(path: str, kwargs: str) -> Description:
     try:
         with others_code(lambda raised: WorldError(f"{path}: its spaces cannot be read ({raised})")):
             description = _spaces(path, world)
-        # As if it had masks, until its first reset has shown whether it has.
+        # Assume masks until the first reset has shown whether there are any.
         episode = Episode(world, replace(description, masked=True), path)
         episode.reset(0)
         if (wrong := unusable(episode.observations)) is not None:
             agent, value = description.agents[wrong[0]], episode.observations[wrong]
             raise WorldError(f"{path}, step 0: agent {agent!r} observed {value:g}, {USABLE}")
     except BaseException as error:
-        with contextlib.suppress(WorldError), others_code(WorldError):  # there is something worse to say
+        with contextlib.suppress(WorldError), others_code(WorldError):  # a more important error follows
             world.close()
         if isinstance(error, WorldError):
             raise ValueError(str(error)) from error
@@ -184,7 +184,7 @@ def _described(path: str, kwargs: str) -> Description:
 
 
 def _spaces(path: str, world: Any) -> Description:
-    """What the spaces of a world say; whether it also gives masks without them, its first reset must show."""
+    """The description from a world's spaces; its first reset shows whether it also gives masks in infos."""
     agents = tuple(world.possible_agents)
     sizes: list[int] = []
     actions: list[Discrete] = []

@@ -1,7 +1,7 @@
-"""The StarCraft Multi-Agent Challenge as it is played in the real StarCraft II.
+"""The StarCraft Multi-Agent Challenge in the real StarCraft II.
 
 SMAC (Samvelyan et al. 2019, https://github.com/oxwhirl/smac) and the game are not installed with the testbed.
-Each game lives in a process of its own, run by the interpreter that has smac; see `starcraft_child`.
+Each game runs in a process of its own, run by the interpreter that has smac; see `starcraft_child`.
 """
 
 from collections.abc import Hashable, Mapping
@@ -51,21 +51,21 @@ class StarCraftSettings(BaseEnvironmentSettings):
 
     outside: ClassVar = True
     sizes_known: ClassVar = False  # before a game has been opened
-    policies: ClassVar = ()  # which would need games
+    policies: ClassVar = ()  # these would need games
 
     name: Literal["starcraft"] = "starcraft"
     map_agents: Annotated[int | None, Field(ge=1, strict=True)] = None
     """Agents of a map that is not among SMAC's own 22; null otherwise."""
     map_limit: Annotated[int | None, Field(ge=1, strict=True)] = None
     """Step limit of such a map; null otherwise."""
-    map: str = "2s3z"  # after the numbers it is checked against
+    map: str = "2s3z"  # declared after the numbers it is checked against
     """A map of SMAC; agents and step limit of its own 22 are known."""
     reward: Literal["paper", "shared"] = "paper"
     """`paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the others
-    nothing. `shared`, as in SMAC: everybody receives it."""
+    nothing. `shared`, as in SMAC: every agent receives it."""
     unavailable: Literal["mask", "random"] = "mask"
-    """What an unavailable action is. `mask`: an error, as in SMAC, and there are action masks. `random`: it
-    is replaced by a uniformly random available one and there are no masks, as in the published training
+    """Meaning of an unavailable action. `mask`: an error, as in SMAC, and there are action masks. `random`:
+    it is replaced by a uniformly random available one and there are no masks, as in the published training
     script of MATRPO."""
     python: str | None = None
     """Path of an interpreter that has smac; null: this one."""
@@ -94,11 +94,11 @@ class StarCraftSettings(BaseEnvironmentSettings):
         return MAPS[self.map][1] if self.map_limit is None else self.map_limit
 
     def make(self, batch: int) -> "StarCraft":
-        """The environment, `batch` games side by side."""
+        """The environment, with `batch` parallel games."""
         return StarCraft(self, batch)
 
     def without_pictures(self) -> str | None:
-        """The game itself draws them."""
+        """The reason: only the game itself draws pictures."""
         return "starcraft: has no pictures; its replays can be watched in the game"
 
     def opens(self) -> Hashable | None:
@@ -114,19 +114,20 @@ class StarCraft(BatchedEnvironment):
     """A batch of StarCraft II games, one client of the game each.
 
     Actions, observations and rewards are SMAC's with its default options. A battle that is decided
-    terminates for everybody, one that runs out of time is truncated. So is one whose client broke down,
-    which SMAC launches again by itself. The dead observe zeros and can only play 0.
+    terminates for all agents; one that runs out of time is truncated. So is one whose client broke down,
+    which SMAC relaunches by itself. The dead observe zeros and can only play 0.
 
-    Chance: every start of a row draws one seed from the environment's generator, but the game takes a seed
-    only when its client is launched: for the first battle of a row, after `reset(seed)`, after a breakdown,
-    and when the first battle of a client is left before its end. Later battles go on with the client's own
-    chance. Whether equal seeds give equal battles is up to StarCraft II, and nothing here promises it.
+    Randomness: every start of a row draws one seed from the environment's generator, but the game takes a
+    seed only when its client is launched: for the first battle of a row, after `reset(seed)`, after a
+    breakdown, and when the first battle of a client is left before its end. Later battles continue with the
+    client's own random numbers. Equal seeds are not guaranteed to give equal battles; that depends on
+    StarCraft II.
 
     State: a real game cannot be saved, so `state` raises and `saves_state` is False. A run that resumes
     starts new battles with the next seeds of its generator; it is not the run that was interrupted.
 
-    Components of the return: `team_reward`, SMAC's reward; `battle_won`, `dead_allies`, `dead_enemies`, what
-    this step added; `breakdowns`, clients lost.
+    Components of the return: `team_reward`, SMAC's reward; `battle_won`, `dead_allies`, `dead_enemies`, the
+    changes in this step; `breakdowns`, clients lost.
 
     Raises:
         GameError: when it is made, reset or stepped: smac or the game is missing, or a game failed.
@@ -181,7 +182,7 @@ class StarCraft(BatchedEnvironment):
         return {"action_masks": self._seen["masks"].copy()} if self.settings.unavailable == "mask" else {}
 
     def active(self) -> Info:
-        """The living: in SMAC action 0 is available to the dead, and only to them."""
+        """The living agents: in SMAC action 0 is available to the dead, and only to them."""
         return {"active": ~self._seen["masks"][..., 0]}
 
     def global_state(self) -> NDArray[np.float32]:
@@ -189,7 +190,7 @@ class StarCraft(BatchedEnvironment):
         return self._seen["state"].copy()
 
     def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
-        """As everywhere; a `seed` also launches the clients of these rows anew, for only then it counts."""
+        """Start episodes as the base class does; a `seed` also relaunches these rows' clients to take it."""
         self._launch = seed is not None
         return super().reset(seed, where)
 
@@ -235,7 +236,7 @@ class StarCraft(BatchedEnvironment):
         try:
             return self._games.ask(requests)
         except BaseException:
-            self._started = False  # some games may have moved: only a reset of all can follow
+            self._started = False  # some games may have moved: all must be reset next
             raise
 
     def _look(self, rows: NDArray[np.intp], replies: Any) -> None:
@@ -264,7 +265,7 @@ class StarCraft(BatchedEnvironment):
         self._read()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """Not possible: the client draws no pictures here; its replays can be watched in the game.
+        """Refuse: the client draws no pictures here; its replays can be watched in the game.
 
         Raises:
             RuntimeError: always.

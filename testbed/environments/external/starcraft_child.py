@@ -1,8 +1,8 @@
 """One StarCraft II game in a process of its own, run by the interpreter that has the package `smac`.
 
-This file is run as a script by a Python that need not be ours (3.8 or later): it imports the standard
-library, NumPy and smac, and nothing of the testbed. It answers requests on its standard input with replies
-on what was its standard output; everything that smac or the game print goes to standard error.
+This file is run as a script by a Python that may differ from the testbed's (3.8 or later): it imports the
+standard library, NumPy and smac, and nothing from the testbed. It answers requests on its standard input with
+replies on its original standard output; everything that smac or the game prints goes to standard error.
 
 A message is a 4-byte big-endian length, that many bytes of JSON (`fields`, and `arrays` as [name, dtype,
 shape]), and the arrays' raw bytes in that order.
@@ -59,7 +59,7 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 
 class Refusal(Exception):
-    """Something the user has to put right; `kind` says what, in a word the other side knows."""
+    """An error for the user to correct; `kind` names it by a word known to the other side."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -67,7 +67,7 @@ class Refusal(Exception):
 
 
 def starcraft_environment() -> Any:
-    """SMAC's `StarCraft2Env`, or a Refusal that says what is there instead."""
+    """SMAC's `StarCraft2Env`. Raises Refusal, which describes what was found instead."""
     spec = importlib.util.find_spec("smac")
     if spec is None:
         raise Refusal("absent", "")
@@ -88,7 +88,7 @@ def described(error: BaseException) -> str:
 
 
 class Game:
-    """One `StarCraft2Env`, made anew when its client has to be launched with another seed."""
+    """One `StarCraft2Env`, recreated when its client has to be launched with another seed."""
 
     def __init__(self, map_name: str) -> None:
         self.environment = starcraft_environment()
@@ -102,7 +102,8 @@ class Game:
         self.can_restart = False
 
     def _client(self, seed: int | None) -> Any:
-        # continuing_episode makes SMAC say in `info` that a battle ran out of time; it changes nothing else.
+        # continuing_episode makes SMAC report in `info` that a battle ran out of time; it changes nothing
+        # else.
         return self.environment(map_name=self.map_name, seed=seed, continuing_episode=True)
 
     def reset(self, seed: int, launch: bool) -> tuple[dict[str, Any], Arrays]:
@@ -121,7 +122,7 @@ class Game:
     def step(self, actions: Any) -> tuple[dict[str, Any], Arrays]:
         """Play one joint action."""
         reward, terminated, info = self.client.step([int(action) for action in actions])
-        lost = bool(terminated) and "battle_won" not in info  # the client broke down, and was launched again
+        lost = bool(terminated) and "battle_won" not in info  # the client broke down and was relaunched
         if terminated:
             self.can_restart = not lost
         fields = {
@@ -180,7 +181,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 
 def own_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes for requests and replies, for messages alone; printing goes to standard error from now on."""
+    """The pipes for requests and replies, reserved for messages; later printing goes to standard error."""
     requests = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -191,6 +192,6 @@ def own_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 if __name__ == "__main__":
-    del sys.path[0]  # this file's folder, whose modules are none of smac's business
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by the front door, which closes the client
+    del sys.path[0]  # this file's folder, whose modules smac must not import
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a normal exit, which closes the client
     serve(*own_pipes())

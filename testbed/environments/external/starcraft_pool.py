@@ -24,7 +24,7 @@ STARCRAFT = (
 
 
 class GameError(WorldError):
-    """A game that cannot be played, or came to grief; one line says which and, if possible, what to do."""
+    """A game that cannot be played or failed; the one-line message names it and, if possible, a remedy."""
 
 
 def _reason(python: str, kind: str, text: str) -> str:
@@ -46,7 +46,7 @@ class Games:
 
     Attributes:
         python: the interpreter that runs them.
-        info: what SMAC's `get_env_info` says.
+        info: the result of SMAC's `get_env_info`.
     """
 
     def __init__(self, python: str | None, map_name: str, games: int) -> None:
@@ -74,7 +74,7 @@ class Games:
         self.info: dict[str, int] = opened[0][0]
 
     def ask(self, requests: Mapping[int, Message]) -> list[Message]:
-        """As `Children.ask`.
+        """Send requests as `Children.ask` does.
 
         Raises:
             GameError: for the first game that refused, after all have answered; or one that died, and then
@@ -88,7 +88,7 @@ class Games:
         return replies
 
     def close(self) -> None:
-        """End the games and their processes; closing twice does no harm."""
+        """End the games and their processes; closing twice is harmless."""
         self.children.close()
 
 

@@ -1,4 +1,4 @@
-"""The other side of `workers`: a process that plays its share of PettingZoo episodes.
+"""A process of `workers`, which plays its share of PettingZoo episodes.
 
 Run as a module; it answers the messages of `starcraft_child` until they end.
 """
@@ -34,7 +34,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
             answer: dict[str, Any] = {}
             try:
                 if episodes is None:
-                    # The end of the requests is not seen by one that is inside a world's step for ever.
+                    # A process stuck inside a world's step would not see the end of the requests.
                     end_with_parent(fields["parent"], started_by_main_thread=fields["main_thread"])
                     world = fields["path"], fields["kwargs"]
                     episodes = Episodes(*world, describe(*world), fields["rows"])

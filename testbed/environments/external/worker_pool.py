@@ -1,4 +1,4 @@
-"""Episodes shared out over worker processes; see `worker` for their side."""
+"""Episodes divided among worker processes; see `worker` for their side."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ WORKER = "testbed.environments.external.worker"
 
 
 class Workers:
-    """What `Episodes` does, with the rows in contiguous shares over processes; results are the same."""
+    """The interface of `Episodes`, with the rows divided among processes; results are the same."""
 
     def __init__(self, path: str, kwargs: Mapping[str, Any], batch: int, workers: int) -> None:
         """Start the processes and wait until their worlds are built.
@@ -30,7 +30,7 @@ class Workers:
             f"pettingzoo: {path}, worker {index} of {len(self.shares)}, with rows {share[0]} to {share[-1]},"
             for index, share in enumerate(self.shares)
         ]
-        # They import what we can import, and from the same places.
+        # They can import the same modules as this process, from the same places.
         places = os.pathsep.join(place or os.getcwd() for place in sys.path)  # noqa: PTH109
         self.children = Children(
             [sys.executable, "-P", "-m", WORKER], names, WorldError, {"PYTHONPATH": places}
@@ -57,7 +57,7 @@ class Workers:
             raise
 
     def reset(self, rows: Sequence[int], seeds: Sequence[int]) -> Now:
-        """As `Episodes.reset`."""
+        """Reset as `Episodes.reset` does."""
         seed_of = dict(zip(rows, seeds, strict=True))
         requests: list[Message] = []
         for share in self.shares:
@@ -67,13 +67,13 @@ class Workers:
         return _joined(self._all(requests))
 
     def step(self, actions: NDArray[np.integer]) -> Now:
-        """As `Episodes.step`."""
+        """Step as `Episodes.step` does."""
         return _joined(self._all([({"do": "step"}, {"actions": actions[share]}) for share in self.shares]))
 
     def replay(
         self, seeds: Sequence[int], actions: NDArray[np.int64], steps: Sequence[int]
     ) -> tuple[Now, NDArray[np.float64]]:
-        """As `Episodes.replay`."""
+        """Replay as `Episodes.replay` does."""
         answers = self._all(
             [
                 (
@@ -90,7 +90,7 @@ class Workers:
         return _joined(answers), np.concatenate([arrays["returns"] for _, arrays in answers])
 
     def close(self) -> None:
-        """Stop the processes; one that does not leave in time is killed."""
+        """Stop the processes; one that does not exit in time is killed."""
         self.children.close()
 
     def _all(self, requests: Sequence[Message]) -> list[Message]:

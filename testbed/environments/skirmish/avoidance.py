@@ -1,11 +1,11 @@
 """Optimal reciprocal collision avoidance (ORCA) for many discs at once.
 
 Each moving disc takes the velocity closest to the one it prefers among those that no neighbour forbids. A
-neighbour forbids a half-plane: velocities that lead to a collision within the horizon, half of the way out of
-which each of two moving discs goes, and all of which a disc goes beside one that stands. Where no velocity is
+neighbour forbids a half-plane: velocities that lead to a collision within the horizon. Each of two moving
+discs takes half of the way out of it; a disc next to one that stands takes all of it. Where no velocity is
 allowed, the one that breaks the worst rule least is taken. From J. van den Berg, S. Guy, M. Lin and
 D. Manocha, "Reciprocal n-body collision avoidance" (2011), sections 4 and 5, whose linear programs are solved
-here side by side: arrays `[line, disc]`, a half-plane being `nx vx + ny vy >= bound` with a unit normal.
+here in parallel: arrays `[line, disc]`, a half-plane being `nx vx + ny vy >= bound` with a unit normal.
 Theirs goes from line to line, and where one is broken looks for the best point on it that the lines before
 allow. As that point does not depend on how the line was reached, here they are found for all lines at once.
 """
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 PARALLEL = 1e-5  # below this sine two lines count as parallel
 INFINITY = np.float32(np.inf)
-NOTHING = np.float32(-1e9)  # the bound of a rule that forbids nothing
+NOTHING = np.float32(-1e9)  # bound of a rule that forbids nothing
 ONE = np.float32(1.0)
-AT_ONCE = 20_000  # up to so many pairs of lines are looked at together, which costs less than choosing some
+AT_ONCE = 20_000  # up to this many pairs of lines are processed together: cheaper than selecting some
 TINY = np.finfo(np.float32).tiny
 
 
@@ -39,7 +39,7 @@ def half_planes(
         offset: the neighbour's position less one's own, `[axis, contact]`.
         relative: one's own velocity less the neighbour's, `[axis, contact]`.
         radius: sum of both radii.
-        share: of the way out that is one's own, 0.5 or 1.
+        share: one's own share of the way out, 0.5 or 1.
         own: one's own velocity, `[axis, contact]`.
         first: which of two discs at the very same place, with the same velocity, goes east; the other west.
         step: discs that overlap come apart within this time, in units of the horizon.
@@ -56,7 +56,7 @@ def half_planes(
     cut_off |= ~apart
     rules = np.empty((3, radius.size), dtype=np.float32)
     normal, bound = rules[:2], rules[2]
-    # What is right beside the legs, then what is right at the cut-off disc.
+    # The solution next to the legs, then that at the cut-off disc.
     leg = np.sqrt(np.maximum(square - own_square, 0))
     leg *= np.where(x * w[1] - y * w[0] > 0, ONE, -ONE)
     np.negative(x * radius + y * leg, out=normal[0])
@@ -79,7 +79,7 @@ def nearest_allowed(rules: Array, walls: int, speed: Array, wish: Array) -> Arra
 
     Args:
         rules: normal x, normal y and bound, `[3, line, disc]`; their order is changed.
-        walls: this many lines come first that are never broken.
+        walls: the number of leading lines that are never broken.
         speed: `[disc]`.
         wish: `[axis, disc]`.
     """
@@ -123,7 +123,7 @@ def put(rows: Array, index: NDArray[np.intp], values: Array) -> None:
 
 
 def _dot(a: Array, b: Array) -> Array:
-    """Inner products over the leading axis of two entries."""
+    """Inner products over the leading axis, which has two entries."""
     product = a * b
     total: Array = product[0]
     total += product[1]
@@ -137,7 +137,7 @@ def _broken(rules: Array, v: Array) -> NDArray[np.bool_]:
 
 
 def _gap(rules: Array, v: Array) -> Array:
-    """By how much the velocities `[2, ...]` break the rules `[3, ...]`; negative where they obey."""
+    """Amount by which the velocities `[2, ...]` break the rules `[3, ...]`; negative where they obey."""
     along = rules[:2] * v
     gap: Array = rules[2] - along[0]
     gap -= along[1]
@@ -145,15 +145,15 @@ def _gap(rules: Array, v: Array) -> Array:
 
 
 def _best_points(rules: Array, begin: int, speed: Array, aim: Array, *, towards: bool) -> Array:
-    """The best point on each line from `begin` on among what lines before allow, `[axis, line - begin, ...]`.
+    """The best point on each line from `begin` on that earlier lines allow, `[axis, line - begin, ...]`.
 
     The best is the one closest to the aim, or with `towards` the one furthest along it, a unit vector. Where
     nothing is allowed it is nan.
 
     Args:
         rules: `[3, line, ...]`.
-        begin: the first line that is asked about.
-        speed: the most, `[...]`.
+        begin: the first line to solve for.
+        speed: the largest speed, `[...]`.
         aim: `[axis, ...]`.
     """
     mine = rules[:, begin:]
@@ -212,12 +212,13 @@ def _later(lines: int, begin: int, axes: int) -> NDArray[np.bool_]:
 def _walk(rules: Array, v: Array, points: Array) -> list[Array]:
     """Velocities `[axis, ...]` from line to line: where one is broken, the best point on it comes next.
 
-    Returns those to begin with, and those after every line; after a line without such a point they are nan.
+    Returns the initial velocities, and those after every line; after a line without such a point they are
+    nan.
 
     Args:
         rules: `[3, line, ...]`.
-        v: velocities to begin with.
-        points: of `_best_points`.
+        v: initial velocities.
+        points: from `_best_points`.
     """
     steps = [v]
     for line in range(rules.shape[1]):
@@ -234,14 +235,14 @@ def _failures(steps: list[Array], stuck: NDArray[np.intp]) -> tuple[NDArray[np.i
 
 
 def _least_broken(rules: Array, walls: int, speed: Array, v: Array, failed: NDArray[np.intp]) -> Array:
-    """The three-dimensional program, from the line on at which the two-dimensional one failed.
+    """The three-dimensional program, starting from the line at which the two-dimensional one failed.
 
     On each line it asks for the velocity that breaks the earlier lines no more than this one, and of those
-    this one least; a wall's rule is kept as it is.
+    this one least; a wall's rule is kept unchanged.
     """
     begin, lines = max(int(failed.min()), walls), rules.shape[1]
     mine = rules[:, begin:]
-    # Where line j is as much broken as line i, [3, j, i, disc]; only lines j before i count.
+    # Where lines j and i are equally broken, [3, j, i, disc]; only lines j before i count.
     milder = np.empty((3, lines - 1, *mine.shape[1:]), dtype=np.float32)
     milder[:, :walls] = rules[:, :walls, None]
     between = milder[:, walls:]

@@ -1,10 +1,10 @@
 """The battle itself: ticks of 1/16 second for many episodes at once.
 
 Arrays are `[unit, batch]`, so that NumPy's loops run over the long batch axis. Row `units` of the arrays
-that have it stands for "no unit". One tick is, in this order: orders and targets; who is in range of what;
+that have it stands for "no unit". One tick is, in this order: orders and targets; which units are in range;
 wanted velocities; collision avoidance; moving, cooling down and regrowth; shots, deaths, healing. All shots
-of a tick fall at once, so that a unit that dies in a tick still fires in it, unless a random order is asked
-for (see `turns`).
+of a tick take effect at once, so that a unit that dies in a tick still fires in it, unless a random order is
+asked for (see `sequential_resolution`).
 """
 
 import numpy as np
@@ -53,7 +53,7 @@ class Battle(BattleState):
         """New orders for the allies from available actions `[agent, batch]`."""
         units, allies = self.roster.units, self.roster.allies
         own = self._own[:allies]
-        first = np.where(self.roster.healer[:allies, None], 0, allies)  # the unit that target 0 stands for
+        first = np.where(self.roster.healer[:allies, None], 0, allies)  # the unit of target 0
         chosen = np.where(actions >= 6, first + actions - 6, units)
         moving = (actions >= 2) & (actions <= 5)
         self.regained[:], self.felled[:] = 0.0, 0
@@ -117,7 +117,7 @@ class Battle(BattleState):
             heal(self, int(healer), fire[healer], before[healer])
 
     def _dying(self) -> Ints:
-        """Those who have no hp left and are not buried yet, as flat indices."""
+        """Units that have no hp left and are not buried yet, as flat indices."""
         dying: NDArray[np.bool_] = self.hp <= 0
         dying &= self.alive[:-1]
         return dying.reshape(-1).nonzero()[0]
@@ -179,7 +179,7 @@ class Battle(BattleState):
             np.minimum(energy, MAX_ENERGY, out=energy)
 
     def _bury(self, dying: Ints) -> None:
-        """Whoever dies (flat indices) no longer moves, shoots or is ordered about."""
+        """Units that die (flat indices) no longer move, shoot or follow orders."""
         allies = self.roster.allies
         self.alive.reshape(-1)[dying] = False
         mortal = self._numbers[:-1]

@@ -27,7 +27,7 @@ from testbed.identity import essence
 TICKS_PER_STEP = 8
 KILL_REWARD = 10.0
 WIN_REWARD = 200.0
-FULL_RETURN = 20.0  # a team that kills everybody once earns this
+FULL_RETURN = 20.0  # return of a team that kills every enemy once
 
 # State arrays that the battle keeps under the same name.
 UNIT_ARRAYS = ("hp", "shield", "cooldown", "shield_wait", "energy", "stock")
@@ -45,14 +45,14 @@ class SkirmishSettings(BaseEnvironmentSettings):
         "nearest10",
         "focus",
         "focus10",
-    )  # some win only when a little random
+    )  # some win only with a little randomness
 
     name: Literal["skirmish"] = "skirmish"
     map: str = "2s3z"
     """A built-in map (2s3z, 3s5z, 10m_vs_11m, MMM2) or the path of a map file ending in .yaml."""
     reward: Literal["paper", "shared"] = "paper"
     """`paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the others
-    nothing. `shared`, as in SMAC: everybody receives it."""
+    nothing. `shared`, as in SMAC: every agent receives it."""
     unavailable: Literal["mask", "random"] = "mask"
     """Meaning of an unavailable action. `mask`: an error, as in SMAC, and there are action masks. `random`:
     it is replaced by a uniformly random available one and there are no masks, as in the published training
@@ -65,10 +65,10 @@ class SkirmishSettings(BaseEnvironmentSettings):
     rules: Literal["smac", "smaclite"] = "smac"
     """`smac`: the reward is the absolute change of the enemy's hp and shields in a step, healing and
     regrowth included, and a side left with healers only has lost. `smaclite`, for comparisons with that
-    simulator: damage dealt is paid whatever is healed, a side has lost when all are dead, killing the last
+    simulator: damage dealt is paid regardless of healing, a side has lost when all are dead, killing the last
     enemy wins even when the last ally dies with it, and the units of a tick act in a random order instead
-    of all at once, drawn from the environment's generator when somebody dies (slower)."""
-    episode_length: Annotated[int, Field(ge=1, strict=True)] = cast(int, None)  # the map knows
+    of all at once, drawn from the environment's generator when a unit dies (slower)."""
+    episode_length: Annotated[int, Field(ge=1, strict=True)] = cast(int, None)  # given by the map
     """Steps until truncation; by default (null) the map's own limit."""
 
     @field_validator("map")
@@ -94,12 +94,11 @@ class SkirmishSettings(BaseEnvironmentSettings):
         return Skirmish(self, batch)
 
     def meaning(self) -> dict[str, Any]:
-        """Plain data, equal for environments that are the same: a map by what is in its file."""
+        """Plain data, equal for environments that are the same: a map by the content of its file."""
         return {**super().meaning(), "map": essence(load_map(self.map))}
 
     def for_baselines(self) -> Self:
-        """With masks, whatever is done about unavailable actions: scripts play none, so nothing else
-        changes."""
+        """The same battle with masks: scripts never play unavailable actions, so nothing else changes."""
         return self.model_copy(update={"unavailable": "mask"})
 
 
@@ -110,15 +109,15 @@ class Skirmish(BatchedEnvironment):
     k, or for a healer heal ally k. Agent i observes which of the four moves it has, every enemy and every
     other ally within 9, and itself; `global_state` is SMAC's state vector. Rewards are scaled so that killing
     every enemy once and winning gives 20. A battle that is decided terminates, one at its limit is truncated.
-    Everybody plays until the battle ends; the dead observe zeros.
+    All agents play until the battle ends; the dead observe zeros.
 
     State: `pos`, `vel` `[batch, unit, 2]`; `hp`, `shield`, `cooldown` and `shield_wait` (ticks), `energy`,
-    `stock` (hp a healer has paid for), `target` (a unit's number; the number of units means none)
+    `stock` (hp that a healer has paid for), `target` (a unit's number; the number of units means none)
     `[batch, unit]`; `last_action` `[batch, agent]`, -1 before the first step. Units are the agents, then the
     enemies. Numbers are float32 inside.
 
-    Components of the return: `battle_won`, `dead_allies`, `dead_enemies`: what this step added, so that
-    their sums say how the battle ended.
+    Components of the return: `battle_won`, `dead_allies`, `dead_enemies`: the changes in this step, so
+    that their sums give the outcome of the battle.
     """
 
     name = "skirmish"
@@ -160,14 +159,14 @@ class Skirmish(BatchedEnvironment):
         return {} if self.settings.unavailable == "random" else {"action_masks": self._sight.masks()}
 
     def active(self) -> Info:
-        """The living: with `unavailable: random` no mask says so."""
+        """The living agents; with `unavailable: random` no mask shows them."""
         return {"active": self.battle.alive[: self.agents].T.copy()}
 
     def global_state(self) -> NDArray[np.float32]:
         """SMAC's state vector `[batch, state_size]`, which no agent sees.
 
         Allies: hp, cooldown (a healer: energy / 200), x, y, shield and type code; enemies the same without
-        cooldown; the dead are zeros; then everybody's last action, one-hot. Hp and shields are fractions,
+        cooldown; the dead are zeros; then all agents' last actions, one-hot. Hp and shields are fractions,
         places measured from the middle in map widths, cooldowns in ticks over SMAC's constant for the type.
         """
         return self._sight.state(self._last_actions)
@@ -206,7 +205,7 @@ class Skirmish(BatchedEnvironment):
         return rewards, terminations, info
 
     def _fight(self, actions: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Play the ticks of a step; returns what the team earns by fighting, `[batch]`, unscaled."""
+        """Play the ticks of a step; returns the team's reward for fighting, `[batch]`, unscaled."""
         battle, before = self.battle, self._enemy_points()
         shuffle = self._generator if self.settings.rules == "smaclite" else None
         battle.command(actions)

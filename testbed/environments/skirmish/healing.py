@@ -1,4 +1,4 @@
-"""Healing: one healer's tick, and what it pays for it."""
+"""Healing: one healer's tick, and its cost."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ ENERGY_TO_BEGIN = np.float32(5.0)
 
 
 def heal(battle: BattleState, healer: int, acting: NDArray[np.bool_], before: Ints) -> None:
-    """One healer's tick, where it is in range: a full target is let go, a new one needs energy 5."""
+    """One healer's tick, where it is in range: a target at full hp is released, a new one needs energy 5."""
     row = np.flatnonzero(acting)
     target = battle.aim[healer, row]
     living = battle.alive[target, row] & battle.alive[healer, row]

@@ -30,10 +30,10 @@ class UnitType(Settings):
     """One kind of unit; distances in cells, times in seconds of 16 ticks.
 
     Attributes:
-        hp, shield, armour: of a fresh unit; armour is taken off every hit that reaches hp.
+        hp, shield, armour: of a fresh unit; armour is subtracted from every hit that reaches hp.
         radius, speed: of its disc; speed per second.
         plane: units collide only with units of their plane.
-        attributes: what bonuses of damage look at.
+        attributes: attributes that bonuses of damage refer to.
         range: of the weapon, or of healing, from edge to edge.
         cooldown: between shots; a shot happens at the first tick when none is left.
         cooldown_scale: ticks; divides the remaining ticks in the state vector.
@@ -70,12 +70,12 @@ class Map(Settings):
     """A battlefield: an open corridor, two groups of units, and how agents and types are numbered.
 
     Attributes:
-        episode_limit: steps until a battle is given up.
+        episode_limit: steps until a battle is truncated.
         allies, enemies: groups in the order in which the spawn grid is filled.
         agent_order: types of allies; agents are numbered by type in this order, then by spawn x, then y.
         ally_codes, enemy_codes: types in the order of their one-hot codes; both empty for maps with a single
             type, which have no code.
-        units: types of this map's own, on top of the built-in ones.
+        units: types of this map, in addition to the built-in ones.
         width, height: cells; corridor: lowest and highest y a ground unit can stand at.
         ally_point, enemy_point: middles of the spawn grids; the enemy marches to `ally_point`.
     """
@@ -176,7 +176,7 @@ def load_map(name: str) -> Map:
     """A built-in map by name, or a map file by its path (with `/` or ending in `.yaml` or `.yml`).
 
     Raises:
-        ValueError: one line: no such map or file, no YAML, or something in it is not allowed.
+        ValueError: one line: no such map or file, invalid YAML, or content that is not allowed.
     """
     if name in builtin_maps():
         text = (DATA / "maps" / f"{name}.yaml").read_text(encoding="utf-8")

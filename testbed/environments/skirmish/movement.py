@@ -1,4 +1,4 @@
-"""How units move among each other and between the walls."""
+"""Movement of units among each other and between the walls."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,8 @@ from testbed.environments.skirmish.units import TICKS_PER_SECOND, Roster
 Array = NDArray[np.float32]
 Ints = NDArray[np.intp]
 
-FAR = 1e3  # the dead are measured from far outside the map, each from its own place
-SHARES = np.array([1.0, 0.5], dtype=np.float32)  # of the way out, beside one that stands, one that moves
+FAR = 1e3  # the dead are placed far outside the map, each at its own place
+SHARES = np.array([1.0, 0.5], dtype=np.float32)  # of the way out, next to a standing or a moving unit
 
 
 class Movement:
@@ -27,7 +27,7 @@ class Movement:
         for side in (range(allies), range(allies, units)):
             pairs += [(i, j) for i in side for j in side if i < j]
         first, second = np.array(pairs).T
-        # Every pair twice, [2 * pair]: whose neighbour the other is, and the other.
+        # Every pair twice, [2 * pair]: a unit, and its neighbour.
         self._unit, self._neighbour = np.concatenate([first, second]), np.concatenate([second, first])
         number = np.arange(self._unit.size)
         self._to_own = (self._unit - number) * batch
@@ -98,7 +98,7 @@ class Movement:
             own < other,
             1 / TICKS_PER_SECOND,
         )
-        # Only discs whose wish breaks a rule have something to solve, and a rule that asks for less than
+        # Only discs whose wish breaks a rule need a solution, and a rule that asks for less than
         # full speed away from it can be left out.
         asked, walls = self._near_walls(battle.y, moving)
         along = wish.take(own, axis=1)
@@ -138,12 +138,12 @@ class Movement:
 
 
 def _table(rules: Array, own: Ints, discs: Ints, size: int, walls: int) -> Array:
-    """The rules by disc, `[3, line, disc]`, padded with such as forbid nothing.
+    """The rules by disc, `[3, line, disc]`, padded with rules that forbid nothing.
 
     Args:
         rules: `[3, rule]`.
-        own: whose each is.
-        discs: those who have rules, or none, ascending.
+        own: the disc of each rule.
+        discs: discs with or without rules, ascending.
         size: more than the largest of them.
         walls: lines left free in front.
     """

@@ -12,9 +12,9 @@ from testbed.environments.skirmish.units import Roster
 Array = NDArray[np.float32]
 
 SIGHT = 9.0
-TARGETS_WITHIN = 6.0  # of every unit's target actions, whatever its weapon
+TARGETS_WITHIN = 6.0  # range of every unit's target actions, regardless of its weapon
 FIRST_TARGET = 6  # actions 0 to 5: no-op, stop, north, south, east, west
-LOOK_AHEAD = 1.0  # a move is offered when the cell that far away can be walked
+LOOK_AHEAD = 1.0  # a move is available when the cell that far away can be walked
 
 
 class Layout:
@@ -24,7 +24,7 @@ class Layout:
         actions: number of actions, the same for every agent.
         observation_size, state_size: lengths of the vectors.
         enemy_width, ally_width: entries for one enemy, one other ally, in an observation.
-        enemies_end, others_end: where these blocks end; moves come before them, oneself behind.
+        enemies_end, others_end: where these blocks end; moves come before them, the agent itself after.
     """
 
     def __init__(self, roster: Roster) -> None:
@@ -44,7 +44,7 @@ class Layout:
 
 
 class Sight:
-    """The arrays for one battle; `look` first, then the rest speaks of that moment."""
+    """The arrays for one battle; call `look` first, and the rest describes that moment."""
 
     def __init__(self, battle: Battle, layout: Layout) -> None:
         self.battle, self.roster, self.layout = battle, battle.roster, layout
@@ -52,12 +52,12 @@ class Sight:
         agents = np.arange(roster.allies)
         self._others = np.array([np.delete(agents, a) for a in agents], dtype=np.intp)  # [agent, other]
         self._healers = np.flatnonzero(roster.healer[: roster.allies])
-        # Healers aim at allies that are no healers themselves.
+        # Healers aim at allies that are not healers themselves.
         self._mendable = roster.can_hit[: roster.allies, : roster.allies] & ~roster.healer[: roster.allies]
         self._full_shield = np.maximum(roster.shield, 1)[:, None]
 
     def look(self) -> None:
-        """Take in places and health as they are now."""
+        """Read the current places and health."""
         battle, allies, units = self.battle, self.roster.allies, self.roster.units
         x, y, alive = battle.x[:units], battle.y[:units], battle.alive[:units]
         self._dx = x[None] - x[:allies, None]  # [agent, unit, batch]

@@ -1,9 +1,9 @@
-"""Policies without learning: reference points for skirmish, and what it is validated with.
+"""Policies without learning: baselines for skirmish, also used to validate it.
 
-Each chooses for all living agents of all episodes from what is true, not from what agents observe:
+Each chooses for all living agents of all episodes from the true state, not from observations:
 
 * `random`: uniform over available actions.
-* `stop`: everybody stops.
+* `stop`: all agents stop.
 * `hold`: attack the nearest available target, else stop.
 * `nearest`: attack the nearest available target, else move towards the nearest enemy, along the larger of the
   two distances (if that move is unavailable, along the other one).
@@ -37,7 +37,7 @@ Actions = NDArray[np.int64]
 
 
 class Fought(Protocol):
-    """What scripts look at of a skirmish: who fights, and how the battles stand."""
+    """The part of a skirmish that scripts use: the units, and the state of the battles."""
 
     roster: Roster
     battle: Battle
@@ -48,7 +48,7 @@ class Scripted:
 
     Args:
         environment: the skirmish whose current state it acts on.
-        policy: a name, as `focus` or `focus10`.
+        policy: a name, such as `focus` or `focus10`.
 
     Raises:
         ValueError: for an unknown name.
@@ -67,7 +67,7 @@ class Scripted:
     def act(
         self, observations: NDArray[np.float32], masks: Bools | None, generator: np.random.Generator | None
     ) -> Actions:
-        """Actions `[batch, agent]`; `observations` are not looked at, randomness is from `generator`.
+        """Actions `[batch, agent]`; `observations` are not used, randomness comes from `generator`.
 
         Raises:
             ValueError: without masks, which a skirmish with `unavailable: random` does not give, or without a

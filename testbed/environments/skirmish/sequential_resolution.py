@@ -1,8 +1,8 @@
-"""One unit after the other: who dies within a tick, when the order of a tick's shots is random.
+"""Sequential resolution of a tick: the deaths when a tick's shots are in random order.
 
-Order only matters where somebody dies: a unit that falls before its turn does not act, one whose target has
-just fallen wastes its shot, and a healer whose turn comes after can bring a unit back that fell in the same
-tick. So this plays just those rows, in plain Python.
+The order matters only where a unit dies: a unit that falls before its turn does not act, one whose target has
+just fallen wastes its shot, and a healer whose turn comes later can bring back a unit that fell in the same
+tick. Hence this plays only those rows, in plain Python.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ from testbed.environments.skirmish.state import BattleState
 def replay(
     battle: BattleState, row: int, fire: NDArray[np.bool_], before: NDArray[np.intp], order: NDArray[np.intp]
 ) -> None:
-    """Shots and healing of one row in this order of units; nobody is buried yet.
+    """Shots and healing of one row in this order of units; no unit is buried yet.
 
     Args:
         battle: as it was before the tick's first shot.
-        row: of the batch.
-        fire: `[unit, batch]`, who is in range and ready.
+        row: a row of the batch.
+        fire: `[unit, batch]`, which units are in range and ready.
         before: the targets of the tick before, `[unit + 1, batch]`.
         order: a permutation of the units.
     """

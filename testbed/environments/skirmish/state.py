@@ -21,9 +21,9 @@ class BattleState:
         hp, shield, cooldown, shield_wait, energy, stock: `[unit, batch]`; cooldown and shield_wait in ticks,
             stock is hp a healer has paid for and not yet given.
         alive: bool `[unit + 1, batch]`, hp above 0.
-        target: the unit each one is after, `units` for none, `[unit + 1, batch]`.
+        target: the unit each one pursues, `units` for none, `[unit + 1, batch]`.
         aim: the place each unit acts on or walks to, its own for standing still, `[unit, batch]`.
-        ordered: the unit each ally was told to attack or heal, `units` for none, `[ally, batch]`.
+        ordered: the unit each ally was ordered to attack or heal, `units` for none, `[ally, batch]`.
         shield_pause: ticks that a hit keeps the shield of each unit from regrowing, `[unit]`.
         regained: hp and shield points that the enemy got back since the last command, `[batch]`.
         felled: enemies that fell since the last command, `[batch]`; one that a healer saved in the very tick

@@ -1,4 +1,4 @@
-"""Battles of a scripted policy, one per row, played to their end."""
+"""Statistics of battles of a scripted policy, one per row, played to their end."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Battles:
-    """Finished battles, `[episode]` unless said otherwise; points are hp and shield.
+    """Finished battles, `[episode]` unless noted otherwise; points are hp and shield.
 
     Attributes:
         won, timed_out: whether it was won, or was truncated.
@@ -26,8 +26,8 @@ class Battles:
         points_left: share of the points of allies and of enemies left at the end, `[side, episode]`.
         survivors: living units at the end by type, allies first: name with `ally ` or `enemy ` in front.
         energy_spent: by allied and by enemy healers, while they lived, `[side, episode]`.
-        points: share of points after every step, `[step, side, episode]`; after the end, what was left.
-        enemy_x: mean x of the living enemies after every step, nan without any, `[step, episode]`.
+        points: share of points after every step, `[step, side, episode]`; after the end, the share that was
+        left. enemy_x: mean x of the living enemies after every step, nan without any, `[step, episode]`.
     """
 
     won: NDArray[np.bool_]
@@ -49,7 +49,7 @@ def play(environment: Skirmish, policy: str, seed: int) -> Battles:
     """One battle in each row, from a fresh reset.
 
     Args:
-        environment: it is reset with `seed`.
+        environment: the environment, which is reset with `seed`.
         policy: a name that `Scripted` knows; its randomness is another stream of `seed`.
     """
     env, roster, battle = environment, environment.roster, environment.battle

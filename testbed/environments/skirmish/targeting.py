@@ -1,4 +1,4 @@
-"""How the enemy chooses: the nearest in sight, healers first; its own healers the weakest of their side."""
+"""The enemy's choice of targets: the nearest in sight, healers first; its healers, the weakest ally."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,15 +7,15 @@ from testbed.environments.skirmish.state import BattleState
 
 Array = NDArray[np.float32]
 HEALER_BONUS = np.float32(1024.0)  # more than any squared distance in sight: healers come before others
-ATTACKER = np.float32(4e7)  # in place of a squared distance: after everybody in sight
+ATTACKER = np.float32(4e7)  # instead of a squared distance: after all units in sight
 
 
 def pick_targets(battle: BattleState, distances: Array, ally_healers: list[int]) -> None:
     """Give targets to shooting enemies that have none.
 
-    While an allied healer lives, those whose target is no healer choose again, too.
+    While an allied healer lives, those whose target is not a healer choose again, too.
     An enemy considers living allies it can hit within 5 cells plus their radius, and those that are attacking
-    it from anywhere. One that already has a target only ever changes it for somebody in sight.
+    it from anywhere. One that already has a target changes it only for a unit in sight.
     """
     roster, batch = battle.roster, battle.batch
     allies, units = roster.allies, roster.units

@@ -5,7 +5,7 @@ import numpy as np
 from testbed.environments.skirmish.maps import Map, UnitType
 
 TICKS_PER_SECOND = 16
-SHOT_SCAN = 5.0  # enemies look this far for somebody to shoot at, plus the other's radius
+SHOT_SCAN = 5.0  # enemies look this far for a target, plus the target's radius
 
 
 class Roster:
@@ -22,7 +22,7 @@ class Roster:
         damage: float32 `[unit, unit]`, points of one hit before shield and armour.
         attacks: hits per shot `[unit]`.
         codes: bool `[unit, code]`, one-hot types; no columns for maps without codes.
-        max_reward: what a team earns by killing everybody once, before scaling.
+        max_reward: a team's reward for killing every enemy once, before scaling.
     """
 
     def __init__(self, battlefield: Map) -> None:
@@ -79,6 +79,6 @@ class Roster:
 
     @property
     def targets(self) -> int:
-        """Number of target actions: enemies, or allies where a healer has more of those to choose from."""
+        """Number of target actions: enemies, or allies where a healer has more of those as targets."""
         healers = self.healer[: self.allies].any()
         return max(self.enemies, self.allies) if healers else self.enemies

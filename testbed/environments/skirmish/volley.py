@@ -1,4 +1,4 @@
-"""The shots of one tick: all at once, but what hits one unit hits it in the order of the shooters."""
+"""The shots of one tick: all at once, but hits on one unit are applied in the order of the shooters."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,13 @@ class Volley:
         self._points_without_shield = (through * roster.attacks[:, None]).astype(np.float32).ravel()
 
     def fire(self, battle: BattleState, shooting: Ints) -> None:
-        """Take from hp and shields what these shooters (flat indices, ascending) do to whom they aim at."""
+        """Subtract these shooters' damage from their targets' hp and shields; flat indices, ascending."""
         shooter = shooting // self.batch
         target = battle.aim.reshape(-1).take(shooting)
         hit = target - shooter
         hit *= self.batch
         hit += shooting
-        living = battle.alive.reshape(-1).take(hit)  # others shoot at a corpse
+        living = battle.alive.reshape(-1).take(hit)  # the others shoot at dead units
         shooter *= self.roster.units
         shooter += target
         pair, hit = shooter.compress(living), hit.compress(living)
@@ -37,10 +37,10 @@ class Volley:
             np.maximum(hp, 0, out=hp)
 
     def _through_shields(self, battle: BattleState, pair: Ints, hit: Ints) -> None:
-        """Hit by hit.
+        """Apply damage hit by hit.
 
         Args:
-            battle: whose units are hit.
+            battle: the battle whose units are hit.
             pair: shooter and target, as a flat index `[shot]`.
             hit: the target and its row, as a flat index `[shot]`.
         """
@@ -58,7 +58,7 @@ class Volley:
         column -= 1
         turn = np.arange(hit.size)
         turn -= begin.take(column)
-        # By turn and by who is hit; no points where somebody is hit no more.
+        # By turn and by target; no points where a target is not hit any more.
         table = np.zeros((int(turn.max()) + 1, begin.size), dtype=np.float32)
         table[turn, column] = self._points.take(pair.take(order))
         at = hit.take(begin)

@@ -48,9 +48,9 @@ class TreasureSettings(BaseEnvironmentSettings):
     banks: Annotated[int, Field(ge=1, strict=True)] = 2
     """Number of banks, and of types of treasure."""
     reward: Literal["paper", "code_role", "code_head"] = "paper"
-    """Who is paid for what; see `treasure_rewards`. `paper`, Table II and equation 23 of MATRPO read
-    literally: every bank is paid for the team's pickups and deposits. `code_role` and `code_head`, what the
-    authors ran, in which a pickup weighs 5 times the number of hunters; in the latter all of it goes to
+    """The assignment of rewards; see `treasure.rewards`. `paper`, Table II and equation 23 of MATRPO read
+    literally: every bank is paid for the team's pickups and deposits. `code_role` and `code_head`, as in
+    the authors' code, in which a pickup weighs 5 times the number of hunters; in the latter all of it goes to
     hunter 0. Returns are not comparable across them."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = 100
     """Steps until truncation."""
@@ -61,7 +61,7 @@ class TreasureSettings(BaseEnvironmentSettings):
         return self.hunters + self.banks
 
     def make(self, batch: int) -> "Treasure":
-        """The environment, `batch` episodes side by side."""
+        """The environment, with `batch` parallel episodes."""
         return Treasure(self, batch)
 
 
@@ -69,14 +69,14 @@ class Treasure(BatchedEnvironment):
     """Batched cooperative treasure collection with H hunters, K banks, T = H treasures and N = H + K agents.
 
     Agents 0 .. H - 1 are hunters, H .. N - 1 banks; the b-th bank takes treasures of type b. There are no
-    walls and no episode ends before its time. A step
+    walls, and no episode terminates early. A step
 
     1. moves the agents;
     2. observes and pays: nothing has changed hands yet;
-    3. lets treasures change hands. In index order, every treasure that is there goes to the first empty
+    3. lets treasures change hands. In index order, every treasure that is present goes to the first empty
        hunter within 0.075; it is then gone, shown at the origin, for one step, and treasures that were gone
-       appear anew. Then every hunter within 0.125 of the bank for what it holds is empty again, be it that it
-       took it a moment ago.
+       appear anew. Then every hunter within 0.125 of the bank for its treasure is empty again, even if it has
+       just picked it up.
 
     Observations: own position and velocity; hunters: one-hot of the type held, all zero when empty; the other
     agents in order of (distance, index), each relative position, velocity, and 2 K numbers: a bank has its
@@ -85,7 +85,7 @@ class Treasure(BatchedEnvironment):
     more for hunters; those of banks are padded.
 
     State, after step 3: `pos`, `vel` `[batch, N, 2]`; `holding` `[batch, H]`, a type or -1; `treasure_pos`
-    `[batch, T, 2]`, `treasure_type`, `treasure_alive` `[batch, T]`. Agents still see what was before step 3:
+    `[batch, T, 2]`, `treasure_type`, `treasure_alive` `[batch, T]`. Agents still see the state before step 3:
     `seen_holding`, `seen_treasure_pos`, `seen_treasure_type`, which may be left out when setting a state and
     are then the same as those without `seen_`.
 
@@ -96,7 +96,7 @@ class Treasure(BatchedEnvironment):
     Components of the return: `pickups` and `deposits`, the numbers of treasures that hunters took, and
     brought to their bank, in step 3; `collisions`, the sum over hunters of the number of hunters each one
     touches, so that a touching pair counts twice; `distance`, the smallest distance between any empty hunter
-    and any treasure that is there, 0 if there are none. They do not depend on `reward`.
+    and any treasure that is present, 0 if there are none. They do not depend on `reward`.
     """
 
     name = "treasure"
@@ -138,10 +138,11 @@ class Treasure(BatchedEnvironment):
         radii = np.array([HUNTER_RADIUS] * hunters + [BANK_RADIUS] * banks)
         masses = np.array([HUNTER_MASS] * hunters + [BANK_MASS] * banks)
         self._touching = radii[pairs.first] + radii[pairs.second]
-        # Of accelerations: the original multiplies the force on a body by the other's mass over its own.
+        # Factors of accelerations: the original multiplies the force on a body by the other's mass over its
+        # own.
         first, second = masses[pairs.first], masses[pairs.second]
         self._weights = (second / first**2, first / second**2)
-        # Of each hunter: its pairs with the other hunters, and with the banks.
+        # Each hunter's pairs with the other hunters, and with the banks.
         self._hunter_pairs = pairs.of_body[:hunters, : hunters - 1]
         self._bank_pairs = pairs.of_body[:hunters, hunters - 1 :]
         # All [..., batch].
@@ -179,7 +180,7 @@ class Treasure(BatchedEnvironment):
         )
 
     def _see(self) -> None:
-        """Let agents see what is held and where treasures are."""
+        """Update the holdings and treasure positions that agents see."""
         for name in SEEN:
             self._arrays[f"seen_{name}"][:] = self._arrays[name]
         self._measure()
@@ -207,8 +208,8 @@ class Treasure(BatchedEnvironment):
     def _draw_treasures(self, count: int) -> tuple[Array, Integers]:
         """Positions `[count, 2]`, all of them first, then types `[count]`.
 
-        The original draws treasure by treasure, and before each that appears anew a number that it compares
-        with the probability of appearing, which is 1.
+        The original draws treasure by treasure, and before each new one a number that it compares with the
+        probability of appearing, which is 1.
         """
         places = self._generator.uniform(-TREASURES_WITHIN, TREASURES_WITHIN, size=(count, 2))
         return places, self._generator.integers(self.banks, size=count)
@@ -249,7 +250,7 @@ class Treasure(BatchedEnvironment):
         )
 
     def _change_hands(self, situation: Situation) -> Info:
-        """Pickups, deposits and treasures that appear anew; returns how many there were, `[batch]`."""
+        """Apply pickups, deposits and new treasures; returns their numbers, `[batch]`."""
         gone = ~self._alive
         pickups = self._pick_up(situation)
         if gone.any():
@@ -291,7 +292,7 @@ class Treasure(BatchedEnvironment):
         self._measure()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """Banks large and treasures small in the colour of their type; hunters grey round what they hold."""
+        """Banks large and treasures small in their type's colour; hunters grey around their treasure."""
         colours = hues(self.banks)
         positions, places = self._positions[:, :, row], self._places[:, :, row]
         furthest = np.abs(positions).max()

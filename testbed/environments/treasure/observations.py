@@ -29,7 +29,7 @@ class Observer:
         self._agents[:, hunters:, 4 : 4 + banks] = np.eye(banks)
         self._treasures = np.empty((batch, hunters, 2 + banks))
         self._distances = np.full((batch, agents, agents), -1.0)  # an agent is nearest to itself
-        # Kept, because for arrays of this size getting fresh memory takes longer than all the rest.
+        # Kept, because for arrays of this size allocating fresh memory takes longer than everything else.
         self._agents_around = np.empty((batch, agents, agents, 4 + 2 * banks))
         self._treasures_around = np.empty((batch, agents, hunters, 2 + banks))
 
@@ -80,7 +80,7 @@ class Observer:
 
 
 def _look_around(things: Array, distances: Array, own: Array, around: Array) -> None:
-    """Fills `around` with the things in order of (distance, index), positions relative to each agent's own.
+    """Fill `around` with the things in order of (distance, index), positions relative to each agent's own.
 
     Args:
         things: `[batch, thing, number]`, of which the first two are the position.

@@ -1,7 +1,8 @@
 """Rewards of treasure collection: their parts, and three ways to combine them.
 
-MATRPO's Table II and equation 23 differ from the code its authors published in who is paid, in the weight of
-a pickup and of a deposit, and in which distances count; hence three rewards over the same parts.
+MATRPO's Table II and equation 23 differ from its authors' published code in the agents that are paid, in
+the weights of a pickup and of a deposit, and in the distances that count; hence three rewards over the same
+parts.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ Integers = NDArray[np.int64]
 class Situation:
     """Positions and holdings when rewards are paid: H hunters and treasures, K banks and types.
 
-    It holds the environment's own arrays and has to be asked before these change.
+    It holds the environment's own arrays and must be used before these change.
 
     Attributes:
         hunter_positions, bank_positions: `[H, axis, batch]`, `[K, axis, batch]`.
@@ -56,17 +57,17 @@ class Situation:
 
     @cached_property
     def to_collect(self) -> Array:
-        """`[H, treasure, batch]`: distances of treasures that are there; infinite for the others."""
+        """`[H, treasure, batch]`: distances of treasures that are present; infinite for the others."""
         return np.where(self.alive, self.treasure_distances, np.inf)
 
     @cached_property
     def collecting(self) -> Bools:
-        """`[H, treasure, batch]`: which empty hunters touch which treasures that are there."""
+        """`[H, treasure, batch]`: which empty hunters touch which treasures that are present."""
         return (self.to_collect < PICKUP_WITHIN) & self.empty[:, None]
 
     @cached_property
     def carrying(self) -> Bools:
-        """`[H, K, batch]`: who holds which type."""
+        """`[H, K, batch]`: which hunters hold which type."""
         carrying: Bools = self.holding[:, None] == self.types
         return carrying
 
@@ -77,17 +78,17 @@ class Situation:
 
     @cached_property
     def nearest(self) -> Array:
-        """`[H, batch]`: distance to the nearest treasure that is there; 0 if there is none at all."""
+        """`[H, batch]`: distance to the nearest treasure that is present; 0 if there is none."""
         return _zero_if_none(self.to_collect.min(axis=1))
 
     @cached_property
     def closest(self) -> Array:
-        """`[batch]`: the smallest distance of an empty hunter and a treasure that is there, or 0."""
+        """`[batch]`: the smallest distance between an empty hunter and a treasure that is present, or 0."""
         return _zero_if_none(np.where(self.empty, self.to_collect.min(axis=1), np.inf).min(axis=0))
 
     @cached_property
     def errands(self) -> Array:
-        """`[H, batch]`: distance to the nearest treasure of an empty hunter, to its bank of another."""
+        """`[H, batch]`: distance to the nearest treasure for empty hunters, to its bank for others."""
         to_bank = np.take_along_axis(self.bank_distances, np.maximum(self.holding, 0)[:, None], axis=1)
         return np.where(self.empty, self.nearest, to_bank[:, 0])
 
@@ -101,7 +102,7 @@ class Situation:
 
 
 def _zero_if_none(smallest: Array) -> Array:
-    """Infinity, which is the smallest of no distances, as 0; in place."""
+    """Replace infinity, the minimum of no distances, by 0; in place."""
     smallest[np.isinf(smallest)] = 0.0
     return smallest
 
@@ -124,10 +125,11 @@ def paper(now: Situation, rewards: Array) -> None:
 
 
 def code_role(now: Situation, rewards: Array) -> None:
-    """The authors' code with rewards by role: a hunter pays 5 for each other that it touches; a bank is paid
+    """The authors' code with rewards by role: a hunter pays 5 for each other hunter that it touches; a bank
+    is paid
 
     (H + 1) deposits + H pickups - 0.1 (awaited + sum of errands), with 5 for each hunter that is at the bank
-    of what it holds and for each pair of an empty hunter and a treasure in contact.
+    of its treasure and for each pair of an empty hunter and a treasure in contact.
     """
     hunters = len(now.holding)
     rewards[:, :hunters] -= 5.0 * now.partners.T
@@ -138,7 +140,7 @@ def code_role(now: Situation, rewards: Array) -> None:
 
 
 def code_head(now: Situation, rewards: Array) -> None:
-    """The authors' last version: all that `code_role` pays goes to hunter 0."""
+    """The authors' last version: everything that `code_role` pays goes to hunter 0."""
     code_role(now, rewards)
     total = _total(np.ascontiguousarray(rewards.T))
     rewards[:] = 0.0
@@ -150,4 +152,4 @@ REWARDS: dict[str, Callable[[Situation, Array], None]] = {
     "code_role": code_role,
     "code_head": code_head,
 }
-"""By name; each adds to `rewards` `[batch, agent]`, zeros, what hunters and then banks are paid."""
+"""Rewards by name; each adds the pay of hunters, then banks, to zeros `rewards` `[batch, agent]`."""

@@ -1,4 +1,4 @@
-"""Faults that whoever uses a network begins and lifts, or uses with `with`."""
+"""Faults that the user of a network begins and lifts, directly or in a `with` statement."""
 
 from collections.abc import Sequence
 from math import inf
@@ -18,7 +18,7 @@ AnyHandle = TypeVar("AnyHandle", bound=Fault)
 
 
 class FaultsByHand:
-    """The part of a network that makes faults to be begun and lifted by its user."""
+    """The part of a network that makes faults for its user to begin and lift."""
 
     def __init__(self, context: FaultContext) -> None:
         self._context = context
@@ -43,21 +43,21 @@ class FaultsByHand:
         return self._kept(Partition(name, groups or None, in_flight, target, self._context))
 
     def crash(self, node: int, *, state: AgentState = "kept", in_flight: InFlight = "deliver") -> Crash:
-        """A fault of an agent: what it sends and what reaches it meanwhile is dropped as `agent_down`.
+        """A fault of an agent: packets that it sends or that reach it meanwhile are dropped as `agent_down`.
 
-        `state` says whether it restarts with what it knew, `in_flight` what happens to what it had sent.
+        `state` chooses whether it restarts with its state, `in_flight` the fate of the packets it had sent.
         Raises ValueError if there is no such agent.
         """
         return self._kept(Crash(f"agent {node} crashed by hand", node, state, in_flight, self._context))
 
     def slow_down(self, node: int, factor: float) -> Straggler:
-        """A fault of an agent: its compute times are multiplied. Raises ValueError if there is none such."""
+        """A fault of an agent: longer compute times. Raises ValueError if there is no such agent."""
         if not 0 < factor < inf:
             raise ValueError(f"factor {factor!r} must be a finite number above 0")
         return self._kept(Straggler(f"agent {node} slowed down by hand", node, factor, self._context))
 
     def hold(self, u: int, v: int, *, direction: Way = "both") -> Hold:
-        """A fault of a link: what comes to its end is held there, and arrives when the fault is lifted.
+        """A fault of a link: packets that reach its end are held there, and arrive when the fault is lifted.
 
         Raises ValueError if there is no such link.
         """

@@ -11,13 +11,13 @@ from testbed.network.links import Links
 from testbed.network.streams import Streams
 
 Target = tuple[str | int, ...]
-"""What a fault befalls, as random streams name it."""
+"""The target of a fault, as random streams name it."""
 
 Way = Literal["both", "forward", "backward"]
 
 
 class Named(Protocol):
-    """What the random streams of a fault depend on, besides what it befalls."""
+    """The parts of a fault that its random streams depend on, besides its target."""
 
     @property
     def fault(self) -> str:
@@ -25,7 +25,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str | None:
-        """Its own, if it has one."""
+        """Its own name, if it has one."""
 
 
 class FaultContext:
@@ -63,9 +63,9 @@ class FaultContext:
         return [self.links.direction(node, each.source) for each in self.links.arriving_at(node)]
 
     def target(self, fault: Named, *befalls: str | int) -> Target:
-        """The name of the random stream of one more fault that befalls something.
+        """The name of the random stream of one more fault of a target.
 
-        It depends on what the fault befalls, and on its name or else on how many of the kind are before it.
+        It depends on the target, and on the fault's name or else on the number of earlier faults of its kind.
         """
         target = (fault.fault, *befalls)
         if fault.name is not None:
@@ -78,12 +78,12 @@ class FaultContext:
         return self._streams.fresh("fault", *target, purpose)
 
     def numbered(self, title: str) -> str:
-        """A title for which a trace tells the second plan of the same title from the first."""
+        """The title, numbered if an earlier plan has the same one, so that a trace tells them apart."""
         number = self._titles[title] = self._titles.get(title, 0) + 1
         return title if number == 1 else f"{title} ({number})"
 
     def unique(self, name: str) -> str:
-        """A name that no other fault has: a trace says by it which of them is lifted."""
+        """A name that no other fault has, by which a trace identifies the fault that is lifted."""
         number, free = 1, name
         while free in self._names:
             number += 1
@@ -93,5 +93,5 @@ class FaultContext:
 
 
 def ways(u: int, v: int, direction: Way) -> tuple[tuple[int, int], ...]:
-    """The (source, destination) pairs of a link that a direction means."""
+    """The (source, destination) pairs of a link in the given direction."""
     return {"both": ((u, v), (v, u)), "forward": ((u, v),), "backward": ((v, u),)}[direction]

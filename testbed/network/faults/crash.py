@@ -13,13 +13,13 @@ from testbed.network.impairments.rule import AGENT_DOWN, Down
 
 
 class CrashFault(OnAgents):
-    """An agent is down: what it sends and what reaches it is dropped as `agent_down`, until it restarts."""
+    """An agent is down: packets it sends, or that reach it, are dropped as `agent_down` until it restarts."""
 
     fault: Literal["crash"]
     state: AgentState = "kept"
-    """Whether it restarts with what it knew, or with nothing."""
+    """Whether it restarts with its state (kept), or without it (lost)."""
     in_flight: InFlight = "deliver"
-    """What happens to what it had sent when it crashes, waiting or on the wire."""
+    """Fate of the packets it had sent before the crash that still wait or are on the wire."""
 
     @property
     def subject(self) -> str:
@@ -30,14 +30,14 @@ class CrashFault(OnAgents):
 
 
 class Crash(Fault):
-    """An agent is down: what it sends and what reaches it meanwhile is dropped."""
+    """An agent is down: packets that it sends or that reach it meanwhile are dropped."""
 
     stops_agent = True
 
     def __init__(
         self, name: str, node: int, state: AgentState, in_flight: InFlight, context: FaultContext
     ) -> None:
-        """`in_flight` is about what the agent had sent. Raises ValueError if there is no such agent."""
+        """`in_flight`: fate of packets the agent had sent. Raises ValueError if there is no such agent."""
         super().__init__(name, context)
         self._node, self._state, self._agents = node, state, context.agents
         self._leaving, self._arriving = context.leaving(node), context.arriving_at(node)

@@ -11,7 +11,7 @@ from testbed.network.faults.context import FaultContext
 
 @dataclass(frozen=True, slots=True)
 class FaultReport:
-    """What one fault did. A fault that touched no message tested nothing."""
+    """The effects of one fault. A fault that touched no message tested nothing."""
 
     fault: str
     refused: int = 0
@@ -32,14 +32,14 @@ class FaultReport:
 class Fault(ABC):
     """Something that goes wrong from `begin` to `lift`; also a context manager that does both.
 
-    Subclasses say what they do to the network, how to undo it, and what they count meanwhile.
+    Subclasses define its effect on the network, how to undo it, and the packets to count meanwhile.
     """
 
     stops_agent = False
     """Whether an agent does not run while it lasts."""
 
     def __init__(self, name: str, context: FaultContext) -> None:
-        """The name may get a number, for no two faults of a network have the same."""
+        """The name may get a number, because no two faults of a network may share one."""
         self.name = context.unique(name)
         self.active = False
         self._timeline = context.timeline
@@ -47,7 +47,7 @@ class Fault(ABC):
         self._removed = 0
 
     def begin(self) -> None:
-        """Let it go wrong. Raises RuntimeError if this fault already lasts."""
+        """Impose the fault. Raises RuntimeError if it is already active."""
         if self.active:
             raise RuntimeError(f"fault {self.name!r} has already begun")
         if self._trace is not None:
@@ -59,7 +59,7 @@ class Fault(ABC):
                 self._removed += 1
 
     def lift(self) -> None:
-        """Let things be right again, unless another fault forbids it. Raises RuntimeError if not begun."""
+        """Undo it, unless another fault has the same effect. Raises RuntimeError if it has not begun."""
         if not self.active:
             raise RuntimeError(f"fault {self.name!r} has not begun: there is nothing to lift")
         if self._trace is not None:
@@ -82,11 +82,11 @@ class Fault(ABC):
         self._release(live=live)
 
     def described(self) -> dict[str, Any]:
-        """Its name and what it befalls, as a trace says it: JSON-able."""
+        """Its name and target, as a trace records them: JSON-able."""
         return {"fault": self.name, **self._details()}
 
     def _details(self) -> dict[str, Any]:
-        """What it befalls, JSON-able, under names of its own.
+        """Its target, JSON-able, under names of its own.
 
         Audits and pictures read some names: `agent` with `state` is a crash, `agent` with `factor` a
         straggler, `ways` with `in_flight` are directions that are down, `ways` alone ones that are held.
@@ -99,7 +99,7 @@ class Fault(ABC):
 
     @abstractmethod
     def _impose(self, *, live: bool) -> None:
-        """Put its rules in place; nobody hears of it unless it is `live`, that is, not a state restored."""
+        """Put its rules in place; callbacks run only if `live`, that is, not when a state is restored."""
 
     @abstractmethod
     def _release(self, *, live: bool) -> None:
@@ -107,22 +107,22 @@ class Fault(ABC):
 
     @abstractmethod
     def report(self) -> FaultReport:
-        """What it has done so far."""
+        """Its effects so far."""
 
     @abstractmethod
     def _counts(self) -> Any:
-        """What it remembers besides whether it lasts, JSON-able."""
+        """Its state apart from whether it is active, JSON-able."""
 
     @abstractmethod
     def _count_from(self, counts: Any) -> None:
-        """Return to what `_counts` gave."""
+        """Restore the state that `_counts` gave."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What it has done so far and whether it lasts, JSON-able."""
+        """Its effects so far and whether it is active, JSON-able."""
         return {"active": self.active, "removed": self._removed, "counts": self._counts()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to what `state_dict` gave, without touching a message."""
+        """Restore the state that `state_dict` gave, without touching a message."""
         if self.active:
             self._stop(live=False)
         self._count_from(state["counts"])

@@ -10,7 +10,7 @@ from testbed.network.faults.targets import OnLinks
 
 
 class HoldFault(OnLinks):
-    """What comes to the end of a link is held there, and arrives all at once when it is released."""
+    """Packets that reach the end of a link are held there, and all arrive at once when released."""
 
     fault: Literal["hold"]
 
@@ -49,7 +49,7 @@ class Hold(Fault):
             direction.remove_egress_filter(self._filter)
         # A packet that has been taken off the link meanwhile does not arrive.
         kept, self._kept = self._kept, []
-        # Another hold, released earlier, may have handed some on that are older than those before them.
+        # An earlier release of another hold may have handed on packets older than those before them.
         kept.sort(key=lambda entry: entry[1].message.serial if entry[0].settings.fifo else -1)
         for direction, hop in kept:
             direction.arrive_again(hop)

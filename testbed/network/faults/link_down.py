@@ -12,11 +12,11 @@ from testbed.network.impairments.rule import LINK_DOWN, Down
 
 
 class LinkFault(OnLinks):
-    """A link takes no packets: at one simulated time it goes down and perhaps up again at another."""
+    """A link takes no packets: it goes down at one simulated time, and perhaps up again at another."""
 
     fault: Literal["link_down"] = "link_down"
     in_flight: InFlight = "drop"
-    """What happens to packets already accepted when the link goes down, waiting or on the wire."""
+    """Fate of packets already accepted when the link goes down, waiting or on the wire."""
 
     @property
     def subject(self) -> str:

@@ -21,9 +21,9 @@ class AfterMessages(Settings):
     """Just after messages of a kind have been delivered: since the beginning, or `up`: since `down`."""
 
     kind: str
-    """Such as request or response; see the algorithms."""
+    """Kind of message, such as request or response; see the algorithms."""
     count: Annotated[int, Field(ge=1)] = 1
-    """How many of them."""
+    """Number of messages."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.count}"
@@ -33,7 +33,7 @@ class Lasting(Settings):
     """Some time after the fault has begun."""
 
     lasting: Annotated[Seconds, Field(gt=0)]
-    """How long."""
+    """Duration in seconds."""
 
 
 def _tag(moment: Any) -> str:

@@ -20,11 +20,11 @@ class PartitionFault(ScheduledFault):
 
     fault: Literal["partition"]
     groups: tuple[tuple[int, ...], ...] | Literal["halves"] | None = None
-    """Lists of agents; or halves: two random halves, drawn anew at each beginning."""
+    """Lists of agents; or `halves`: two random halves, drawn anew each time the fault begins."""
     isolate: int | None = None
-    """Short for one group of this agent alone."""
+    """Short for one group that contains only this agent."""
     in_flight: InFlight = "drop"
-    """What happens to packets on their way from one group to another."""
+    """Fate of packets on their way from one group to another."""
 
     @field_validator("groups", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""The settings of a fault, whatever its kind: when it happens, and for how long.
+"""The settings shared by all kinds of faults: when a fault happens, and for how long.
 
 Every fault has a moment `down` at which it begins and perhaps one `up` at which it is lifted, or comes and
 goes at random with `mtbf` and `mttr`. `fault` says which kind it is; without it, it is a link that goes down.
@@ -21,23 +21,23 @@ from testbed.network.faults.fault import Fault
 from testbed.network.faults.moments import AtUpdate, Beginning, End, Lasting
 
 MOST_OFTEN = 1e-6
-"""Seconds: what comes and goes does so no more often than once in this time, on average."""
+"""Least mean time in seconds from one random failure to the next."""
 
 InFlight = Literal["drop", "deliver"]
 
 
 class ScheduledFault(Settings, ABC):
-    """When a fault begins and ends; subclasses, with a literal `fault`, say what it is."""
+    """When a fault begins and ends; subclasses, with a literal `fault`, define its kind."""
 
     if TYPE_CHECKING:
         fault: str  # each subclass has a literal of its own
 
     name: str | None = None
-    """How reports call it; null: by what it is and when."""
+    """Name in reports; null: a description of what happens and when."""
     down: Beginning | None = None
     """When it begins: simulated seconds, {update: 3} or {kind: response, count: 5}."""
     up: End | None = None
-    """When it is lifted: the same, or {lasting: 2s}. Null: never."""
+    """When it is lifted: in the same forms, or {lasting: 2s}. Null: never."""
     mtbf: Annotated[Seconds | None, Field(gt=0)] = None
     """At random: mean seconds from the beginning, or from being lifted, to the next failure (exponential)."""
     mttr: Annotated[Seconds | None, Field(gt=0)] = None
@@ -68,11 +68,11 @@ class ScheduledFault(Settings, ABC):
     @property
     @abstractmethod
     def subject(self) -> str:
-        """What goes wrong, in words."""
+        """A description of what goes wrong."""
 
     @property
     def title(self) -> str:
-        """How reports call it."""
+        """Its name in reports."""
         if self.name is not None:
             return self.name
         if self.mtbf is not None:
@@ -92,13 +92,13 @@ class ScheduledFault(Settings, ABC):
 
     @abstractmethod
     def make(self, title: str, context: FaultContext) -> Iterable[tuple[Fault, Target]]:
-        """The handles, one for each link or agent that it befalls, and the names of their random streams.
+        """The handles, one for each target (link or agent), and the names of their random streams.
 
         Args:
-            title: what the handles are called by; of several, with a word on each.
+            title: the name of the handle; several handles each have their target appended.
             context: the network; `context.target` names a random stream.
 
-        Raises ValueError if the network lacks what it befalls.
+        Raises ValueError if the network lacks its target.
         """
 
 

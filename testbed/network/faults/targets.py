@@ -1,4 +1,4 @@
-"""Settings of faults that befall links or agents, one of them or each on its own."""
+"""Settings of faults that affect links or agents, one of them or each on its own."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -53,7 +53,7 @@ class OnLinks(ScheduledFault):
 
     @abstractmethod
     def on_link(self, name: str, directions: Sequence[Direction], context: FaultContext) -> Fault:
-        """The handle for one link, of which `directions` are affected."""
+        """The handle for one link; `directions` are the affected ones."""
 
 
 def _agent(value: object) -> object:

@@ -17,25 +17,25 @@ Stage = Literal["waiting", "lasting", "over"]
 
 
 class Planned:
-    """One fault with its plan: the stage it has reached, and its random times if it comes and goes so."""
+    """One fault with its plan: the stage it has reached, and its random times if there are any."""
 
     def __init__(self, plan: ScheduledFault, fault: Fault, rng: np.random.Generator | None) -> None:
-        """`rng` draws its times, if it comes and goes at random."""
+        """`rng` draws its times, if they are random."""
         self.plan = plan
         self.fault = fault
         self.stage: Stage = "waiting"
         self.delivered = 0
-        """Messages of the kind it waits for, since it began to wait."""
+        """Messages of the awaited kind since it began to wait."""
         self._rng = rng
 
     @property
     def moment(self) -> object:
-        """What it waits for."""
+        """The moment of its next action."""
         return {"waiting": self.plan.down, "lasting": self.plan.up, "over": None}[self.stage]
 
     @property
     def act(self) -> str:
-        """What it does then."""
+        """Its next action."""
         return "begin" if self.stage == "waiting" else "lift"
 
     def wait(self) -> float | None:
@@ -52,7 +52,7 @@ class Planned:
         return state | {"fault": self.fault.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to what `state_dict` gave."""
+        """Restore the state that `state_dict` gave."""
         self.stage = state["stage"]
         self.delivered = state["delivered"]
         if self._rng is not None:
@@ -63,7 +63,7 @@ class Planned:
 def planned(settings: ScheduledFault, context: FaultContext) -> list[Planned]:
     """The faults that settings ask for: one, or one for each link or agent.
 
-    Raises ValueError if the network lacks what they befall.
+    Raises ValueError if the network lacks their targets.
     """
     return [
         Planned(settings, fault, context.generator(target, "times") if settings.mtbf is not None else None)
@@ -74,7 +74,7 @@ def planned(settings: ScheduledFault, context: FaultContext) -> list[Planned]:
 class FaultSchedule:
     """Faults with their plans, in one agenda: at equal times in the order of the settings.
 
-    At equal times faults act before messages, whatever was scheduled first.
+    At equal times faults act before messages, regardless of which was scheduled first.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class FaultSchedule:
         agenda: Agenda,
         timeline: Timeline,
     ) -> None:
-        """Each plan has one fault per link or agent that it befalls."""
+        """Each plan has one fault per target, a link or an agent."""
         self._plans = plans
         self._items = [item for _, items in plans for item in items]
         self._timeline = timeline
@@ -118,7 +118,7 @@ class FaultSchedule:
         )
 
     def _count(self, direction: Direction, hop: Hop) -> bool:
-        """See a message that is about to be delivered. What waits for it happens just after that."""
+        """Count a message that is about to be delivered. Faults that wait for it act just afterwards."""
         for number, item in enumerate(self._items):
             moment = item.moment
             if isinstance(moment, AfterMessages) and moment.kind == hop.message.kind:
@@ -139,7 +139,7 @@ class FaultSchedule:
             item.stage = "over" if item.plan.mtbf is None else "waiting"
             item.fault.lift()
         elif what == "lift" and item.stage == "waiting":
-            # It was to be lifted at a time that came before what it has been waiting for: it never happens.
+            # Its lifting time came before the moment that it waits for: it never happens.
             item.stage = "over"
         self._draw(number)
 
@@ -155,7 +155,7 @@ class FaultSchedule:
         return [item.fault for item in self._items if item.fault.active]
 
     def report(self) -> list[FaultReport]:
-        """What each plan did so far, in the order of the settings."""
+        """The effects of each plan so far, in the order of the settings."""
         reports = []
         for plan, items in self._plans:
             parts = [item.fault.report() for item in items]
@@ -171,10 +171,10 @@ class FaultSchedule:
         return reports
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """How far it has got, JSON-able; the agenda is saved apart."""
+        """The stage of each plan, JSON-able; the agenda is saved separately."""
         return [item.state_dict() for item in self._items]
 
     def load_state_dict(self, state: list[dict[str, Any]]) -> None:
-        """Return to what `state_dict` gave; the agenda is loaded apart."""
+        """Restore the state that `state_dict` gave; the agenda is loaded separately."""
         for item, saved in zip(self._items, state, strict=True):
             item.load_state_dict(saved)

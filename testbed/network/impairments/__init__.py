@@ -1,1 +1,1 @@
-"""What links do to messages: loss, delay, duplication, corruption, reordering."""
+"""Impairments of links: loss, delay, duplication, corruption, reordering."""

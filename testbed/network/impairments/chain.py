@@ -10,8 +10,8 @@ from testbed.network.streams import GeneratorFor, values
 def chain(link: LinkSettings, stream: GeneratorFor) -> dict[str, Rule]:
     """The rules by name; only those that do something.
 
-    `stream(purpose)` makes the random generator of that purpose for this direction. What faults put on a
-    direction (`Down`, say) comes before them all.
+    `stream(purpose)` makes the random generator of that purpose for this direction. Rules that
+    faults add to a direction (such as `Down`) come before them all.
     """
     rules = _on_the_wire(link, stream)
     if link.duplication.random == 0:

@@ -14,14 +14,14 @@ from testbed.network.streams import Draws, GeneratorFor, bernoulli_draws
 class Corrupt(Chance):
     """A packet is damaged on the wire.
 
-    If the damage is detected, the packet is dropped; unlike netem, which delivers it.
+    If the damage is detected, the packet is dropped, unlike in netem, which delivers it.
     """
 
     detected: bool = True
     """Whether the receiver notices (a checksum) and drops it; otherwise it is delivered with its `corruption`
-    set, and whoever receives it damages the numbers: see `testbed.network.corruption`."""
+    set, and the receiver damages the numbers: see `testbed.network.corruption`."""
     noise: float | None = Field(default=None, ge=0.0)
-    """Undetected only. Null: one bit is flipped, as by netem. A number: normal noise of this standard
+    """Undetected only. Null: one bit is flipped, as in netem. A number: normal noise of this standard
     deviation is added, relative to the root mean square of the numbers."""
 
     @model_validator(mode="after")

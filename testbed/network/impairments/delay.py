@@ -4,8 +4,8 @@
 and `pareto` of these. The laws before clipping are:
 
 Negative samples are clipped at 0, which raises the mean where j is not small against d. Standard values are
-drawn first and scaled afterwards, so two conditions that differ in d and j only see the same random numbers;
-of `gamma` only if d/j is the same as well.
+drawn first and scaled afterwards, so two conditions that differ only in d and j see the same random numbers
+(with `gamma`, only if d/j is the same as well).
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from testbed.network.impairments.reorder import Reorder
 from testbed.network.impairments.round_trips import one_way_delays
 
 Sampler = Callable[[np.random.Generator, int], NDArray[np.float64]]
-"""Draws values: a generator and their count give shape [count]."""
+"""Draws values from a generator: shape [count]."""
 
 Scaled = Callable[[float, float], Sampler]
 """The sampler of delays in seconds for a delay and a jitter, both in seconds."""
@@ -56,10 +56,10 @@ class DelayLaw:
     """A law of the delay.
 
     Attributes:
-        name: in study files.
-        about: one line of the reference.
-        scaled: makes its sampler; None where there is no spread to draw from.
-        lowest: lower end of the delay, in jitters from its mean; None if there is none above 0.
+        name: its name in study files.
+        about: its description in the reference.
+        scaled: makes its sampler; None where the law has no spread.
+        lowest: lower bound of the delay, in jitters from its mean; None if no bound is above 0.
         needs_mean: whether a jitter needs a delay above 0.
         measured: whether the delays are those of `round_trips`, without delay and jitter.
     """

@@ -13,8 +13,8 @@ from testbed.network.streams import GeneratorFor, bernoulli_draws
 class Duplicate(Chance):
     """A second copy follows the packet into the queue, with a loss and a delay of its own.
 
-    Copies are not copied again, as in netem. Unlike in netem, where the copy goes first and a loss drawn for
-    the packet takes one of the two away, each of the two is lost or not by itself.
+    Copies are not copied again, as in netem. In netem the copy goes first, and a loss drawn for the packet
+    removes one of the two; here each of the two is lost or not independently.
     """
 
 

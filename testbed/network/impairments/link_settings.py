@@ -1,4 +1,4 @@
-"""What can be said about one link: its delay, its capacity and what goes wrong on it."""
+"""The settings of one link: its delay, its capacity and its impairments."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -33,8 +33,8 @@ class LinkOverride(Settings):
     jitter: Seconds = 0.0
     """Spread of the delay: half the width of `uniform`, the standard deviation of the others."""
     jitter_correlation: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Probability that a packet has the delay of the one before it, rather than one of its own: also the
-    correlation of successive delays. Unlike netem, which averages random numbers: this keeps the law."""
+    """Probability that a packet has the delay of the one before it rather than one of its own; also the
+    correlation of successive delays. Unlike netem, which averages random numbers, this preserves the law."""
     distribution: Distribution = "uniform"
     """Law of the delay, see `testbed.network.impairments.delay`."""
     round_trips: Path | None = None
@@ -45,11 +45,11 @@ class LinkOverride(Settings):
     {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}}. Unlike in netem, which loses packets before
     they queue, a lost packet takes its place in the queue and its transmission time."""
     rate: BytesPerSecond | None = None
-    """How fast packets are put onto the wire, each way; null is unlimited. A number without a unit is bytes
-    per second, unlike tc's bits per second. Transmission comes before the delay; unlike netem's, where with
-    jitter a packet that is delayed long holds up those behind it."""
+    """Rate at which packets are put onto the wire, each way; null is unlimited. A number without a unit is
+    bytes per second, unlike tc's bits per second. Transmission comes before the delay; in netem, with jitter,
+    a packet with a long delay holds up those behind it."""
     limit: int | None = Field(default=None, ge=1)
-    """Packets that may wait or be in transmission, each way; one more is dropped (drop-tail); null is
+    """Packets that may wait or be in transmission, each way; further ones are dropped (drop-tail); null is
     unlimited. Unlike netem's, it does not count packets on their way, so without a `rate` it does nothing."""
     fifo: bool = False
     """Whether packets arrive in the order they were sent (the early ones wait). Otherwise jitter may let one
@@ -64,7 +64,7 @@ class LinkOverride(Settings):
     it does not skip the queue and the transmission."""
 
     def essence(self) -> dict[str, Any]:
-        """What was given, defaults too: they may override something else. See `testbed.identity`."""
+        """The settings given, even at their defaults: they may override others. See `testbed.identity`."""
         return differing(self, self.model_fields_set)
 
     @model_serializer(mode="wrap")
@@ -74,7 +74,7 @@ class LinkOverride(Settings):
 
 
 class LinkSettings(LinkOverride):
-    """One direction of a link, or both alike."""
+    """One direction of a link, or both if they have the same settings."""
 
     @model_validator(mode="after")
     def _law_exists(self) -> Self:
@@ -111,7 +111,7 @@ class LinkSettings(LinkOverride):
         return everything
 
     def essence(self) -> dict[str, Any]:
-        """What differs from the defaults."""
+        """The settings that differ from the defaults."""
         return differing(self)
 
     @property
@@ -166,9 +166,9 @@ class LinkSettings(LinkOverride):
         return self.mean_delay if self.rate is None else self.mean_delay + size / self.rate
 
     def overridden(self, *overrides: LinkOverride) -> "LinkSettings":
-        """These settings with those that the overrides give, the later ones stronger.
+        """These settings with the overrides applied, the later ones stronger.
 
-        Raises ValueError if together they make no sense.
+        Raises ValueError if the combination is not valid.
         """
         merged = self.model_dump()
         for override in overrides:
@@ -182,13 +182,13 @@ class LinkSettings(LinkOverride):
             raise ValueError(first_error(error).message) from None
 
     def changed_by(self, *overrides: LinkOverride, last: bool = False) -> dict[str, Any]:
-        """The essence of what is different with overrides, the later ones stronger; see `testbed.identity`.
+        """The essence of the settings that overrides change, the later ones stronger; see `testbed.identity`.
 
         Args:
-            overrides: of a link that has these settings without them.
-            last: whether nothing else overrides that link, so that what changes nothing there is left out.
+            overrides: those of a link that has these settings without them.
+            last: whether nothing else overrides that link, so that overrides without effect are left out.
 
-        Raises ValueError if together they make no sense.
+        Raises ValueError if the combination is not valid.
         """
         merged = self.overridden(*overrides)
         before, after = (differing(each, LinkSettings.model_fields) for each in (self, merged))

@@ -1,4 +1,4 @@
-"""How packets get lost on the wire: the base of all loss models, and what `loss` can be in a study file.
+"""Loss of packets on the wire: the base of all loss models, and the forms of `loss` in a study file.
 
 A loss model is one module of `testbed.network.impairments.losses`, or of another package that names it in an
 entry point of the group `consensus_testbed.losses`. A packet that is lost has taken its place in the queue
@@ -17,7 +17,7 @@ from testbed.network.streams import GeneratorFor
 
 
 class LossModel(Settings, ABC):
-    """Settings of one way in which packets get lost.
+    """Settings of one loss model.
 
     Study files tell loss models apart by the first field without a default: no two may have the same.
     """
@@ -30,16 +30,16 @@ class LossModel(Settings, ABC):
         """
 
     def copies_rule(self, originals: Rule, stream: GeneratorFor) -> Rule | None:
-        """The rule for the copies of duplicated packets: of its own, unless they share some state.
+        """The rule for the copies of duplicated packets: a separate one, unless they share some state.
 
         Args:
-            originals: what `rule` gave for the packets that are copied.
-            stream: of the copies' own random numbers.
+            originals: the rule that `rule` gave for the packets that are copied.
+            stream: makes the generators of the copies' own random numbers.
         """
         return self.rule(stream)
 
     def label(self) -> str | None:
-        """The words of tables and figures for it; None for its keys and values."""
+        """Its label in tables and figures; None for its keys and values."""
         return None
 
 

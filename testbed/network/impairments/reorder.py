@@ -17,8 +17,8 @@ class Reorder(Chance):
     """
 
     gap: int = Field(default=1, ge=1)
-    """After one that overtook, the next `gap` - 1 packets keep their place. So the share of packets that
-    overtake is 1 / (gap - 1 + 1 / random) where there is no correlation, as in netem."""
+    """After a packet that overtook, the next `gap` - 1 packets keep their place. The share of packets that
+    overtake is therefore 1 / (gap - 1 + 1 / random) without correlation, as in netem."""
 
     def rule(self, propagation: Rule, stream: GeneratorFor) -> Rule:
         """The rule of one direction: `propagation`, which some packets skip."""

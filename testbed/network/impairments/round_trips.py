@@ -22,7 +22,7 @@ _NAMES = ("rtt", "round_trip")
 def one_way_delays(path: Path) -> NDArray[np.float64]:
     """Half of each round-trip time in the file: seconds, shape [measurements], sorted, read-only.
 
-    Half is what is known if both ways are alike; a measurement at one end cannot tell more.
+    Halving assumes that both ways take equally long; a measurement at one end cannot distinguish them.
     Raises ValueError, naming the file and the line, if it is missing or not as described above.
     """
     try:

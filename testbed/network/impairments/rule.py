@@ -3,12 +3,12 @@
 Every rule sees every packet, even one that an earlier rule has dropped, so that a rule which draws random
 numbers draws the same ones whatever happened before: conditions stay paired packet by packet.
 
-The words of the settings are those of tc-netem(8); where they mean something else than in Linux's
-`sch_netem.c`, they say "unlike netem". Wherever a probability stands alone, `loss: 0.1` is short for
+The settings use the terms of tc-netem(8); where the meaning differs from that in Linux's `sch_netem.c`, they
+say "unlike netem". Wherever a probability stands alone, `loss: 0.1` is short for
 `loss: {random: 0.1}`.
 
-`correlation` c says how much the fate of a packet is that of the one before it: with probability c it is the
-same, otherwise it is drawn anew. The probability stays what it is, and the autocorrelation after k packets is
+`correlation` c couples the fate of a packet to that of the one before it: with probability c it is the same,
+otherwise it is drawn anew. The probability is unchanged, and the autocorrelation after k packets is
 c^k (the discrete autoregression DAR(1) of Jacobs and Lewis, 1978). netem mixes the random numbers themselves
 instead, which changes the probability.
 """
@@ -30,19 +30,19 @@ LOSS = "loss"
 CORRUPT = "corrupt"
 AGENT_DOWN = "agent_down"
 REASONS = (LINK_DOWN, QUEUE_FULL, LOSS, CORRUPT, AGENT_DOWN)
-"""Why packets are dropped, in the order of the rules."""
+"""Reasons for drops, in the order of the rules."""
 
 
 class Fate:
-    """What the rules have decided so far about one packet."""
+    """The decisions of the rules so far about one packet."""
 
     __slots__ = ("reason", "time")
 
     def __init__(self, time: float) -> None:
         self.time = time
-        """Where the packet has got to, in simulated seconds: sending time at first, arrival time at last."""
+        """The packet's time in simulated seconds: its sending time first, its arrival time in the end."""
         self.reason: str | None = None
-        """Why it is dropped; None while it is not."""
+        """Reason for which it is dropped; None while it is not."""
 
 
 class Rule:
@@ -58,7 +58,7 @@ class Rule:
         """Forget the packets on the link: they were taken off it."""
 
     def state_dict(self) -> Any:
-        """What `decide` remembers from packet to packet, JSON-able and exact; None for nothing."""
+        """The state that `decide` keeps from packet to packet, JSON-able and exact; None if there is none."""
         return None
 
     def load_state_dict(self, state: Any) -> None:
@@ -68,26 +68,26 @@ class Rule:
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 PlainNumber = Annotated[Probability, Tag("a number")]
-"""A probability alone, where settings in detail may stand as well: see `form`."""
+"""A probability alone, where detailed settings are allowed as well: see `form`."""
 
 
 class Chance(Settings):
     """Something that happens to a packet with a probability."""
 
     random: Probability
-    """Its probability."""
+    """Probability per packet."""
     correlation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Probability that a packet has the fate of the one before it, rather than one of its own. Unlike netem,
     which averages random numbers and so changes the probability."""
 
     def essence(self) -> Any:
-        """The probability alone, where it says it all; see `testbed.identity`."""
+        """The probability alone, where the rest has its defaults; see `testbed.identity`."""
         found = differing(self)
         return found["random"] if found.keys() == {"random"} or self.random == 0 else found
 
 
 def form(value: Any) -> str:
-    """Whether a probability stands alone or settings say more, as the tags of a union of the two."""
+    """The tag of a union: a probability alone, or detailed settings."""
     # No tag may be the name of a field: error messages tell the two apart by that.
     return "in detail" if isinstance(value, Settings | Mapping) else "a number"
 
@@ -114,7 +114,7 @@ class Drop(Rule):
 
 
 class Down(Rule):
-    """What is down takes nothing: a link, or the agent that sends. It counts what it refused.
+    """A link, or the agent that sends, is down and takes no packets. The rule counts those it refused.
 
     An agent that is down sends nothing, so its packets are dropped as `agent_down` even where the link is
     down as well, whichever of the two came first.

@@ -1,4 +1,4 @@
-"""What must hold on every network at every event, checked from the record of what happens."""
+"""Invariants of every network at every event, checked from the record of events."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ Way = tuple[int, int]
 
 @dataclass(slots=True)
 class _Flight:
-    """What is known of a packet that has entered the network and not left it."""
+    """A packet that has entered the network and not left it."""
 
     way: Way
     entered: float
     doom: str | None
-    """Why it must be dropped; None if no fault forbids that it is ever delivered."""
+    """Reason for which it must be dropped; None if no fault prevents its delivery."""
 
 
 class InvariantChecker(Trace):
@@ -30,8 +30,8 @@ class InvariantChecker(Trace):
     Every packet enters once and has one fate; none crosses a direction that is down or reaches a crashed
     agent or the end of a held link; none arrives before it could, or out of order where order is promised;
     what a fault drops is dropped for the reason of that fault, and none by a fault that is not there.
-    Directions are said to go down and to come up when they do. It knows the faults by what is recorded of
-    them, and nothing of how they are made to happen. What is recorded goes on to `kept`, if there is one.
+    Changes of directions are recorded when they happen. The checker knows faults only by their records, not
+    by how they are implemented. All records are passed on to `kept`, if given.
     """
 
     def __init__(self, settings: Mapping[Way, LinkSettings], kept: Trace | None) -> None:
@@ -67,7 +67,7 @@ class InvariantChecker(Trace):
             doom = AGENT_DOWN if self._crashed[message.source] else doom
             self._flights[message.serial] = _Flight(way, time, doom)
             return
-        if event == "undeliverable":  # said of a message, whose packets have had their fates
+        if event == "undeliverable":  # an event of a message, whose packets have had their fates
             return
         flight = self._flights.pop(message.serial, None)
         if flight is None:
@@ -85,7 +85,7 @@ class InvariantChecker(Trace):
         elif reason == AGENT_DOWN:
             rightly = self._crashed[message.destination] > 0 and not self._held[flight.way]
         else:
-            # What a schedule of links drops is no single fault's: then its direction is down by now.
+            # A drop by the topology schedule belongs to no single fault: then the direction is down by now.
             rightly = reason != LINK_DOWN or flight.way in self._down
         self._require(rightly, time, message, f"is dropped as {reason}, wrongly")
 
@@ -137,7 +137,7 @@ class InvariantChecker(Trace):
         self._next = 0
 
     def _changed(self, fault: Mapping[str, Any], change: int) -> None:
-        """One fault more or less of the kind that its fields tell."""
+        """One fault more or less of the kind that its fields show."""
         if "state" in fault:
             self._crashed[fault["agent"]] += change
             return

@@ -1,4 +1,4 @@
-"""What a space-time diagram shows: the events of a trace put together to flights, outages and marks.
+"""The contents of a space-time diagram: the events of a trace, combined into flights, outages and marks.
 
 Lamport 1978 ("Time, clocks, and the ordering of events in a distributed system"), Figure 1.
 """
@@ -26,7 +26,7 @@ MARKS = ("completed", "half_committed", "given_up", "busy", "stale")
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """One packet from where it was sent to what became of it; times in simulated seconds."""
+    """One packet from its sending to its fate; times in simulated seconds."""
 
     serial: int
     kind: str
@@ -34,13 +34,13 @@ class Flight:
     destination: int
     begin: float
     end: float
-    """Arrival, or when it was taken off the wire; the end of the trace for what is still in flight then. A
-    packet that was lost is given the usual time for the part of the way that it went."""
+    """Arrival, or the time at which it was taken off the wire; the end of the trace if it is still in flight
+    then. A lost packet is given the usual time for the part of the way that it went."""
     fate: Fate
     reason: str | None = None
     reach: float = 1.0
-    """Which part of the way it went: all when it arrived, none when its own sender refused it, half of it
-    when it was lost (nobody knows where); else the time it was under way over its direction's usual time."""
+    """Part of the way it went: all if it arrived, none if its own sender refused it, half if it was lost (the
+    place is unknown); otherwise its time under way divided by its direction's usual time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,14 @@ class SpaceTime:
     begin: float
     end: float
     agents: tuple[int, ...]
-    """In ascending order: those that the trace names."""
+    """The agents that the trace names, in ascending order."""
     flights: tuple[Flight, ...]
     outages: tuple[Outage, ...]
     marks: tuple[Mark, ...]
     spells: tuple[Spell, ...] = ()
 
     def window(self, begin: float, end: float) -> "SpaceTime":
-        """What falls into a time from `begin` to `end`, even partly. Raises ValueError if it is none."""
+        """The part from `begin` to `end`, partial overlaps included. Raises ValueError unless begin < end."""
         if not begin < end:
             raise ValueError(f"a window from {begin:g} s to {end:g} s is empty: it must end after it begins")
         return SpaceTime(
@@ -116,7 +116,7 @@ class SpaceTime:
         )
 
     def first(self, messages: int) -> "SpaceTime":
-        """The beginning, until that many messages have been sent: what an eye can still follow."""
+        """The beginning, until that many messages have been sent, which is short enough to read."""
         sent = sorted(flight.begin for flight in self.flights)
         if len(sent) <= messages:
             return self
@@ -191,7 +191,7 @@ def _reach(start: PacketEvent, stop: PacketEvent, whole: float) -> float:
 
 
 def _lasting(trace: Trace) -> tuple[tuple[Outage, ...], tuple[Spell, ...]]:
-    """What lasted for a time: first directions that were down, then those held; agents crashed or slow."""
+    """Outages and spells: first directions that were down, then those held; agents crashed or slow."""
     spans, ended = _Spans(), 0
     restorations = deque(trace.restorations)
     for place, event in enumerate(trace.events):
@@ -217,7 +217,7 @@ def _lasting(trace: Trace) -> tuple[tuple[Outage, ...], tuple[Spell, ...]]:
 
 
 class _Spans:
-    """From when to when things lasted that any number of faults may bring about, in the order of ends."""
+    """Spans of states that any number of faults may cause, in the order of their ends."""
 
     def __init__(self) -> None:
         self._since: dict[_Key, _Moment] = {}
@@ -236,7 +236,7 @@ class _Spans:
                     self.closed.append((key, self._since.pop(key), moment))
 
     def restore(self, state: Restored) -> None:
-        """What lasts is what a restored state says."""
+        """Take the active states from a restored state."""
         moment = state.time, state.place
         keys: list[_Key] = [("down", u, v) for u, v in state.down]
         keys += [key for fault in state.faults for key in _befallen(fault)]
@@ -251,7 +251,7 @@ class _Spans:
 
 
 def _befallen(fault: Mapping[str, Any]) -> list[_Key]:
-    """What a fault holds, crashes or slows down; links that are down say so themselves."""
+    """The targets that a fault holds, crashes or slows down; links that go down have events of their own."""
     if "agent" in fault:
         return [("slow" if "factor" in fault else "crashed", fault["agent"])]
     if "in_flight" in fault:

@@ -36,7 +36,7 @@ _MARKS = {
     "busy": ("found busy", "s", "0.55", 16),
     "stale": ("stale answer", "P", "0.55", 24),
 }
-"""Event -> what the legend calls it, marker, colour, size in square points."""
+"""Event -> its name in the legend, marker, colour, size in square points."""
 
 _FIXED: Any = {"svg.hashsalt": "testbed", "svg.fonttype": "none"}
 
@@ -48,12 +48,13 @@ def draw(
     title: str = "",
     agents: Literal["horizontal", "vertical"] = "horizontal",
 ) -> list[Path]:
-    """Draw a diagram into files that end in .png or .svg and return them; what is there is replaced.
+    """Draw a diagram into files that end in .png or .svg and return them; existing files are replaced.
 
     ``agents`` are lines from left to right, time with them, or from top to bottom. A message is an arrow from
-    where and when it was sent to where and when it arrived, coloured by kind; a cross ends what was lost. A
-    direction that is down or held is shaded along its source, on its destination's side: half of the lane if
-    the two are beside each other. An agent that has crashed or is slow has a thick line, empty or filled.
+    where and when it was sent to where and when it arrived, coloured by kind; a cross marks the end of a lost
+    one. A direction that is down or held is shaded along its source, on its destination's side: half of the
+    lane if the two are next to each other. An agent that has crashed or is slow has a thick line, empty or
+    filled.
 
     Raises ValueError for another ending, OSError if a file cannot be written.
     """
@@ -124,7 +125,7 @@ class _Drawing:
         for outage in self.diagram.outages:
             begin, end = max(outage.begin, self.diagram.begin), min(outage.end, self.diagram.end)
             row = self.rows[outage.source]
-            # The lane between two lines belongs to both agents beside it; for all others there is an edge.
+            # The lane between two lines belongs to both adjacent agents; for all others there is an edge.
             apart = self.rows[outage.destination] - row
             half = math.copysign(0.5 if abs(apart) == 1 else 0.14, apart)
             width, height = (half, end - begin) if self.upright else (end - begin, half)
@@ -179,7 +180,7 @@ class _Drawing:
         )
 
     def _stubs(self, axes: Axes, flights: Sequence[Flight], colour: str) -> None:
-        """What did not arrive: dashed, as far as it went."""
+        """Draw packets that did not arrive: dashed, as far as they went."""
         lines = [
             [self._place(flight.begin, self.rows[flight.source]), self._place(*_end(flight, self.rows))]
             for flight in flights

@@ -20,7 +20,7 @@ COLUMNS: dict[str, Any] = {
     "size": pa.int64(),
     "reason": pa.string(),
 }
-"""What the network itself records, always there and of these types; null where an event has no such field."""
+"""Columns recorded by the network itself, always present; null where an event has no such field."""
 
 
 def table(trace: Trace) -> Any:

@@ -65,7 +65,7 @@ class LinkEvent:
 
 @dataclass(frozen=True, slots=True)
 class OtherEvent:
-    """Anything that a user of the network wanted on record."""
+    """An event recorded by a user of the network."""
 
     time: float
     event: str
@@ -81,7 +81,7 @@ TraceEvent = PacketEvent | LinkEvent | OtherEvent
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A saved state was restored: what was wrong then. It is no event, because nothing happened."""
+    """A saved state was restored, with these faults active. It is not an event, because nothing happened."""
 
     place: int
     """Events recorded before."""
@@ -98,7 +98,7 @@ class Trace:
     def __init__(self) -> None:
         self.events: list[TraceEvent] = []
         self.restorations: list[Restored] = []
-        """Where a network went on from a saved state; not among `lines`."""
+        """Places at which a network continued from a saved state; not among `lines`."""
 
     def packet(self, time: float, event: PacketFate, message: Message, reason: str | None = None) -> None:
         """Record what happened to a packet."""
@@ -131,7 +131,7 @@ class Trace:
     def restored(
         self, time: float, down: Sequence[tuple[int, int]], faults: Sequence[dict[str, Any]]
     ) -> None:
-        """Note what is wrong in a state that has been restored; no packet is in flight."""
+        """Note the faults active in a state that has been restored; no packet is in flight."""
         self.restorations.append(Restored(len(self.events), time, tuple(down), tuple(faults)))
 
     def lines(self) -> Iterator[str]:

@@ -14,11 +14,11 @@ from testbed.network.streams import Draws, GeneratorFor
 
 
 class GilbertElliott(Settings):
-    """Loss in bursts: each direction of a link is now good and now bad (Elliott, 1963).
+    """Loss in bursts: each direction of a link alternates between a good and a bad state (Elliott, 1963).
 
-    It starts from its stationary law, unlike netem, which starts good. `per: packet`: p and r are the
-    probabilities that it changes from one packet to the next. `per: second`, which netem does not have: they
-    are rates, and the state changes whether packets are sent or not.
+    It starts from its stationary distribution, unlike netem, which starts in the good state. `per: packet`: p
+    and r are the probabilities that it changes from one packet to the next. `per: second`, which netem does
+    not have: they are rates, and the state changes whether packets are sent or not.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -32,7 +32,7 @@ class GilbertElliott(Settings):
     loss_good: Probability = Field(default=0.0, alias="1-k")
     """Probability that a packet is lost in the good state (netem's `1-k`)."""
     per: Literal["packet", "second"] = "packet"
-    """What `p` and `r` are counted by."""
+    """Unit of `p` and `r`: per packet (probabilities) or per second (rates)."""
 
     @model_validator(mode="after")
     def _is_a_chain(self) -> Self:
@@ -66,7 +66,7 @@ class BurstLoss(LossModel):
         return DuplicateLoss(cast(GilbertElliottLoss, originals), stream)
 
     def label(self) -> str | None:
-        """Mean loss and mean burst, in packets, of a Gilbert model; of any other all its numbers."""
+        """Mean loss and mean burst length in packets of a Gilbert model; all parameters of any other."""
         model = self.gemodel
         if model.model_fields_set != {"p", "r"} or not (model.p > 0 and model.r > 0):
             return None
