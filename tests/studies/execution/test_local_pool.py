@@ -128,7 +128,7 @@ def test_a_task_begins_while_it_fits_into_memory(peaks, available, at_once):
     assert len(held) == (at_once < 3)
     if available == 10:
         (line,) = held
-        assert line.startswith("1 at once, not 3: a further one would need 2,")  # 6 + 6 - 10, less a process
+        assert line.startswith("1 at once, not 3: another one would need 2,")  # 6 + 6 - 10, less a process
         assert line.endswith(" MiB of memory more than are free")
 
 

@@ -178,7 +178,7 @@ def test_tasks_that_raise_or_die_fail_and_closing_stops_what_runs(cluster, fakes
         with monkeypatch.context() as impatient:
             impatient.setattr("studies.execution.ray.executor.PATIENCE", 0.0)
             impatient.setattr("studies.execution.ray.executor.LOOK_AGAIN", 0.0)
-            assert next(events) == Held("no trial has run for 0 s: has the cluster room for one?")
+            assert next(events) == Held("no trial has run for 0 s: does the cluster have room for one?")
         assert next(events) == Started(0)
         raised = next(events)
         assert (type(raised), raised.index) == (Failed, 0)
