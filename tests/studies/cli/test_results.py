@@ -135,7 +135,7 @@ def test_seeds_that_are_not_finite_are_left_out_of_a_comparison_and_counted(call
     assert other.endswith("loss=0.3: nothing to compare, 2 of 2 seeds not finite")
     put(first, first.study().trials[1], math.nan)
     _, out, _ = call("compare", first.folder, second.folder, "--metric", "error")
-    assert "\n  error is finite in both for no seed\n" in out
+    assert "\n  no seed has a finite error in both\n" in out
 
 
 @pytest.mark.parametrize(
