@@ -21,13 +21,13 @@ from testbed.common.validation_messages import first_error
 from testbed.identity import digest, same, with_contents
 
 NAMING = ("name", "pettingzoo", "kwargs", "python")
-"""What of an environment's settings says which code from outside runs, and what it is called with."""
+"""Fields of an environment's settings that name code from outside the testbed, and its arguments."""
 
 
 def outside_code(store: Store, trial: TrialRecord) -> str | None:
-    """What code from outside the testbed the settings of a stored trial name; None: none.
+    """The code from outside the testbed that a stored trial's settings name; None if there is none.
 
-    Nothing of it is imported or started to find out.
+    Nothing is imported or started to find out.
     """
     return same_trial.outside_code(store.settings(trial))
 
