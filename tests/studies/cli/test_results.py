@@ -100,7 +100,7 @@ def test_other_settings_are_named_and_their_effect_is_paired_by_seed(call, ran):
     first, second = ran("first"), ran("second", "consensus.penalty=2", trials=7)
     code, out, _ = call("compare", first.folder, second.folder, "--metric", "error")
     assert code == 0
-    assert out.startswith("no trial is in both, by hash, so no results need be equal\n")
+    assert out.startswith("no trial is in both, by hash, so no results need to be equal\n")
     assert "  consensus.penalty: 1.0 -> 2.0\n" in out
     one, two = (store.summary(store.study()) for store in (first, second))
     both = one.merge(two, on=["topology", "network.link.loss", "seed"], suffixes=("_one", "_two"))
