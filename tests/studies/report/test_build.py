@@ -312,7 +312,7 @@ def test_trials_of_different_code_and_idle_faults_are_warned_of(write, tmp_path)
         (["out", "--trial", "9"], "--trial 9: the study has 8 trials"),
         (
             ["out", "--trial", "3"],
-            "--trial 3: topology=ring penalty=2 seed=0 is missing; one that has finished",
+            "--trial 3: topology=ring penalty=2 seed=0 is missing; only finished trials",
         ),
         (["out", "--trial", "1", "--no-replay"], "--trial and --no-replay contradict each other"),
         (["out", "--out", "out"], "--out out: is a folder, not a file"),
