@@ -207,7 +207,7 @@ def test_numbers_that_only_one_study_has_are_not_compared(call, ran, write, tmp_
     second.write(study.trials[0], {"speed": 1.0}, {}, {}, 1.0)
     code, out, err = call("compare", first.folder, second.folder)
     assert (code, err) == (0, "")
-    assert "no number that is shown first is in both" in out
+    assert "no seed has any of the main metrics in both" in out
     code, _, err = call("compare", first.folder, second.folder, "--metric", "error")
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith(f"{second.folder}: --metric error: no such metric")
