@@ -9,7 +9,7 @@
     results.plot("error_by_activations")
 """
 
-# Loaded when it is asked for: before, the command `testbed` could not be stopped without a traceback.
+# Loaded on demand: otherwise the command `testbed` could not be stopped cleanly while it imports.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from studies.api import Results, define, load, run

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class Results:
-    """What a study has found so far, as data frames and figures; read anew by each :func:`load`.
+    """The results of a study so far, as data frames and figures; each :func:`load` reads them again.
 
     Attributes:
-        study: what was asked: ``name``, ``question``, ``workload``, ``varied``, ``trials`` and ``document``.
-        folder: where it lies.
+        study: the study: ``name``, ``question``, ``workload``, ``varied``, ``trials`` and ``document``.
+        folder: the results folder.
     """
 
     def __init__(self, study: StudyRecord, store: Store) -> None:
@@ -39,15 +39,15 @@ class Results:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """A row per finished trial: ``trial`` (hash), what is varied, ``seed``, and every final number."""
+        """A row per finished trial: ``trial`` (hash), varied settings, ``seed``, and every final number."""
         return self._store.summary(self.study)
 
     @cached_property
     def statistics(self) -> pd.DataFrame:
-        """Of training: each condition over its seeds, and how conditions compare; as ``statistics.csv``.
+        """For training: conditions over their seeds, and their comparisons, as in ``statistics.csv``.
 
-        Over the seeds by the mean and the interquartile mean, whose name for so many seeds is in
-        ``estimator``.
+        Seeds are summarised by the mean and the interquartile mean; ``estimator`` names the latter, which is
+        the mean with fewer than four seeds.
         """
         from studies.figures.from_store import statistics
 
@@ -55,14 +55,14 @@ class Results:
 
     @property
     def curves(self) -> list[str]:
-        """The names of the curves that trials have, such as ``consensus``, and of training ``training``."""
+        """The names of the trials' curves, such as ``consensus`` and, for training, ``training``."""
         from studies.storage.store import CURVES
 
         return self._having(CURVES)
 
     @property
     def tables(self) -> list[str]:
-        """The names of the other tables that trials have: ``traffic``, and with faults ``faults``."""
+        """The names of the trials' other tables: ``traffic`` and, with faults, ``faults``."""
         from studies.storage.store import TABLES
 
         return self._having(TABLES)
@@ -94,7 +94,7 @@ class Results:
         return self._store.curve(self.study, name)
 
     def plot(self, name: str) -> Figure:
-        """One figure of the study, by the name of its file under ``figures/`` and without the ending.
+        """One figure of the study, by the name of its file under ``figures/`` without the extension.
 
         Raises:
             ValueError: the results allow no such figure.
@@ -138,13 +138,13 @@ def define(
     """Checks a study: a file, the name of a built-in study, or plain data as a file would have it.
 
     Args:
-        study: what to check.
-        name: of a study given as data; a file has its own.
-        overrides: ``a.b=value`` each, put on top, as ``--set`` does.
-        quick: whether to take its short form.
+        study: the study to check.
+        name: name of a study given as data; a file has its own.
+        overrides: settings ``a.b=value`` that replace others, as with ``--set``.
+        quick: whether to use its quick form.
 
     Raises:
-        StudyError: anything is wrong; one line. (A ValueError.)
+        StudyError: the study is invalid; one line. (A ValueError.)
     """
     from studies.spec import loading
 
@@ -154,7 +154,7 @@ def define(
 
 
 def _path(what: str, given: object) -> Path:
-    """A path that somebody gave, or one line about what else it is."""
+    """The given path; StudyError if it is not one."""
     if not isinstance(given, str | PathLike):
         from studies.spec.document import StudyError
 
@@ -170,17 +170,18 @@ def run(
     jobs: int | None = None,
     on: str = "local",
 ) -> Results:
-    """Runs the trials of a study that have not been run yet, showing progress, and returns what was found.
+    """Runs the missing trials of a study, showing progress, and returns the results.
 
     Args:
-        study: from :func:`define`, or what that takes.
-        folder: where results go; None: ``runs/<name>``, with ``%2E`` and the like for what in a name would
-            lead elsewhere.
-        jobs: trials at once; None: as many as there are processors.
+        study: from :func:`define`, or anything it accepts.
+        folder: the results folder; None: ``runs/<name>``, where characters of the name that would lead
+            elsewhere are escaped as ``%2E``.
+        jobs: concurrent trials; None: one per processor.
         on: ``local``, ``ray``, or the address of a Ray cluster, as for ``testbed run --on``.
 
     Raises:
-        StudyError: the study is wrong, needs more memory than this machine has, or there is no such backend.
+        StudyError: the study is invalid or needs more memory than this machine has, or the backend is
+            unknown.
         RuntimeError: trials failed; the others are stored, and ``load`` reads them.
     """
     from studies.execution import backends, requirements, runner
@@ -209,7 +210,7 @@ def run(
 
 
 def load(folder: str | PathLike[str]) -> Results:
-    """What ``testbed run --out FOLDER``, or :func:`run`, has left in a folder.
+    """The results in a folder written by ``testbed run --out FOLDER`` or :func:`run`.
 
     Raises:
         StudyError: it holds no results of a study. (A ValueError.)

@@ -18,7 +18,7 @@ from studies import text
 from studies.formatting import Unit, quantity
 
 RESERVED = ("trial", "seed", "panel", "metric", "mean", "iqm", "pairs", "reference")
-"""Columns that tables and figures have besides what is varied and measured."""
+"""Columns of tables and figures other than varied settings and measurements."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Column:
     """A column of a table.
 
     Attributes:
-        section: the heading it is explained under in ``docs/reference/columns.md``.
+        section: its heading in ``docs/reference/columns.md``.
         name: in the table; a star stands for any ending.
         title: on figures and in reports; empty: the name.
-        unit: what its numbers are in.
-        better: which direction is an improvement, if one is.
-        geometric: whether it is a distance, which falls by powers of ten: on logarithmic axes, and over seeds
-            by its geometric mean.
-        shown: where it is shown unless somebody asks for others: ``progress`` (lines of a running study),
+        unit: unit of its numbers.
+        better: direction of improvement, if there is one.
+        geometric: whether it is a distance, which falls by powers of ten: it has logarithmic axes, and the
+            geometric mean over seeds.
+        shown: the places where it is shown by default: ``progress`` (lines of a running study),
             ``statistics`` (``statistics.csv``), ``curves`` (further curves in a report of training),
             ``report`` (its table of trials), and ``problem-1``, ``update-2``, ... (its place in
             ``testbed table``, by workload).
@@ -68,7 +68,7 @@ def _table() -> tuple[Column, ...]:
 
 
 COLUMNS = _table()
-"""In the order in which they are explained."""
+"""All columns, in the order of the reference."""
 
 SETTING_TITLES = {
     "topology": "topology",
@@ -118,14 +118,14 @@ ALGORITHMS = {
     "mappo": "MAPPO",
     "fdmarl": "FDMARL",
 }
-"""As the literature writes the names of algorithms."""
+"""Names of algorithms as the literature writes them."""
 
 
 @cache
 def column(name: str) -> Column | None:
     """The column of this name, or else the first with a star that stands for it.
 
-    A name that means one thing in trials and another in a table of its own is that of trials.
+    A name with different meanings in trials and in another table means that of trials.
     """
     exact = (each for each in COLUMNS if each.name == name)
     return next(exact, None) or next((each for each in COLUMNS if fnmatchcase(name, each.name)), None)
@@ -146,25 +146,25 @@ def shown(place: str) -> tuple[str, ...]:
 
 
 def geometric(metric: str) -> bool:
-    """Whether a metric is averaged by its logarithms, and drawn on a logarithmic axis."""
+    """Whether a metric has a geometric mean and a logarithmic axis."""
     found = column(metric)
     return found is not None and found.geometric
 
 
 def unit(metric: str) -> Unit:
-    """What a metric is in."""
+    """The unit of a metric."""
     found = column(metric)
     return found.unit if found else ""
 
 
 def better(metric: str) -> Literal["", "higher", "lower"]:
-    """Which direction of a metric is an improvement, if one is."""
+    """The direction in which a metric improves, if there is one."""
     found = column(metric)
     return found.better if found else ""
 
 
 def column_title(name: str) -> str:
-    """A column's or a setting's name for people; dotted paths that are not listed lose their outer keys."""
+    """The title of a column or setting; dotted paths that are not listed lose their outer keys."""
     if name in SETTING_TITLES:
         return SETTING_TITLES[name]
     found = column(name)
@@ -178,7 +178,7 @@ def has_title(name: str) -> bool:
 
 
 def format_value(column: str, value: object) -> str:
-    """A varied value, as tables have it, in a figure: short numbers, algorithms by their names."""
+    """A varied value of a table as figures show it: short numbers, algorithms by their names."""
     if isinstance(value, float):
         return f"{value:g}"
     if column not in ("algorithm", "algorithm.name"):
@@ -188,7 +188,7 @@ def format_value(column: str, value: object) -> str:
 
 
 def format_levels(column: str, values: Sequence[object]) -> list[str]:
-    """Of different values the words for them, as :func:`format_value` has them but all different."""
+    """Value -> text as by :func:`format_value`, but distinct for distinct values."""
     found = [format_value(column, value) for value in values]
     if len(set(found)) < len(found):
         found = [repr(value) if isinstance(value, float) else format_value(column, value) for value in values]
@@ -196,7 +196,7 @@ def format_levels(column: str, values: Sequence[object]) -> list[str]:
 
 
 def watched(latest: Mapping[str, Any]) -> str:
-    """``return -180.2  disagreement 0.0123``: of the latest numbers, those that people watch."""
+    """The main ones of the latest numbers, as ``return -180.2  disagreement 0.0123``."""
     known = {name: float(latest[name]) for name in shown("progress") if name in latest}
     return "  ".join(
         f"{name.replace('_', ' ')} {quantity(value, unit(name))}" for name, value in known.items()

@@ -13,13 +13,13 @@ from typing import Literal
 Unit = Literal["", "bytes", "seconds", "count"]
 
 DIGITS = 4
-"""Significant digits of a number alone."""
+"""Significant digits of a number without an interval."""
 
 FEWEST, MOST = 3, 17
-"""Significant digits of a number with an interval; seventeen tell all floats apart."""
+"""Significant digits of a number with an interval; seventeen distinguish all floats."""
 
 EQUAL = 1e-9
-"""Relative difference up to which numbers count as equal: what is left of rounding in sums."""
+"""Relative difference up to which numbers count as equal, to allow for rounding in sums."""
 
 _SCALES: dict[str, list[tuple[float, float, str]]] = {
     "bytes": [(1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB"), (1e12, 1e9, "GB"), (math.inf, 1e12, "TB")],
@@ -32,11 +32,11 @@ _SCALES: dict[str, list[tuple[float, float, str]]] = {
         (math.inf, 3600, "h"),
     ],
 }
-"""Unit -> below which size, what one is, its name."""
+"""Unit -> upper limit, scale and name of each of its forms."""
 
 
 def equal(values: Sequence[float]) -> bool:
-    """Whether numbers differ by no more than sums of equal numbers may."""
+    """Whether numbers are equal up to the rounding of sums."""
     low, high = min(values), max(values)
     return high - low <= EQUAL * max(abs(low), abs(high))
 
@@ -100,7 +100,7 @@ def _written(
 
 
 def _scale(size: float, unit: Unit) -> tuple[float, str]:
-    """What one is of the unit in which a number of this size is shown, and its name."""
+    """The scale and name of the unit in which a number of this size is shown."""
     if unit not in _SCALES:
         return 1.0, ""
     if not size:
@@ -110,11 +110,11 @@ def _scale(size: float, unit: Unit) -> tuple[float, str]:
 
 _SMALL = Decimal("1e-4")
 _LARGE = {"": Decimal("1e7"), "bytes": Decimal("1e7"), "seconds": Decimal("1e7"), "count": Decimal("1e15")}
-"""Numbers that are smaller or not smaller than this have a power of ten."""
+"""Bounds below and from which numbers are shown with a power of ten."""
 
 
 def _round(number: Decimal, digits: int, unit: Unit) -> Decimal:
-    """To so many significant digits, though never within a whole part that is shown."""
+    """The number with this many significant digits, never rounded within a whole part that is shown."""
     if not number:
         return Decimal(0)
     whole = number.adjusted() + 1

@@ -1,4 +1,4 @@
-"""A console for terminals, notebooks and log files on which printed text cannot act."""
+"""A console for terminals, notebooks and log files that escapes control characters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from studies.text import visible
 
 
 class PlainConsole(Console):
-    """A console on which text acts on nothing: its control characters are shown escaped."""
+    """A console that shows control characters escaped, so that text cannot control the terminal."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(

@@ -1,8 +1,8 @@
 """Text that people typed, such as labels, questions and names of studies, made safe to show.
 
-Such text is shown in terminals, figures, pages and CSV files. None of them may act upon it, so that what
-would (control characters, line breaks, marks that turn the direction of reading) is shown escaped, here; each
-medium then quotes what is markup in it. Files that programs read, Parquet and JSON, keep it as it is.
+Such text is shown in terminals, figures, pages and CSV files, which must not interpret it. Characters that
+could have an effect (control characters, line breaks, bidirectional marks) are escaped here; each medium then
+quotes its own markup. Files for programs, Parquet and JSON, keep the text unchanged.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 JOINERS = "\u200c\u200d"
-"""Invisible, but part of how scripts and emoji are written."""
+"""Invisible characters that scripts and emoji need."""
 
 LONG = 48
-"""Letters of a label in a figure."""
+"""Maximum number of characters of a label in a figure."""
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    r"""The text with everything escaped that would be invisible or act: ``\n``, ``\x1b``, ``\u202e``.
+    r"""The text with invisible and control characters escaped: ``\n``, ``\x1b``, ``\u202e``.
 
     Args:
-        text: whatever somebody typed.
-        lines: whether line breaks and tabs stay, as in messages of several lines.
+        text: any text typed by a user.
+        lines: whether to keep line breaks and tabs, as in messages of several lines.
     """
     kept = "\n\t" if lines else ""
     return "".join(
@@ -36,13 +36,13 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def label(text: str) -> str:
-    """As :func:`visible`, with quotes round text whose ends are spaces, or of which nothing could be seen."""
+    """As :func:`visible`, with quotes around text that begins or ends with spaces or has nothing visible."""
     shown = visible(text)
     return f'"{shown}"' if shown != shown.strip() or not shown else shown
 
 
 def shortened(text: str, most: int = LONG) -> str:
-    """The beginning and the end of a text that is longer than ``most`` letters."""
+    """The text, reduced to its beginning and end if it is longer than ``most`` characters."""
     if len(text) <= most:
         return text
     begin = (most - 1) * 2 // 3
@@ -50,7 +50,7 @@ def shortened(text: str, most: int = LONG) -> str:
 
 
 def apart(texts: Sequence[str]) -> list[str]:
-    """Different texts for different things, whatever shortening has made of them: ``a``, ``a (2)``."""
+    """Distinct texts for distinct items, even if shortening has made them equal: ``a``, ``a (2)``."""
     found: dict[str, None] = {}
     for text in texts:
         one, number = text, 1
@@ -62,7 +62,7 @@ def apart(texts: Sequence[str]) -> list[str]:
 
 
 def isolated(text: str) -> str:
-    """For a sentence: keeps text that is read from right to left from turning the words around it."""
+    """The text isolated for a sentence, so that right-to-left text does not reorder the words around it."""
     if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text):
         return f"\u2068{text}\u2069"
     return text
@@ -71,8 +71,8 @@ def isolated(text: str) -> str:
 def folder_name(name: str) -> str:
     """The name of the folder that a study of this name has under ``runs``; different for different names.
 
-    What would lead elsewhere (``..``, slashes), hide the folder or look like an option is written ``%2E`` and
-    the like; so are control characters.
+    Characters that would lead elsewhere (``..``, slashes), hide the folder or look like an option are escaped
+    as ``%2E``, and so are control characters.
     """
     made = re.sub(r"[/\\%\x00-\x1f\x7f]|^[.~-]", lambda found: quote_one(found[0]), name)
     made = "".join(quote_one(letter) if _acts(letter) else letter for letter in made) or "%"
@@ -90,12 +90,12 @@ def quote_one(letter: str) -> str:
 
 
 def command(words: Iterable[str]) -> str:
-    """Words as a line for a shell, which takes none of them for more than it is."""
+    """Words quoted as a shell command."""
     return " ".join(shlex.quote(word) for word in words)
 
 
 def path_argument(path: str) -> str:
-    """A file's name as an argument that no program takes for an option."""
+    """A file name as an argument that no program mistakes for an option."""
     return f"./{path}" if path.startswith("-") else path
 
 

@@ -1,4 +1,4 @@
-"""The baselines of a training study's environments: measured once each, and kept beside the results."""
+"""The baselines of a training study's environments: measured once each, and stored with the results."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FILE = "references.json"
 
 
 def damage(store: Store) -> str | None:
-    """What is wrong with ``references.json``, if anything, in one line."""
+    """The fault of ``references.json``, if any, in one line."""
     return _read(store)[1]
 
 
 def kept(study: StudyRecord, store: Store) -> dict[str, Sequence[Baseline]]:
-    """Those that ``references.json`` has for the finished trials of a study, by hash; none are measured."""
+    """Stored baselines of a study's finished trials, by hash; nothing is measured."""
     entries = _read(store)[0].values()
     found: dict[str, Sequence[Baseline]] = {}
     for trial in study.trials if entries else ():
@@ -44,11 +44,11 @@ def by_trial(
 ) -> dict[str, Sequence[Baseline]]:
     """The baselines of every finished training trial, by its hash.
 
-    An environment that cannot be played has none, and ``complain`` is told why: its trials may have finished
-    all the same, for they played other episodes.
+    An environment that cannot be played has none, and ``complain`` receives the reason; its trials may have
+    finished nevertheless, because they played other episodes.
 
-    What is missing in ``references.json``, or damaged, is measured and put there: identity of the environment
-    -> its settings, what they mean in a trial's name, the baselines, and the versions that measured them.
+    Missing or damaged entries of ``references.json`` are measured and stored: identity of the environment ->
+    its settings, their contribution to a trial's name, the baselines, and the versions that measured them.
     """
     kept = _read(store)[0]
     found: dict[str, Sequence[Baseline]] = {}
@@ -66,7 +66,7 @@ def by_trial(
                 measured = baselines.measure(environment)
             except WorldError as error:
                 broken.add(name)
-                complain(f"no reference lines, for a random policy cannot play: {error}")
+                complain(f"no baselines, because a random policy cannot play: {error}")
                 continue
             changed = True
             kept[name] = {
@@ -82,13 +82,13 @@ def by_trial(
 
 
 def _meaning(store: Store, trial: TrialRecord) -> Any:
-    """What a trial's environment adds to its name: settings that are added later do not change it."""
+    """The environment's contribution to a trial's name, which settings added later do not change."""
     identity = store.identity(trial)
     return None if identity is None else [identity["settings"].get("environment", "as by default")]
 
 
 def _read(store: Store) -> tuple[dict[str, Any], str | None]:
-    """What ``references.json`` says, and what is wrong with it."""
+    """The contents of ``references.json``, and its fault, if any."""
     file = store.folder / FILE
     if not file.exists():
         return {}, None

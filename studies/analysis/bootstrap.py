@@ -19,7 +19,7 @@ from studies.columns import geometric
 from studies.formatting import equal
 
 ENOUGH = 5
-"""Seeds from which on intervals say something: of fewer they are the range of the runs, or nearly so."""
+"""Least number of seeds for a meaningful interval: with fewer, it is roughly the range of the runs."""
 
 RESAMPLES = 10_000
 PERCENTILES = (2.5, 97.5)
@@ -27,11 +27,11 @@ PERCENTILES = (2.5, 97.5)
 Array = NDArray[np.float64]
 
 Kind = Literal["mean", "iqm"]
-"""Of an estimator."""
+"""Kind of an estimator."""
 
 
 class Estimate(NamedTuple):
-    """A number with the bounds of its interval, which are nan where there are too few runs for one."""
+    """A number with the bounds of its interval, which are nan if there are too few runs for one."""
 
     value: float
     low: float
@@ -40,13 +40,13 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimator:
-    """How a number over seeds is made from those of the runs.
+    """An estimator of a metric over seeds.
 
     Attributes:
-        kind: the mean, or the interquartile mean (IQM), which is the mean of fewer than four runs.
-        geometric: of the logarithms, for sizes that spread over powers of ten. A run at zero makes it zero,
-            unless it is among those left out of an interquartile mean; of negative numbers there is none
-            (not a number).
+        kind: the mean, or the interquartile mean (IQM), which equals the mean of fewer than four runs.
+        geometric: whether logarithms are averaged, for metrics that span powers of ten. A run at zero makes
+            the estimate zero, unless an interquartile mean leaves it out; for negative numbers the estimate
+            is nan.
     """
 
     kind: Kind = "mean"
@@ -70,7 +70,7 @@ class Estimator:
         return Estimate(*(float(np.exp(part)) for part in _estimate(logarithms, self.kind)))
 
     def along(self, values: Array) -> tuple[Array, Array, Array]:
-        """The same at every place of a curve.
+        """The estimate and its interval at every point of a curve.
 
         Args:
             values: [places, runs], finite, and positive if ``geometric``.
@@ -91,9 +91,9 @@ class Estimator:
 
 
 def interquartile_mean(values: ArrayLike) -> Estimate:
-    """Mean of the middle half of the runs: of ``n`` the ``n // 4`` lowest and highest are left out.
+    """Mean of the middle half of the runs: the ``n // 4`` lowest and highest of ``n`` are left out.
 
-    This is rliable's ``aggregate_iqm``. Of fewer than four runs it is the mean.
+    This is rliable's ``aggregate_iqm``. With fewer than four runs it is the mean.
 
     Args:
         values: one per run, finite; at least one.
@@ -102,16 +102,16 @@ def interquartile_mean(values: ArrayLike) -> Estimate:
 
 
 def mean(values: ArrayLike) -> Estimate:
-    """The mean of the runs, of at least one.
+    """The mean of at least one run.
 
     Args:
-        values: one per run, or per pair of runs their difference; finite.
+        values: one per run, or the difference of each pair of runs; finite.
     """
     return Estimator()(values)
 
 
 def _estimate(runs: Array, kind: Kind) -> Estimate:
-    """Of ascending runs, the lowest of which may be minus infinity."""
+    """Interval bounds of ascending values, the lowest of which may be minus infinity."""
     count = len(runs)
     cut = count // 4 if kind == "iqm" else 0
     value = float(runs[cut : count - cut].mean())
@@ -130,7 +130,7 @@ def _estimate(runs: Array, kind: Kind) -> Estimate:
 
 
 def along(values: Array, *, kind: Kind) -> tuple[Array, Array, Array]:
-    """The estimate and its bounds at every place of a curve: what the two functions above say there.
+    """The estimate and its bounds at every point of a curve, as by the two functions above.
 
     Args:
         values: [places, runs], finite.
@@ -152,21 +152,21 @@ def along(values: Array, *, kind: Kind) -> tuple[Array, Array, Array]:
     resampled = weights @ runs.T
     order = np.argsort(resampled, axis=0)
     ordered = np.take_along_axis(resampled, order, axis=0)
-    so_far = np.cumsum(times[order], axis=0)  # resamples up to and with each value
+    so_far = np.cumsum(times[order], axis=0)  # resamples up to and including each value
     low, high = (_percentile(ordered, so_far, percent) for percent in PERCENTILES)
     return value, low, high
 
 
 def described(seeds: Collection[int], how: Estimator) -> str:
-    """What a point with its interval is, in words: ``geometric mean of 3 seeds and their range ...``.
+    """Description of a point and its interval: ``geometric mean of 3 seeds and their range ...``.
 
-    ``seeds`` are how many each condition has.
+    ``seeds`` has the number of seeds of each condition.
     """
     fewest, most = min(seeds), max(seeds)
     of = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
     if most == 1:
         return "one seed, so no interval"
-    # Up to three runs, a resample is one run over and over in more than one of forty cases at each end.
+    # With up to three runs, over one in forty resamples repeats only the lowest run, or the highest.
     spread = " and their range" if most <= 3 else ", 95 % bootstrap interval"
     few = (
         ""
@@ -179,7 +179,7 @@ def described(seeds: Collection[int], how: Estimator) -> str:
 
 
 def no_interval(estimate: Estimate, seeds: int, how: Estimator) -> str:
-    """Why an estimate has no interval, or none that is wider than a point; empty if it has one."""
+    """The reason why an estimate has no interval wider than a point; empty if it has one."""
     if seeds < 2:
         return "one seed"
     if np.isnan(estimate.value):
@@ -193,19 +193,19 @@ def no_interval(estimate: Estimate, seeds: int, how: Estimator) -> str:
 
 
 def not_finite(left_out: int, seeds: int) -> str:
-    """``1 of 2 seeds not finite``: what an estimate leaves out; empty if nothing."""
+    """The seeds that an estimate leaves out, as ``1 of 2 seeds not finite``; empty if none."""
     return f"{left_out} of {seeds} seed{'s' * (seeds != 1)} not finite" if left_out else ""
 
 
 def left_out(trials: int) -> str:
-    """``; 1 trial that is not finite left out``: for the end of a caption; empty if there is none."""
+    """The end of a caption, as ``; 1 trial that is not finite left out``; empty if there is none."""
     if not trials:
         return ""
     return f"; {trials} trial{'s that are' if trials > 1 else ' that is'} not finite left out"
 
 
 def no_interval_of_probability(estimate: Estimate) -> str:
-    """The same of :func:`probability_of_improvement`."""
+    """The same for :func:`probability_of_improvement`."""
     if np.isnan(estimate.low):
         return "one seed"
     if estimate.low < estimate.high:
@@ -219,14 +219,14 @@ def no_interval_of_probability(estimate: Estimate) -> str:
 
 
 def probability_of_improvement(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> Estimate:
-    """How probably a run of ours is better than a run of theirs; ties count half. Mean over the conditions.
+    """Probability that a run of ours exceeds a run of theirs; ties count half. Mean over the conditions.
 
     This is rliable's ``probability_of_improvement``: in each condition the Mann-Whitney statistic U of ours,
     divided by the number of pairs. The two sides and the conditions are resampled independently.
 
     Args:
-        ours: of each condition the runs, finite; at least one.
-        theirs: of the same conditions; there may be other numbers of runs.
+        ours: the runs of each condition, finite; at least one.
+        theirs: runs of the same conditions; their number may differ.
     """
     values, resampled = [], []
     for condition, (x, y) in enumerate(zip(ours, theirs, strict=True)):
@@ -258,14 +258,14 @@ def _counts(runs: int, stream: int) -> Array:
 
 @lru_cache(maxsize=64)
 def _trimmed_weights(runs: int) -> Array:
-    """[resamples, runs]: what each run, in ascending order, weighs in a resample's interquartile mean."""
+    """[resamples, runs]: weight of each run, in ascending order, in a resample's interquartile mean."""
     cut = runs // 4
     middle = np.sort(_draws(runs, 0), axis=1)[:, cut : runs - cut]
     return _tally(middle, runs) / (runs - 2 * cut)
 
 
 _FEW = 1000
-"""Distinct resamples: of more, sorting them with their numbers is slower than sorting them all."""
+"""Largest number of distinct resamples for which counting them is faster than sorting them all."""
 
 
 def _weights(runs: int, kind: Kind) -> Array:
@@ -274,13 +274,13 @@ def _weights(runs: int, kind: Kind) -> Array:
 
 @lru_cache(maxsize=64)
 def _distinct(runs: int, kind: Kind) -> tuple[Array, NDArray[np.int64]]:
-    """The different weights [distinct, runs] that resamples of few runs have, and how many have them."""
+    """The distinct weights [distinct, runs] of resamples of few runs, and their counts."""
     distinct, times = np.unique(_weights(runs, kind), axis=0, return_counts=True)
     return distinct, times
 
 
 def _percentile(ordered: Array, so_far: NDArray[np.int64], percent: float) -> Array:
-    """NumPy's, of each column of ascending values that occur more than once."""
+    """NumPy's percentiles of each column of ascending values with multiplicities."""
     rank = percent / 100 * (RESAMPLES - 1)
     below = int(rank)
     first, second = (
@@ -298,8 +298,8 @@ def _tally(indices: NDArray[np.int64], runs: int) -> Array:
 
 
 def estimator(workload: str, metric: str) -> Estimator:
-    """How a metric is estimated over seeds, wherever it is shown: tables, figures and the page.
+    """The estimator of a metric over seeds, shared by tables, figures and the page.
 
-    Training by interquartile means, as Agarwal et al. advise (2021, arXiv 2108.13264); all else by means.
+    Training uses interquartile means, as Agarwal et al. advise (2021, arXiv 2108.13264), the rest means.
     """
     return Estimator("iqm" if workload == "training" else "mean", geometric=geometric(metric))

@@ -1,4 +1,4 @@
-"""Two folders of results beside each other: are equal trials equal, and what did other settings change?"""
+"""Comparison of two results folders: whether equal trials agree, and the effect of other settings."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from studies.storage.store import Store
 
 @dataclass(frozen=True)
 class Different:
-    """A trial of the same hash with other results.
+    """A trial with the same hash but different results in the two folders.
 
     Attributes:
-        trial: which.
-        columns: metrics that differ -> in the first folder, in the second.
+        trial: the trial.
+        columns: metrics that differ -> value in the first folder, value in the second.
         curves: names of the tables that differ.
     """
 
@@ -37,16 +37,16 @@ class Different:
 
 @dataclass(frozen=True)
 class Side:
-    """A condition that both have with other settings, over the seeds that both have.
+    """A condition in both folders with different settings, over the seeds in common.
 
     Attributes:
         title: of the condition.
-        seeds: how many.
+        seeds: the number of seeds.
         first, second: the metric's estimate in each folder.
-        difference: of the second to the first, by seed: the mean of the differences or, if the metric is
-            averaged geometrically, the geometric mean of the ratios; not a number if there is no such mean.
+        difference: second relative to first, by seed: the mean of the differences or, if the metric is
+            averaged geometrically, the geometric mean of the ratios; nan if there is no such mean.
         how: the metric's estimator.
-        left_out: seeds that both have, and of which the metric is not finite in one of them or in both.
+        left_out: seeds in common for which the metric is not finite in at least one folder.
     """
 
     title: str
@@ -60,15 +60,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two folders have in common.
+    """The comparison of two folders.
 
     Attributes:
-        equal: finished trials of one hash with the same results in both.
-        different: and those with others.
+        equal: the number of finished trials with the same hash and the same results.
+        different: trials with the same hash and different results.
         changed: settings that differ between trials of the same condition and seed -> the pairs of values.
-        pairs: trials of the same condition and seed with other settings.
-        sides: these conditions, where both have finished seeds; none without a metric.
-        only_first, only_second: finished trials that the other has nothing beside.
+        pairs: trials of the same condition and seed with different settings.
+        sides: these conditions, where both have finished seeds; empty without a metric.
+        only_first, only_second: finished trials without a counterpart in the other folder.
     """
 
     equal: int
@@ -81,10 +81,10 @@ class Comparison:
 
 
 def metric_of_both(first: Store, second: Store, wanted: str | None) -> str | None:
-    """What pairs are compared by: what is wanted, or the first number shown that both have; None if none is.
+    """The metric for comparing pairs: the given one, or the first main metric that both have; None if none.
 
     Raises:
-        StudyError: a folder has no finished trials, or not the wanted number.
+        StudyError: a folder has no finished trials, or not the given metric.
     """
     known = []
     for store in (first, second):
@@ -101,11 +101,11 @@ def metric_of_both(first: Store, second: Store, wanted: str | None) -> str | Non
 
 
 def compare(first: Store, second: Store, metric: str | None) -> Comparison:
-    """Compares finished trials: of one hash for equality, others of equal condition and seed in pairs.
+    """Compares finished trials: by hash for equality, others of equal condition and seed in pairs.
 
     Args:
-        first, second: folders of results.
-        metric: the column that pairs are compared by; None: there is none that both have.
+        first, second: results stores.
+        metric: the column by which pairs are compared; None if they have none in common.
     """
     ones, others = _finished(first), _finished(second)
     shared = [trial for name, trial in ones.items() if name in others]
@@ -187,7 +187,7 @@ def _flat(value: Any, keys: str = "") -> dict[str, str]:
 
 
 def heading(metric: str, sides: Sequence[Side]) -> str:
-    """What :func:`written` says of the metric, above its lines."""
+    """The heading above the lines of :func:`written`."""
     how, seeds = sides[0].how, [side.seeds for side in sides if side.seeds] or [0]
     middle = "geometric mean of the ratios" if how.geometric else "mean of the differences"
     few = f"; fewer than {ENOUGH} seeds are too few to conclude" if min(seeds) < ENOUGH else ""
@@ -195,7 +195,7 @@ def heading(metric: str, sides: Sequence[Side]) -> str:
 
 
 def written(side: Side, metric: str) -> str:
-    """``0.31 -> 0.62: +0.31 (0.29, 0.33)``, or ``x 2.00 (1.95, 2.06)`` of what is averaged geometrically."""
+    """``0.31 -> 0.62: +0.31 (0.29, 0.33)``, or ``x 2.00 (1.95, 2.06)`` for geometric means."""
     left_out = not_finite(side.left_out, side.seeds + side.left_out)
     if not side.seeds:
         return f"nothing to compare, {left_out}"

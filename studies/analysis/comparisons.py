@@ -1,4 +1,4 @@
-"""Conditions beside each other: the table ``statistics.csv``, and what its figures are drawn from."""
+"""Comparisons of conditions: the table ``statistics.csv``, and the data of its figures."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from studies.analysis.conditions import grouped
 from studies.columns import shown
 
 ALL = "all"
-"""In the place of a value: over all values of what else is varied."""
+"""Stands for a value: over all values of the other varied settings."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One value of a factor beside the first one, everything else that is varied being the same.
+    """One value of a factor compared with the first one, with the other varied settings equal.
 
     Attributes:
         factor: the column whose values are compared.
         level: the value.
         reference: the first value.
-        others: of what else is varied -> its value.
+        others: other varied setting -> its value.
         ours, theirs: final numbers of the runs with ``level`` and with ``reference``, one per seed.
-        differences: ours minus theirs, of each seed that both have.
+        differences: ours minus theirs, for each seed in common.
     """
 
     factor: str
@@ -51,27 +51,27 @@ class Pair:
 
     @property
     def condition(self) -> dict[str, Any]:
-        """Of everything that is varied its value."""
+        """Varied setting -> value, including that of the factor."""
         return {**self.others, self.factor: self.level}
 
 
 def measured(summary: pd.DataFrame) -> list[str]:
-    """Of the metrics that ``statistics.csv`` has, those that the trials have."""
+    """The metrics of ``statistics.csv`` that the trials have."""
     return [name for name in shown("statistics") if name in summary and np.isfinite(summary[name]).any()]
 
 
 def decisive(summary: pd.DataFrame) -> str | None:
-    """The metric that is drawn: the battles won in evaluation where there are any, or else the return."""
+    """The metric to draw: the share of evaluation battles won if there is one, otherwise the return."""
     found = [name for name in ("evaluation_return_battle_won", "return") if name in measured(summary)]
     return found[0] if found else None
 
 
 def pairs(summary: pd.DataFrame, varied: Sequence[str], factor: str, metric: str) -> Iterator[Pair]:
-    """Each value of ``factor`` beside its first, under all conditions that both have finished runs in.
+    """Each value of ``factor`` compared with its first, in all conditions where both have finished runs.
 
     Args:
         summary: a row per trial, in the order of the study.
-        varied: columns that tell conditions apart.
+        varied: columns that identify conditions.
         factor: one of them.
         metric: a column of numbers; runs where it is not finite are left out.
     """
@@ -91,7 +91,7 @@ def pairs(summary: pd.DataFrame, varied: Sequence[str], factor: str, metric: str
 
 
 def overall(found: Sequence[Pair]) -> dict[Any, Estimate]:
-    """Of each level the probability of improvement over the reference, as a mean over the conditions."""
+    """Level -> probability of improvement over the reference, as a mean over the conditions."""
     levels = dict.fromkeys(pair.level for pair in found)
     return {
         level: probability_of_improvement(
@@ -105,13 +105,13 @@ def overall(found: Sequence[Pair]) -> dict[Any, Estimate]:
 def statistics_table(summary: pd.DataFrame, varied: Sequence[str], factor: str | None) -> pd.DataFrame:
     """A row per metric and condition, with its intervals over the seeds, and how it compares.
 
-    Columns: ``metric``; what is varied; ``seeds``, ``estimator`` (the name of what ``iqm`` is for so many
-    seeds), ``mean``, ``iqm``, ``iqm_low``, ``iqm_high``; and, beside the condition that differs in
-    ``factor`` alone and has ``reference`` there: ``probability_of_improvement``, and ``paired_difference``,
-    the mean over the ``pairs`` of runs that share a seed, both with ``_low`` and ``_high``. An interval that
-    would be no wider than a point is left empty. ``note`` says why, and where the seeds are too few to
-    conclude from. If there is more than one condition to compare in, rows with ``all`` in the place of what
-    else is varied have the probability over all of them.
+    Columns: ``metric``; the varied settings; ``seeds``, ``estimator`` (the name of the estimator in ``iqm``
+    for this number of seeds), ``mean``, ``iqm``, ``iqm_low``, ``iqm_high``; and, compared with the condition
+    that differs only in ``factor`` and has ``reference`` there: ``probability_of_improvement``, and
+    ``paired_difference``, the mean over the ``pairs`` of runs that share a seed, both with ``_low`` and
+    ``_high``. An interval that would be no wider than a point is left empty. ``note`` gives the reason, and
+    says if there are too few seeds for a conclusion. With several conditions to compare in, rows with ``all``
+    for the other varied settings have the probability over all of them.
     """
     rows: list[dict[str, Any]] = []
     for metric in measured(summary):
@@ -147,7 +147,7 @@ def statistics_table(summary: pd.DataFrame, varied: Sequence[str], factor: str |
 
 
 def _comparison(pair: Pair, notes: list[str]) -> dict[str, Any]:
-    """How a condition compares; adds to ``notes`` why an interval is missing."""
+    """The comparison of a condition; adds to ``notes`` why an interval is missing."""
     row: dict[str, Any] = {"reference": pair.reference}
     estimate = probability_of_improvement([pair.ours], [pair.theirs])
     row |= _named("probability_of_improvement", estimate, missing := no_interval_of_probability(estimate))

@@ -1,4 +1,4 @@
-"""The table of a study's conditions: what is varied, and the numbers people look at first, over the seeds."""
+"""The table of a study's conditions: varied settings, and the main metrics over the seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from studies.spec.synonyms import did_you_mean
 def chosen(
     study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None, *, option: str = "--metrics"
 ) -> list[str]:
-    """The metrics asked for by an option of the command line, or those shown first.
+    """The metrics requested by a command-line option, or the main ones.
 
     Raises:
         StudyError: there is no such column of numbers.
@@ -40,10 +40,10 @@ def chosen(
 def estimates(
     study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str]
 ) -> list[tuple[tuple[object, ...], int, list[tuple[Estimate, int] | None]]]:
-    """Of each condition its varied values, the number of finished seeds, and each metric over them.
+    """For each condition its varied values, the number of finished seeds, and each metric over them.
 
-    A metric has the estimate of :func:`studies.columns.estimator`, and how many seeds it is of: those with a
-    finite number; None where no seed has one.
+    A metric has the estimate of :func:`studies.columns.estimator`, and the number of seeds with a finite
+    value; None if no seed has one.
     """
     names = list(study.varied)
     rows = []
@@ -52,7 +52,7 @@ def estimates(
         for name in metrics:
             finite = group[name][np.isfinite(group[name])]
             how = estimator(study.workload, name)
-            if not len(finite) and np.isinf(group[name]).any():  # not unknown by design, as nan may be
+            if not len(finite) and np.isinf(group[name]).any():  # nan may be by design
                 worst = float(group[name][np.isinf(group[name])].iloc[0])
                 found.append((Estimate(worst, np.nan, np.nan), 0))
             else:
@@ -83,7 +83,7 @@ def condition_table(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence
 
 
 def notes(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
-    """Below the table: what its numbers and intervals are, a line for all metrics that have it in common."""
+    """Notes below the table on its numbers and intervals, one line per group of metrics that share it."""
     names = chosen(study, summary, metrics)
     rows = estimates(study, summary, names)
     common: dict[str, list[str]] = {}
@@ -118,7 +118,7 @@ def _written(study: StudyRecord, name: str, found: tuple[Estimate, int] | None, 
 def grouped(table: pd.DataFrame, names: Sequence[str]) -> Iterable[tuple[tuple[Any, ...], pd.DataFrame]]:
     """The values of the columns ``names`` and the rows that have them, in the order of the table.
 
-    All rows are one group where there are no names, and having no value is a value, too.
+    Without names, all rows are one group; a missing value counts as a value.
     """
     if not names:
         return [((), table)]

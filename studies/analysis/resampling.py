@@ -1,4 +1,4 @@
-"""Bringing the runs of a condition to the same places on an x axis, so that a band can be drawn over them."""
+"""Resampling of a condition's runs to common x values, so that a band can be drawn."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 POINTS = 200
-"""Of a line with its band, at most."""
+"""Maximum number of points of a line with a band."""
 
 
 def together(places: Sequence[Array], values: Sequence[Array], *, log: bool) -> tuple[Array, Array]:
-    """Brings runs to the same places on the x axis.
+    """Resamples runs to common x values.
 
-    Runs that were measured at the same places keep them, or ``POINTS`` of them evenly apart; others are
-    interpolated at ``POINTS`` places of the part of the axis that all of them cover (on a logarithmic axis
-    between logarithms).
+    Runs measured at the same x values keep them, or ``POINTS`` evenly spaced ones; others are interpolated at
+    ``POINTS`` positions in the range that all of them cover (between logarithms on a logarithmic axis).
 
     Args:
-        places, values: of each run, by row; positive values if ``log``.
+        places, values: x and y of each run, by row; positive values if ``log``.
 
     Returns:
-        [places] and [places, runs]; no places if the runs differ and have no more than a point of the axis
-        in common.
+        [places] and [places, runs]; no places if the runs differ and have at most one point of the axis in
+        common.
     """
     order = [np.argsort(place, kind="stable") for place in places]
     places = [place[by] for place, by in zip(places, order, strict=True)]

@@ -1,4 +1,4 @@
-"""What a reader of a study's results must know before trusting them."""
+"""Warnings for the reader of a study's results."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from studies.storage.store import Store
 
 
 def warnings(study: Study, store: Store) -> list[str]:
-    """What a reader of the results must know, a line each: faults that tested nothing."""
+    """Warnings about the results, one line each: faults that tested nothing."""
     return idle_faults(study, store.summarise(study))
 
 
 def idle_faults(study: StudyRecord, table: pd.DataFrame) -> list[str]:
-    """A line if there are trials in whose ``table`` of results faults touched nothing, otherwise none."""
+    """A line if faults had no effect in some trials of ``table``, otherwise none."""
     if "faults_untouched" not in table:
         return []
     idle = set(table.loc[table["faults_untouched"] > 0, "trial"])

@@ -1,6 +1,6 @@
-"""What the command ``testbed`` calls: it can be stopped cleanly from its first moment, imports included.
+"""Entry point of the command ``testbed``, which can be stopped cleanly even while it imports.
 
-What comes before is Python's own start, which ends on Ctrl-C as Python has it.
+Before that only Python itself starts, which handles Ctrl-C in its own way.
 """
 
 import sys
@@ -8,7 +8,7 @@ import sys
 try:
     from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
 except KeyboardInterrupt:
-    print("stopped before anything was begun", file=sys.stderr)
+    print("stopped before anything was started", file=sys.stderr)
     sys.exit(130)
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at something: ``testbed trace``, ``play``, ``schema`` and ``topologies``."""
+"""The commands that inspect something: ``testbed trace``, ``play``, ``schema`` and ``topologies``."""
 
 from __future__ import annotations
 
@@ -28,24 +28,27 @@ from studies.spec.document import StudyError
 def trace(
     study: StudyName,
     out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Where the files go; default runs/<study>/traces/<hash>.")
+        Path | None, typer.Option("--out", help="Folder for the files; default runs/<study>/traces/<hash>.")
     ] = None,
     overrides: Overrides = None,
     quick: Quick = False,
     trial: Trial = 1,
     begin: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Where the diagram begins, e.g. 1.5s.")
+        str | None, typer.Option("--from", metavar="TIME", help="Start of the diagram, e.g. 1.5s.")
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Where it ends; default: as far as is clear.")
+        str | None,
+        typer.Option(
+            "--to", metavar="TIME", help="End of the diagram; default: as far as it stays readable."
+        ),
     ] = None,
     vertical: Annotated[bool, typer.Option("--vertical", help="Time runs downward.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Run it a second time: is the trace the same?")
+        bool, typer.Option("--check", help="Run it a second time and compare the traces.")
     ] = False,
     force: Force = False,
 ) -> None:
-    """Run one trial and write all that happened on its network, with a space-time diagram."""
+    """Run one trial and write its network trace, with a space-time diagram."""
     from studies.execution import requirements
     from studies.playback import trace
 
@@ -88,7 +91,7 @@ def play(
         typer.Option("--checkpoint", help="Learnt models; default: those of the trial in runs/<study>."),
     ] = None,
     greedy: Annotated[
-        bool, typer.Option("--greedy", help="Learnt models take their most probable actions.")
+        bool, typer.Option("--greedy", help="Let learnt models take their most probable actions.")
     ] = False,
     film: Annotated[
         Path | None,
@@ -98,14 +101,16 @@ def play(
             help="A .gif or .mp4; default runs/<study>/episodes/<hash>-<policy>-<seed>.gif.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the episodes and the actions.")] = 0,
-    count: Annotated[int, typer.Option("--episodes", min=1, help="One after the other.")] = 1,
-    fps: Annotated[int, typer.Option("--fps", min=1, max=50, help="Steps shown in a second.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the episodes and the actions.")] = 0,
+    count: Annotated[
+        int, typer.Option("--episodes", min=1, help="Number of episodes, played one after the other.")
+    ] = 1,
+    fps: Annotated[int, typer.Option("--fps", min=1, max=50, help="Steps shown per second.")] = 10,
     overrides: Overrides = None,
     quick: Quick = False,
     force: Force = False,
 ) -> None:
-    """Play episodes of a trial's environment, by learnt models or a scripted policy, into a film."""
+    """Play episodes of a trial's environment with learnt models or a scripted policy, and write a film."""
     from studies.playback import episodes, video
     from studies.spec.loading import load
     from studies.storage.store import Store, default_folder
@@ -126,7 +131,7 @@ def play(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of study files, from which editors complete and check them."""
+    """Print the JSON Schema of study files, with which editors complete and check them."""
     from studies.spec.json_schema import study_schema
 
     print(json.dumps(study_schema(), indent=2))
@@ -134,16 +139,18 @@ def schema() -> None:
 
 @app.command(name="topologies")
 def show_topologies(
-    nodes: Annotated[int, typer.Option("--nodes", min=2, help="Nodes of each graph.")] = 16,
-    names: Annotated[str | None, typer.Option("--names", help="Only these, separated by commas.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the random families.")] = 0,
-    draw: Annotated[
-        Path | None, typer.Option("--draw", metavar="PNG", help="Draws the one of --name.")
+    nodes: Annotated[int, typer.Option("--nodes", min=2, help="Number of nodes of each graph.")] = 16,
+    names: Annotated[
+        str | None, typer.Option("--names", help="Only these families, separated by commas.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Which one to draw.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random families.")] = 0,
+    draw: Annotated[
+        Path | None, typer.Option("--draw", metavar="PNG", help="Draw the graph of --name into this file.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The family to draw.")] = None,
     force: Force = False,
 ) -> None:
-    """Print the topologies with the numbers that decide how fast agents agree on them."""
+    """Print the topologies with the numbers that determine how fast agents reach consensus."""
     from studies.cli import topology_table
 
     if draw is not None:

@@ -1,8 +1,8 @@
 """The command line: ``testbed run``, ``validate``, ``train`` and ``studies``.
 
-The others are in ``inspect``, ``results`` and ``report``.
+The other commands are in ``inspect``, ``results`` and ``report``.
 
-Anything wrong with what was asked is a line on stderr, and exit code 2, before anything is written.
+Invalid input gives one line on stderr and exit code 2, before anything is written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from studies.spec.study import Study, TrialSpec
     from studies.storage.store import Store
 
-# Click's class for bad a command line; newer versions of typer carry their own copy of Click.
+# Click's class for a bad command line; newer versions of typer carry their own copy of Click.
 _USAGE_ERRORS: type[typer.BadParameter] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
@@ -48,11 +48,11 @@ def _common(
             "--version",
             is_eager=True,
             callback=_tell_versions,
-            help="Tell the versions of this and of what its results depend on, as trials keep them.",
+            help="Print the versions of this package and its dependencies, as trials record them.",
         ),
     ] = False,
 ) -> None:
-    """What happens to decentralised multi-agent learning when the network is not perfect."""
+    """Study decentralised multi-agent learning over imperfect networks."""
 
 
 @app.command()
@@ -60,14 +60,14 @@ def run(
     study: StudyName,
     out_folder: Out = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Trials at once; default: processors.")
+        int | None, typer.Option("--jobs", min=1, help="Concurrent trials; default: one per processor.")
     ] = None,
     on: Annotated[
         str,
         typer.Option(
             "--on",
             metavar="BACKEND",
-            help="local; ray: a cluster that runs, or else one of this machine's own; HOST:PORT of a Ray"
+            help="local; ray: a running cluster, or else a temporary one on this machine; HOST:PORT of a Ray"
             " cluster's head, or ray://HOST:PORT.",
         ),
     ] = "local",
@@ -82,7 +82,7 @@ def run(
 ) -> None:
     """Run the trials of a study that have not been run yet, then draw its figures.
 
-    A folder that has finished trials of another study is refused: its tables would lose them.
+    A folder with finished trials of another study is refused, because its tables would lose them.
     """
     from studies.execution import backends, host_resources, requirements, runner
 
@@ -98,7 +98,7 @@ def run(
 
         check()
     executor = backends.executor(on, jobs, store.folder)
-    if on == backends.LOCAL:  # on a cluster they are on its nodes
+    if on == backends.LOCAL:  # a cluster's devices are on its nodes
         requirements.check_games(loaded)
     for line in store.remember(loaded):
         err.print(line)
@@ -106,7 +106,7 @@ def run(
         _advise(loaded)
     out.print(f"{loaded.name}: {described(loaded)}", markup=False)
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
-    kept = f", {outcome.kept} were finished before" if outcome.kept else ""
+    kept = f", {outcome.kept} finished earlier" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
     out.print(f"{counted(outcome.run, 'trial')} run{kept}{others}")
     if outcome.run + outcome.kept + outcome.others:
@@ -119,13 +119,13 @@ def run(
 
 @app.command()
 def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False) -> None:
-    """Check a study, with every trial of its grid, without running it, and tell what a trial will need."""
+    """Check a study and every trial of its grid without running it, and print the memory a trial needs."""
     from studies.execution import requirements
     from studies.spec.loading import load
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     requirements.check_memory(loaded)
-    out.print(f"{loaded.name}: {described(loaded)}; nothing is wrong with it", markup=False)
+    out.print(f"{loaded.name}: {described(loaded)}; valid", markup=False)
     out.print(requirements.described(loaded))
     _advise(loaded)
 
@@ -154,7 +154,7 @@ def train(
     _advise(loaded)
     trial = loaded.trials[0]
     if store.status(trial) == "finished":
-        out.print(f"{trial.title} was finished before", markup=False)
+        out.print(f"{trial.title} had already finished", markup=False)
     else:
 
         def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
@@ -181,7 +181,7 @@ def list_studies() -> None:
 
 
 # isort: off
-# These register their commands: in this order, and after those above.
+# Importing these registers their commands: in this order, and after those above.
 from studies.cli import results  # noqa: E402, F401
 from studies.cli import inspect  # noqa: E402, F401
 from studies.cli import report  # noqa: E402, F401
@@ -189,10 +189,10 @@ from studies.cli import report  # noqa: E402, F401
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script. Ends with SystemExit: 0 well, 1 failed trials, 2 bad input, 130 stopped.
+    """The console script. Raises SystemExit: 0 success, 1 failed trials, 2 bad input, 130 stopped.
 
     Args:
-        arguments: instead of the command line's.
+        arguments: used instead of those of the command line.
     """
     try:
         with interrupted_once(then_exits=arguments is None):
@@ -200,15 +200,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (
         KeyboardInterrupt,
         typer.Abort,
-    ):  # typer itself turns it into the exit code, older ones into Abort
+    ):  # typer turns it into the exit code, older versions into Abort
         code = INTERRUPTED
     except (StudyError, topologies.TopologyError, WorldError, PluginError) as error:
         for line in str(error).splitlines():
             err.print(one_line(line))
         sys.exit(2)
-    except OSError as error:  # a full disk, say, or a folder that may not be written into
+    except OSError as error:  # a full disk, say, or a folder without write permission
         where = f"{error.filename}: " if error.filename else ""
-        err.print(" ".join(f"{where}{error.strerror or error}; what was stored before is as it was".split()))
+        err.print(" ".join(f"{where}{error.strerror or error}; earlier results are unchanged".split()))
         sys.exit(2)
     except _USAGE_ERRORS as error:
         err.print(" ".join(error.format_message().split()) or "nothing to do; see testbed --help")
@@ -228,13 +228,13 @@ def _dry_run(study: Study, store: Store, jobs: int) -> None:
     from studies.execution import dry_run
 
     with err.status("") as busy:
-        found = dry_run.estimate(study, store, lambda trial: busy.update(f"trying {escape(trial.title)}"))
+        found = dry_run.estimate(study, store, lambda trial: busy.update(f"measuring {escape(trial.title)}"))
     show(dry_run.estimate_table(found))
     out.print(f"{study.name}: {dry_run.remaining(found, jobs)}", markup=False)
 
 
 def _advise(study: Study) -> None:
-    """Say what would make the trials faster here."""
+    """Prints suggestions that would make the trials faster here."""
     from studies.execution import requirements
 
     for line in requirements.advice(study):
@@ -250,7 +250,7 @@ def _conclude(study: Study, store: Store) -> None:
         err.print(f"warning: {line}")
 
     if (damage := baselines.damage(store)) is not None:
-        err.print(f"damaged: {damage}; it is measured anew")
+        err.print(f"damaged: {damage}; it is measured again")
     figures = draw_figures(study, store, warn)
     out.print(f"tables:  {store.folder / 'summary.csv'}", markup=False)
     for figure in figures:

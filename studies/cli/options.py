@@ -1,4 +1,4 @@
-"""What the commands of the command line share: where they speak, the options they have in common."""
+"""Consoles and options that the commands share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ err = PlainConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, e
 
 
 def _completions(incomplete: str) -> list[str]:
-    """Of a study: the built-in ones, and the files that shells would complete without us."""
+    """Completions of a study argument: built-in studies, and files as shells complete them by default."""
     from studies.spec.builtin import builtin_names
 
     folder = Path(incomplete).parent if incomplete else Path()
@@ -50,19 +50,21 @@ Overrides = Annotated[
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="The study's short form: its `quick:` block.")]
-Trial = Annotated[int, typer.Option("--trial", min=1, help="Which trial of the study's grid.")]
+Trial = Annotated[int, typer.Option("--trial", min=1, help="Number of a trial in the study's grid.")]
 ResultsFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder that `testbed run --out` wrote.")
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="Where results go; default runs/<study>, with --quick runs/<study>-quick."),
+    typer.Option(
+        "--out", help="Folder for the results; default runs/<study>, with --quick runs/<study>-quick."
+    ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 
 def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
-    """Reads and checks a study; returns it with the store of its results, of which nothing is made yet."""
+    """Reads and checks a study; returns it with its results store, which is not yet created."""
     from studies.execution import requirements
     from studies.spec.loading import load
     from studies.storage.store import Store, default_folder
@@ -76,21 +78,21 @@ def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: 
 
 
 def refuse_to_replace(option: str, *files: Path, force: bool) -> None:
-    """Raise StudyError if a file that somebody named is there already and may not be replaced."""
+    """Raises StudyError if a file named by the user exists and may not be replaced."""
     for file in files:
         if file.exists() and not force:
-            raise StudyError(f"{option}: {file} is there already; choose another name, or add --force")
+            raise StudyError(f"{option}: {file} already exists; choose another name, or add --force")
 
 
 def chosen_trial(study: Study, number: int) -> TrialSpec:
-    """The trial with this number, counted from 1. Raises StudyError if there are not so many."""
+    """The trial with this number, counted from 1. Raises StudyError if there is none."""
     if number > len(study.trials):
         raise StudyError(f"--trial {number}: the study has {counted(len(study.trials), 'trial')}")
     return study.trials[number - 1]
 
 
 def time_of(option: str, text: str | None) -> float | None:
-    """The seconds an option says, such as ``1.5s``. Raises StudyError if it is no duration."""
+    """The seconds in an option such as ``1.5s``. Raises StudyError if it is not a duration."""
     from testbed.common.units import parse_duration
 
     try:
@@ -100,7 +102,7 @@ def time_of(option: str, text: str | None) -> float | None:
 
 
 def described(study: Study) -> str:
-    """How large a study is, in words."""
+    """The size of a study, in words."""
     seeds = len({trial.seed for trial in study.trials})
     varied = f" of {' x '.join(study.varied)}" if study.varied else ""
     conditions = counted(len(study.trials) // seeds, "condition") + varied
@@ -109,5 +111,5 @@ def described(study: Study) -> str:
 
 
 def show(table: Table) -> None:
-    """Prints a table, as wide as it is where there is no terminal to fit it into."""
+    """Prints a table, at its full width if there is no terminal to fit it into."""
     (out if out.is_terminal else Console(width=1000, emoji=False)).print(table)

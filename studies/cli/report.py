@@ -15,30 +15,34 @@ from studies.spec.document import StudyError
 def report(
     folder: ResultsFolder,
     file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="The page; default DIR/report.html.")
+        Path | None, typer.Option("--out", metavar="FILE", help="File for the page; default DIR/report.html.")
     ] = None,
     trial: Annotated[
         int | None,
         typer.Option(
-            "--trial", min=1, help="Whose network is replayed; default: the one that lost the most messages."
+            "--trial",
+            min=1,
+            help="Trial whose network is replayed; default: the one that lost the most messages.",
         ),
     ] = None,
     trust: Annotated[
         bool,
         typer.Option(
             "--trust",
-            help="For the replay, run code from outside the testbed that the results name, too: a PettingZoo"
-            " world, or the interpreter of StarCraft.",
+            help="For the replay, also run code from outside the testbed that the results name: a PettingZoo"
+            " environment, or the interpreter of StarCraft.",
         ),
     ] = False,
-    no_replay: Annotated[bool, typer.Option("--no-replay", help="Without it; nothing is run again.")] = False,
+    no_replay: Annotated[
+        bool, typer.Option("--no-replay", help="Omit the replay; nothing is run again.")
+    ] = False,
     force: Force = False,
 ) -> None:
-    """Write the results of a study, finished or not, as one page that can be opened and sent as it is."""
+    """Write the results of a study, finished or not, as one self-contained HTML page."""
     from studies.report import write
 
     if no_replay and trial is not None:
-        raise StudyError("--trial and --no-replay contradict each other: the trial is that of the replay")
+        raise StudyError("--trial and --no-replay contradict each other: --trial chooses what is replayed")
     if no_replay and trust:
         raise StudyError("--trust and --no-replay contradict each other: without a replay nothing is run")
     written = write(folder, file, number=trial, replayed=not no_replay, trust=trust, force=force)

@@ -23,10 +23,10 @@ UNFINISHED = 3
 def status(
     folder: ResultsFolder,
     everything: Annotated[
-        bool, typer.Option("--all", help="A line for every trial, finished and missing ones too.")
+        bool, typer.Option("--all", help="Print a line for every trial, finished and missing ones included.")
     ] = False,
 ) -> None:
-    """Tell how far a study has come: 0 all finished, 1 some failed, 3 not finished yet."""
+    """Print how far a study has come. Exit code 0: all finished, 1: some failed, 3: not finished yet."""
     from studies.storage.status import states, status_counts, status_table
     from studies.storage.store import Store
 
@@ -46,11 +46,9 @@ def status(
 def table(
     folder: ResultsFolder,
     metrics: Annotated[
-        str | None, typer.Option("--metrics", metavar="A,B", help="Which numbers; default: those looked at.")
+        str | None, typer.Option("--metrics", metavar="A,B", help="Metrics to show; default: the main ones.")
     ] = None,
-    csv: Annotated[
-        bool, typer.Option("--csv", help="Every trial with every number, as CSV, to standard output.")
-    ] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print every trial with every number as CSV.")] = False,
 ) -> None:
     """Print the conditions of a study with their numbers over the seeds, or all trials as CSV."""
     from studies.analysis import conditions
@@ -85,12 +83,12 @@ def compare(
     first: ResultsFolder,
     second: ResultsFolder,
     metric: Annotated[
-        str | None, typer.Option("--metric", help="What pairs are compared by; default: the first one shown.")
+        str | None, typer.Option("--metric", help="Metric to compare; default: the first one shown.")
     ] = None,
 ) -> None:
-    """Compare two folders of results: are equal trials equal, and what did other settings change?
+    """Compare two results folders: check that equal trials agree, and show the effect of other settings.
 
-    Ends with 1 if a trial of the same hash has other results in the second folder.
+    Exit code 1 if a trial of the same hash has different results in the second folder.
     """
     from studies.analysis import compare_runs
     from studies.storage.store import Store
@@ -115,7 +113,7 @@ def _tell(found: Comparison, metric: str | None) -> None:
     if shared:
         out.print(f"{counted(shared, 'trial')} in both, by hash: {found.equal} with equal results")
     else:
-        out.print("no trial is in both, by hash, so no results need be equal")
+        out.print("no trial is in both, by hash, so no results need to be equal")
     for one in found.different:
         out.print(
             f"[red]different[/] {escape(one.trial.title)}  {escape(_said(one))}  [dim]{one.trial.hash}[/]"
@@ -131,15 +129,15 @@ def _tell(found: Comparison, metric: str | None) -> None:
             for side in found.sides:
                 out.print(f"    {side.title or 'all'}: {compare_runs.written(side, metric)}", markup=False)
         elif found.sides:
-            out.print(f"  {metric} is finite in both for no seed", markup=False)
+            out.print(f"  no seed has a finite {metric} in both", markup=False)
         else:
-            out.print(f"  {metric or 'no number that is shown first'} is in both for no seed", markup=False)
+            out.print(f"  no seed has {metric or 'any of the main metrics'} in both", markup=False)
     if found.only_first or found.only_second:
         out.print(f"only in the first: {found.only_first}, only in the second: {found.only_second}")
 
 
 def _why(first: StoredStudy, second: StoredStudy) -> str:
-    """Why two folders have no condition in common."""
+    """The reason why two folders have no condition in common."""
     if first.workload != second.workload:
         return f"the workload of the first is {first.workload}, that of the second {second.workload}"
     keys = [", ".join(study.varied) or "nothing" for study in (first, second)]

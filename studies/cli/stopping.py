@@ -1,4 +1,4 @@
-"""How Ctrl-C and SIGTERM end a command: once, and cleanly. Imports nothing that takes time."""
+"""Handling of Ctrl-C and SIGTERM: they stop a command once, and cleanly. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from types import FrameType
 INTERRUPTED = 130
 """The exit code of a command that was stopped."""
 
-STOPPED = "stopped; finished trials are kept: the same command goes on where this one was"
+STOPPED = "stopped; finished trials are kept: the same command resumes the study"
 
 AGAIN = 10.0
-"""Wall seconds after which another signal counts again, for somebody who is kept waiting."""
+"""Wall seconds after which a further signal counts again, for a user who is kept waiting."""
 
 
 class _Once:
-    """Turns signals into KeyboardInterrupt, those that come close together into one.
+    """Turns signals into KeyboardInterrupt, and signals in quick succession into one.
 
-    Fingers and schedulers repeat themselves, and a second KeyboardInterrupt would break off what the first
-    has begun to put in order.
+    Users and schedulers repeat signals, and a second KeyboardInterrupt would break off the cleanup that the
+    first has started.
     """
 
     def __init__(self) -> None:
@@ -38,11 +38,11 @@ class _Once:
 def interrupted_once(*, then_exits: bool) -> Iterator[None]:
     """Raises one KeyboardInterrupt for any number of SIGINT and SIGTERM inside.
 
-    A scheduler's stop is as clean as Ctrl-C. A process that was told to ignore one of them, as a shell's
-    background is, goes on to.
+    A scheduler's stop is as clean as Ctrl-C. A signal that the process already ignores, as a shell's
+    background jobs ignore SIGINT, stays ignored.
 
     Args:
-        then_exits: whether this process only has to end after an interrupt: then they are ignored from there.
+        then_exits: whether the process only has to exit after an interrupt; further signals are then ignored.
     """
     once = _Once()
     numbers = [n for n in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(n) is not signal.SIG_IGN]

@@ -1,4 +1,4 @@
-"""``testbed topologies``: graphs and the numbers that decide how fast agents agree on them."""
+"""``testbed topologies``: graphs and the numbers that determine how fast agents reach consensus."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ HEADINGS = ("topology", "links", "degree", "diameter", "λ2", "w2", "penalty", "
 
 
 def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -> None:
-    """Prints one row per family; one that has no graph of this size says why.
+    """Prints one row per family, with the reason if a family has no graph of this size.
 
     Args:
-        console: where to.
-        nodes: of each graph.
+        console: the console to write to.
+        nodes: number of nodes of each graph.
         names: families, or None for all.
-        seed: of the random ones.
+        seed: seed of the random families.
 
     Raises:
         topologies.TopologyError: a name is unknown.
@@ -67,7 +67,7 @@ def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -
 
 _CAPTION = """λ2: second smallest Laplacian eigenvalue (algebraic connectivity).
 w2: second largest eigenvalue of the random walk's matrix.
-penalty: ordinary ADMM's best on a mean; factor: by what its error then shrinks per round."""
+penalty: ordinary ADMM's best for averaging; factor: by which its error then shrinks per round."""
 
 
 def draw(name: str, nodes: int, seed: int, path: Path) -> None:

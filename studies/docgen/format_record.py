@@ -1,4 +1,4 @@
-"""The record of the defaults that names are made against: see :mod:`testbed.identity`."""
+"""The record of the defaults on which trial names are based: see :mod:`testbed.identity`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from testbed.environments.skirmish.maps import Map
 
 
 def now() -> dict[str, Any]:
-    """What the record would say of this code."""
+    """The record for the current code."""
     families = [family for family in topologies.FAMILIES.values() if family.builtin]
     parameters = {f"topology {family.name}": family.parameters for family in families}
     return identity.present([*WORKLOADS.values(), TopologySettings, Map], parameters)
 
 
 def write() -> None:
-    """Adds the defaults of new settings; if the format has been raised, writes all anew.
+    """Adds the defaults of new settings; if the format has been raised, rewrites the record.
 
     Raises:
         ValueError: a recorded default has changed and the format has not been raised.

@@ -51,7 +51,7 @@ def pages() -> dict[str, str]:
 
 
 def write(folder: Path) -> None:
-    """Writes them, and removes pages that are no more."""
+    """Writes all pages, and removes obsolete ones."""
     made = pages()
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in made.items():
@@ -91,7 +91,7 @@ def _study_file() -> Iterator[str]:
 def _environments() -> Iterator[str]:
     documented = Documented({**PAGES, "environment": ""})
     yield "# Environments"
-    yield "What `environment` can be in a study file, and `testbed.environments.make(name, ...)` can make."
+    yield "Choices of `environment` in a study file, and of `testbed.environments.make(name, ...)`."
     for name in environments.NAMES:
         model = environments.settings_of(name)
         yield f"- [{name}](#{documented.sections[model.__name__].anchor}): {_first(model)}"
@@ -107,13 +107,13 @@ def _environments() -> Iterator[str]:
 def _algorithms() -> Iterator[str]:
     documented = Documented({**PAGES, "algorithm": ""})
     yield "# Algorithms"
-    yield "## Who learns"
-    yield "What `algorithm` can be in a study file."
+    yield "## Learning algorithms"
+    yield "Choices of `algorithm` in a study file."
     for name, model in LEARNERS.members().items():
         yield f"- [{name}](#{documented.sections[model.__name__].anchor}): {_first(model)}"
     yield from _sections(documented, documented.below("algorithm"))
-    yield "## How agents agree"
-    yield "What `consensus.algorithm` can be."
+    yield "## Consensus algorithms"
+    yield "Choices of `consensus.algorithm`."
     rows = []
     for name, algorithm in CONSENSUS.members().items():
         solves = "means" if algorithm.averages else "all problems, and policies"
@@ -127,7 +127,7 @@ def _algorithms() -> Iterator[str]:
 def _topologies() -> Iterator[str]:
     yield "# Topologies"
     yield (
-        "What `topology` can be in a study file: a name, or a mapping with `name` and the parameters of that"
+        "Choices of `topology` in a study file: a name, or a mapping with `name` and the parameters of that"
         " family, or with a `file`. `testbed topologies --nodes 16` prints how fast agents can agree on each."
     )
     rows = []
@@ -136,7 +136,7 @@ def _topologies() -> Iterator[str]:
         about = prose(inspect.getdoc(family.build) or "")
         rows.append([f"`{name}`", ", ".join(parameters) or "none", about])
     yield table(("name", "parameters and their defaults", "graph"), rows)
-    yield "A default of `null` is chosen from the number of nodes. Beside `name` or `file` there may be"
+    yield "A default of `null` is chosen from the number of nodes. Next to `name` or `file` there may be"
     fields = TopologySettings.model_json_schema()["properties"]
     own = {key: fields[key] for key in fields if key not in ("name", "parameters")}
     yield table(COLUMNS, Documented(PAGES).rows(own))
@@ -149,7 +149,7 @@ def _topologies() -> Iterator[str]:
 def _command_line() -> Iterator[str]:
     yield "# Command line"
     group: Any = typer.main.get_command(app)
-    yield f"`testbed COMMAND`: {prose(group.help)} `testbed COMMAND --help` says what is here."
+    yield f"`testbed COMMAND`: {prose(group.help)} `testbed COMMAND --help` prints the same."
     for name, command in group.commands.items():
         arguments = [one for one in command.params if one.param_type_name == "argument"]
         options = [one for one in command.params if one.param_type_name == "option" and one.name != "help"]
@@ -170,9 +170,9 @@ def _command_line() -> Iterator[str]:
 def _columns() -> Iterator[str]:
     yield "# Columns of the tables"
     yield (
-        "Of `summary.csv`, which has a row per trial, of the curves of each trial"
+        "Columns of `summary.csv`, which has a row per trial, of the curves of each trial"
         " (`curves_consensus.parquet`, `curves_training.parquet`), and of the other tables. A table has the"
-        " columns that its study measures; what is varied stands in columns of its own. `*` stands for any"
+        " columns that its study measures; varied settings have columns of their own. `*` stands for any"
         " ending."
     )
     yield "## Files"
@@ -181,16 +181,16 @@ def _columns() -> Iterator[str]:
     rows = [
         [f"`{name}`", times[when], words] for name, found in FILES.items() for when, words in found.items()
     ]
-    yield table(("file", "there", "what is in it"), rows)
+    yield table(("file", "there", "contents"), rows)
     yield "## Numbers over seeds"
     distances = [each.name for each in columns.COLUMNS if each.geometric]
     yield (
         "Each metric has one estimator, whether in `testbed table`, a figure, a report or `testbed compare`."
-        " In training studies it is the interquartile mean, which of fewer than four seeds is the mean; in"
-        f" others the mean. Of {_listed(distances)} it is geometric: of the logarithms. A 0 among the seeds"
+        " In training studies it is the interquartile mean (IQM), or the mean with fewer than four seeds; in"
+        f" others the mean. For {_listed(distances)} it is the geometric mean. A 0 among the seeds"
         " makes a geometric mean 0, and figures with logarithmic axes leave the condition out and say so;"
-        " negative numbers have none. Intervals are 95 % percentile bootstrap intervals, which of two or"
-        " three seeds are their range; of one seed, or of equal ones, there is none. Fewer than"
+        " negative numbers have none. Intervals are 95 % percentile bootstrap intervals, which for two or"
+        " three seeds are their range; for one seed, or equal ones, there is none. Fewer than"
         f" {ENOUGH} seeds are too few to conclude from."
     )
     for heading, found in groupby(columns.COLUMNS, key=lambda each: each.section):
@@ -227,7 +227,7 @@ def _first(model: type) -> str:
 
 
 def paragraphs(thing: object) -> list[str]:
-    """The paragraphs of a docstring, without what it says of arguments and exceptions."""
+    """The paragraphs of a docstring, without its sections on arguments and exceptions."""
     found = (inspect.getdoc(thing) or "").split("\n\n")
     return [part for part in found if not part.startswith(("Args:", "Raises:", "Attributes:"))]
 

@@ -12,7 +12,7 @@ from studies.spec.json_schema import study_schema
 from studies.spec.study import HEADER_KEYS
 
 KINDS = ("name", "fault")
-"""Keys whose one allowed value tells alternatives apart."""
+"""Keys whose single allowed value identifies an alternative."""
 
 WORDS = {
     "string": "text",
@@ -32,9 +32,9 @@ class Section:
     """A mapping that a study file may hold.
 
     Attributes:
-        path: where it is met first, such as ``consensus.budget``; a key of any name is ``<name>``.
+        path: its first path, such as ``consensus.budget``; a key of any name is ``<name>``.
         schema: of the mapping.
-        alternatives: whether there may be another one in its place.
+        alternatives: whether another mapping may replace it.
         places: all paths to it.
     """
 
@@ -45,7 +45,7 @@ class Section:
 
     @property
     def kind(self) -> str:
-        """What tells it from others in its place: ``name: navigation``, or the keys that it needs."""
+        """The key that identifies it among alternatives, as ``name: navigation``, or its required keys."""
         properties = self.schema["properties"]
         kinds = [f"`{name}: {properties[name]['const']}`" for name in KINDS if _is_kind(properties, name)]
         needed = [f"`{name}`" for name in self.schema.get("required", ()) if self.alternatives]
@@ -58,12 +58,12 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """Where GitHub puts that heading."""
+        """GitHub's anchor of the heading."""
         return re.sub(r"[^\w\- ]", "", self.heading.lower()).replace(" ", "-")
 
     @property
     def root(self) -> str:
-        """The key at the top of the file that it is below."""
+        """The top-level key that encloses it."""
         return self.path.partition(".")[0]
 
 
@@ -72,7 +72,7 @@ class Documented:
 
     Attributes:
         header: schemas of the keys that belong to a study as a whole.
-        workloads: name -> schema of what a study of that workload holds.
+        workloads: name -> schema of a study of that workload.
         sections: by the names of their schemas, in the order in which they are met.
     """
 
@@ -98,7 +98,7 @@ class Documented:
         return [section for section in self.sections.values() if section.root in roots]
 
     def rows(self, properties: Mapping[str, Schema], required: Sequence[str] = ()) -> list[list[str]]:
-        """Of each key its name, what is allowed, the default and what it means; see COLUMNS."""
+        """For each key its name, allowed values, default and meaning; see COLUMNS."""
         rows = []
         for name, schema in properties.items():
             if name in KINDS and "const" in schema:
@@ -153,7 +153,7 @@ class Documented:
         return "[a graph](topologies.md)" if reference == "Topology" else "anything"
 
     def _default(self, schema: Schema) -> Any:
-        """Of a mapping of known keys only what differs from the defaults of these keys."""
+        """The entries of a mapping of known keys that differ from the defaults of these keys."""
         default = schema.get("default", {})  # what has no default here is an empty mapping
         models = [*self._models(schema)]
         if not isinstance(default, dict) or not models:
@@ -180,7 +180,7 @@ def _references(schema: Schema, place: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _inner(schema: Schema) -> Iterator[tuple[str, Schema]]:
-    """What a schema is made of, and what that adds to the path."""
+    """The parts of a schema, and their additions to the path."""
     parts = [part for union in ("anyOf", "oneOf") for part in schema.get(union, ())]
     yield from (("", part) for part in [*parts, *([schema["items"]] if "items" in schema else [])])
     mapped = [schema.get("additionalProperties"), *schema.get("patternProperties", {}).values()]
@@ -206,7 +206,7 @@ def written(value: Any) -> str:
 
 
 def prose(text: str) -> str:
-    """A docstring's words as one line of Markdown: no tags, no emphasis by accident, no cells by accident."""
+    """A docstring as one line of Markdown, escaped against accidental tags, emphasis and table cells."""
     parts = " ".join(text.split()).replace("``", "`").split("`")
     parts[::2] = [part.replace("<", "&lt;").replace("*", r"\*").replace("|", r"\|") for part in parts[::2]]
     return "`".join(parts)

@@ -18,14 +18,14 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
     """The executor of a backend.
 
     Args:
-        on: ``local``; ``ray``: a cluster that runs already, or else one of this machine's own; ``HOST:PORT``
-            of a cluster's head; or ``ray://HOST:PORT`` of its Ray Client server.
-        jobs: trials at once; None: this machine's processors, or as a cluster that exists has room.
-        folder: of the results.
+        on: ``local``; ``ray``: a running cluster, or else a temporary one on this machine; ``HOST:PORT`` of a
+            cluster's head; or ``ray://HOST:PORT`` of its Ray Client server.
+        jobs: concurrent trials; None: one per processor, or as many as an existing cluster has room for.
+        folder: the results folder.
 
     Raises:
-        StudyError: it is none of these, nobody answers there, or Ray is not installed; or processes of this
-            machine would run the calling script once more (:mod:`studies.execution.main_guard`); one line.
+        StudyError: the name is none of these, the cluster does not answer, or Ray is not installed; or worker
+            processes would run the calling script again (:mod:`studies.execution.main_guard`); one line.
     """
     estimate = requirements.peaks()
 
@@ -36,7 +36,7 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
         main_guard.check()
         return LocalPool(jobs or host_resources.processors(), runner.perform, memory=memory)
     if on != RAY:
-        parse_address(on, f"--on {on}")  # what is wrong with it is wrong without Ray too
+        parse_address(on, f"--on {on}")  # a malformed address is an error even without Ray
     if importlib.util.find_spec("ray") is None:
         raise StudyError(f"--on {on}: needs the extra `ray`: pip install 'consensus-testbed[ray]'")
     from studies.execution.ray import cluster

@@ -1,4 +1,4 @@
-"""An estimate of what remains to be run of a study: time and memory of each trial, from measurements."""
+"""Estimates of the time and memory that the remaining trials of a study will take, from measurements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from testbed import workloads
 from testbed.common.errors import first_line
 
 PATIENCE = 60.0
-"""Wall seconds after which no further kind of trial is tried."""
+"""Wall seconds after which no further kind of trial is measured."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class TrialEstimate:
     Attributes:
         trial: the trial.
         status: ``finished``, ``failed`` or ``missing``.
-        seconds: of one core; None if nothing is known.
-        bytes: of memory at most; None if that is not known before games have been started.
-        basis: what the seconds are from.
+        seconds: time on one core; None if unknown.
+        bytes: peak memory; None if it is unknown until the games have been started.
+        basis: the source of the time estimate.
     """
 
     trial: TrialSpec
@@ -46,15 +46,16 @@ class TrialEstimate:
 def estimate(study: Study, store: Store, trying: Callable[[TrialSpec], None]) -> list[TrialEstimate]:
     """Estimates the time and memory of each trial.
 
-    Trials alike but for their network, topology and seed take alike. Where one of a kind has finished, its
-    time counts; of other kinds one update is made, of problems and single updates all of it.
+    Trials that differ only in network, topology and seed are assumed to take the same time. If one of a kind
+    has finished, its time is used; otherwise one is measured: one update of a training run, or a whole
+    problem or single update.
 
     Args:
-        study, store: what to run, and what has been run of it.
-        trying: told of each trial that is tried.
+        study, store: the study and its stored results.
+        trying: called with each trial that is measured.
 
     Raises:
-        StudyError: a trial that is tried fails; one line.
+        StudyError: a measured trial fails; one line.
     """
     begun = time.monotonic()
     measured: dict[str, list[float]] = {}
@@ -71,7 +72,7 @@ def estimate(study: Study, store: Store, trying: Callable[[TrialSpec], None]) ->
             try:
                 found[kind] = _tried(trial), "one try"
             except Exception as error:  # a trial can fail in any way
-                raise StudyError(f"a try of {trial.title} failed: {first_line(error)}") from error
+                raise StudyError(f"a trial run of {trial.title} failed: {first_line(error)}") from error
         piece, basis = found.get(kind, (None, "not tried"))
         seconds = None if piece is None else piece * _pieces(trial)
         estimates.append(TrialEstimate(trial, status, seconds, peak(trial), basis))
@@ -83,7 +84,7 @@ def _trials(number: int) -> str:
 
 
 def _kind(trial: TrialSpec) -> str:
-    """What decides how long a piece of a trial takes; networks and graphs matter little."""
+    """The settings that determine how long an update takes; networks and graphs matter little."""
     said = {key: value for key, value in trial.resolved.items() if key not in ("seed", "network", "topology")}
     if isinstance(trial.settings, workloads.TrainingWorkload):
         said["training"] = {key: value for key, value in said["training"].items() if key != "updates"}
@@ -106,7 +107,7 @@ def _tried(trial: TrialSpec) -> float:
 
 
 def estimate_table(estimates: Sequence[TrialEstimate]) -> Table:
-    """A line per trial."""
+    """A table with one line per trial."""
     drawn = Table(box=None, pad_edge=False)
     for name in ("", "trial", "state"):
         drawn.add_column(name)
@@ -121,7 +122,7 @@ def estimate_table(estimates: Sequence[TrialEstimate]) -> Table:
 
 
 def remaining(estimates: Sequence[TrialEstimate], jobs: int) -> str:
-    """The work that remains, in one sentence."""
+    """The remaining work, in one sentence."""
     left = [one for one in estimates if one.status != "finished"]
     known = [one.seconds for one in left if one.seconds is not None]
     text = f"{len(left)} of {len(estimates)} trials to run"
@@ -131,5 +132,5 @@ def remaining(estimates: Sequence[TrialEstimate], jobs: int) -> str:
         longest = max(work / at_once, *known)
         text += f": about {duration(longest)} by {at_once} at once, {duration(work)} of work"
     if len(known) < len(left):
-        text += f"; of {len(left) - len(known)} the time is not known"
+        text += f"; the time of {len(left) - len(known)} is not known"
     return text

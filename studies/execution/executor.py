@@ -1,8 +1,8 @@
-"""What carries out the trials of a study, and what it says meanwhile.
+"""The interface of executors, which run the trials of a study, and the events they report.
 
-An executor runs tasks somewhere: :class:`~studies.execution.local_pool.LocalPool` in processes of this
-machine, :class:`~studies.execution.ray.executor.RayExecutor` on a Ray cluster. What a trial computes does not
-depend on which.
+:class:`~studies.execution.local_pool.LocalPool` runs tasks in processes on this machine,
+:class:`~studies.execution.ray.executor.RayExecutor` on a Ray cluster. A trial's results do not depend on the
+choice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TaskT = TypeVar("TaskT")
 TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
 
 ProgressCallback = Callable[[str, int, int, dict[str, float]], None]
-"""What a task calls while it runs: phase, done, total, latest numbers."""
+"""Progress callback of a running task: phase, done, total, latest numbers."""
 
 Perform = Callable[[TaskT, ProgressCallback], None]
 
@@ -25,7 +25,7 @@ Memory = Callable[[TaskT], int | None]
 """The estimated peak memory of a task's process in bytes; None if it is not known."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""The environment of every process that runs trials; it must stand before torch is loaded."""
+"""Environment variables of every process that runs trials; they must be set before torch is loaded."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Progressed:
-    """What the task last reported."""
+    """A progress report of the task."""
 
     index: int
     phase: str
@@ -48,7 +48,7 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Retried:
-    """The task's node was lost; it will be begun anew elsewhere, from its checkpoint if it keeps one."""
+    """The task's node was lost; the task restarts elsewhere, from its checkpoint if it keeps one."""
 
     index: int
     reason: str
@@ -63,7 +63,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The task raised, or its process died; ``trace`` tells."""
+    """The task raised, or its process died; ``trace`` has the traceback or the reason."""
 
     index: int
     trace: str
@@ -71,7 +71,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Held:
-    """Tasks wait for something other than their turn; said once."""
+    """Tasks are held back for a reason other than the number of jobs; reported once."""
 
     reason: str
 
@@ -80,7 +80,7 @@ Event = Started | Progressed | Retried | Finished | Failed | Held
 
 
 class Executor(Protocol[TaskT_contra]):
-    """Runs tasks, as many at once as there is room for."""
+    """Runs tasks, as many concurrently as there is room for."""
 
     def run(self, tasks: Sequence[TaskT_contra]) -> Generator[Event, None, None]:
         """Yields what happens until every task has finished or failed; stops all work when it is closed.
@@ -92,17 +92,17 @@ class Executor(Protocol[TaskT_contra]):
 
 
 def unknown(task: object) -> None:
-    """The estimate of who knows nothing about what tasks need."""
+    """A memory estimator for tasks whose needs are unknown: always None."""
 
 
 class Reporter:
-    """Hands on what a task reports, but not more often than it is of use.
+    """Forwards the reports of a task at a limited rate.
 
     Args:
-        index: of the task.
-        send: what to do with a report.
-        every: wall seconds between two that are sent; one that comes too early is kept in ``unsent``, until
-            a later one takes its place.
+        index: the task's index.
+        send: called with each report that is forwarded.
+        every: minimum wall seconds between two reports; one that comes too early is kept in ``unsent`` until
+            a later one replaces it.
     """
 
     def __init__(self, index: int, send: Callable[[Progressed], None], every: float) -> None:
@@ -113,7 +113,7 @@ class Reporter:
         self._last = -every
 
     def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
-        """What the task calls."""
+        """Progress callback for the task."""
         self.unsent = Progressed(self._index, phase, done, total, latest)
         if time.monotonic() - self._last >= self._every:
             self._last = time.monotonic()
@@ -122,7 +122,7 @@ class Reporter:
 
 
 def attempt(perform: Perform[Any], index: int, task: Any, report: ProgressCallback) -> Finished | Failed:
-    """Performs a task in this process; an exception is how it ended."""
+    """Performs a task in this process; an exception becomes a ``Failed`` event."""
     try:
         perform(task, report)
     except Exception:  # noqa: BLE001 (a trial may fail in any way; it is recorded, and the study goes on)

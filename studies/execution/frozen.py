@@ -1,4 +1,4 @@
-"""A trial whose files cannot change while it runs."""
+"""Private copies of a trial's files, so that they cannot change while it runs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from studies.spec.study import TrialSpec
 
 @contextmanager
 def frozen(trial: TrialSpec) -> Iterator[TrialSpec]:
-    """The same trial, with copies of the files it names, in which is what was there when it got its name.
+    """The trial with copies of the files it names, whose contents are those its name was derived from.
 
-    Each file is read once, and what was read is compared and copied, so nothing can change in between.
+    Each file is read once, and those bytes are both compared and copied, so nothing can change in between.
 
     Raises:
         StudyError: a file cannot be read, or has changed; one line that names it.
@@ -47,14 +47,14 @@ def _read(file: Path, expected: str) -> bytes:
     try:
         found = file.read_bytes()
     except OSError as error:
-        raise StudyError(f"{file}: cannot be read any more: {error.strerror}") from error
+        raise StudyError(f"{file}: can no longer be read: {error.strerror}") from error
     if sha256(found).hexdigest() != expected:
         raise StudyError(f"{file}: has changed since the study was checked; run the study again")
     return found
 
 
 def _moved(value: Any, places: Mapping[str, str]) -> Any:
-    """Settings with other paths in them; the same objects where nothing changes."""
+    """Settings with paths replaced; the same objects where nothing changes."""
     if isinstance(value, BaseModel):
         inner = {name: getattr(value, name) for name in type(value).model_fields}
         changed = {name: new for name, old in inner.items() if (new := _moved(old, places)) is not old}

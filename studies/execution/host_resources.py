@@ -1,4 +1,4 @@
-"""What this machine has left for further trials."""
+"""Processors and memory of this machine that are available for trials."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _VERSION_2 = ("memory.max", "memory.current", "inactive_file")
 
 
 def processors() -> int:
-    """How many this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
-    """Bytes that processes can still use before memory runs out; None where the system does not tell.
+    """Bytes of available memory; None if the system does not report it.
 
-    The kernel's estimate for the machine (``MemAvailable``), or less if a control group that this process is
-    in, such as that of a container or of a batch job, has less left of its limit. Of what a group uses, files
-    that were not read lately do not count: they give way. Systems without ``/proc``, such as macOS and
-    Windows, do not tell.
+    The kernel's estimate for the machine (``MemAvailable``), or less if a control group of this process, such
+    as that of a container or a batch job, is closer to its limit. A group's inactive file cache does not
+    count as used, because it can be reclaimed. Systems without ``/proc``, such as macOS and Windows, do not
+    report available memory.
     """
     available = _of_the_machine("MemAvailable", proc)
     if available is None:
@@ -39,9 +39,9 @@ def available_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
 
 
 def total_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
-    """Bytes that processes could use if nothing else ran, swapping included; None where nobody tells.
+    """Total memory in bytes, swap included; None if the system does not report it.
 
-    As for :func:`available_memory`, the limits of control groups count.
+    The limits of control groups count, as in :func:`available_memory`.
     """
     total = _of_the_machine("MemTotal", proc)
     if total is None:
@@ -52,7 +52,7 @@ def total_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
 
 
 def _of_the_machine(name: str, proc: Path) -> int | None:
-    """A line of ``/proc/meminfo`` in bytes."""
+    """The value of a line of ``/proc/meminfo``, in bytes."""
     meminfo = proc / "meminfo"
     if not meminfo.is_file():
         return None
@@ -61,7 +61,7 @@ def _of_the_machine(name: str, proc: Path) -> int | None:
 
 
 def resident_memory(pid: int | None, proc: Path = PROC) -> int:
-    """Bytes of memory that a process occupies; 0 if there is no such process or the system does not tell."""
+    """Resident memory of a process in bytes; 0 if there is no such process or it is not reported."""
     try:
         pages = int((proc / str(pid) / "statm").read_text().split()[1])
     except (OSError, IndexError):
@@ -70,7 +70,7 @@ def resident_memory(pid: int | None, proc: Path = PROC) -> int:
 
 
 def _groups(proc: Path, cgroups: Path) -> Iterator[tuple[Path, tuple[str, str, str]]]:
-    """The control groups of this process that may limit memory, the outer ones too: limits are nested."""
+    """The control groups of this process that may limit memory, outer ones included: limits are nested."""
     membership = proc / "self" / "cgroup"
     if not membership.is_file():
         return
@@ -88,7 +88,7 @@ def _groups(proc: Path, cgroups: Path) -> Iterator[tuple[Path, tuple[str, str, s
 
 
 def _number(file: Path) -> int | None:
-    """What a file says; None if it is not there (the outermost group has none) or says ``max``."""
+    """The limit in a control group's file; None if there is no file (outermost group) or it says ``max``."""
     try:
         text = file.read_text().strip()
     except OSError:

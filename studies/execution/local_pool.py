@@ -1,8 +1,8 @@
-"""A pool of local processes, one trial in each at a time.
+"""A pool of local processes, each of which runs one trial at a time.
 
-Python's own pools give up every task when one worker dies (out of memory, say) and cannot be stopped while
-tasks run; a study needs both. Workers are spawned, not forked, because forking a process that has used torch
-is not safe.
+The standard library's pools fail every task when one worker dies (out of memory, say) and cannot be stopped
+while tasks run; a study must survive the former and allow the latter. Workers are spawned, not forked,
+because forking a process that has used torch is not safe.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from testbed.common.environment_variables import environment_variables
 from testbed.common.parent_death import end_with_parent
 
 REPORT_EVERY = 0.1
-"""Wall seconds between two progress messages of one worker; more would only slow it down."""
+"""Wall seconds between two progress messages of one worker; more frequent ones would only slow it down."""
 
 LOOK_AGAIN = 1.0
-"""Wall seconds after which a pool that waits for memory looks again whether others have given some back."""
+"""Wall seconds after which a pool that waits for memory checks again whether some has been freed."""
 
 GRACE = 5.0
-"""Wall seconds that workers have to end by themselves before they are killed."""
+"""Wall seconds that workers have to exit before they are killed."""
 
 
 @dataclass
@@ -58,16 +58,16 @@ class _Worker:
 class LocalPool(Generic[TaskT]):
     """Runs tasks in up to ``jobs`` spawned processes, each with one arithmetic thread.
 
-    A further task is only begun beside others while the peak it is estimated to reach fits into the memory
-    that is available, less what those that run are estimated to use yet. One always runs. Tasks of which the
-    peak is not known begin, and count, as if they needed none; on systems that do not tell what is available
-    (see :func:`studies.execution.host_resources.available_memory`) memory holds nothing back.
+    An additional task starts only if its estimated peak fits into the available memory, less what the running
+    tasks are still expected to claim. One task always runs. Tasks with an unknown peak are treated as needing
+    no memory, and on systems that do not report available memory (see
+    :func:`studies.execution.host_resources.available_memory`) memory holds nothing back.
 
     Args:
-        jobs: how many at once.
-        perform: what to do with a task; an importable function.
-        memory: the estimated peak of a task's process in bytes, or None.
-        available: bytes that processes can still use, or None.
+        jobs: maximum number of concurrent tasks.
+        perform: function that carries out a task; must be importable.
+        memory: estimated peak memory of a task's process in bytes, or None.
+        available: available memory in bytes, or None.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class LocalPool(Generic[TaskT]):
                 if held and not said:
                     said = True
                     yield Held(
-                        f"{len(workers)} at once, not {self.jobs}: a further one would need"
-                        f" {missing / 2**20:,.0f} MiB of memory more than are free"
+                        f"{len(workers)} at once, not {self.jobs}: another one would need"
+                        f" {missing / 2**20:,.0f} MiB more memory than is free"
                     )
                 ready = wait([worker.connection for worker in workers], LOOK_AGAIN if held else None)
                 for worker in [worker for worker in workers if worker.connection in ready]:
@@ -126,9 +126,9 @@ class LocalPool(Generic[TaskT]):
     def _missing(
         self, peaks: Sequence[int | None], index: int, others: Sequence[_Worker], own: _Worker | None = None
     ) -> int:
-        """Bytes that are missing for a task to begin beside others, in a process of its ``own`` or a new one.
+        """Bytes that a task lacks to start next to the running ones, in its ``own`` process or a new one.
 
-        Not more than 0: it may begin.
+        The task may start if this is not positive.
         """
         peak = peaks[index]
         if peak is None or not others:
@@ -156,19 +156,19 @@ class LocalPool(Generic[TaskT]):
         try:
             event: Event = worker.connection.recv()
         except (EOFError, ConnectionResetError):
-            _end([worker.process], GRACE)  # it has closed its pipe, and so is about to end
+            _end([worker.process], GRACE)  # it has closed its pipe, so it is about to exit
             code = worker.process.exitcode
             event = Failed(worker.index, f"the process of this trial ended by itself, exit code {code}\n")
         return event
 
 
 def _unused(peak: int | None, worker: _Worker) -> int:
-    """What a task will use yet, in bytes, beyond what its process occupies already."""
+    """Bytes that a task is still expected to claim, beyond what its process already occupies."""
     return 0 if peak is None else max(0, peak - host_resources.resident_memory(worker.process.pid))
 
 
 def _stop(workers: Sequence[_Worker]) -> None:
-    """Ends workers, whatever they do; idle ones have nothing to lose either."""
+    """Terminates workers, busy or idle."""
     for worker in workers:
         worker.process.terminate()
     _end([worker.process for worker in workers], GRACE)
@@ -177,10 +177,9 @@ def _stop(workers: Sequence[_Worker]) -> None:
 
 
 def _end(processes: Iterable[SpawnProcess], grace: float) -> None:
-    """Waits for processes, and kills those that are still there after so many seconds together.
+    """Waits for processes, and kills those that remain after this many seconds in total.
 
-    One that is stopped (SIGSTOP) does not hear that it should terminate, and one whose cleaning up never ends
-    has heard in vain.
+    A stopped process (SIGSTOP) does not receive SIGTERM, and the cleanup of another may never end.
     """
     deadline = time.monotonic() + grace
     for process in processes:
@@ -192,9 +191,9 @@ def _end(processes: Iterable[SpawnProcess], grace: float) -> None:
 
 @contextmanager
 def _interrupts_put_off() -> Iterator[None]:
-    """Ctrl-C is heard after this; processes started inside do not hear it before they say so.
+    """Defers Ctrl-C until the end of the block; processes started inside ignore it until they opt in.
 
-    It reaches a whole group of processes, and one that is still importing would end with a traceback.
+    Ctrl-C reaches a whole group of processes, and one that is still importing would end with a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -209,7 +208,7 @@ def _interrupts_put_off() -> Iterator[None]:
 def _serve(
     connection: Connection[Any, Any], perform: Perform[Any], parent: int, started_by_main_thread: bool
 ) -> None:
-    """The life of a worker: perform what arrives until the pool closes the pipe, or has ended."""
+    """The main loop of a worker: performs tasks until the pool closes the pipe or has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool decides
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -218,7 +217,7 @@ def _serve(
     def send(event: Event) -> None:
         try:
             connection.send(event)
-        except BrokenPipeError as error:  # the pool is gone, and with it whoever wanted the result
+        except BrokenPipeError as error:  # the pool is gone, so nobody needs the result
             raise SystemExit from error
 
     while True:
@@ -228,6 +227,6 @@ def _serve(
             return
         reporter = Reporter(index, send, REPORT_EVERY)
         ended = attempt(perform, index, task, reporter)
-        if reporter.unsent is not None:  # the last numbers are the ones that stay on the screen
+        if reporter.unsent is not None:  # the last numbers stay on the screen
             send(reporter.unsent)
         send(ended)

@@ -1,7 +1,7 @@
-"""Finds scripts that would start themselves again in each process they start.
+"""Detects scripts that would run themselves again in each process they start.
 
 A spawned process imports the script that started it. A script that runs a study outside
-``if __name__ == "__main__":`` would run the study once more there, before any trial.
+``if __name__ == "__main__":`` would run the study again in that process, before any trial.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ REASON = 'runs a study outside `if __name__ == "__main__":`; put the call there,
 
 
 def check() -> None:
-    """Raises StudyError if starting a process now would run the script of this one again; one line.
+    """Raises StudyError if starting a process now would run the calling script again; one line.
 
-    Notebooks and interactive sessions are never imported, so nothing is asked of them. In a process that is
-    just importing the script (which a guard somewhere else had kept from being found out) it ends that.
+    Notebooks and interactive sessions are never imported, so they need no guard. In a spawned process that
+    imports an unguarded script (which a guard elsewhere in it had hidden from the check) this ends the
+    import.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise SystemExit(f"{getattr(sys.modules['__main__'], '__file__', 'this script')}: {REASON}")
@@ -34,7 +35,7 @@ def check() -> None:
 
 
 def _of_script(frame: FrameType | None) -> FrameType | None:
-    """The frame in which the statements of the script itself are run."""
+    """The frame that executes the script's top-level statements."""
     while frame is not None:
         if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__main__":
             return frame
@@ -43,7 +44,7 @@ def _of_script(frame: FrameType | None) -> FrameType | None:
 
 
 def _guarded(frame: FrameType) -> bool:
-    """Whether the line being run is inside an ``if`` that asks for ``__name__``; True if nobody can tell."""
+    """Whether the current line is inside an ``if`` that tests ``__name__``; True if that is unknown."""
     source = "".join(linecache.getlines(frame.f_code.co_filename))
     if not source:
         return True

@@ -1,4 +1,4 @@
-"""The live display of a running study: a bar for the whole, a line per trial under way."""
+"""The live display of a running study: one bar for the whole study and one line per running trial."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from studies.spec.study import TrialSpec
 from studies.text import visible
 
 SIGN_OF_LIFE = 30.0
-"""Where there is no terminal: wall seconds after which a trial that reports progress gets a line again ..."""
+"""Without a terminal: wall seconds after which a trial that reports progress gets another line ..."""
 
 STEP = 5.0
-"""... and after which it gets one already if it has come through another tenth of its work."""
+"""... and after which it gets one if it has completed another tenth of its work."""
 
 ENOUGH_DONE = 0.05
-"""Share of a study's work after which it is told how long the rest will take, unless a trial has ended."""
+"""Share of a study's work after which the remaining time is shown, even if no trial has ended."""
 
 
 class Pace:
-    """How long the rest of a study will take if it goes on as fast as it went since this began.
+    """Estimates the remaining time of a study from its average speed since this object was created.
 
     Args:
-        trials: to be run.
+        trials: number of trials to run.
     """
 
     def __init__(self, trials: int) -> None:
         self._trials = trials
         self._begun = time.monotonic()
         self._shares: dict[str, tuple[float, float]] = {}
-        """Of a trial the share of its work that was done when it was first heard of, and that is done now."""
+        """Trial -> share of its work done at its first report, and share done now."""
         self._any_ended = False
 
     def progressed(self, name: str, done: int, total: int) -> None:
-        """So much of a trial is done."""
+        """Records the share of a trial that is done."""
         if total:
             first, _ = self._shares.get(name, ((done - 1) / total, 0.0))
             self._shares[name] = first, done / total
 
     def ended(self, name: str) -> None:
-        """All of a trial is done, or will not be."""
+        """Records that a trial has ended, finished or not."""
         self._shares[name] = self._shares.get(name, (0.0, 0.0))[0], 1.0
         self._any_ended = True
 
     def left(self) -> float | None:
-        """Wall seconds; None before a trial has ended or ``ENOUGH_DONE`` of all work is done.
+        """Remaining wall seconds; None until a trial has ended or ``ENOUGH_DONE`` of all work is done.
 
-        Until then most of the time went into starting.
+        Before that, start-up dominates the elapsed time.
         """
         done = sum(now - first for first, now in self._shares.values())
         if not self._any_ended and done < ENOUGH_DONE * self._trials:
@@ -64,12 +64,12 @@ class Pace:
 
 
 class Display:
-    """Shows a study's progress: bars on a terminal; elsewhere, such as in a log file, a line now and then.
+    """Shows a study's progress: bars on a terminal; occasional lines elsewhere, such as in a log file.
 
     Args:
-        console: where to.
-        total: trials of the study.
-        kept: of these, how many were finished before.
+        console: the console to write to.
+        total: number of trials in the study.
+        kept: number of trials that had already finished.
     """
 
     def __init__(self, console: Console, total: int, kept: int) -> None:
@@ -88,7 +88,7 @@ class Display:
         self._rows: dict[str, TaskID] = {}
         self._begun: dict[str, float] = {}
         self._said: dict[str, tuple[float, int]] = {}
-        """Where there is no terminal: when a trial last got a line, and which tenth of its work it was in."""
+        """Without a terminal: the time of a trial's last line, and the tenth of its work it was in."""
 
     def __enter__(self) -> Display:
         self._progress.start()
@@ -100,7 +100,7 @@ class Display:
         self._progress.stop()
 
     def started(self, trial: TrialSpec) -> None:
-        """A row for it."""
+        """Adds a row for a trial."""
         self._begun[trial.hash] = time.monotonic()
         self._said[trial.hash] = time.monotonic(), 0
         self._rows[trial.hash] = self._progress.add_task(
@@ -110,7 +110,7 @@ class Display:
     def progressed(
         self, trial: TrialSpec, phase: str, done: int, total: int, latest: dict[str, float]
     ) -> None:
-        """Its bar and its latest numbers."""
+        """Updates a trial's bar and latest numbers."""
         self._pace.progressed(trial.hash, done, total)
         self._progress.update(self._whole, latest=self._left())
         text = f"{phase}  {watched(latest)}"
@@ -127,29 +127,29 @@ class Display:
             self._print(trial, f"running   {escape(trial.title)}  {escape(line)}")
 
     def retried(self, trial: TrialSpec, reason: str) -> None:
-        """Its row waits, after a line that tells why."""
+        """Marks a trial's row as waiting, after a line with the reason."""
         self._progress.update(self._rows[trial.hash], latest="waiting for another node")
         self._print(trial, f"[yellow]retried[/]   {escape(trial.title)}  {escape(visible(reason))}")
 
     def held(self, reason: str) -> None:
-        """A line that concerns no trial alone."""
+        """Prints a line that concerns no single trial."""
         self._progress.console.print(visible(reason), highlight=False, soft_wrap=True, markup=False)
 
     def finished(self, trial: TrialSpec, metrics: Mapping[str, Any]) -> None:
-        """Its row becomes a line that stays, with the final numbers as they are stored.
+        """Replaces a trial's row by a permanent line with the final numbers as stored.
 
-        Not with the latest that were reported: reports are some time apart, and a final number may be
-        another than that of the last update.
+        The latest reported numbers would not do: reports are some time apart, and a final number may differ
+        from that of the last update.
         """
         self._end(trial, f"[green]finished[/]  {escape(trial.title)}  {watched(metrics)}")
 
     def left(self, trial: TrialSpec, why: str) -> None:
-        """Nothing was done about it: its row goes, until it is started again."""
+        """Removes the row of a trial that was not run here, until it is started again."""
         self._progress.remove_task(self._rows.pop(trial.hash))
         self._print(trial, f"left      {escape(trial.title)}  {why}")
 
     def failed(self, trial: TrialSpec, trace: str) -> None:
-        """Its row becomes a line that stays, with the last line of the traceback."""
+        """Replaces a trial's row by a permanent line with the last line of the traceback."""
         said = visible(last_line(trace))
         self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(said)}")
 

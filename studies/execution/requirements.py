@@ -1,4 +1,4 @@
-"""What the trials of a study need of the machine that runs them."""
+"""Requirements of a study's trials on the machine that runs them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from testbed.common.errors import WorldError
 from testbed.workloads import memory
 
 SURE = 1.25
-"""How many times a machine's memory an estimate must be to say that the trial cannot fit."""
+"""Ratio of estimated to total memory above which a trial is refused."""
 
 SLOW = 2.0
-"""How many times as long products in bfloat16 must take to say so."""
+"""Slowdown of bfloat16 products, relative to float32, above which there is a warning."""
 
 
 def check(study: Study) -> None:
-    """Look whether this machine has the devices that the trials ask for.
+    """Checks that this machine has the devices that the trials ask for.
 
     Raises:
-        StudyError: it has not; one line.
+        StudyError: a device is missing; one line.
     """
     for trial in study.trials:
         check_trial(trial)
@@ -39,7 +39,7 @@ def check_trial(trial: TrialSpec) -> None:
 
 
 def advice(study: Study) -> list[str]:
-    """What would make the trials faster on this machine, a line each."""
+    """Suggestions that would make the trials faster on this machine, one line each."""
     if not any(_multiplies_in_bfloat16(trial) for trial in study.trials):
         return []
     cost = bfloat16_cost()
@@ -60,10 +60,10 @@ def _multiplies_in_bfloat16(trial: TrialSpec) -> bool:
 
 
 def check_games(study: Study) -> None:
-    """Look whether the games that the trials play can be opened here, each once: no client is launched.
+    """Checks, once per game, that the games of the trials can be opened here; no client is launched.
 
     Raises:
-        StudyError: one cannot; one line.
+        StudyError: a game cannot be opened; one line.
     """
     for trial in {_opened(trial): trial for trial in study.trials}.values():
         check_game(trial)
@@ -79,16 +79,16 @@ def check_game(trial: TrialSpec) -> None:
 
 
 def _opened(trial: TrialSpec) -> Hashable | None:
-    """What a trial opens outside the testbed, as the interpreter and the map of a game; None: nothing."""
+    """External program that a trial opens, as the interpreter and map of a game; None if there is none."""
     settings = trial.settings
     return settings.environment.opens() if isinstance(settings, workloads.LearningWorkload) else None
 
 
 def check_memory(study: Study) -> None:
-    """Look whether each trial fits into this machine's memory, if nothing else ran on it.
+    """Checks that each trial would fit into this machine's memory with nothing else running.
 
     Raises:
-        StudyError: one surely does not; one line.
+        StudyError: a trial certainly does not fit; one line.
     """
     total = host_resources.total_memory()
     peak = peaks()
@@ -102,13 +102,13 @@ def check_memory(study: Study) -> None:
             }[study.workload]
             raise StudyError(
                 f"{study.name}: {trial.title}: would need about {bytes_in_words(needed)} of memory, and this"
-                f" machine has {bytes_in_words(total)}: choose less of {sizes}, the number of links or"
+                f" machine has {bytes_in_words(total)}: reduce {sizes}, the number of links or"
                 " consensus.budget"
             )
 
 
 def bytes_in_words(number: int) -> str:
-    """Such as ``330 MiB`` or ``1,200 GiB``."""
+    """A size in words, such as ``330 MiB`` or ``1,200 GiB``."""
     if number > 2**70:
         return f"more than {2**40:,} GiB"
     mebibytes = round(number / 2**20)
@@ -116,9 +116,9 @@ def bytes_in_words(number: int) -> str:
 
 
 def peaks() -> Callable[[TrialSpec], int | None]:
-    """An estimator of the peak memory of trials in bytes, which looks at each condition but once.
+    """An estimator of the peak memory of trials in bytes, which evaluates each condition only once.
 
-    It gives None for worlds whose sizes are not known until a game has been started.
+    It returns None for environments whose sizes are unknown until a game has been started.
     """
     known: dict[tuple[str, int], int | None] = {}
 
@@ -140,4 +140,4 @@ def described(study: Study) -> str:
     needed = [estimate for estimate in estimates if estimate is not None]
     if len(needed) < len(estimates):
         return "how much memory a trial will need is not known before its games have been started"
-    return f"a trial will need about {bytes_in_words(max(needed))} of memory, and so will each beside it"
+    return f"each concurrent trial will need about {bytes_in_words(max(needed))} of memory"

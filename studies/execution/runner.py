@@ -1,4 +1,4 @@
-"""Runs the trials of a study that have not been run yet, and shows how they get on."""
+"""Runs the missing trials of a study and shows their progress."""
 
 from __future__ import annotations
 
@@ -36,37 +36,37 @@ from testbed import workloads
 
 @dataclass(frozen=True)
 class Task:
-    """A trial to run, where to store it, and which code runs it."""
+    """A trial to run, the folder to store it in, and the versions of the code that runs it."""
 
     trial: TrialSpec
     folder: Path
     versions: dict[str, str]
     wait: bool = False
-    """Whether to wait for another process that runs the trial, or to leave it to that."""
+    """Whether to wait for another process that is running the trial, or to leave the trial to it."""
     tensorboard: bool = False
-    """Whether to write what it reports for TensorBoard, too."""
+    """Whether to write the reported numbers for TensorBoard, too."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a study went: trials run now, finished before, failed, and finished by others meanwhile."""
+    """The outcome of a run: trials run now, finished earlier, failed, and finished by other processes."""
 
     run: int
     kept: int
     failed: tuple[TrialSpec, ...]
     others: int = 0
     reasons: tuple[str, ...] = ()
-    """Why each of the failed ones did, in one line."""
+    """The reason for each failure, one line each."""
 
 
 ELSEWHERE, BY_OTHERS = "run by another process", "finished by another process"
-"""What `perform` reports last of a trial that it had nothing to do with."""
+"""Last reports of `perform` for trials that it did not run."""
 
 
 def perform(task: Task, report: ProgressCallback) -> None:
-    """Runs one trial and stores it, unless another process runs it or has.
+    """Runs one trial and stores it, unless another process is running it or has finished it.
 
-    In a worker process, or in this one for ``testbed train``.
+    Called in a worker process, or in the main one for ``testbed train``.
     """
     torch.set_num_threads(1)
     trial, store = task.trial, Store(task.folder)
@@ -88,11 +88,11 @@ def perform(task: Task, report: ProgressCallback) -> None:
 
 
 WRITE_PROGRESS_EVERY = 2.0
-"""Wall seconds between two records of how far a trial has come, for `testbed status`."""
+"""Wall seconds between two records of a trial's progress, for `testbed status`."""
 
 
 def _recording(task: Task, store: Store, report: ProgressCallback) -> ProgressCallback:
-    """Reports, and now and then writes the progress into the store, where other processes find it."""
+    """Reports progress, and periodically writes it to the store, where other processes find it."""
     last = -math.inf
 
     def both(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
@@ -134,14 +134,14 @@ def run(
     console: Console,
     tensorboard: bool = False,
 ) -> Outcome:
-    """Runs what is missing of a study; a trial that fails is recorded and the others go on.
+    """Runs the missing trials of a study; a failed trial is recorded and the others continue.
 
     Args:
-        study: the trials; those the store has finished are not run again.
-        store: where results go.
-        executor: where trials are run, and by what: :func:`perform`.
-        console: where progress is shown.
-        tensorboard: whether trials write what they report for TensorBoard.
+        study: the study; trials that have finished in the store are not run again.
+        store: the results store.
+        executor: runs the trials, by :func:`perform`.
+        console: the console that shows progress.
+        tensorboard: whether trials write the reported numbers for TensorBoard.
     """
     now = versions()
     finished: list[TrialSpec] = []
@@ -152,7 +152,7 @@ def run(
     for trial in missing:
         if (line := store.damage(trial)) is not None:
             console.print(
-                f"damaged: {trial.title}: {line}; it is run again, and this set aside", markup=False
+                f"damaged: {trial.title}: {line}; it is run again, and this folder set aside", markup=False
             )
     others = _made_elsewhere(finished, store, now)
     if others:
@@ -160,7 +160,7 @@ def run(
     rounds, folder = _Rounds(store, now), store.folder.absolute()
     with Display(console, total=len(study.trials), kept=kept) as display:
         left = missing
-        for wait in (False, True):  # first what nobody runs, then what others ran and have not finished
+        for wait in (False, True):  # first the trials nobody runs, then those that others did not finish
             tasks = [Task(trial, folder, now, wait, tensorboard) for trial in left]
             left = rounds.follow(executor.run(tasks), left, display) if tasks else []
     run = len(missing) - len(left) - len(rounds.failed) - rounds.others
@@ -168,7 +168,7 @@ def run(
 
 
 class _Rounds:
-    """What became of the trials."""
+    """The outcome of the trials."""
 
     def __init__(self, store: Store, now: dict[str, str]) -> None:
         self.store, self.now = store, now
@@ -179,7 +179,7 @@ class _Rounds:
     def follow(
         self, running: Generator[Event, None, None], trials: Sequence[TrialSpec], display: Display
     ) -> list[TrialSpec]:
-        """Shows what happens and records failures; returns the trials that another process runs."""
+        """Shows progress and records failures; returns the trials that another process is running."""
         left, by_others = [], set()
         with closing(running) as events:
             for event in events:
@@ -210,7 +210,7 @@ class _Rounds:
         return left
 
     def _record(self, trial: TrialSpec, trace: str) -> None:
-        """Stores why a trial failed; where even that cannot be written, what is shown must do."""
+        """Stores why a trial failed; if even that cannot be written, the message shown must suffice."""
         with suppress(OSError):
             self.store.write_failure(trial, self.now, trace)
 

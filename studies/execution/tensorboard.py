@@ -1,4 +1,4 @@
-"""What trials report, for TensorBoard: an extra, `pip install 'consensus-testbed[tensorboard]'`."""
+"""TensorBoard output of trials; needs the extra, `pip install 'consensus-testbed[tensorboard]'`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ FOLDER = "tensorboard"
 
 
 def check() -> None:
-    """Raise StudyError if TensorBoard is not installed."""
+    """Raises StudyError if TensorBoard is not installed."""
     if find_spec("tensorboard") is None:
         raise StudyError("--tensorboard: needs the extra: pip install 'consensus-testbed[tensorboard]'")
 
 
 class Board:
-    """Writes the numbers that a trial reports for TensorBoard, and passes them on.
+    """Writes the numbers that a trial reports for TensorBoard, and forwards them.
 
-    A resumed trial goes on where it was: what had been written of later updates is not shown any more.
+    A resumed trial continues from its checkpoint: events written for later updates are no longer shown.
 
     Args:
-        folder: of the results; a run's events go to ``tensorboard/<what tells it from the others>``.
-        trial: whose.
-        report: where to pass things on.
+        folder: the results folder; a run's events go to ``tensorboard/<trial title>``.
+        trial: the trial.
+        report: callback that receives every report afterwards.
     """
 
     def __init__(self, folder: Path, trial: TrialRecord, report: ProgressCallback) -> None:
@@ -52,6 +52,6 @@ class Board:
         self.report(phase, done, total, latest)
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Flushes and closes the event file."""
         if self.writer is not None:
             self.writer.close()

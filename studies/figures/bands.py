@@ -1,4 +1,4 @@
-"""Lines with a band over the seeds: where they are drawn, and how wide the band is."""
+"""Lines with a band over the seeds: their x values, and the interval of the band."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studies.analysis.resampling import together
 
 
 def over_seeds(table: pd.DataFrame, how: Estimator) -> dict[str, Any]:
-    """What seaborn draws of the seeds: their estimate, and its interval.
+    """The estimate over seeds and its interval, in seaborn's form.
 
     Seaborn's own bootstrap takes seconds a figure, and may cross zero on a logarithmic axis.
     """
@@ -28,7 +28,7 @@ def over_seeds(table: pd.DataFrame, how: Estimator) -> dict[str, Any]:
 
 
 def aligned(table: pd.DataFrame, x: str, y: str, groups: list[str], *, log: bool) -> pd.DataFrame:
-    """Brings the seeds of each line to the same places on the x axis, so that a band can be drawn."""
+    """Resamples the seeds of each line to common x values, so that a band can be drawn."""
     parts = []
     for _, line in grouped(table, groups):
         seeds = [one for _, one in line.groupby("seed")]

@@ -1,4 +1,4 @@
-"""Thin labelled lines in the figures of training studies: what policies without learning earn."""
+"""Baselines in the figures of training studies: thin labelled lines for policies without learning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testbed.training.baselines import Baseline
 
 GREY = "0.35"
 ROOM = 0.04
-"""Of the height of the axes, left free above and below for the labels."""
+"""Share of the axes' height left free above and below for the labels."""
 
 
 def draw_baselines(
@@ -27,14 +27,14 @@ def draw_baselines(
     *,
     across: bool = False,
 ) -> None:
-    """Draws what baselines have of a metric across every part whose trials have them in common.
+    """Draws baselines of a metric across every part of the figure whose trials share them.
 
-    A part is a panel; where the trials of a panel have different environments and the figure has what is
-    varied on its x axis (``across``), it is one place on that axis.
+    A part is a panel or, if the trials of a panel have different environments and the x axis shows a varied
+    setting (``across``), one position on that axis.
 
     Args:
-        table: a row or more per trial shown, named in ``trial``, and the columns of ``encoding``.
-        baselines: by trial; trials without any share them with nobody.
+        table: one or more rows per trial shown, named in ``trial``, and the columns of ``encoding``.
+        baselines: by trial; a trial without baselines shares none.
     """
     measure, drawn = metric.removeprefix("evaluation_"), False
     for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
@@ -52,7 +52,7 @@ def draw_baselines(
 def _parts(
     shown: pd.DataFrame, encoding: Encoding, baselines: Mapping[str, Sequence[Baseline]], *, across: bool
 ) -> Iterator[tuple[Sequence[Baseline], tuple[float, float] | None]]:
-    """Baselines that all trials of a part share, and from where to where on the x axis; None: all along."""
+    """Baselines that all trials of a part share, and their range on the x axis; None: the whole axis."""
     if (common := _common(shown, baselines)) is not None:
         yield common, None
     elif across:

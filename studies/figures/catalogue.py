@@ -1,4 +1,4 @@
-"""Which figures a study gets, by its workload."""
+"""The catalogue of figures, by workload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studies.figures.plan import Plan
 from studies.figures.scatter import Against
 
 COMPARISONS = (Improvement("probability_of_improvement"), Differences("paired_differences"))
-"""Of the trials of a study whose first varied column is compared."""
+"""Figures that compare the values of a study's first varied column."""
 DISAGREEMENT = (
     Curve("disagreement_by_activations", "consensus", "activations", "relative_disagreement"),
     Curve("disagreement_by_seconds", "consensus", "seconds", "relative_disagreement"),
@@ -22,7 +22,7 @@ TRAFFIC = (
     Final("message_age", "message_age_average", when="average over the agreement"),
     Final("utilisation", "utilisation", when="average over the agreement"),
 )
-"""How old what agents know is, and how busy the links are; the latter only where links have a rate."""
+"""Message age and link utilisation; the latter only if links have a rate."""
 PLANS: Mapping[str, Sequence[Plan]] = {
     "problem": (
         *DISAGREEMENT,
@@ -62,4 +62,4 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         *COMPARISONS,
     ),
 }
-"""What is drawn for each workload; a figure whose numbers a study does not have is left out."""
+"""Figures of each workload; a figure without data in a study is left out."""

@@ -1,4 +1,4 @@
-"""A metric along the x axis: one line per combination of what is varied, with a band over the seeds."""
+"""Curves of a metric: one line per combination of varied settings, with a band over the seeds."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Curve(Measured):
         shown = described([group["seed"].nunique() for _, group in grouped(table, results.varied)], how)
         if self.zeros(source):
             shown += "; values of 0 left out"
-        # Along curves nan may be a number that was not measured there.
+        # In curves nan may stand for a number that was not measured there.
         shown += left_out(trials(source, np.isinf(source[self.y])))
-        # Returns in one environment are not to be measured by those in another.
+        # Returns in different environments are not comparable.
         table, encoding = assign_encoding(
             table, results.varied, results.environment_factors if training else ()
         )
@@ -62,14 +62,14 @@ class Curve(Measured):
         if source is None or not {self.x, self.y} <= set(source.columns):
             return None
         if self.x != "update" and self.table == "consensus" and "update" in source:
-            # A training run agrees once per update: the last agreement stands for it.
+            # A training run has one consensus run per update: the last one represents it.
             source = source[source["update"] == source.groupby("trial")["update"].transform("max")]
         table = source[finite(source, self.y, positive=self.log)]
         return table.copy() if table[self.x].nunique() >= 2 else None
 
 
 def _longest(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
-    """Of agreements that differ in their budget alone the longest: the others are its beginnings."""
+    """The longest of the consensus runs that differ only in their budget: the others are its beginnings."""
     for path in varied:
         if path.startswith("consensus.budget.") and pd.api.types.is_numeric_dtype(table[path]):
             table = table[table[path] == table[path].max()]
@@ -77,7 +77,7 @@ def _longest(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
 
 
 def _lines(table: pd.DataFrame, plan: Curve, encoding: Encoding, how: Estimator) -> sns.FacetGrid | None:
-    """None where the seeds of no condition have a part of the x axis in common."""
+    """The lines; None if in no condition the seeds share a range of the x axis."""
     groups = [column for column in (encoding.hue, encoding.style, encoding.col) if column]
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     if table.empty:

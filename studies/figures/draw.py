@@ -29,10 +29,10 @@ def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Pa
     """Draws all figures as PNG and SVG; returns the PNG files.
 
     Args:
-        results: what to draw.
-        folder: where the files go.
-        warn: gets a line for each figure that cannot be drawn, whose files are removed, and one if letters
-            are in no font; without it, such a figure's exception is raised.
+        results: the results to draw.
+        folder: the folder for the files.
+        warn: receives a line for each figure that cannot be drawn, whose files are removed, and one if
+            characters are in no font; without it, the exception of such a figure is raised.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
@@ -44,7 +44,7 @@ def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Pa
                 figure = plan.draw(results)
                 if figure is not None:
                     drawn.append(_save(figure, folder, plan.name))
-        except Exception as error:  # a figure is worth less than the others and the tables
+        except Exception as error:  # one figure must not prevent the others and the tables
             if warn is None:
                 raise
             for ending in ENDINGS:
@@ -59,9 +59,9 @@ def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Pa
 
 
 def drawings(results: FigureData, wanted: str | None = None) -> Generator[tuple[str, Figure], None, None]:
-    """The name of each figure that the results allow, and the figure, which whoever takes it must close.
+    """Yields the name and the figure of each figure that the results allow; the caller must close it.
 
-    With ``wanted`` the one of that name alone, if there is such a figure.
+    With ``wanted``, only the figure of that name, if there is one.
     """
     style, _ = _style(results)
     for plan in PLANS[results.workload]:
@@ -73,7 +73,7 @@ def drawings(results: FigureData, wanted: str | None = None) -> Generator[tuple[
 
 
 def _style(results: FigureData) -> tuple[Callable[[], AbstractContextManager[None]], str]:
-    """The settings in which figures are drawn and saved, and the letters of their text that no font has."""
+    """Context with the settings for drawing figures; yields the characters that no font has."""
     texts = [text.visible(results.question), *map(column_title, results.varied)]
     texts += [format_value(path, value) for path in results.varied for value in results.summary.get(path, ())]
     families, missing = fonts.families(texts)

@@ -1,4 +1,4 @@
-"""Which varied column a figure tells apart by what."""
+"""The visual encoding of varied columns in a figure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import seaborn as sns
 from studies import text
 
 COLOURS = 10
-"""Of seaborn's palette for the colour-blind."""
+"""Number of colours in seaborn's palette for the colour-blind."""
 
 DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
 MARKERS = ("o", "s", "^", "D")
 
 
 def legend_text(words: str) -> str:
-    """A label that is short enough, and that matplotlib does not hide, as it does what begins with ``_``."""
+    """A shortened label that matplotlib does not hide, as it does labels that begin with ``_``."""
     words = text.shortened(words)
     return f"\u200a{words}" if words.startswith("_") else words
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Which varied column is told by colour, which by dashes or markers, and which has a panel per value."""
+    """The varied columns encoded by colour, by dashes or markers, and by a panel per value."""
 
     hue: str | None = None
     style: str | None = None
@@ -38,7 +38,7 @@ class Encoding:
         return (self.order or {}).get(column or "", [])
 
     def across(self) -> tuple[str | None, Encoding]:
-        """The column on the x axis where that shows what is varied, and the encoding that is left.
+        """The column for an x axis of varied values, and the encoding of the remaining ones.
 
         The first varied column, unless only the second one is a number.
         """
@@ -48,15 +48,15 @@ class Encoding:
         return x, Encoding(hue, None, self.col, self.order, self.numeric)
 
     def columns(self) -> int | None:
-        """Panels side by side; None is all of them."""
+        """Number of panels side by side; None: all of them."""
         count = len(self.levels(self.col))
         return None if count <= 3 else 2 if count == 4 else 3
 
     def palette(self) -> Any:
         """Colours that the colour-blind can tell apart; numbers get a scale from dark to light.
 
-        There are ten such colours. For more names they come again, and ``again`` tells them apart; where
-        dashes and markers say something else, there are as many hues instead.
+        There are ten such colours. For more names they repeat, and ``again`` distinguishes them; if dashes
+        and markers encode another column, there are as many hues instead.
         """
         count = len(self.levels(self.hue))
         if self.hue in self.numeric:
@@ -69,11 +69,11 @@ class Encoding:
         return self.hue not in self.numeric and len(self.levels(self.hue)) > COLOURS
 
     def again(self, looks: Sequence[Any]) -> list[Any]:
-        """Of each colour in the palette how it looks: the first the first time, the next the next."""
+        """The look of each colour in the palette: the first one at its first use, the next at the next."""
         return [looks[i // COLOURS % len(looks)] for i in range(len(self.levels(self.hue)))]
 
     def relplot(self, table: pd.DataFrame, *, kind: Literal["line", "scatter"], **more: Any) -> sns.FacetGrid:
-        """Seaborn's ``relplot``, telling the varied columns apart as the encoding says."""
+        """Seaborn's ``relplot`` with the varied columns encoded accordingly."""
         style, told = self.style, {}
         if not style and self.exhausted:
             name, looks = {"line": ("dashes", DASHES), "scatter": ("markers", MARKERS)}[kind]

@@ -1,4 +1,4 @@
-"""A metric of each trial against what is varied: a point with an interval per combination."""
+"""A final metric against varied settings: a point with an interval per combination."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Final(Measured):
     when: str = "at the end"
 
     def draw(self, results: FigureData) -> Figure | None:
-        """The points; None where nothing that is varied differs."""
+        """The points; None if no varied setting differs."""
         source = results.summary
         if self.y not in source.columns:
             return None
@@ -39,7 +39,7 @@ class Final(Measured):
             return None
         how = estimator(results.workload, self.y)
         groups = [group for _, group in grouped(table, results.varied)]
-        if self.log:  # there is no place for zero on its axis
+        if self.log:  # zero has no position on a logarithmic axis
             groups = [group for group in groups if how(group[self.y]).value > 0]
             table = pd.concat(groups) if groups else table[:0]
         if table.empty or not more_than_one(table, results.varied):
@@ -90,7 +90,7 @@ def _points(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator
         readable(axes, "y")
         letters = [len(level) for level in encoding.levels(x)]
         if max(letters) * len(letters) > 60:
-            crowded = len(letters) > 10 or max(letters) > 30  # sloping labels would lie over each other
+            crowded = len(letters) > 10 or max(letters) > 30  # sloping labels would overlap
             axes.tick_params(axis="x", labelrotation=90 if crowded else 25)
             for tick in axes.get_xticklabels():
                 tick.set_horizontalalignment("right")

@@ -1,4 +1,4 @@
-"""Fonts for text in any script: what is installed is searched for the letters that figures need."""
+"""Fonts for text in any script: installed fonts are searched for the characters that figures need."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
 BASE = ("sans-serif", "DejaVu Sans")
-"""The second comes with matplotlib, and has what axes and captions need."""
+"""Preferred fonts; the second comes with matplotlib, and has the characters of axes and captions."""
 
 
 def families(texts: Iterable[str]) -> tuple[list[str], str]:
-    """Font families that together have the letters of some texts, and the letters that none installed has."""
+    """Font families that together cover some texts, and the characters that no installed font has."""
     letters = {letter for text in texts for letter in text if not letter.isspace()}
     missing = {ord(letter) for letter in letters} - _letters(font_manager.findfont("DejaVu Sans"))
     found = list(BASE)
     if not missing:
         return list(BASE), ""
-    # Chinese, Japanese and Korean share letters that each writes in its own way.
+    # Chinese, Japanese and Korean share characters that each writes in its own way.
     kana, hangul = (any(a <= code <= b for code in missing) for a, b in ((0x3040, 0x30FF), (0xAC00, 0xD7A3)))
     best = f"Noto Sans CJK {'JP' if kana else 'KR' if hangul else 'SC'}"
     fonts = sorted(
@@ -39,7 +39,7 @@ def families(texts: Iterable[str]) -> tuple[list[str], str]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without a warning for each missing letter: :func:`families` tells them all at once."""
+    """Suppresses the warning for each missing character: :func:`families` reports them all at once."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from")
         yield
@@ -58,5 +58,5 @@ def _usable(entry: font_manager.FontEntry) -> bool:
 def _letters(file: str) -> frozenset[int]:
     try:
         return frozenset(FT2Font(file).get_charmap())
-    except (OSError, RuntimeError):  # a font that is installed and damaged
+    except (OSError, RuntimeError):  # an installed font that is damaged
         return frozenset()

@@ -31,13 +31,12 @@ from studies.figures.ticks import readable
 
 @dataclass(frozen=True)
 class Improvement(Plan):
-    """How probable it is that a run of one condition is better than one of the first that it is compared
-    with."""
+    """Probability that a run of one condition is better than one of the reference condition."""
 
     name: str
 
     def draw(self, results: FigureData) -> Figure | None:
-        """A point for each condition; None without something to compare and two seeds."""
+        """A point for each condition; None without a comparison and two seeds."""
         found = _compared(results)
         if found is None:
             return None
@@ -84,12 +83,12 @@ class _Compared:
     """The comparison of one factor.
 
     Attributes:
-        metric: in which.
+        metric: the compared metric.
         pairs: each of the other values with the first.
         reference: the first value, in words.
-        seeds: how many there are.
-        few: words if they are too few to conclude from.
-        others: words about trials left out.
+        seeds: the numbers of seeds, in words.
+        few: a note if there are too few seeds for a conclusion.
+        others: a note on trials left out.
     """
 
     metric: str
@@ -101,7 +100,7 @@ class _Compared:
 
 
 def _compared(results: FigureData) -> _Compared | None:
-    """None without something to compare and two seeds."""
+    """The comparison; None without other values and two seeds."""
     summary, compared = results.summary, results.comparison_factor
     metric = decisive(summary)
     found = list(pairs(summary, results.varied, compared, metric)) if compared and metric else []
@@ -132,12 +131,12 @@ class ForestPlot:
 
     Attributes:
         pairs: the comparisons to draw, all of one factor; each of its values has a place on the y axis.
-        environment_factors: columns whose values have panels of their own; other columns are told by colour.
+        environment_factors: columns whose values have panels of their own; colour encodes other columns.
         label: of the x axis.
-        no_difference: the place on the x axis of a comparison without a difference.
+        no_difference: the position on the x axis of a comparison without a difference.
         estimate: a pair's point and interval.
         runs: a pair's small points, if it has any.
-        averages: by value the estimate in the panel of the averages.
+        averages: value -> estimate in the panel of the averages.
     """
 
     pairs: Sequence[Pair]
@@ -149,7 +148,7 @@ class ForestPlot:
     averages: Mapping[object, Estimate] = field(default_factory=dict)
 
     def draw(self) -> Figure:
-        """The figure, which whoever takes it must close."""
+        """The figure, which the caller must close."""
         levels = list(dict.fromkeys(pair.level for pair in self.pairs))
         names = text.apart([text.shortened(words) for words in format_levels(self.pairs[0].factor, levels)])
         panels = list(
@@ -200,7 +199,7 @@ class ForestPlot:
 
 
 def _words(pair: Pair, environment_factors: Sequence[str], *, inside: bool) -> str:
-    """The world of a pair, or what else it has in common."""
+    """The environment of a pair, or its other settings in common."""
     return ", ".join(
         f"{text.shortened(column_title(name))} = {text.shortened(format_value(name, value))}"
         for name, value in pair.others.items()

@@ -1,4 +1,4 @@
-"""From the stored trials of a study to its tables and figures."""
+"""Tables and figures from the stored trials of a study."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from testbed.training.baselines import Baseline
 def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = warn) -> list[Path]:
     """Writes the summary tables, draws the figures the study's results allow, and returns the PNG files.
 
-    ``complain`` is told in a line what had to be left out of them, and which of them cannot be drawn; see
+    ``complain`` receives a line about anything left out of them, and about figures that cannot be drawn; see
     :func:`studies.figures.draw.draw`.
     """
     summary = store.summarise(study)

@@ -1,4 +1,4 @@
-"""What figures with a panel, a colour or dashes for each varied column have in common."""
+"""Common parts of figures that encode varied columns by panels, colours or dashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studies.figures.encoding import Encoding, legend_text
 from studies.figures.plan import FigureData, Plan, head
 
 PANEL = "panel"
-"""The column that joins the varied parameters which share the panels."""
+"""The column that joins the varied settings which share the panels."""
 
 
 class Measured(Plan):
@@ -26,26 +26,26 @@ class Measured(Plan):
 
     @property
     def log(self) -> bool:
-        """Whether the y axis is logarithmic: where its metric is averaged by its logarithms."""
+        """Whether the y axis is logarithmic: if the metric's logarithms are averaged."""
         return geometric(self.y)
 
     def zeros(self, source: pd.DataFrame) -> bool:
-        """Whether there are zeros for which a logarithmic axis has no place."""
+        """Whether there are zeros, which a logarithmic axis cannot show."""
         return self.log and bool((source[self.y] == 0).any())
 
 
 def trials(source: pd.DataFrame, wrong: Any) -> int:
-    """How many trials have rows that are ``wrong``."""
+    """The number of trials that have ``wrong`` rows."""
     return int(source.loc[wrong, "trial"].nunique())
 
 
 def more_than_one(table: pd.DataFrame, varied: Sequence[str]) -> bool:
-    """Whether the rows differ in anything that is varied."""
+    """Whether the rows differ in a varied setting."""
     return any(table[path].nunique() > 1 for path in varied)
 
 
 def finite(table: pd.DataFrame, y: str, *, positive: bool) -> Any:
-    """Which rows have a number, and a positive one if it must be."""
+    """Mask of the rows with a finite number, positive if the axis requires it."""
     found = np.isfinite(table[y])
     return found & (table[y] > 0) if positive else found
 
@@ -53,9 +53,9 @@ def finite(table: pd.DataFrame, y: str, *, positive: bool) -> Any:
 def assign_encoding(
     table: pd.DataFrame, varied: Sequence[str], apart: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, Encoding]:
-    """Gives each varied column something to be told by: colour, dashes, then panels, which the rest shares.
+    """Assigns each varied column an encoding: colour, dashes, then panels, which the rest shares.
 
-    Columns in ``apart`` always are told by panels.
+    Columns in ``apart`` always have panels.
     """
     seen = sorted((path for path in varied if table[path].nunique() > 1), key=lambda path: path in apart)
     lines = min(2, sum(path not in apart for path in seen))
@@ -66,7 +66,7 @@ def assign_encoding(
         values = sorted(table[path].unique()) if path in numeric else list(dict.fromkeys(table[path]))
         order[path] = text.apart([legend_text(words) for words in format_levels(path, values)])
         table[path] = table[path].map(dict(zip(values, order[path], strict=True)))
-    # Renamed before drawing: the room a legend gets depends on the length of its title.
+    # Renamed before drawing: the space for a legend depends on the length of its title.
     others = [str(column) for column in table if column not in seen]
     titles = [column_title(path) for path in seen]
     if len(set(titles)) < len(titles):
@@ -89,7 +89,7 @@ def assign_encoding(
 
 
 def finished(grid: sns.FacetGrid, results: FigureData, shown: str) -> Figure:
-    """The figure of a grid, with titles above its panels, and above these the question and what is drawn."""
+    """The figure of a grid, with titles above its panels, and the question and description above those."""
     if grid.axes.size > 1:
         told = str(grid._col_var).replace("{", "{{").replace("}", "}}")
         grid.set_titles(f"{told} = {{col_name}}" if grid._col_var != PANEL else "{col_name}")

@@ -1,7 +1,7 @@
-"""What a kind of figure is, and what figures are made from.
+"""The base class of kinds of figures, and the data from which figures are drawn.
 
-To add a kind, write a module here with a subclass of ``Plan``, and say in ``studies.figures.catalogue`` which
-workloads get it.
+To add a kind, write a module here with a subclass of ``Plan``, and list it in ``studies.figures.catalogue``
+for the workloads that get it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from studies import text
 from testbed.training.baselines import Baseline
 
 QUESTION = 400
-"""Letters of a question that are shown above a figure."""
+"""Maximum number of characters of the question above a figure."""
 
 
 @dataclass(frozen=True)
 class FigureData:
-    """What figures are made from.
+    """The data of a study's figures.
 
     Attributes:
-        workload: decides which figures there are.
-        question: above each figure; may be empty.
-        varied: what the study varies; columns of the tables.
+        workload: determines the figures.
+        question: shown above each figure; may be empty.
+        varied: varied settings, which are columns of the tables.
         summary: one row per trial.
         curves: name -> rows of all trials, with the varied columns and ``seed``.
-        baselines: hash of a trial -> what policies without learning earn in its environment.
+        baselines: hash of a trial -> baselines of policies without learning in its environment.
         environment_factors: those of ``varied`` that change the environment.
         comparison_factor: the one of ``varied`` whose values are compared with the first of them.
     """
@@ -57,12 +57,11 @@ class Plan(ABC):
 
     @abstractmethod
     def draw(self, results: FigureData) -> Figure | None:
-        """The figure, with ``head`` above it; None where it would show nothing. Whoever takes it closes
-        it."""
+        """The figure, with ``head`` above it; None if it would be empty. The caller closes it."""
 
 
 def head(figure: Figure, question: str, shown: str) -> None:
-    """The question, and below it what is drawn, as far apart whatever the height of the figure."""
+    """The question and, below it, the description, at the same distance whatever the figure's height."""
     width, height = figure.get_size_inches()
     asked = text.shortened(text.visible(" ".join(question.split())), QUESTION)
     wrapped = "\n".join(textwrap.wrap(asked, int(width * 11)))

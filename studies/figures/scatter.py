@@ -1,4 +1,4 @@
-"""One final number of every trial against another: points, and a line through the means over the seeds."""
+"""Scatter plot of two final numbers of every trial, with lines through the means over the seeds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Against(Measured):
     when: str = "at the end"
 
     def draw(self, results: FigureData) -> Figure | None:
-        """The points; None where nothing that is varied differs, or all have one ``x``."""
+        """The points; None if no varied setting differs, or all have the same ``x``."""
         source = results.summary
         if not {self.x, self.y} <= set(source.columns):
             return None
@@ -49,7 +49,7 @@ def _points(
     """A point per trial; conditions of the same colour are joined through their estimates over the seeds.
 
     Returns:
-        The figure, and what the lines go through, in words; empty if there are none.
+        The figure, and the estimates that the lines connect, in words; empty if there are none.
     """
     grid = encoding.relplot(table, kind="scatter", x=plan.x, y=plan.y, s=60)
     colours = (

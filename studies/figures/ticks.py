@@ -1,4 +1,4 @@
-"""Ticks that say where an axis is: at least three in any range of numbers, with labels that differ.
+"""Axis ticks: at least three in any range of numbers, with distinct labels.
 
 The page's script chooses its ticks in the same way, in ``report/assets/scales.js``.
 """
@@ -16,19 +16,19 @@ from matplotlib.ticker import Formatter, Locator, LogLocator, NullFormatter
 
 FEWEST = 3
 MOST = 8
-"""Ticks of an axis, where their labels have room."""
+"""Number of ticks of an axis, if their labels fit."""
 
 LETTER = 0.6 * 11 / 72
-"""Inches that a letter of a label is wide."""
+"""Width of a label's character in inches."""
 
 _SUFFIXES = ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def linear(low: float, high: float, most: int = MOST, *, whole: bool = False) -> list[float]:
-    """Round numbers from ``low`` to ``high``: at most ``most`` of them, or as few more as make three.
+    """Round numbers from ``low`` to ``high``: at most ``most``, or as few more as are needed for three.
 
-    With ``whole`` they are integers, and all of them where there are less than three.
+    With ``whole`` they are integers, and all of them if there are fewer than three.
     """
     if not low < high:
         return [low]
@@ -53,7 +53,7 @@ def linear(low: float, high: float, most: int = MOST, *, whole: bool = False) ->
 
 
 def logarithmic(low: float, high: float, most: int = MOST) -> list[float]:
-    """The same for a logarithmic axis: powers of ten and, where there are few, what lies between them."""
+    """Ticks of a logarithmic axis: powers of ten and, if these are few, numbers between them."""
     if not 0 < low < high:
         return [low]
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -76,7 +76,7 @@ def _between(low: float, high: float, factors: Sequence[int], powers: Sequence[i
 
 
 def labels(values: Sequence[float]) -> list[str]:
-    """``0.5``, ``20k``, ``1.5M``, ``2×10⁻⁵``: exact, and powers of ten for all where one needs it."""
+    """Exact labels, as ``0.5``, ``20k``, ``1.5M``, ``2×10⁻⁵``; if one needs a power of ten, all have one."""
     exact = [Decimal(repr(float(value))).normalize() for value in values]
     sizes = [number.adjusted() for number in exact if number]
     powers = any(size < -3 or size >= 15 for size in sizes)
@@ -102,7 +102,7 @@ def _label(number: Decimal, *, powers: bool) -> str:
 
 
 def readable(axes: Axes, which: str, *, whole: bool = False) -> None:
-    """Gives an axis (``x`` or ``y``) such ticks, whatever its scale and limits are when it is drawn."""
+    """Gives an axis (``x`` or ``y``) these ticks, for its scale and limits at the time of drawing."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     log = axis.get_scale() == "log"
     axis.set_major_locator(_Ticks(log, whole))
@@ -131,7 +131,7 @@ class _Ticks(Locator):
         return ticks
 
     def _fit(self, ticks: Sequence[float]) -> bool:
-        """Whether labels beside each other have room."""
+        """Whether adjacent labels fit without overlapping."""
         axis: Any = self.axis
         if not isinstance(axis, XAxis):
             return True

@@ -29,15 +29,15 @@ LEARNT = "learnt"
 
 Masks = NDArray[np.bool_] | None
 Choose = Callable[[NDArray[np.float32], Masks, np.random.Generator], NDArray[np.integer]]
-"""Actions [1, N] for observations [1, N, d] and masks [1, N, A]; all chance is from the generator."""
+"""Actions [1, N] for observations [1, N, d] and masks [1, N, A]; random draws use the generator."""
 
 
 @dataclass(frozen=True)
 class Player:
-    """Who plays, checked as far as that is possible before an environment is made.
+    """A player, checked as far as that is possible before an environment is created.
 
     Attributes:
-        workload: names the environment and, for learnt models, the algorithm.
+        workload: specifies the environment and, for learnt models, the algorithm.
         policy: ``learnt``, ``random``, or a scripted policy that the environment has.
         models: the file with the models of ``learnt``.
         greedy: whether they take their most probable actions instead of sampling.
@@ -76,7 +76,7 @@ class Frame:
 
     @property
     def outcome(self) -> str:
-        """The episode in words, to be said when it is over."""
+        """A summary of the episode at its end."""
         parts = "".join(f", {name} {value:g}" for name, value in self.components.items())
         return f"episode {self.episode}: {self.step} steps, return {self.total:.2f}{parts}"
 
@@ -89,14 +89,14 @@ def choose_player(
     checkpoint: Path | None = None,
     greedy: bool = False,
 ) -> Player:
-    """Finds out who plays: by default the models of the trial, as far as they have learnt.
+    """Determines the player: by default the trial's models, finished or not.
 
     Args:
-        trial: whose environment is played.
-        store: where the trial's models may be.
+        trial: the trial whose environment is played.
+        store: the results store that may have the trial's models.
         policy: ``learnt``, or one of the environment's ``policies``: ``random``, and for skirmish those of
             :mod:`testbed.environments.skirmish.scripted`.
-        checkpoint: models to play instead of the trial's own: of any trial with the same networks.
+        checkpoint: models to use instead of the trial's own: those of any trial with the same networks.
         greedy: let learnt models take their most probable actions.
 
     Raises:
@@ -146,12 +146,12 @@ def _check_policy(policy: str, environment: BaseEnvironmentSettings) -> None:
 
 
 def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
-    """Plays ``episodes`` episodes, one after the other: the start and every step of each.
+    """Plays ``episodes`` episodes in sequence, and yields the start and every step of each.
 
     The same player and seed give the same frames.
 
     Raises:
-        StudyError: the models do not fit, or the environment came to grief; one line.
+        StudyError: the models do not fit, or the environment failed; one line.
     """
     described = player.workload.environment
     if player.policy != LEARNT:
@@ -207,7 +207,7 @@ def _frames(environment: BatchedEnvironment, choose: Choose, seed: int, episodes
 
 
 def chooser(player: Player, environment: BatchedEnvironment) -> Choose:
-    """How a player chooses actions in an environment of one episode. StudyError if the models do not fit."""
+    """The policy of a player in an environment of one episode. StudyError if the models do not fit."""
     if player.models is not None:
         learner = _learner(player.workload.algorithm, player.models, environment)
         return lambda observations, masks, generator: learner.act(
@@ -230,5 +230,5 @@ def _learner(settings: AlgorithmSettings, file: Path, environment: BatchedEnviro
     try:
         learner.load_state_dict(state["learner"])
     except (ValueError, KeyError, RuntimeError) as error:  # torch's word for shapes that differ
-        raise StudyError(f"checkpoint: {file} is of other networks than this trial's: {error}") from error
+        raise StudyError(f"checkpoint: {file} has other networks than this trial's: {error}") from error
     return learner

@@ -1,4 +1,4 @@
-"""One trial with everything that happened on its network: the trace, its picture, and whether it repeats."""
+"""Network traces of single trials: recording, space-time diagrams and a check of reproducibility."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from testbed.network.trace.spacetime_drawing import draw
 from testbed.network.trace.table import write_parquet
 
 FILES = ("trace.jsonl", "trace.parquet", "spacetime.png", "spacetime.svg")
-"""What is written."""
+"""The files written."""
 
 MESSAGES = 80
-"""Messages on the diagram when no time is asked for: more of them an eye cannot follow."""
+"""Number of messages on the diagram by default; more would be unreadable."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """The simulated seconds that a diagram shows; None is where the trace begins, or as far as is clear."""
+    """The simulated seconds that a diagram shows; None: the start of the trace, or a readable end."""
 
     begin: float | None = None
     end: float | None = None
@@ -40,7 +40,7 @@ def record(trial: TrialSpec) -> Trace:
     """Runs a trial and returns its trace."""
     torch.set_num_threads(1)
     trace = Trace()
-    # A copy, because settings may keep what they have worked out, which cannot go to another process.
+    # A copy, because settings may cache computed values, which cannot be sent to another process.
     settings = trial.settings.model_copy(deep=True)
     workloads.run(settings, seed=trial.seed, graph=trial.graph(), trace=trace)
     return trace
@@ -73,15 +73,15 @@ def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, uprig
 def difference(
     trial: TrialSpec, trace: Trace, again: Callable[[TrialSpec], list[str]] | None = None
 ) -> str | None:
-    """Runs a trial again; None if its trace is the same byte for byte, else the first event that is not.
+    """Runs a trial again; None if its trace is the same byte for byte, else the first event that differs.
 
-    The second run is in a process of its own whose sets of text have another order (another
-    ``PYTHONHASHSEED``), so that what depends on what ran before, or on such an order, comes out.
+    The second run is in a separate process with another ``PYTHONHASHSEED``, which reveals any dependence on
+    earlier runs or on the order of sets of text.
 
     Args:
-        trial: what to run.
-        trace: of its first run.
-        again: instead of the second run; returns its lines.
+        trial: the trial to run.
+        trace: the trace of its first run.
+        again: used instead of the second run; returns the lines of its trace.
     """
     found = first_difference(trace, (again or _elsewhere)(trial))
     if found is None:

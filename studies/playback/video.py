@@ -1,4 +1,4 @@
-"""Pictures as a film: GIF files by Pillow, MP4 files by the ffmpeg program where it is installed."""
+"""Films from pictures: GIF files by Pillow, MP4 files by the ffmpeg program if it is installed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SMALLEST = 300
 """Pictures whose longer side has fewer pixels are magnified by a whole number."""
 
 CAPTION_PIXELS, TEXT_PIXELS, MARGIN = 24, 14, 8
-COLOURS, MANY_COLOURS = 256, 4096  # that a GIF's frame can have; that are chosen from one by one
+COLOURS, MANY_COLOURS = 256, 4096  # limit of a GIF's frame; most that are chosen from one by one
 
 
 def check(file: Path) -> None:
-    """Looks whether a film can be written there, and writes nothing.
+    """Checks whether a film can be written to a file, without writing anything.
 
     Raises:
-        StudyError: it cannot; one line.
+        StudyError: the film cannot be written; one line.
     """
     if file.suffix not in (".gif", ".mp4"):
         raise StudyError(f"--out {file}: must end in .gif or .mp4")
@@ -62,18 +62,18 @@ def captioned(picture: NDArray[np.uint8], text: str) -> Image.Image:
 
 
 def write(file: Path, frames: Iterable[Image.Image], *, frames_per_second: int) -> None:
-    """Writes a film beside its place and renames it; the same frames give the same bytes.
+    """Writes a film atomically; the same frames give the same bytes.
 
     Args:
         file: ends in ``.gif`` or ``.mp4``.
-        frames: RGB, all of one size, which is even.
+        frames: RGB, all of the same, even size.
         frames_per_second: 1 to ``FASTEST``.
 
     Raises:
         StudyError: it cannot be written, or ffmpeg fails.
     """
     following = iter(frames)
-    first = next(following)  # what goes wrong at once leaves no folder behind
+    first = next(following)  # an immediate failure leaves no folder behind
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_format = _write_gif if file.suffix == ".gif" else _write_mp4
@@ -99,9 +99,9 @@ def _write_gif(
 def _indexed(frame: Image.Image) -> Image.Image:
     """The frame in at most 256 colours.
 
-    A drawn picture has few colours that fill areas and many along their edges. The commonest half of the
-    palette stays exact; the rest goes, one by one, to the colour furthest from all before it, so that nothing
-    loses its colour for being small. Pictures of too many colours for that are left to Pillow's median cut.
+    A drawn picture has few colours that fill areas and many along their edges. The most common colours fill
+    half of the palette exactly; each further entry is the colour furthest from all previous ones, so that
+    small objects keep their colour. Pictures with too many colours for that use Pillow's median cut.
     """
     pixels = np.asarray(frame).reshape(-1, 3).astype(np.int32)
     packed = pixels[:, 0] << 16 | pixels[:, 1] << 8 | pixels[:, 2]
@@ -123,7 +123,7 @@ def _indexed(frame: Image.Image) -> Image.Image:
 
 
 def _distances(colours: NDArray[np.int32], chosen: int) -> NDArray[np.int32]:
-    """Squared distances [n] of colours [n, 3] from one of them."""
+    """Squared distances [n] of colours [n, 3] from one colour."""
     squares: NDArray[np.int32] = np.square(colours - colours[chosen]).sum(axis=1, dtype=np.int32)
     return squares
 
@@ -162,7 +162,7 @@ def _write_mp4(
 
 
 def _feed(process: subprocess.Popen[bytes], frames: Iterator[Image.Image]) -> bool:
-    """Whether the process took all frames; why not, it says itself."""
+    """Whether the process accepted all frames; if not, its own output has the reason."""
     if process.stdin is None:
         raise TypeError("the process was started without a pipe")
     try:

@@ -1,4 +1,4 @@
-"""The sentences of the page about the decisive number: which condition is best, and how surely."""
+"""Sentences of the page about the main metric: which condition is best, and how certain that is."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from studies.text import isolated
 
 
 def answer(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[str]:
-    """What stands out in the decisive number, a sentence or two for each panel; none without a comparison.
+    """Summarises the main metric, in a sentence or two per panel; empty if there is nothing to compare.
 
-    Of fewer seeds than allow a conclusion it says so, and no more than what was seen.
+    With too few seeds for a conclusion, the text says so and only describes the runs.
     """
     found = plans(study.workload, summary)
     if not found or not better(found[0].y):
@@ -56,7 +56,7 @@ def answer(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -
 
 
 def _overlap(first: Row, here: Sequence[Row], conditions: Arrangement) -> str:
-    """Which others' intervals reach into that of the first."""
+    """A sentence about the other conditions whose intervals overlap with that of the best."""
     near = [
         row
         for row in here
@@ -65,7 +65,7 @@ def _overlap(first: Row, here: Sequence[Row], conditions: Arrangement) -> str:
         and row.estimate.high >= first.estimate.low
     ]
     if not near:
-        return " No other interval reaches into its own."
+        return " No other interval overlaps with it."
     if len(near) == len(here) - 1 > 1:
         return " The intervals of all others overlap with it."
     joined = _names(near, conditions)
@@ -82,10 +82,10 @@ def _said(row: Row, plan: Final, how: Estimator, *, alone: bool) -> str:
     """``geometric mean 0.012 of 5 seeds, interval 0.011 to 0.014``.
 
     Args:
-        row: a condition's.
-        plan: of which number.
-        how: it is estimated.
-        alone: whether the seeds of every condition have been told already.
+        row: a condition's estimate.
+        plan: the figure whose metric is described.
+        how: the estimator.
+        alone: whether the number of seeds has already been given.
     """
     if row.seeds < 2:
         return figure(row.estimate.value, unit(plan.y)) + ("" if alone else " of 1 seed")
@@ -96,5 +96,5 @@ def _said(row: Row, plan: Final, how: Estimator, *, alone: bool) -> str:
 
 
 def _capital(text: str) -> str:
-    """With a capital letter."""
+    """The text with an initial capital letter."""
     return text[:1].upper() + text[1:]

@@ -31,7 +31,7 @@ from testbed.common.atomic_files import write_text
 
 @dataclass(frozen=True)
 class Report:
-    """A report that has been written: where, what of the network it replays, and what a reader must know."""
+    """A written report: its file, what its replay shows, and warnings for the reader."""
 
     file: Path
     replayed: str
@@ -47,17 +47,17 @@ def write(
     trust: bool = False,
     force: bool = False,
 ) -> Report:
-    """Writes the report of what ``testbed run`` has left in a folder.
+    """Writes the report of a results folder.
 
     The same results give the same bytes.
 
     Args:
-        folder: where the results are.
-        file: where the report goes; ``report.html`` beside the results unless it is said.
-        number: of the trial whose network is replayed, from 1; None: that which has lost the most messages.
-        replayed: whether there is a replay, for which that trial is run again.
-        trust: whether code from outside the testbed that the trial names may be run for that.
-        force: whether a file may be replaced that is no report.
+        folder: the results folder.
+        file: the file to write; None: ``report.html`` in the results folder.
+        number: trial whose network is replayed, from 1; None: the one that lost the most messages.
+        replayed: whether to include a replay, for which that trial is run again.
+        trust: whether code from outside the testbed that the trial names may be run for the replay.
+        force: whether an existing file that is not a report may be replaced.
 
     Raises:
         StudyError: there are no results, no such trial, or the file cannot be written; one line.
@@ -75,7 +75,7 @@ def write(
     )
     warned = [*provenance.warnings(study, summary, made_by), *differing]
     if (damage := baselines.damage(store)) is not None:
-        warned.append(f"there are no lines of policies without learning: {damage}")
+        warned.append(f"the baselines of policies without learning are missing: {damage}")
     plans, first = final_values.plans(study.workload, summary), final_values.decisive(study.workload, summary)
     statistics = final_values.statistics(study, summary, conditions)
     name = text.label(study.name)
@@ -118,7 +118,7 @@ def _checked(place: Path, *, force: bool) -> Path:
         raise StudyError(f"--out {place}: there is no folder {place.parent}")
     if place.exists() and not force and not page.is_page(place.read_text("utf-8", errors="replace")):
         raise StudyError(
-            f"--out: {place} is there already and is no report; choose another name, or add --force"
+            f"--out: {place} already exists and is not a report; choose another name, or add --force"
         )
     return place
 
@@ -140,10 +140,10 @@ def _replay(
     *,
     trust: bool,
 ) -> tuple[dict[str, Any] | None, str, list[str]]:
-    """The replay, what it shows or why there is none, and a warning if the trial came out differently."""
+    """The replay, a note on what it shows or why there is none, and a warning if the results differ."""
     place = _chosen(study, summary, made_by, number)
     if place is None:
-        return None, "There is no replay: no trial that has finished sent a message.", []
+        return None, "There is no replay: no finished trial sent a message.", []
     trial = study.trials[place]
     label = conditions.conditions[conditions.of[trial.hash]].label
     label = f"{isolated(label)}, " if label else ""
@@ -154,7 +154,7 @@ def _replay(
     try:
         again = stored_trial(store, trial)
     except StudyError as error:
-        if number is not None:  # somebody wants this one
+        if number is not None:  # the user asked for this one
             raise
         return None, f"There is no replay: {error}.", []
     if again.settings.agents > AGENTS:
@@ -164,7 +164,7 @@ def _replay(
         return None, f"There is no replay: nothing happens on the network of {named}.", []
     other = differences(recording, _stored(study, store, place)) if recording.complete else []
     lines = [
-        f"run again for its replay, {named} came out differently: {', '.join(other[:3])}"
+        f"run again for its replay, {named} gave different results: {', '.join(other[:3])}"
         + (f", and {len(other) - 3} other numbers" if len(other) > 3 else "")
     ]
     words = f"T{named[1:]}, run again: {described(recording)}."
@@ -179,7 +179,7 @@ def _chosen(
             raise StudyError(f"--trial {number}: the study has {len(study.trials)} trials")
         state = made_by.states[number - 1]
         if state.status != "finished":
-            reason = f"is {state.status}; one that has finished can be replayed"
+            reason = f"is {state.status}; only finished trials can be replayed"
             raise StudyError(f"--trial {number}: {state.trial.title} {reason}")
         return number - 1
     sent = summary[summary["messages_sent"] > 0] if "messages_sent" in summary else summary[:0]
@@ -190,7 +190,7 @@ def _chosen(
 
 
 def _stored(study: StoredStudy, store: Store, place: int) -> dict[str, Any]:
-    """What a trial came to, or a training run by its first update."""
+    """The results of a trial, or of the first update of a training run."""
     one = StoredStudy(**{**study.__dict__, "trials": (study.trials[place],)})
     table = store.curve(one, "training") if study.workload == "training" else store.summary(one)
     return {str(name): value for name, value in table.iloc[0].items()}
@@ -206,7 +206,7 @@ def _facts(study: StudyRecord, conditions: Arrangement) -> str:
 
 
 def _commands(study: StudyRecord) -> str:
-    """What makes the results again, to be pasted into a shell."""
+    """Shell commands that reproduce the results."""
     file = text.path_argument(f"{text.visible(study.name)}.yaml")
     lines = [["testbed", "run", file, "--out", "again"], ["testbed", "report", "again"]]
     return "\n".join(map(text.command, lines))
@@ -216,18 +216,18 @@ def _statistics(
     data: pd.DataFrame, study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement
 ) -> str:
     if not len(data):
-        return "<p>There are no statistics before a trial has finished.</p>"
+        return "<p>There are no statistics until a trial has finished.</p>"
     places = final_values.by_values(study, summary, conditions)
     rows = [places.get(tuple(row[name] for name in study.varied)) for row in data.to_dict("records")]
     caption = "Each condition over its seeds"
     if study.workload == "training":
-        caption += "; interquartile means, which of fewer than four seeds are means"
+        caption += "; interquartile means (IQM), or means with fewer than four seeds"
     seeds = data["seeds"].dropna()
     if "reference" in data and study.comparison_factor is not None:
         first = data["reference"].dropna()
         if len(first):
             level = format_value(study.comparison_factor, first.iloc[0])
-            caption += f", and beside {level} on the same seeds"
+            caption += f", and compared with {level} on the same seeds"
     if len(seeds) and seeds.min() < ENOUGH:
         caption += f". Fewer than {ENOUGH} seeds are too few to conclude from"
     return tables.statistics(data, study, conditions.seen, rows, caption)
@@ -236,7 +236,7 @@ def _statistics(
 def _baselines(
     study: StudyRecord, store: Store, finished: set[str], conditions: Arrangement
 ) -> list[dict[str, Any]]:
-    """What policies without learning earn, for panels whose finished trials all have it in common."""
+    """Baselines of policies without learning, for panels whose finished trials share them."""
     kept = baselines.kept(study, store)
     found = []
     for number in range(len(conditions.panels)):
@@ -259,7 +259,7 @@ def _versions(made_by: provenance.Provenance) -> str:
         ("", [tables.number(count), *(tables.Cell(versions.get(name, "")) for name in names)])
         for versions, count in made_by.versions
     ]
-    return tables.html_table("versions", "What made the trials", ["trials", *names], rows) if rows else ""
+    return tables.html_table("versions", "Versions of the code", ["trials", *names], rows) if rows else ""
 
 
 def _took(made_by: provenance.Provenance) -> str:

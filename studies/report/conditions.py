@@ -1,4 +1,4 @@
-"""The conditions of a study, and how they are told apart: by colour, dashes, or a panel of their own."""
+"""The conditions of a study, and how the page distinguishes them: by colour, dashes or panel."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from studies.spec.manifest import StudyRecord, Varied
 
 @dataclass(frozen=True)
 class Condition:
-    """Trials that differ in nothing but their seed.
+    """A condition: trials that differ only in their seed.
 
     Attributes:
-        varied: what is varied -> its value.
-        label: what tells it from all others, in words.
-        name: what tells it from the others of its panel.
-        short: the same in values alone, beside the titles of colours and dashes.
-        trials: their places in the study, from 0.
-        panel, hue, style: which panel, colour and dashes are its own, from 0.
+        varied: varied setting -> value.
+        label: the words that distinguish it from all other conditions.
+        name: the words that distinguish it from the other conditions of its panel.
+        short: as ``name``, but only the values, for use next to the titles of colours and dashes.
+        trials: indices of its trials in the study, from 0.
+        panel, hue, style: indices of its panel, colour and dashes, from 0.
     """
 
     varied: Varied
@@ -39,12 +39,12 @@ class Arrangement:
 
     Attributes:
         conditions: in the order of the study.
-        seen: what is varied and has more than one value.
-        panels: what each panel is about; one without a name if all conditions share it.
-        hue, style: titles of what is told by colour and by dashes; empty: nothing is.
+        seen: varied settings with more than one value.
+        panels: titles of the panels; a single one, without a title, if all conditions share it.
+        hue, style: titles of the settings shown by colour and by dashes; empty if there are none.
         hues, styles: their values, in words.
-        numeric: whether the colours are a scale of numbers.
-        of: hash of a trial -> place of its condition.
+        numeric: whether the colours are a numerical scale.
+        of: hash of a trial -> index of its condition.
     """
 
     conditions: tuple[Condition, ...]
@@ -79,7 +79,7 @@ class Arrangement:
 
 
 def arrange(study: StudyRecord) -> Arrangement:
-    """Gives the first two varied factors colours and dashes; the rest, and all environments, are panels."""
+    """Assigns colours and dashes to the first two varied factors, panels to environments and the rest."""
     values = {name: [trial.varied[name] for trial in study.trials] for name in study.varied}
     seen = [name for name in study.varied if len(set(values[name])) > 1]
     apart = set(study.environment_factors) if study.workload == "training" else set()
@@ -127,7 +127,7 @@ def arrange(study: StudyRecord) -> Arrangement:
 
 
 def _levels(values: Sequence[Any]) -> list[Any]:
-    """The different values: numbers ascending, all else in the order of the study."""
+    """The distinct values: numbers ascending, others in the order of the study."""
     found = list(dict.fromkeys(values))
     return sorted(found) if all(_number(value) for value in found) else found
 
@@ -137,7 +137,7 @@ def _number(value: object) -> bool:
 
 
 def _worded(name: str, value: object, words: Mapping[Any, str]) -> str:
-    """``MATRPO``; or with what it is, where the value alone would say nothing: ``link delay 0.1``."""
+    """A value in words: ``MATRPO``, or with its title if the value alone is unclear: ``link delay 0.1``."""
     if isinstance(value, str) and value != "none":
         return words[value]
     return f"{column_title(name)} {words[value]}"

@@ -1,4 +1,4 @@
-"""Curves for the page: a line with its band for each condition, and each trial's own, of few points."""
+"""Curves for the page: a line with a band per condition, and a line per trial, thinned to few points."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from studies.report.numbers import rounded
 from studies.spec.manifest import StudyRecord
 
 POINTS_OF_A_TRIAL = 100
-"""Of a single trial's line, at most: rows of its table, evenly apart."""
+"""Maximum number of points of a single trial's line: evenly spaced rows of its table."""
 
 AXES = {
     "training": ("steps", "update", "seconds", "bytes"),
     "consensus": ("activations", "exchanges", "seconds", "bytes"),
 }
-"""What the x axis of each table's curves can be."""
+"""Columns available for the x axis, by table of curves."""
 
 Runs = Mapping[str, Mapping[str, Array]]
 """Hash of a trial -> column -> numbers by row."""
@@ -34,7 +34,7 @@ Runs = Mapping[str, Mapping[str, Array]]
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of a table of curves that can be chosen; see :class:`studies.figures.curve.Curve`."""
+    """A column that can be chosen for the y axis; see :class:`studies.figures.curve.Curve`."""
 
     table: str
     y: str
@@ -46,19 +46,19 @@ class Measure:
 
     @property
     def name(self) -> str:
-        """In the page, and to choose it by."""
+        """The title on the page and in the menu."""
         return f"{self.table}.{self.y}"
 
 
 class Places:
-    """Lists of x values, each kept once."""
+    """A collection of lists of x values without duplicates."""
 
     def __init__(self) -> None:
         self.lists: list[list[float | int | None]] = []
         self._known: dict[bytes, int] = {}
 
     def add(self, places: Array) -> int:
-        """Which of the lists it is."""
+        """The index of a list, which is added if it is new."""
         number = self._known.setdefault(places.tobytes(), len(self.lists))
         if number == len(self.lists):
             self.lists.append(rounded(places))
@@ -66,7 +66,7 @@ class Places:
 
 
 def measures(workload: str) -> list[Measure]:
-    """What the figures of a workload show, then what else can be chosen."""
+    """The measures shown in a workload's figures, followed by the others that can be chosen."""
     found = {Measure(plan.table, plan.y): None for plan in PLANS[workload] if isinstance(plan, Curve)}
     if workload == "training":
         known = {measure.y for measure in found if measure.table == "training"}
@@ -77,18 +77,18 @@ def measures(workload: str) -> list[Measure]:
 def lines(
     study: StudyRecord, curves: Mapping[str, pd.DataFrame], conditions: Arrangement, first: str | None
 ) -> dict[str, Any]:
-    """What the page draws of the curves.
+    """The curves as plain data for the page.
 
     Args:
-        study: whose curves they are.
+        study: the study.
         curves: name -> rows of all trials, in the order of the study.
         conditions: of the study.
-        first: the column that is shown to begin with.
+        first: the column shown initially.
 
     Returns:
-        ``xs``: lists of x values that lines share; ``measures``: of each its names, axes, lines of conditions
-        ``[condition, axis, x, y, low, high]`` and of trials ``[trial, y, {axis: x}]``, where x is a place in
-        ``xs``. A measure that no condition has two points of is left out.
+        ``xs``: lists of x values that lines share; ``measures``: for each its names, axes, lines of
+        conditions ``[condition, axis, x, y, low, high]`` and of trials ``[trial, y, {axis: x}]``, where x is
+        an index into ``xs``. A measure without two points in any condition is left out.
     """
     xs = Places()
     drawn = []
@@ -126,7 +126,7 @@ def lines(
 def _usable(table: pd.DataFrame, measure: Measure, workload: str) -> pd.DataFrame:
     """The rows that can be drawn: finite, and positive ones on a logarithmic axis."""
     if workload == "training" and measure.table == "consensus":
-        # A training run agrees once per update: the last agreement stands for it.
+        # A training run has one consensus run per update: the last one represents it.
         table = table[table["update"] == table.groupby("trial")["update"].transform("max")]
     y = table[measure.y].to_numpy(dtype=float)
     found: pd.DataFrame = table.loc[np.isfinite(y) & ((y > 0) | (not measure.log))]
@@ -134,7 +134,7 @@ def _usable(table: pd.DataFrame, measure: Measure, workload: str) -> pd.DataFram
 
 
 def _apart(table: pd.DataFrame, columns: Sequence[str]) -> Runs:
-    """The columns of each trial, whose rows stand together."""
+    """The columns of each trial, whose rows are consecutive."""
     names = table["trial"].to_numpy()
     starts = np.flatnonzero(names[1:] != names[:-1]) + 1
     split = {column: np.split(table[column].to_numpy(dtype=float), starts) for column in columns}
@@ -157,7 +157,7 @@ def _bands(
         values = [rows[measure.y] for rows in members]
         for axis in axes if members else ():
             places, matrix = together([rows[axis] for rows in members], values, log=measure.log)
-            if len(places) < 2:  # nothing that a line could be drawn through
+            if len(places) < 2:  # too few points for a line
                 continue
             parts = estimator(study.workload, measure.y).along(matrix)
             yield [number, axis, xs.add(places), *(rounded(part) for part in parts)]

@@ -1,4 +1,4 @@
-"""What the events of a trace are in words, and as what they are counted."""
+"""Trace events in words, and the categories in which they are counted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from testbed.network.trace.trace import LinkEvent, OtherEvent, PacketEvent, Trac
 
 PACKETS = {
     "sent": ("sent", "{a} sends {b} {kind}"),
-    "duplicated": ("sent", "a copy of {kind} from {a} to {b} is under way as well"),
+    "duplicated": ("sent", "a copy of {kind} from {a} to {b} is in flight as well"),
     "delivered": ("delivered", "{kind} from {a} reaches {b}"),
-    "late": ("late", "{kind} from {a} to {b} is still under way at the end: never delivered"),
+    "late": ("late", "{kind} from {a} to {b} is still in flight at the end: never delivered"),
     "undeliverable": ("undeliverable", "{a} gives up sending {b} {kind}: it was never acknowledged"),
 }
 DAMAGED = ("damaged", "{kind} from {a} reaches {b}, damaged")
@@ -37,7 +37,7 @@ OTHERS = {
     "activated": ("activated", "{a} begins an exchange with {b}"),
     "answered": ("answered", "{a} answers {b}, and has committed"),
     "completed": ("completed", "the exchange that {a} began with {b} is complete"),
-    "given_up": ("given_up", "{a} gives its exchange with {b} up"),
+    "given_up": ("given_up", "{a} gives up its exchange with {b}"),
     "half_committed": (
         "half_committed",
         "half-committed: {a} has committed its exchange with {b}, who has not",
@@ -51,13 +51,13 @@ EncodedEvent = tuple[int, int | None, int | None]
 
 
 class EventText:
-    """A vocabulary that grows: each different sentence is kept once, with ``{a}`` and ``{b}`` for agents."""
+    """A growing vocabulary: each distinct sentence is kept once, with ``{a}`` and ``{b}`` for agents."""
 
     def __init__(self) -> None:
         self._places: dict[tuple[str, str], int] = {}
 
     def add(self, event: TraceEvent) -> EncodedEvent:
-        """The place of an event's sentence, and the agents that it is about."""
+        """The index of an event's sentence, and the agents involved."""
         if isinstance(event, PacketEvent):
             kind = KINDS.get(event.kind, f"a message ({event.kind})")
             if event.event == "dropped":
@@ -89,5 +89,5 @@ class EventText:
         return self._places.setdefault((sort, text), len(self._places))
 
     def as_data(self) -> list[list[Any]]:
-        """``[what it is counted as, sentence]`` by place."""
+        """``[category, sentence]`` by index."""
         return [[sort, text[0].upper() + text[1:]] for sort, text in self._places]

@@ -1,4 +1,4 @@
-"""Final numbers for the page: each condition over its seeds and how conditions compare."""
+"""Final numbers for the page: each condition over its seeds, and comparisons of conditions."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ BESIDES = tuple(
     Final(f"final_{name}", name, when="mean over the evaluations of the last tenth of the updates")
     for name in ("evaluation_return", "evaluation_return_battle_won")
 )
-"""Of training, what has no figure of its own but is in ``statistics.csv``."""
+"""Training metrics that have no figure of their own but are in ``statistics.csv``."""
 
 Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one condition came to."""
+    """The estimate of one condition."""
 
     condition: int
     seeds: int
     estimate: Estimate
     left_out: str = ""
-    """Which seeds it leaves out, in words."""
+    """The number of seeds left out, in words."""
 
 
 def decisive(workload: str, summary: pd.DataFrame) -> str | None:
-    """The number that answers most studies of a workload; None before a trial has finished."""
+    """The main metric of a workload; None until a trial has finished."""
     if summary.empty:
         return None
     if workload == "training":
@@ -60,7 +60,7 @@ def decisive(workload: str, summary: pd.DataFrame) -> str | None:
 
 
 def plans(workload: str, summary: pd.DataFrame) -> list[Final]:
-    """The final numbers that a study has, the decisive one first; none before a trial has finished."""
+    """The final numbers of a study, the main metric first; empty until a trial has finished."""
     found = [plan for plan in PLANS[workload] if isinstance(plan, Final)]
     found += BESIDES if workload == "training" else ()
     first = decisive(workload, summary)
@@ -69,7 +69,7 @@ def plans(workload: str, summary: pd.DataFrame) -> list[Final]:
 
 
 def estimates(plan: Final, study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[Row]:
-    """Of each condition with a finished trial the estimate over its seeds, as tables and figures have it."""
+    """The estimate of each condition with a finished trial, as in tables and figures."""
     place = summary["trial"].map(conditions.of)
     how = estimator(study.workload, plan.y)
     rows = []
@@ -82,10 +82,10 @@ def estimates(plan: Final, study: StudyRecord, summary: pd.DataFrame, conditions
 
 
 def finals(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> list[dict[str, Any]]:
-    """What the page draws of the final numbers, then of their comparison.
+    """The final numbers, then their comparison, as plain data for the page.
 
     Each has its names, its unit, ``rows`` ``[condition, value, low, high, seeds, why it has no interval]``
-    and ``runs`` ``[trial, value]``; of a comparison, ``nothing`` is the value of no difference.
+    and ``runs`` ``[trial, value]``; in a comparison, ``nothing`` is the value of no difference.
     """
     number = {trial.hash: i for i, trial in enumerate(study.trials)}
     drawn: list[dict[str, Any]] = []
@@ -177,9 +177,9 @@ def _comparisons(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangem
 
 
 def statistics(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> pd.DataFrame:
-    """A row per metric and condition: of training that of ``statistics.csv``, of others what figures show.
+    """A row per metric and condition: ``statistics.csv`` of training, and the figures' estimates otherwise.
 
-    Columns of the latter: ``metric``; what is varied; ``seeds``, ``estimator``, ``estimate``,
+    Columns of the latter: ``metric``; the varied settings; ``seeds``, ``estimator``, ``estimate``,
     ``estimate_low``, ``estimate_high`` and ``note``, which says why there is no interval.
     """
     if not len(summary):
@@ -201,13 +201,13 @@ def statistics(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangemen
 
 
 def by_values(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangement) -> dict[Values, int]:
-    """What is varied, as the summary has it, -> the condition."""
+    """Varied values as in the summary -> index of the condition."""
     columns = summary[["trial", *study.varied]].itertuples(index=False) if len(summary) else ()
     return {tuple(values): conditions.of[trial] for trial, *values in columns}
 
 
 def too_few(counts: Sequence[int], *, short: bool = False) -> str:
-    """That so many seeds of each condition are too few, of which some may be enough."""
+    """A note that conditions have too few seeds, perhaps only some of them."""
     few = [count for count in counts if count < ENOUGH]
     if short:
         some = "" if len(few) == len(counts) else " in some conditions"

@@ -1,4 +1,4 @@
-"""Numbers as the page carries them: rounded to what a screen can show, and all known to JSON."""
+"""Numbers as the page stores them: rounded to what a screen can show, and valid in JSON."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from studies.analysis.bootstrap import Estimate
 from studies.formatting import Unit, quantity, with_interval
 
 DIGITS = 5
-"""Significant digits of the points of curves: far below a pixel. Tables and final values keep twelve."""
+"""Significant digits of the points of curves, far below a pixel. Tables and final values keep twelve."""
 
 
 def rounded(values: ArrayLike) -> list[float | int | None]:
-    """With ``DIGITS`` significant digits, or whole numbers as they are; None for what is not finite."""
+    """Numbers rounded to ``DIGITS`` significant digits, integers unchanged; None if not finite."""
     numbers = np.asarray(values, dtype=float)
     finite = np.isfinite(numbers)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -40,14 +40,14 @@ def rounded(values: ArrayLike) -> list[float | int | None]:
 
 
 def exact(value: Any) -> Any:
-    """A cell of a table as ``statistics.csv`` has it, with twelve digits; None for what is not finite."""
+    """A table cell with twelve digits, as in ``statistics.csv``; None if not finite."""
     if not isinstance(value, float):
         return value.item() if hasattr(value, "item") else value
     return float(f"{value:.12g}") if math.isfinite(value) else None
 
 
 def figure(value: float, unit: Unit = "") -> str:
-    """``1,200``, ``0.0312``, ``179 MB``, with a true minus; nothing for what is not finite."""
+    """A number such as ``1,200``, ``0.0312``, ``179 MB``, with a true minus; empty if not finite."""
     return minus(quantity(value, unit)) if math.isfinite(value) else ""
 
 
@@ -58,7 +58,7 @@ def spread(estimate: Estimate, unit: Unit = "") -> tuple[str, str]:
 
 
 def interval_name(counts: Iterable[float], interval: str = "95 % interval") -> str:
-    """What the bootstrap's intervals of means of so many runs are: of two or three they are their range."""
+    """The name of the bootstrap intervals of means for these numbers of runs; with two or three, a range."""
     few = {count <= 3 for count in counts if count > 1}
     if few == {True}:
         return "range"
@@ -66,12 +66,12 @@ def interval_name(counts: Iterable[float], interval: str = "95 % interval") -> s
 
 
 def minus(text: str) -> str:
-    """Numbers with a true minus before them, but not in their powers of ten."""
+    """The text with a true minus before numbers, but not in their powers of ten."""
     return re.sub(r"(?<!e)-(?=\d)", "−", text)
 
 
 def embedded(data: Any) -> str:
-    """JSON that can stand inside a ``script`` element: nothing in it can end it, or begin another."""
+    """JSON for use inside a ``script`` element, which it can neither end nor nest."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

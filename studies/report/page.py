@@ -1,4 +1,4 @@
-"""The page itself: one file with its style, script and numbers inside, that asks nobody for anything."""
+"""The page itself: one file with its style, script and numbers, which makes no network requests."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ SCRIPTS = (
     "replay",
     "main",
 )
-"""In the order in which they stand in the page; the later ones use the earlier ones."""
+"""Scripts in the order of the page; later ones use earlier ones."""
 
 
 def page(title: str, parts: Mapping[str, str], data: Mapping[str, Any]) -> str:
-    """The whole of the HTML.
+    """The complete HTML.
 
     Args:
-        title: of the document.
-        parts: what to put into the template, as HTML.
-        data: the numbers for the script.
+        title: title of the document.
+        parts: HTML for the fields of the template.
+        data: numbers for the script.
     """
     style = _asset("page.css")
     script = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
@@ -55,13 +55,13 @@ def page(title: str, parts: Mapping[str, str], data: Mapping[str, Any]) -> str:
 
 
 def is_page(text: str) -> bool:
-    """Whether a text is a page of this kind, of this version or of an earlier one."""
+    """Whether a text is a report, by this version or an earlier one."""
     marks = ('<meta name="generator" content="testbed report">', '<a class="skip" href="#answer">')
     return any(mark in text for mark in marks)
 
 
 def notes(lines: Sequence[str]) -> str:
-    """Warnings as a list; nothing without any."""
+    """Warnings as an HTML list; empty if there are none."""
     if not lines:
         return ""
     items = "".join(f"<li>{escape(line[0].upper() + line[1:].rstrip('.'))}.</li>" for line in lines)
@@ -70,10 +70,10 @@ def notes(lines: Sequence[str]) -> str:
 
 
 def replay(note: str) -> tuple[str, str]:
-    """The link to the part with the replay, and that part; both empty without anything to say of one.
+    """The link to the replay and its section; both empty without a note.
 
     Args:
-        note: what it shows, or why there is none.
+        note: what the replay shows, or why there is none.
     """
     if not note:
         return "", ""
@@ -85,7 +85,7 @@ def replay(note: str) -> tuple[str, str]:
 
 
 def paragraphs(lines: Sequence[str]) -> str:
-    """A paragraph each."""
+    """Texts as paragraphs."""
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
@@ -94,5 +94,5 @@ def _asset(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """As a Content-Security-Policy names what may stand in a page."""
+    """The hash that a Content-Security-Policy requires for inline content."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

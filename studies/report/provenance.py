@@ -1,4 +1,4 @@
-"""The versions of the code that made the results of a study, and warnings about them."""
+"""The versions of the code that produced a study's results, and warnings about them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from testbed.common import yaml_text
 
 @dataclass(frozen=True)
 class Provenance:
-    """How far a study is, and what made it.
+    """The progress of a study, and the code that produced its results.
 
     Attributes:
-        states: of each trial, in order.
-        seconds: wall seconds of each finished trial, None of others.
-        versions: different sets of versions, with how many finished trials each has made.
+        states: the state of each trial, in order.
+        seconds: wall seconds of each finished trial, None for others.
+        versions: distinct sets of versions, with the number of finished trials that each produced.
     """
 
     states: tuple[TrialState, ...]
@@ -34,7 +34,7 @@ class Provenance:
 
 
 def gather(study: StudyRecord, store: Store) -> Provenance:
-    """Looks at every trial that is stored."""
+    """Examines every stored trial."""
     found = tuple(states(study, store))
     seconds: list[float | None] = []
     makers: Counter[str] = Counter()
@@ -48,7 +48,7 @@ def gather(study: StudyRecord, store: Store) -> Provenance:
 
 
 def warnings(study: StudyRecord, summary: pd.DataFrame, found: Provenance) -> list[str]:
-    """A line each: faults that tested nothing, and trials that different code has made."""
+    """Warnings, one line each: faults that had no effect, damaged trials, and mixed or modified code."""
     lines = [f"{one.trial.title} is damaged: {one.said}" for one in found.states if one.status == "damaged"]
     lines += idle_faults(study, summary)
     codes: dict[tuple[str | None, ...], int] = {}
@@ -66,11 +66,11 @@ def warnings(study: StudyRecord, summary: pd.DataFrame, found: Provenance) -> li
 
 
 def progress(found: Provenance) -> str:
-    """``All 25 trials have finished``, or how many of them."""
+    """A sentence such as ``All 25 trials have finished.``, or the counts by status."""
     total = len(found.states)
     if all(state.status == "finished" for state in found.states):
         return "The only trial has finished." if total == 1 else f"All {total} trials have finished."
-    return f"Not finished: {status_counts(found.states)}. All numbers are of those that have finished."
+    return f"Not finished: {status_counts(found.states)}. All numbers are those of finished trials."
 
 
 def document(study: StudyRecord) -> str:

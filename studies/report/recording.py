@@ -1,4 +1,4 @@
-"""One trial run again, with all that happens on its network, and how far agents are from their neighbours."""
+"""A recording of one trial run again: its network trace and each agent's distance from its neighbours."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from testbed.network.link_names import Link
 from testbed.network.trace.trace import LinkChange, PacketFate
 
 EVENTS = 20_000
-"""At which a recording ends: some megabytes of a page, and more than anybody looks at."""
+"""Number of events at which a recording ends: some megabytes, and more than anybody will view."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What a replay is made from.
+    """The data of a replay.
 
     Attributes:
-        trial: what was run again: all of it, or of a training run its first policy update.
+        trial: the trial that was run again, completely or, in a training run, for its first policy update.
         graph: its topology.
-        trace: what happened on the network.
+        trace: the network trace.
         agents: ``(events before, agent, value)``: from then on the root mean square of s_i - s_j over the
             links of an agent has this value.
         network: ``(events before, value)``: the same over all links.
-        complete: whether it went on to its end, and was not cut off after so many events.
-        numbers: what it came to, under the names of the tables; empty if it was cut off.
+        complete: whether it ran to its end, and was not cut off by the limit on events.
+        numbers: its results, under the names of the tables; empty if it was cut off.
     """
 
     trial: TrialSpec
@@ -53,7 +53,7 @@ class Recording:
 
 
 class Full(Exception):
-    """A trace has as many events as it was to have."""
+    """The trace has reached its limit of events."""
 
 
 class Recorder(Trace):
@@ -82,7 +82,7 @@ class Recorder(Trace):
 
 @dataclass
 class Onlooker:
-    """An observer of agreements: notes how far agents are from their neighbours whenever that changes."""
+    """An observer of consensus runs that records each agent's distance from its neighbours as it changes."""
 
     trace: Trace
     agents: list[tuple[int, int, float]] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Onlooker:
     _gaps: dict[Link, float] = field(default_factory=dict)
 
     def __call__(self, agreement: Agreement) -> None:
-        """Look at what the agents hold now. Signals are replaced and never written into."""
+        """Records the current signals of the agents, which are replaced and never modified in place."""
         before, self._signals = self._signals, agreement.signals()
         agents = range(len(self._signals))
         if agreement is self._agreement:
@@ -113,22 +113,22 @@ class Onlooker:
 
 
 def record(trial: TrialSpec, *, batches: Path | None = None, limit: int = EVENTS) -> Recording:
-    """Runs a trial again: an agreement on a problem, one policy update, or the first of a training run.
+    """Runs a trial again: consensus on a problem, one policy update, or the first of a training run.
 
     Args:
-        trial: what to run.
-        batches: where an update finds what it starts from, if it is kept.
-        limit: events after which it is cut off.
+        trial: the trial to run.
+        batches: folder of the stored starting points of updates.
+        limit: number of events after which the recording is cut off.
 
     Raises:
-        StudyError: this machine lacks what the trial needs, or its environment came to grief; one line.
+        StudyError: this machine lacks what the trial needs, or its environment failed; one line.
     """
     requirements.check_trial(trial)
     requirements.check_game(trial)
     torch.set_num_threads(1)
     trace = Recorder(limit)
     onlooker, graph = Onlooker(trace), trial.graph()
-    # A copy, because settings may keep what they have worked out.
+    # A copy, because settings may cache computed values.
     settings = trial.settings.model_copy(deep=True)
     numbers: Mapping[str, float] = {}
     try:

@@ -1,7 +1,7 @@
-"""A recording as the page plays it: places, events in words, messages from where to where, and outages.
+"""A recording as data for the page: positions, events in words, messages and their routes, and outages.
 
-Moments are places in the list of events: at place k the events up to and with k have happened. So a replay
-can also go through events one by one where no simulated time passes between them.
+Moments are indices into the list of events: at index k, events up to and including k have happened. So a
+replay can also step through events between which no simulated time passes.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from testbed.network.trace.trace import OtherEvent, PacketEvent
 from topologies import drawing
 
 AGENTS = 200
-"""More of them are not drawn: neither numbers nor links could be told apart."""
+"""Largest number of agents that is drawn: beyond it, numbers and links would be indistinguishable."""
 
 
 def replay(recording: Recording) -> dict[str, Any]:
     """Plain data for the page; columns of equal length where there is one entry per event.
 
-    ``times`` (seconds), ``word`` (place in ``words``), ``a``, ``b`` (agents, or None) of every event;
-    ``flights`` ``[kind, source, destination, first, last, until, fate, reach]`` with ``until`` the time where
-    it ends if that is not that of event ``last``; ``outages`` ``[source, destination, kind, first, last]``,
-    where ``last`` is the event that ended it, or one more than the last of all if none did;
-    ``spells`` ``[agent, kind, first, last]``; ``half`` ``[link, first, last]``, half-committed
-    from and to, as there; ``agents`` and ``network`` as columns: how far they are apart from which place on.
+    ``times`` (seconds), ``word`` (index into ``words``), ``a``, ``b`` (agents, or None) of every event;
+    ``flights`` ``[kind, source, destination, first, last, until, fate, reach]``, where ``until`` is the end
+    time if it differs from that of event ``last``; ``outages`` ``[source, destination, kind, first, last]``,
+    where ``last`` is the event that ended it, or one past the last event if none did; ``spells``
+    ``[agent, kind, first, last]``; ``half`` ``[link, first, last]``, the half-committed spans, likewise;
+    ``agents`` and ``network`` as columns: the distances, and the index from which each holds.
     """
     trace, graph = recording.trace, recording.graph
     nodes = sorted(graph)
@@ -69,7 +69,7 @@ def replay(recording: Recording) -> dict[str, Any]:
 
 
 def differences(recording: Recording, stored: dict[str, Any]) -> list[str]:
-    """The numbers that the second run of a trial has other than the stored one, to one part in a million."""
+    """The numbers in which the second run of a trial differs from the stored one by over one in a million."""
     found = []
     for name, number in recording.numbers.items():
         before = stored.get(name)
@@ -101,7 +101,7 @@ def _flights(recording: Recording) -> list[list[Any]]:
 
 
 def _half(recording: Recording, links: dict[Way, int]) -> list[list[int]]:
-    """Links whose ends differ: until their next exchange, where exchanges are of all coordinates."""
+    """Half-committed links, until their next exchange if exchanges cover all coordinates."""
     if getattr(recording.trial.settings.consensus, "subset", 1) != 1:
         return []
     open_since: dict[int, int] = {}
@@ -123,10 +123,10 @@ def _columns(rows: Iterable[tuple[float, ...]]) -> list[list[float | int | None]
 
 
 def described(recording: Recording) -> str:
-    """What of the trial was run again."""
+    """The part of the trial that was run again, in words."""
     part = {
-        workloads.ProblemWorkload: "its agreement",
-        workloads.UpdateWorkload: "the agreement of its policy update",
+        workloads.ProblemWorkload: "its consensus run",
+        workloads.UpdateWorkload: "the consensus run of its policy update",
         workloads.TrainingWorkload: "its first policy update",
     }[type(recording.trial.settings)]
     if recording.complete:

@@ -1,4 +1,4 @@
-"""A stored trial as something that can be run again, from the settings that are kept beside its results."""
+"""Runnable trials reconstructed from the settings stored with their results."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from testbed.common.validation_messages import first_error
 from testbed.identity import digest, same, with_contents
 
 NAMING = ("name", "pettingzoo", "kwargs", "python")
-"""What of an environment's settings says which code from outside runs, and what it is called with."""
+"""Fields of an environment's settings that name code from outside the testbed, and its arguments."""
 
 
 def outside_code(store: Store, trial: TrialRecord) -> str | None:
-    """What code from outside the testbed the settings of a stored trial name; None: none.
+    """The code from outside the testbed that a stored trial's settings name; None if there is none.
 
-    Nothing of it is imported or started to find out.
+    Nothing is imported or started to find out.
     """
     return same_trial.outside_code(store.settings(trial))
 
 
 def stored_trial(store: Store, trial: TrialRecord) -> TrialSpec:
-    """The trial as it was run, if this code still means the same by its settings.
+    """The trial as it was run, if its settings still mean the same to this version.
 
-    Checking the settings of a PettingZoo world imports and builds it, so what they name must be what the
-    trial's name was made of before that: see :func:`outside_code`. The rest is compared afterwards.
+    Validating the settings of a PettingZoo environment imports and builds it, so the code that they name is
+    first compared with the trial's identity: see :func:`outside_code`. The rest is compared afterwards.
 
     Args:
-        store: where its results are.
-        trial: finished or failed.
+        store: the results store.
+        trial: a finished or failed trial.
 
     Raises:
-        StudyError: a file that it names is not there any more or has changed, or other code made it.
+        StudyError: a file that it names is missing or has changed, or the settings now mean something else.
     """
     data = copy.deepcopy(store.settings(trial))
     contents = read_files(Document(data, source=f"trial {trial.hash}"))
     if outside_code(store, trial) is not None and not _is_named(store, trial, contents):
         raise StudyError(
             f"trial {trial.hash}: cannot be run again: the code from outside the testbed that its settings"
-            " name is not what its name was made of"
+            " name is not what the trial's name was derived from"
         )
     seed, topology = data.pop("seed"), data.pop("topology")
     settings = WORKLOADS[data["workload"]]
@@ -76,7 +76,7 @@ def stored_trial(store: Store, trial: TrialRecord) -> TrialSpec:
 
 
 def _is_named(store: Store, trial: TrialRecord, contents: Mapping[str, Mapping[str, str]]) -> bool:
-    """Whether a trial's name was made of the code from outside that its settings name; imports nothing."""
+    """Whether the outside code in a trial's settings is that of its identity; imports nothing."""
     identity = store.identity(trial)
     if not isinstance(identity, dict) or digest(identity) != trial.hash:
         return False

@@ -1,4 +1,4 @@
-"""Tables of the page in HTML. Headers are buttons, which the page's script lets sort."""
+"""Tables of the page in HTML. Headers are buttons by which the page's script sorts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from studies.report.provenance import Provenance
 from studies.spec.manifest import StudyRecord
 
 INTERVAL = "95 % interval"
-"""Of what is no mean of runs: see :func:`interval_name`."""
+"""Header of intervals of anything but means of runs; see :func:`interval_name`."""
 
 RANGE = "range"
 
@@ -29,11 +29,11 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: what is shown.
-        value: what is sorted by, if it is a number.
-        link: where it leads to within the page, such as ``trial=...``, and
-        spoken: what tells a screen reader where, after the text.
-        more: shown smaller, behind the text.
+        text: the text shown.
+        value: the sort key of a number.
+        link: target within the page, such as ``trial=...``.
+        spoken: description of the target for screen readers, after the text.
+        more: shown smaller, after the text.
     """
 
     text: str
@@ -49,9 +49,9 @@ def html_table(
     """HTML of a table.
 
     Args:
-        name: its id.
-        caption: what it shows.
-        columns: their titles.
+        name: id of the table.
+        caption: description above the table.
+        columns: titles of the columns.
         rows: ``data-key`` by which the script finds a row (may be empty), and a cell per column.
     """
     rows = list(rows)
@@ -78,13 +78,13 @@ def html_table(
 
 
 def number(value: Any, unit: Unit = "") -> Cell:
-    """A number with four digits; nothing for what is not finite."""
+    """A number with four digits; empty if not finite."""
     value = exact(float(value))
     return Cell("" if value is None else figure(value, unit), value)
 
 
 def with_interval(row: Mapping[str, Any], name: str, unit: Unit = "", missing: str = "") -> list[Cell]:
-    """A number, and its interval in a cell of its own, or in its place why there is none."""
+    """Two cells: a number, and its interval or the reason why there is none."""
     found = (_finite(row.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
     value, low, high = found
     if value is None or low is None or high is None:
@@ -104,10 +104,10 @@ def statistics(
     """The statistics of conditions.
 
     Args:
-        data: of :func:`studies.report.final_values.statistics`.
-        study: whose conditions they are.
-        shown: which of what is varied has a column.
-        places: of each row which condition it is about.
+        data: from :func:`studies.report.final_values.statistics`.
+        study: the study.
+        shown: varied settings with a column.
+        places: index of each row's condition.
         caption: of the table.
     """
     training, compared = "iqm" in data, "probability_of_improvement" in data
@@ -115,7 +115,7 @@ def statistics(
     columns += ["mean", "interquartile mean"] if training else ["estimator", "estimate"]
     columns.append(interval_name(data["seeds"].dropna()))
     if compared:
-        columns += ["beside", "probability of improvement", INTERVAL]
+        columns += ["compared with", "probability of improvement", INTERVAL]
         columns += ["paired difference", interval_name(data["pairs"].dropna() if "pairs" in data else ())]
     rows = []
     for row, place in zip(_records(data), places, strict=True):
@@ -158,14 +158,14 @@ def trials(
     summary: pd.DataFrame,
     shown: Sequence[str],
 ) -> str:
-    """A row per trial, whatever has become of it.
+    """A table with a row per trial, whatever its status.
 
     Args:
-        study: whose trials they are.
-        varied: which of what is varied has a column.
-        provenance: how far each is.
-        summary: the results of the finished ones.
-        shown: which of their numbers to show.
+        study: the study.
+        varied: varied settings with a column.
+        provenance: the states of the trials.
+        summary: the results of the finished trials.
+        shown: metrics to show.
     """
     results = summary.set_index("trial").to_dict("index") if len(summary) else {}
     columns = ["trial", *map(column_title, varied), "seed", "status", *map(column_title, shown), "wall time"]
@@ -187,13 +187,13 @@ def trials(
 
 
 def _about(note: str, word: str) -> str:
-    """Of a row's notes the one about something."""
+    """The part of a row's notes about a topic."""
     found = (one for one in note.split("; ") if word in one and not one.startswith("too few"))
     return next(found, "")
 
 
 def _but(note: str, word: str) -> str:
-    """A row's notes without the one about something."""
+    """A row's notes without the part about a topic."""
     return "; ".join(one for one in note.split("; ") if word not in one)
 
 
@@ -202,7 +202,7 @@ def _records(data: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _value(name: str, value: Any) -> Cell:
-    """What is varied."""
+    """Cells of the varied values."""
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     return Cell(format_value(name, value), float(value) if numeric else None)
 

@@ -25,7 +25,7 @@ from testbed.common import yaml_text
 Keys = tuple[str | int, ...]
 
 MOST_PROBLEMS = 20
-"""That are printed; of more, their number is."""
+"""Maximum number of problems printed; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Problem:
 
     Attributes:
         place: where it is written, such as ``study.yaml:3`` or ``--set``.
-        keys: of the value that is wrong.
-        reason: what is wrong with it, and what is allowed.
-        value: as people are to read it; None: it does not help.
+        keys: keys of the invalid value.
+        reason: the fault, and what is allowed.
+        value: the value as shown to people; None: it is not shown.
     """
 
     place: str
@@ -64,7 +64,7 @@ class StudyError(ValueError):
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> StudyError:
-        """All of the problems, each once."""
+        """A StudyError with all of the problems, without duplicates."""
         found = list({str(problem): problem for problem in problems}.values())
         lines = [str(problem) for problem in found[:MOST_PROBLEMS]]
         if more := len(found) - MOST_PROBLEMS:
@@ -77,7 +77,7 @@ def _short(text: str, most: int = 200) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text without line ends, and with escapes for what terminals would act upon."""
+    """Text on one line, with control characters escaped."""
     words = " ".join(text.split())
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)
 
@@ -95,7 +95,7 @@ def dotted(keys: Keys) -> str:
 
 
 _INDEX = re.compile("0|[1-9][0-9]{0,5}")
-"""What stands for an item of a list in a dotted path."""
+"""Placeholder for an item of a list in a dotted path."""
 
 
 def split(path: str, place: str) -> Keys:
@@ -115,8 +115,8 @@ class Document:
     Attributes:
         data: nested dicts, lists and scalars.
         places: keys -> place, for every value.
-        source: what to call the whole in an error.
-        folder: relative file names in the data are relative to it.
+        source: name of the whole document in errors.
+        folder: base of relative file names in the data.
     """
 
     data: dict[str, Any]
@@ -125,7 +125,7 @@ class Document:
     folder: Path = field(default_factory=Path.cwd)
 
     def place(self, keys: Keys) -> str:
-        """Where the value at ``keys`` was written, or else the nearest value that encloses it."""
+        """The place where the value at ``keys``, or else the nearest enclosing value, was written."""
         for length in range(len(keys), 0, -1):
             if keys[:length] in self.places:
                 return self.places[keys[:length]]
@@ -138,7 +138,7 @@ class Document:
         return Document(data, places, self.source, self.folder)
 
     def sub_places(self, sources: Collection[Keys]) -> dict[Keys, dict[Keys, str]]:
-        """For each of some keys the places of everything at and below them, relative to them; in one pass."""
+        """For each of the keys, the places of all values at and below it, relative to it; in one pass."""
         found: dict[Keys, dict[Keys, str]] = {keys: {(): self.place(keys)} for keys in sources}
         lengths = {len(keys) for keys in sources}
         for path, place in self.places.items():

@@ -1,4 +1,4 @@
-"""The grid of a study: every combination of what is under ``vary:``.
+"""The grid of a study: every combination of the values under ``vary:``.
 
 A key of ``vary`` is either a dotted path with a list of the values it takes, or a name with cases: label ->
 settings that go together, each a dotted path with its value.
@@ -20,11 +20,11 @@ from studies.spec.validation_errors import complaint
 
 @dataclass(frozen=True)
 class Level:
-    """What one key of ``vary`` puts in place at once.
+    """The settings that one value of a key of ``vary`` puts in place.
 
     Attributes:
-        label: what tables and figures show.
-        settings: where it goes -> where it is written; both as keys of the document.
+        label: the value in tables and figures.
+        settings: target -> source; both as keys of the document.
     """
 
     label: str | int | float | bool
@@ -32,15 +32,15 @@ class Level:
 
 
 def read(document: Document, top: Collection[str], header: Collection[str]) -> dict[str, list[Level]]:
-    """What each key of ``vary`` can be, in the order in which everything is written.
+    """The choices of each key of ``vary``, in the order of the document.
 
     Args:
-        document: a study, with a mapping under ``vary`` if it has that.
-        top: keys at the top of a study, which name no cases.
+        document: a study, perhaps with a mapping under ``vary``.
+        top: top-level keys of a study, which cannot name cases.
         header: those of them that belong to the study as a whole, and so cannot be varied.
 
     Raises:
-        StudyError: a grid that means nothing, or in which all that one key sets is hidden by a later one.
+        StudyError: the grid is invalid, or everything that one key sets is hidden by a later one.
     """
     grid: dict[str, list[Level]] = {}
     problems: list[Problem] = []
@@ -58,7 +58,7 @@ def read(document: Document, top: Collection[str], header: Collection[str]) -> d
 
 
 def _levels(document: Document, source: Keys, top: Collection[str]) -> list[Level]:
-    """What one key of ``vary`` can be."""
+    """The choices of one key of ``vary``."""
     name = str(source[-1])
     values = document.data["vary"][name]
     if isinstance(values, dict):
@@ -78,7 +78,7 @@ def _levels(document: Document, source: Keys, top: Collection[str]) -> list[Leve
 def _check_paths(
     document: Document, name: str, grid: Mapping[str, Sequence[Level]], header: Collection[str]
 ) -> None:
-    """What the newest key of a grid sets must be of a trial, and must leave something of the earlier keys."""
+    """Checks that the newest key sets only settings of a trial, and does not hide all of an earlier key."""
     listed = isinstance(document.data["vary"][name], list)
     for level in grid[name][:1] if listed else grid[name]:  # a list sets one path, whatever its length
         for path, keys in level.settings.items():
@@ -126,7 +126,7 @@ def environment_factors(grid: Mapping[str, Sequence[Level]]) -> tuple[str, ...]:
 def comparison_factor(grid: Mapping[str, Sequence[Level]]) -> str | None:
     """The key of ``vary`` whose values are to be compared, if any.
 
-    What chooses an algorithm, or else the first that leaves the environment as it is.
+    The key that chooses an algorithm, or else the first one that does not change the environment.
     """
     free = [name for name in grid if len(grid[name]) > 1 and name not in environment_factors(grid)]
     algorithms = (("algorithm",), ("algorithm", "name"))
@@ -139,18 +139,18 @@ def _paths(grid: Mapping[str, Sequence[Level]], name: str) -> set[Keys]:
 
 
 def cells(grid: Mapping[str, Sequence[Level]]) -> Iterator[dict[str, Level]]:
-    """Key of ``vary`` -> what it is, for every combination; the last key varies fastest."""
+    """Key of ``vary`` -> its choice, for every combination; the last key varies fastest."""
     for levels in itertools.product(*grid.values()):
         yield dict(zip(grid, levels, strict=True))
 
 
 class Filling:
-    """Puts combinations of a grid in place: each takes as long as what it puts there, however large the grid.
+    """Puts combinations of a grid in place, in a time that does not depend on the size of the grid.
 
     Args:
         document: the study.
-        grid: what :func:`read` found in it.
-        header: the keys that are not of a single trial.
+        grid: the result of :func:`read`.
+        header: the keys that belong to the study as a whole.
     """
 
     def __init__(
@@ -180,9 +180,9 @@ class Filling:
 
 
 def hiding(vary: Any, path: Keys, place: str) -> tuple[Keys, str, str | None] | None:
-    """What of a grid, checked or not, hides a setting in all trials, if anything does.
+    """The part of a grid, checked or not, that hides a setting in all trials, if there is one.
 
-    Of a key with cases, all of them must hide it: else it is what those without it have.
+    All cases of a key must hide it; otherwise the setting applies to the remaining cases.
 
     Returns:
         Where the grid sets it, by which key of ``vary``, and in which case if that has cases.
@@ -202,7 +202,7 @@ def hiding(vary: Any, path: Keys, place: str) -> tuple[Keys, str, str | None] | 
 
 
 def selected(name: str, cases: Mapping[str, Any], labels: Sequence[Any], place: str) -> dict[str, Any]:
-    """Of named cases those in ``labels``, in the order in which the cases are written.
+    """The named cases in ``labels``, in the order of the document.
 
     Raises:
         StudyError: there is no such case, or no label.

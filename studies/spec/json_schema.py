@@ -1,7 +1,7 @@
 """The JSON Schema of study files, from which editors complete and check them.
 
-It says what can be said so: names, kinds and bounds. `testbed validate` knows more: whether a graph exists, a
-path of the grid leads somewhere, settings suit each other.
+The schema covers names, types and bounds. `testbed validate` checks more: that a graph exists, that the paths
+of the grid lead somewhere, and that settings are compatible.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _seeds() -> dict[str, Any]:
 
 
 def _vary(paths: list[str]) -> dict[str, Any]:
-    """Known paths have lists of values; other names have cases, or lists for what is inside of mappings."""
+    """Known paths have lists of values; other names have cases, or lists for paths inside mappings."""
     values = {"type": "array", "minItems": 1}
     cases = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "object"}}
     return {

@@ -26,13 +26,13 @@ def label(value: Any) -> str | int | float | bool:
             return loss
         if "preconditioner" in value:
             return _solver(value)
-        # That a graph may fall apart is permission, not what tells it from the others.
+        # Permission for a graph in several parts does not distinguish it from others.
         rest = {key: inner for key, inner in value.items() if key != "allow_disconnected"}
         words = [str(rest.pop("name"))] if "name" in rest else []
         return " ".join([*words, *(f"{key}={label(inner)}" for key, inner in rest.items())])
     if isinstance(value, list):
         named = [inner for inner in value if isinstance(inner, dict) and "fault" in inner and "name" in inner]
-        if named:  # a name may stand for a few faults that belong together
+        if named:  # a name may stand for several related faults
             return ", ".join(str(inner["name"]) for inner in named)
         return ", ".join(str(label(inner)) for inner in value) or "none"
     return str(value)

@@ -1,4 +1,4 @@
-"""What tables, figures and reports must know of a study, just read or found beside its results."""
+"""The record of a study for tables, figures and reports, from the study itself or from its results folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from testbed.common.validation_messages import first_error
 Varied = Mapping[str, str | int | float | bool]
 
 FORMAT = 1
-"""Of the file that studies are recorded in."""
+"""Format of the file in which studies are recorded."""
 
 
 class TrialRecord(Protocol):
@@ -37,7 +37,7 @@ class TrialRecord(Protocol):
 
     @property
     def seed(self) -> int:
-        """Of every random stream."""
+        """Seed of every random stream."""
 
     @property
     def varied(self) -> Varied:
@@ -45,7 +45,7 @@ class TrialRecord(Protocol):
 
     @property
     def title(self) -> str:
-        """What tells it from the others of its study."""
+        """The title that distinguishes it from the others of its study."""
 
     @property
     def names(self) -> int:
@@ -53,7 +53,7 @@ class TrialRecord(Protocol):
 
     @property
     def workload(self) -> str:
-        """That of its study."""
+        """The workload of its study."""
 
 
 class StudyRecord(Protocol):
@@ -78,19 +78,19 @@ class StudyRecord(Protocol):
 
 
 def condition_title(varied: Varied) -> str:
-    """``loss=0.1``: what tells a condition from the others of its study; empty if nothing is varied."""
+    """The title of a condition within its study, as ``loss=0.1``; empty if nothing is varied."""
     words = [f"{text.label(path.split('.')[-1])}={text.label(str(value))}" for path, value in varied.items()]
     return " ".join(words)
 
 
 def trial_title(varied: Varied, seed: int) -> str:
-    """``loss=0.1 seed=0``: what tells a trial from the others of its study."""
+    """The title of a trial within its study, as ``loss=0.1 seed=0``."""
     return f"{condition_title(varied)} seed={seed}".lstrip()
 
 
 @dataclass(frozen=True)
 class StoredTrial:
-    """A trial of a study that was run some time; see :class:`TrialRecord`."""
+    """A trial of a stored study; see :class:`TrialRecord`."""
 
     hash: str
     seed: int
@@ -100,13 +100,13 @@ class StoredTrial:
 
     @property
     def title(self) -> str:
-        """What tells it from the others of its study."""
+        """The title that distinguishes it from the others of its study."""
         return trial_title(self.varied, self.seed)
 
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A study that was run some time, perhaps by other code; see :class:`studies.spec.study.Study`."""
+    """A stored study, perhaps run by another version; see :class:`studies.spec.study.Study`."""
 
     name: str
     question: str
@@ -139,7 +139,7 @@ def to_json(study: StudyRecord) -> dict[str, Any]:
 
 
 def from_json(data: Any) -> StoredStudy:
-    """What :func:`to_json` gave. ValueError that names the field if it is anything else."""
+    """The study from the output of :func:`to_json`. ValueError with the field if it is invalid."""
     if not isinstance(data, dict):
         raise ValueError("is not a mapping of keys to values")
     if (known := data.get("format")) != FORMAT:
@@ -178,7 +178,7 @@ class _Trial(BaseModel):
 
 
 class _Study(BaseModel):
-    """What the file holds, under the keys that it has had from the start."""
+    """The contents of the file, under its original keys."""
 
     name: StrictStr
     question: StrictStr

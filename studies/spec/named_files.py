@@ -18,8 +18,8 @@ FILES: tuple[Keys, ...] = (
     ("network", "links", "*", "round_trips"),
     ("network", "classes", "*", "round_trips"),
 )
-"""Where any study names files (`*`: under any key); `environment` does where its kind of settings says so.
-They are relative to the study file, and are hashed by content."""
+"""Paths at which any study names files (`*`: any key); settings of environments declare their own.
+Files are relative to the study file, and are hashed by content."""
 
 
 def read_files(
@@ -29,10 +29,10 @@ def read_files(
 
     Args:
         document: a study, or the settings of one trial.
-        known: what has been read before, by path, which is not read again; what is new is put there.
+        known: contents already read, by path, which are not read again; new ones are added.
 
     Returns:
-        Each path with what stands for the file's content in names.
+        Each path with the digest of its content, for trial names.
 
     Raises:
         StudyError: there is no such file, or it cannot be read.
@@ -61,7 +61,7 @@ def read_files(
 
 
 def _patterns(document: Document) -> Iterator[tuple[Keys, Callable[[str], bool]]]:
-    """Where this document may name files, and what tells a path there from the name of something built in."""
+    """Paths at which this document may name files, and the test that a value there is a path."""
     for pattern in FILES:
         yield pattern, lambda value: True
     environment = ENVIRONMENTS.completed(document.data.get("environment"))
@@ -72,7 +72,7 @@ def _patterns(document: Document) -> Iterator[tuple[Keys, Callable[[str], bool]]
 
 
 def _mappings(data: object, pattern: Keys, keys: Keys = ()) -> Iterator[tuple[Keys, dict[str, Any]]]:
-    """The mappings that keys lead to, with those keys; a `*` stands for every key."""
+    """The mappings at the given keys, with those keys; a `*` stands for every key."""
     if not isinstance(data, dict):
         return
     if not pattern:

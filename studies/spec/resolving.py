@@ -1,4 +1,4 @@
-"""From what a study file says to a list of trials, each of them checked before anything runs."""
+"""Expansion of a study file into a list of trials, each of them checked before anything runs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from testbed.workloads import fault_reach
 _Checked = typing.TypeVar("_Checked")
 
 MOST_TRIALS = 100_000
-"""Of one study."""
+"""Maximum number of trials of one study."""
 
 
 def resolve(document: Document, name: str) -> Study:
     """Expands and checks a study that has been read.
 
     Raises:
-        StudyError: anything is wrong; a line for each thing that is.
+        StudyError: the study is invalid; one line per problem.
     """
     data = document.data
     workload = data.get("workload")
@@ -78,7 +78,7 @@ def resolve(document: Document, name: str) -> Study:
 
 
 def _not_finite(document: Document, value: object, keys: Keys = ()) -> Iterator[Problem]:
-    """Numbers that are none where no setting is checked, as in a short form that nobody asks for."""
+    """Non-finite numbers in parts that are not otherwise validated, as in an unused quick form."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _not_finite(document, inner, (*keys, key))
@@ -90,7 +90,7 @@ def _not_finite(document: Document, value: object, keys: Keys = ()) -> Iterator[
 
 
 def _check_number(document: Document, levels: Mapping[str, Sequence[grid.Level]], seeds: int) -> None:
-    """The trials are counted before any is made: a few short lists can ask for billions."""
+    """Counts the trials before any is created: a few short lists can specify billions."""
     numbers = [*(len(values) for values in levels.values()), seeds]
     if (total := math.prod(numbers)) > MOST_TRIALS:
         product = " x ".join(f"{number:,}" for number in numbers)
@@ -99,21 +99,21 @@ def _check_number(document: Document, levels: Mapping[str, Sequence[grid.Level]]
 
 
 class _Found:
-    """Gathers what is wrong, so that all of it can be told at once."""
+    """Collects problems, so that all of them can be reported at once."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.failures = 0
 
     def attempt(self, check: Callable[[], _Checked], apart_from: Sequence[Keys] = ()) -> _Checked | None:
-        """What a check gives; None if it found problems, which are kept.
+        """The result of a check; None if it found problems, which are collected.
 
         Args:
-            check: raises StudyError with what is wrong.
-            apart_from: values that are known to be wrong: what encloses them needs no complaint.
+            check: raises StudyError for problems.
+            apart_from: values already known to be invalid; enclosing values are not reported again.
 
         Raises:
-            StudyError: it failed for reasons that are not about a single value of the study.
+            StudyError: the check failed for a reason that concerns no single value of the study.
         """
         try:
             return check()
@@ -129,7 +129,7 @@ class _Found:
 
 
 ENOUGH = 50
-"""Conditions with mistakes after which the rest of a grid is not looked at."""
+"""Number of invalid conditions after which the rest of a grid is not checked."""
 
 
 def _header(document: Document) -> Header:
@@ -147,7 +147,7 @@ def _trials(
     workload: str,
     found: _Found,
 ) -> Iterator[TrialSpec]:
-    """The trials that are right; what is wrong with the others is in ``found``."""
+    """The valid trials; the problems of the others are in ``found``."""
     checked: set[tuple[object, ...]] = set()
     idle = _IdleFaults()
     filling = grid.Filling(document, levels, HEADER_KEYS)
@@ -187,19 +187,19 @@ def _trials(
 
 
 class _IdleFaults:
-    """Faults that begin in none of the trials that have them.
+    """Detects faults that begin in none of the trials that have them.
 
-    One that begins in some of them is no mistake: a grid may compare algorithms that send messages with
-    others that send none.
+    A fault that begins in some of them is valid: a grid may compare algorithms that send messages with others
+    that send none.
     """
 
     def __init__(self) -> None:
         self._never: dict[tuple[str, str], Problem] = {}
-        """By where a fault is written and what it says."""
+        """Faults by their place in the study and their settings."""
         self._begins: set[tuple[str, str]] = set()
 
     def look(self, trial: TrialSpec, document: Document) -> None:
-        """Takes account of a trial whose study says what is in the document."""
+        """Records the faults of a trial, with the document of its study."""
         faults = trial.settings.network.faults
         never = (
             {each.fault: each for each in fault_reach.never(trial.settings, trial.graph)} if faults else {}

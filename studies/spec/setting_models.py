@@ -19,7 +19,7 @@ from testbed.common.registry import registry_of
 
 @cache
 def setting_paths(model: type[BaseModel], depth: int = 4) -> tuple[str, ...]:
-    """The dotted paths of all settings in a model, as far as they have names of their own."""
+    """The dotted paths of all named settings in a model."""
     paths: list[str] = []
     for name, info in model.model_fields.items():
         paths.append(info.alias or name)
@@ -59,7 +59,7 @@ def members_at(model: type[BaseModel], keys: Keys, data: Any) -> list[type[BaseM
 
 
 def kinds_with(model: type[BaseModel], keys: Keys, data: Any) -> list[str]:
-    """The kinds of what a mapping describes that have a key which the kind in ``data`` has not."""
+    """The alternatives to the kind of mapping in ``data`` that have a key which this kind lacks."""
     found: list[str] = []
     for entry in fields_at(model, keys[:-1], data):
         for candidate in models_of(entry, None, bare=True):

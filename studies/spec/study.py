@@ -1,4 +1,4 @@
-"""What a study is, and each of its trials; how they come from a file: :mod:`studies.spec.resolving`."""
+"""Studies and trials; :mod:`studies.spec.resolving` creates them from a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORKLOADS = _workload_models()
 
 
 MOST_SEEDS = 10_000
-"""That a number of seeds may stand for: more of them are a slip of the keyboard."""
+"""Maximum number of seeds; a larger one is taken for a typing error."""
 
 
 def _counted(value: Any) -> Any:
@@ -50,9 +50,9 @@ class Header(Settings):
     """The keys that belong to the study rather than to each of its trials."""
 
     question: str = ""
-    """What the study asks, in one sentence; shown on its figures."""
+    """The study's question, in one sentence; shown on its figures."""
     seeds: typing.Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_counted)] = (0,)
-    """How many, or which: each combination of `vary` runs once per seed."""
+    """Number or list of seeds: each combination of `vary` runs once per seed."""
     vary: dict[str, Any] = Field(default_factory=dict)
     """Dotted path -> the values it takes; or a name -> label -> settings that go together."""
     quick: dict[str, Any] = Field(default_factory=dict)
@@ -67,16 +67,16 @@ TOP_KEYS = {*HEADER_KEYS, "topology", *(key for model in WORKLOADS.values() for 
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One trial: a pure function of this.
+    """One trial, whose results are a pure function of its fields.
 
     Attributes:
         settings: the workload, all defaults filled in.
         topology: the graph the agents talk over.
-        seed: of every random stream.
+        seed: seed of every random stream.
         varied: key of ``vary`` -> this trial's value, as the study's tables and figures show it.
-        contents: the path of each file that it names -> what was in it, see :mod:`testbed.identity`.
-        apart: whether an earlier trial of its study means the same in other words, such as another law of a
-            jitter of 0; then its name says what is varied, too.
+        contents: path of each file that it names -> digest of its content, see :mod:`testbed.identity`.
+        apart: whether an earlier trial of its study is equivalent, as with another law of a jitter of 0; its
+            name then includes the varied values.
     """
 
     settings: workloads.Workload
@@ -88,7 +88,7 @@ class TrialSpec:
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
-        """Plain data that says everything about the trial."""
+        """Plain data that describes the trial completely."""
         topology = self.topology.model_dump(mode="json")
         topology["nodes"] = self.settings.agents
         if self.topology.seed is None:
@@ -100,7 +100,7 @@ class TrialSpec:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """Plain data that the trial's name is made of: what differs from defaults, files by their content."""
+        """Plain data from which the trial's name is derived: non-default settings, and files by content."""
         settings = essence(self.settings)
         network = self.settings.network.meaning(attributes=self.topology.file is not None)
         content = {
@@ -125,12 +125,12 @@ class TrialSpec:
 
     @property
     def workload(self) -> str:
-        """That of its study."""
+        """The workload of its study."""
         return self.settings.workload
 
     @property
     def title(self) -> str:
-        """What tells this trial from the others of its study."""
+        """The title that distinguishes this trial from the others of its study."""
         return trial_title(self.varied, self.seed)
 
     def graph(self) -> nx.Graph[int]:
@@ -150,7 +150,7 @@ class Study:
         trials: every combination and every seed, seeds varying fastest.
         environment_factors: those of ``varied`` that change the environment.
         comparison_factor: the one of ``varied`` whose values are compared with the first of them.
-        document: what the study file says, with the quick form and the command line's settings on top.
+        document: the study file's contents, with the quick form and the command line's settings on top.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""What other people call the settings and their values: from names in the literature and in other libraries.
+"""Synonyms of settings and their values, from the literature and other libraries.
 
-Only error messages use this: a study is written in one language.
+Only error messages use them; study files accept no synonyms.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 
 
 def closest(name: object, allowed: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Of the allowed names the one meant: the same but for spelling, the same in meaning, or alike."""
+    """The allowed name that is meant: equal up to spelling, a synonym, or similar."""
     names = list(allowed)
     said = _normal(name)
     for each in names:
@@ -200,7 +200,7 @@ def did_you_mean(name: object, allowed: Iterable[str]) -> str:
 
 
 def elsewhere(name: object, paths: Collection[str]) -> str | None:
-    """The dotted path of a setting that is called so, or that is meant, in another place of the study."""
+    """The dotted path of a setting with this name or meaning elsewhere in the study."""
     said = _normal(name)
     meant = [path for path in SETTINGS.get(said, ()) if path in paths]
     called = sorted(

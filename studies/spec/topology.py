@@ -17,20 +17,20 @@ OWN_KEYS = ("name", "file", "nodes", "seed", "allow_disconnected")
 
 
 class TopologySettings(Settings):
-    """Which graph the agents talk over."""
+    """The communication graph of the agents."""
 
     name: str | None = None
     """A family of graphs; or else a `file`."""
     file: str | None = None
     """GraphML, edge list or adjacency CSV."""
     nodes: PositiveInt | None = None
-    """Null: as many as there are agents. Anything else must say the same number."""
+    """Number of nodes; null: as many as there are agents. Any other value must equal that number."""
     seed: NonNegativeInt | None = None
-    """Of random families; null: the trial's own, so that the bands of a figure cover the drawn graphs."""
+    """Seed of random families; null: the trial's seed, so that a figure's bands cover the drawn graphs."""
     allow_disconnected: bool = False
     """A graph in several parts is refused unless this is true."""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    """Of the family. In a study file they stand beside `name`: {name: torus, rows: 4}."""
+    """Parameters of the family. In a study file they are written next to `name`: {name: torus, rows: 4}."""
 
     @model_validator(mode="before")
     @classmethod

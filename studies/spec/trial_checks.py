@@ -1,4 +1,4 @@
-"""What is looked at of one condition of a study before anything runs. Each check raises StudyError."""
+"""Checks of one condition of a study before anything runs. Each check raises StudyError."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check_models(document: Document, settings: workloads.Workload, checked: set[
 
 
 def check_batch(document: Document, settings: workloads.Workload, checked: set[tuple[object, ...]]) -> bool:
-    """A stored batch must be whole and, as far as can be told without other people's code, of this world."""
+    """A stored batch must be complete and, as far as is known without outside code, of this environment."""
     if not isinstance(settings, workloads.UpdateWorkload) or settings.update.batch is None:
         return True
     path, environment = settings.update.batch, settings.environment

@@ -1,4 +1,4 @@
-"""Turns what pydantic found wrong into lines: place, dotted field, value, and what is allowed."""
+"""Converts pydantic's errors into lines with place, dotted field, value, and what is allowed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 
 def problem(document: Document, keys: Keys, reason: str, *, value: object = _NO_VALUE) -> Problem:
-    """What is wrong with the value at ``keys``, with the place where it is written."""
+    """The problem with the value at ``keys``, including the place where it is written."""
     return Problem(document.place(keys), keys, reason, None if value is _NO_VALUE else shown(value))
 
 
@@ -35,25 +35,25 @@ def problems(
     also_allowed: Sequence[str] = (),
     paths: Collection[str] = (),
 ) -> list[Problem]:
-    """All that pydantic found, in the order in which it is written.
+    """All errors found by pydantic, in the order of the document.
 
     Args:
-        error: what pydantic found.
-        model: the model that was validated, with the document's data (or a part of its top level).
-        document: where the data came from.
-        also_allowed: names allowed at the top level besides the model's own.
-        paths: dotted paths of all settings, where a name may belong that stands in the wrong place.
+        error: pydantic's error.
+        model: the model against which the document's data (or a part of its top level) was validated.
+        document: the source of the data.
+        also_allowed: names allowed at the top level in addition to the model's own.
+        paths: dotted paths of all settings, to suggest where a misplaced name belongs.
     """
     groups: dict[Keys, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         groups.setdefault(_keys(details, document.data), []).append(details)
-    if len(groups) > 1:  # what a model makes of nothing, because something else in it is wrong
+    if len(groups) > 1:  # a consequence of another error in the same model
         groups = {
             keys: group for keys, group in groups.items() if not _derived(group[0], keys, document.data)
         }
     found: list[Problem] = []
     misspelt: set[Keys] = set()
-    """Mappings with a misspelt key: that the right one is missing needs no saying."""
+    """Mappings with a misspelt key, in which a missing key is not reported."""
     for keys, group in groups.items():
         if group[0]["type"] == "extra_forbidden":
             names = [*names_at(model, keys[:-1], document.data), *(also_allowed if len(keys) == 1 else ())]
@@ -73,7 +73,7 @@ def problems(
 def _meant(
     model: type[BaseModel], keys: Keys, data: Any, names: Sequence[str], paths: Collection[str]
 ) -> str:
-    """Which key an unknown one stands for: one that is allowed there, or of another kind, or elsewhere."""
+    """A hint at the key meant by an unknown one: one allowed there, of another kind, or elsewhere."""
     name = keys[-1]
     near = closest(name, names, cutoff=0.8)
     other = None if near else elsewhere(name, paths)
@@ -109,7 +109,7 @@ def _position(keys: Keys, order: Mapping[Keys, int]) -> int:
 def _explained(
     found: Sequence[ErrorDetails], keys: Keys, model: type[BaseModel], document: Document
 ) -> Problem:
-    """One thing that is wrong, of which the members of a union may have told each its own reason."""
+    """One problem, for which each member of a union may have given its own reason."""
     kind = found[0]["type"]
     context = found[0].get("ctx", {})
     if isinstance(wrong := context.get("error"), SettingError):
@@ -162,7 +162,7 @@ def _reason(details: ErrorDetails, model: type[BaseModel], keys: Keys, data: Any
 
 
 def _interval(annotations: Sequence[Any], context: Mapping[str, Any]) -> str:
-    """All bounds of a number, not only the one that was missed: `loss: 2` should say "from 0 to 1"."""
+    """All bounds of a number, not only the violated one: `loss: 2` should say "from 0 to 1"."""
     bounds: dict[str, Any] = dict(context)
     for annotation in annotations:
         for part in metadata_of(annotation):

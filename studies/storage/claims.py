@@ -16,7 +16,7 @@ from testbed.common import checkpoints
 from testbed.common.atomic_files import atomic_write
 
 MOST_BYTES = 100_000
-"""Bytes of a progress file at most; those that are written have a few hundred."""
+"""Largest size of a progress file in bytes; real ones have a few hundred."""
 
 
 class TrialLocks:
@@ -30,15 +30,15 @@ class TrialLocks:
         self.folder = folder
 
     def checkpoint(self, trial: TrialRecord) -> Path:
-        """Where an unfinished trial may keep its state."""
+        """The path of an unfinished trial's checkpoint."""
         return self.folder / trial.hash
 
     @contextmanager
     def claim(self, trial: TrialRecord, waiting: Callable[[], None] | None = None) -> Iterator[bool]:
         """Whether this process may run the trial: others that share the folder may not meanwhile.
 
-        The claim ends with the process, however that ends. It is a file lock, which network file systems must
-        support if several machines share the folder.
+        The claim ends with the process, however the process ends. It is a file lock, which a network file
+        system must support if several machines share the folder.
 
         Args:
             trial: what to run.
@@ -61,7 +61,7 @@ class TrialLocks:
             lock.release()
 
     def running(self, trial: TrialRecord) -> bool:
-        """Whether a process runs it at this moment."""
+        """Whether a process is running the trial now."""
         if not self._file(trial, "lock").is_file():
             return False
         with self.claim(trial) as free:
@@ -74,7 +74,7 @@ class TrialLocks:
             part.write_text(json.dumps(progress), encoding="utf-8")
 
     def read_progress(self, trial: TrialRecord) -> dict[str, Any] | None:
-        """The progress written last; None if there is none, or it is damaged: the trial goes on without."""
+        """The most recent progress; None if there is none or it is damaged, which does not stop the trial."""
         try:
             found = parsed(self._file(trial, "json"), most=MOST_BYTES)
         except (OSError, ValueError):
@@ -83,9 +83,9 @@ class TrialLocks:
         return found if whole and isinstance(found["latest"], dict) else None
 
     def clear(self, trial: TrialRecord) -> None:
-        """Removes everything of a trial that is stored; the claim on it must be held, if any is.
+        """Removes the lock, progress and checkpoints of a stored trial; any claim on it must be held.
 
-        Whoever waits for the claim finds the trial finished, and so may have that on a file that is gone.
+        A process waiting for the claim finds the trial finished, so it may hold a claim on a removed file.
         """
         checkpoints.remove(self.checkpoint(trial))
         for ending in ("json", "part.json", "lock"):

@@ -10,11 +10,11 @@ from pathlib import Path
 PACKAGES = ("consensus-testbed", "torch", "numpy", "networkx", "simpy", "pandas", "pyarrow")
 
 OWN = ("consensus-testbed", "commit")
-"""Of these versions, those of this package."""
+"""The entries of the versions that describe this package."""
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of what the results depend on, and the commit (``-dirty`` if files had changed).
+    """Versions of Python and of the dependencies, and the commit (``-dirty`` if files had changed).
 
     The commit is left out when the package does not run from a checkout.
     """

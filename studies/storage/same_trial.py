@@ -1,4 +1,4 @@
-"""Whether the settings that are stored with a trial are those that its name is made of."""
+"""Check that the settings stored with a trial are those that its name was derived from."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from testbed.identity import FORMAT, whole
 
 
 def outside_code(settings: Mapping[str, Any]) -> str | None:
-    """What code from outside the testbed the settings of a stored trial name; None: none.
+    """The code from outside the testbed that a stored trial's settings name; None if there is none.
 
-    Nothing of it is imported or started to find out.
+    Nothing is imported or started to find out.
     """
     environment = settings.get("environment")
     if environment is None:
@@ -36,13 +36,13 @@ def outside_code(settings: Mapping[str, Any]) -> str | None:
 
 
 def check_settings(settings: dict[str, Any], identity: Mapping[str, Any], varied: Mapping[str, Any]) -> None:
-    """The settings of ``spec.json`` mean what ``identity`` says.
+    """Checks that the settings in ``spec.json`` agree with its ``identity``.
 
-    Not checked of worlds from outside the testbed, whose code would have to run, nor of settings that this
-    version refuses, nor of files that are named and not there any more.
+    Three cases are not checked: environments from outside the testbed, whose code would have to run; settings
+    that this version rejects; and named files that no longer exist.
 
     Raises:
-        Damage: they mean something else.
+        Damage: the settings do not match the identity.
     """
     if identity.get("format") != FORMAT or outside_code(settings) is not None:
         return
@@ -58,7 +58,7 @@ def check_settings(settings: dict[str, Any], identity: Mapping[str, Any], varied
         )
         meant = made.identity
     except ValidationError:
-        return  # what was right when it ran may be refused by now, or be known to a later version only
+        return  # valid settings may have become invalid since, or be known only to a later version
     except (ValueError, TypeError, KeyError) as error:
         if _names_files(identity):
             return
@@ -69,7 +69,7 @@ def check_settings(settings: dict[str, Any], identity: Mapping[str, Any], varied
 
 @lru_cache(maxsize=64)
 def _workload(settings: str) -> workloads.Workload:
-    """From JSON, as all seeds of a condition have the same."""
+    """Validated settings from JSON; all seeds of a condition share one text, so the cache is effective."""
     data = json.loads(settings)
     return typing.cast(workloads.Workload, WORKLOADS[data["workload"]].model_validate(data))
 
@@ -81,7 +81,7 @@ def _names_files(value: Any) -> bool:
 
 
 def _other(meant: Any, named: Any, place: str = "") -> str | None:
-    """Where two identities differ, if anywhere; a path is what its content is."""
+    """The first key at which two identities differ, if any; paths are compared by file content."""
     if isinstance(meant, str) and isinstance(named, dict) and named.keys() == {"sha256"}:
         return None
     if isinstance(meant, dict) and isinstance(named, dict):

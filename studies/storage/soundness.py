@@ -1,4 +1,4 @@
-"""Whether the folder of a stored trial holds what was written into it."""
+"""Integrity checks of a stored trial's folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testbed.identity import FORMAT, digest
 
 STATUS = "status.json"
 NEEDED = ("spec.json", "versions.json", "timings.json", "metrics.parquet")
-"""What a finished trial has, whatever else."""
+"""Files that every finished trial has."""
 MODELS = "models.pt"
 
 
@@ -23,14 +23,14 @@ def sums(folder: Path) -> dict[str, str]:
 
 
 def status(folder: Path, trial: TrialRecord) -> str:
-    """``finished`` or ``failed``.
+    """The status of an intact trial folder: ``finished`` or ``failed``.
 
     Args:
-        folder: of the trial.
-        trial: whose it should be.
+        folder: the trial's folder.
+        trial: the trial it should belong to.
 
     Raises:
-        Damage: a file is missing or not what was written, or the folder is that of another trial.
+        Damage: a file is missing or has changed, or the folder belongs to another trial.
     """
     if not folder.is_dir():
         raise Damage("is a file, where a folder should be")
@@ -41,14 +41,14 @@ def status(folder: Path, trial: TrialRecord) -> str:
             _compare(folder, written)
         elif trial.names >= FORMAT:
             raise Damage(f"{STATUS}: has no checksums of the other files")
-        _open(folder)  # files whose sums are right can have been written by anybody
+        _open(folder)  # correct checksums do not say who wrote the files
     if found["status"] == "finished" or (folder / "spec.json").exists():
         _check_owner(folder, trial)
     return str(found["status"])
 
 
 def _compare(folder: Path, written: dict[str, str]) -> None:
-    """The files are those that were written, and no other that would be read."""
+    """Checks that the folder has exactly the files that were written, as far as they are read."""
     there = {file.name for file in folder.iterdir()}
     for name in (*written, *NEEDED):
         if name not in there:
@@ -92,7 +92,7 @@ def _check_owner(folder: Path, trial: TrialRecord) -> None:
     if identity is None:
         if trial.names >= FORMAT:
             raise Damage("spec.json: identity: is missing")
-        return  # of a format in which trials did not say what their names are made of
+        return  # an older format, in which trials did not record what their names are derived from
     try:
         other = digest(identity)
     except ValueError as error:  # an infinity

@@ -1,4 +1,4 @@
-"""How far the trials of a study have come, as the folder of its results tells."""
+"""The state of each trial of a study, read from its results folder."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from studies.storage.store import Store
 from studies.text import visible
 
 Status = Literal["finished", "running", "failed", "damaged", "stopped", "missing"]
-"""`stopped`: begun and given up, with a checkpoint or a record of how far it came; the next run goes on.
-`damaged`: its folder does not hold what was written; the next run runs it again."""
+"""`stopped`: interrupted, with a checkpoint or a progress record; the next run resumes it.
+`damaged`: its folder does not hold what was written; the next run repeats the trial."""
 
 COLOURS: dict[Status, str] = {
     "finished": "green",
@@ -33,7 +33,7 @@ COLOURS: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class TrialState:
-    """A trial, what has become of it, and how far it has come or why it failed, in words."""
+    """A trial, its status, and its progress or the reason for its failure, in words."""
 
     trial: TrialRecord
     status: Status
@@ -64,7 +64,7 @@ def _state(trial: TrialRecord, store: Store) -> TrialState:
 
 
 def _reason(trace: Path) -> str:
-    """What a traceback says went wrong."""
+    """The error that a traceback ends with."""
     try:
         text = trace.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -82,7 +82,7 @@ def status_counts(found: Sequence[TrialState]) -> str:
 
 
 def status_table(found: Sequence[TrialState], *, everything: bool) -> Table | None:
-    """A line per trial: of all, or of those that are under way or failed; None if there are none."""
+    """A table with a line per trial, or per running or failed trial; None if it would be empty."""
     shown = [
         state for state in found if everything or state.status in ("running", "failed", "damaged", "stopped")
     ]

@@ -1,4 +1,4 @@
-"""Where results are kept: one folder per trial, named by the trial's hash.
+"""The results store: one folder per trial, named by the trial's hash.
 
 ::
 
@@ -6,23 +6,23 @@
       study.json           the study that was run here last, and its trials by hash
       trials/<hash>/       spec.json      all settings of the trial
                            metrics.parquet, curves_<name>.parquet   <name> as in CURVES and TABLES
-                           models.pt      of a training run: what was learnt
-                           timings.json   what the machine took: the only file that differs between two runs
+                           models.pt      of a training run: the learnt models
+                           timings.json   wall times: the only file that differs between two runs
                            versions.json  of Python, the libraries and this package, and the commit
                            status.json    finished or failed, and the checksums of the other files; a failed
                                           trial has traceback.txt and no tables
-      checkpoints/<hash>   of trials under way, and the one before; <hash>.lock: a process runs it now;
-                           <hash>.json: how far it had come when it was last looked at
-      damaged/             folders of trials that were found damaged when these were run again
-      batches/<hash>       what updates start from, for the trials that start from the same
+      checkpoints/<hash>   of running trials, with the previous one; <hash>.lock: a process is running it;
+                           <hash>.json: its most recently recorded progress
+      damaged/             folders of trials that were found damaged, moved here when the trials were repeated
+      batches/<hash>       starting points of updates, shared by the trials that start from the same one
       summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
       statistics.csv       of training runs: each condition over its seeds, and how conditions compare
-      references.json      what random and scripted policies earn, for the lines in the figures
+      references.json      returns of random and scripted policies, for the lines in the figures
       figures/
-      report.html          what `testbed report` makes of all this
+      report.html          the page written by `testbed report`
 
-A folder is written beside its place, brought to the disk, and renamed when it is whole, so that nothing
-half-written is ever found, and the checkpoint of a trial goes only when its results survive a power cut.
+A folder is written under a temporary name, flushed to disk, and renamed once complete, so no partial folder
+is ever found, and a trial's checkpoint is removed only when its results would survive a power cut.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ TABLES = ("traffic", "faults")
 
 
 def default_folder(name: str, *, quick: bool = False) -> Path:
-    """Where the results of a study go unless it is said: ``runs/<name>``.
+    """The default results folder of a study: ``runs/<name>``.
 
-    A short form goes to ``runs/<name>-quick``: it never takes the place of the whole.
+    The quick form goes to ``runs/<name>-quick``, so that it never replaces the full study.
     No name leads out of ``runs``; see :func:`studies.text.folder_name`.
     """
     folder = text.folder_name(name)
@@ -74,13 +74,13 @@ class Store(TrialFolders):
         self.batches = folder / "batches"
 
     def remember(self, study: StudyRecord) -> list[str]:
-        """Writes down which study is run here, so that its results can be read without its file.
+        """Records which study is run here, so that its results can be read without the study file.
 
         Returns:
-            What must be said of what was here before, a line each.
+            Warnings about earlier contents of the folder, one line each.
 
         Raises:
-            StudyError: the folder cannot be made, or not written into; or it has finished trials of another
+            StudyError: the folder cannot be created or written to, or it has finished trials of another
                 study, which would vanish from its tables.
         """
         lines = self._before(study) if (self.folder / STUDY).exists() else []
@@ -92,11 +92,11 @@ class Store(TrialFolders):
         return lines
 
     def _before(self, study: StudyRecord) -> list[str]:
-        """What must be said when a study takes the place of what was run here before; see ``remember``."""
+        """Warnings for a study that replaces the one recorded here; see ``remember``."""
         try:
             before = self.study()
         except StudyError as error:
-            return [f"{error}; it is written anew"]
+            return [f"{error}; it is written again"]
         names = {trial.hash for trial in study.trials}
         lost = [t for t in before.trials if t.hash not in names and self.status(t) in ("finished", "damaged")]
         if not lost:
@@ -117,7 +117,7 @@ class Store(TrialFolders):
         )
 
     def study(self) -> StoredStudy:
-        """The study that was run here last.
+        """The study that was most recently run here.
 
         Raises:
             StudyError: there is none, or its file is damaged.
@@ -134,12 +134,12 @@ class Store(TrialFolders):
             raise StudyError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
 
     def summary(self, study: StudyRecord) -> pd.DataFrame:
-        """The finished trials, a row each.
+        """The finished trials, one row each.
 
-        Columns: ``trial`` (hash), what is varied under its dotted path or name, ``seed``, then the metrics.
+        Columns: ``trial`` (hash), the varied settings under their paths or names, ``seed``, the metrics.
 
         Raises:
-            StudyError: something varied has the name of a metric.
+            StudyError: a varied setting has the name of a metric.
         """
         return self._joined(study, "metrics")
 
@@ -180,7 +180,7 @@ class Store(TrialFolders):
 
 
 def _place(trial: TrialRecord) -> tuple[object, ...]:
-    """Where a trial is in the grid of its study."""
+    """The position of a trial in its study's grid."""
     return (*sorted(trial.varied.items()), trial.seed)
 
 

@@ -1,4 +1,4 @@
-"""What each stored file must hold: checked in one place, for every command and for Python."""
+"""Validation of stored files, in one place for every command and for the Python API."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 from testbed.common.validation_messages import first_error
 
 DEEPEST = 100
-"""Lists and mappings inside each other in a stored file; what is written has a tenth of it."""
+"""Deepest nesting allowed in a stored JSON file; real ones reach a tenth of it."""
 
 TEXTS = {"curves_faults": ("fault",)}
-"""Columns that hold text, of the tables that have any; all others hold numbers."""
+"""Columns that hold text, by table; all others hold numbers."""
 
 OURS = ("trial", "seed")
-"""Columns that tables get when those of all trials are put together."""
+"""Columns added when the tables of all trials are concatenated."""
 
 Number = StrictFloat
-"""Or a whole number: JSON knows no difference."""
+"""A float or an integer: JSON does not distinguish them."""
 Wall = Annotated[Number, Field(ge=0, allow_inf_nan=False)]
 
 
 class Damage(ValueError):
-    """The folder of a trial cannot be used; one line that names the file and what is wrong with it."""
+    """A trial folder that cannot be used; the message is one line with the file and the fault."""
 
 
 class _Spec(BaseModel):
@@ -68,12 +68,12 @@ def parsed(file: Path, most: int | None = None) -> Any:
     """The data in a JSON file.
 
     Args:
-        file: which.
-        most: bytes that it may have; None: any number.
+        file: the path.
+        most: largest allowed size in bytes; None: unlimited.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is not JSON, larger, or nested more than ``DEEPEST`` deep.
+        OSError: the file cannot be read.
+        ValueError: it is not JSON, too large, or nested more than ``DEEPEST`` levels deep.
     """
     deep = f"is nested more than {DEEPEST} deep"
     if most is not None and file.stat().st_size > most:
@@ -98,7 +98,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The mapping in a JSON file, checked if it is one of ``MODELS``. Raises Damage if it is no such."""
+    """The mapping in a JSON file, validated if there is one in ``MODELS`` for it. Raises Damage."""
     try:
         found = parsed(file)
     except OSError as error:
@@ -116,12 +116,12 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def missing(file: Path, error: OSError) -> str:
-    """Why a file cannot be read, in words."""
+    """The reason, in words, why a file cannot be read."""
     return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
 
 
 def check_table(file: Path) -> None:
-    """A table of a trial: numbers, but for ``TEXTS``; of the final numbers one row. Raises Damage."""
+    """A table of a trial: numbers, except for ``TEXTS``; final numbers have one row. Raises Damage."""
     try:
         with pq.ParquetFile(file) as table:
             rows, schema = table.metadata.num_rows, table.schema_arrow
@@ -151,27 +151,27 @@ def _number(kind: pa.DataType) -> bool:
 
 FILES: Mapping[str, Mapping[str, str]] = {
     "trials/<hash>/spec.json": {"always": "all settings of the trial"},
-    "trials/<hash>/metrics.parquet": {"always": "its final numbers, in a row: that of `summary.csv`"},
+    "trials/<hash>/metrics.parquet": {"always": "its final numbers, one row, as in `summary.csv`"},
     "trials/<hash>/curves_consensus.parquet": {
-        "always": 'how agreements went along their activations; in Python `results.curve("consensus")`'
+        "always": 'progress of consensus runs by activation; in Python `results.curve("consensus")`'
     },
     "trials/<hash>/curves_training.parquet": {
-        "training": 'a row per update; in Python `results.curve("training")`'
+        "training": 'one row per update; in Python `results.curve("training")`'
     },
     "trials/<hash>/curves_traffic.parquet": {
-        "always": 'what each direction of a link carried; in Python `results.table("traffic")`'
+        "always": 'traffic in each direction of each link; in Python `results.table("traffic")`'
     },
     "trials/<hash>/curves_faults.parquet": {
-        "faults": 'what each fault did; in Python `results.table("faults")`'
+        "faults": 'effect of each fault; in Python `results.table("faults")`'
     },
-    "trials/<hash>/models.pt": {"training": "what was learnt"},
+    "trials/<hash>/models.pt": {"training": "the learnt models"},
     "trials/<hash>/timings.json": {"always": "wall time: the only file that differs between two runs"},
-    "trials/<hash>/versions.json": {"always": "of Python, of the libraries and of the code that made it"},
+    "trials/<hash>/versions.json": {"always": "versions of Python, the libraries and this package"},
     "trials/<hash>/status.json": {"always": "whether it finished or failed"},
-    "study.json": {"always": "the study that was run here last, and its trials by hash"},
-    "summary.csv": {"always": "a row per finished trial: its hash, what is varied, the seed, final numbers"},
+    "study.json": {"always": "the study that was most recently run here, and its trials by hash"},
+    "summary.csv": {"always": "one row per finished trial: hash, varied settings, seed, final numbers"},
     "summary.parquet": {"always": "the same, with the exact numbers"},
     "statistics.csv": {"training": "each condition over its seeds, and how conditions compare"},
 }
-"""Tables and other files of a study's results -> when they are there (always, of training, with faults) and
-what is in them."""
+"""Tables and other files of a study's results -> when they exist (always, for training, with faults) and
+their contents."""

@@ -1,4 +1,4 @@
-"""Tables of results: one type per column, wall times apart from what a trial determines, and CSV."""
+"""Tables of results: one type per column, wall times separate from deterministic numbers, and CSV output."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Row = Mapping[str, float | int | str]
 
 
 def float_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """All numbers as floats, so that a column's type never depends on the values it happens to hold."""
+    """The table with all numbers as floats, so that a column's type never depends on its values."""
     table = pd.DataFrame([wall_columns(row, wall=False) for row in rows])
     return table.astype(dict.fromkeys(table.select_dtypes("number"), float))
 
 
 def wall_columns(row: Row, *, wall: bool) -> dict[str, float | int | str]:
-    """The columns of wall times, which begin with ``wall_``, or the others."""
+    """The wall-time columns, whose names begin with ``wall_``, or all the others."""
     return {key: value for key, value in row.items() if key.startswith("wall_") == wall}
 
 
 def uniform(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
-    """Varied columns that mix numbers and text become text: a column has one type."""
+    """Converts varied columns that mix numbers and text to text, since a column has one type."""
     for path in varied:
         if path in table and table[path].map(type).nunique() > 1:
             numeric = table[path].map(

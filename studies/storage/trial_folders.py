@@ -1,4 +1,4 @@
-"""The folders of trials: one per trial, named by its hash, written whole or not at all; see ``store``."""
+"""Trial folders: one per trial, named by its hash, written completely or not at all; see ``store``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TrialFolders:
         self.damaged = folder / "damaged"
         self.claims = TrialLocks(folder / "checkpoints")
         self._sound: set[str] = set()
-        """Trials that have been found finished and undamaged: they are looked at once."""
+        """Trials already found finished and intact; each is checked once."""
 
     def status(self, trial: TrialRecord) -> str:
         """``finished``, ``failed``, ``missing``, or ``damaged``: see :meth:`damage`."""
@@ -49,7 +49,7 @@ class TrialFolders:
             return "damaged"
 
     def damage(self, trial: TrialRecord) -> str | None:
-        """The damage to the folder of a trial, if any: a line that names the file."""
+        """The damage to a trial's folder, if any, as one line that names the file."""
         try:
             self._status(trial)
         except Damage as error:
@@ -57,7 +57,7 @@ class TrialFolders:
         return None
 
     def damages(self, study: StudyRecord) -> list[str]:
-        """A line for each trial whose folder is damaged."""
+        """One line for each trial whose folder is damaged."""
         damaged = ((trial, self.damage(trial)) for trial in study.trials)
         return [f"{trial.title}: {line}" for trial, line in damaged if line is not None]
 
@@ -99,24 +99,24 @@ class TrialFolders:
         self.claims.clear(trial)
 
     def write_failure(self, trial: TrialSpec, versions: Mapping[str, str], trace: str) -> None:
-        """Stores why a trial failed. It will be run again when the study is."""
+        """Stores why a trial failed. The trial is repeated when the study is next run."""
         with self.claims.claim(trial) as mine:
-            if mine:  # or else whoever runs it now will see for himself
+            if mine:  # otherwise the process that runs it now will find out itself
                 with self._replacing(trial, versions, "failed") as folder:
                     (folder / "traceback.txt").write_text(trace, encoding="utf-8")
 
     def traceback(self, trial: TrialRecord) -> Path:
-        """The file that tells why a trial failed."""
+        """The path of a failed trial's traceback."""
         return self.trials / trial.hash / "traceback.txt"
 
     def versions(self, trial: TrialRecord) -> dict[str, str]:
-        """What made a stored trial."""
+        """The versions of the code that produced a stored trial."""
         return self._json(trial, "versions.json")
 
     def models(self, trial: TrialRecord) -> Path | None:
-        """What a trial has learnt: when it finished or else, if it is under way, until now; None: nothing.
+        """The file with a trial's learnt models, current ones if it is unfinished; None if there are none.
 
-        Either file is one for :func:`testbed.common.checkpoints.load`, with the learner's state under
+        Either file can be read by :func:`testbed.common.checkpoints.load`, with the learner's state under
         ``learner``.
         """
         places = (self.trials / trial.hash / "models.pt", self.claims.checkpoint(trial))
@@ -129,12 +129,12 @@ class TrialFolders:
         return found
 
     def identity(self, trial: TrialRecord) -> dict[str, Any] | None:
-        """What the name of a stored trial is made of; None if it did not say."""
+        """The data that a stored trial's name is derived from; None if it was not recorded."""
         found: dict[str, Any] | None = self._json(trial, "spec.json").get("identity")
         return found
 
     def timings(self, trial: TrialRecord) -> dict[str, Any]:
-        """What a finished trial took: ``wall_seconds``, and by table what begins with ``wall_``."""
+        """Wall times of a finished trial: ``wall_seconds``, and the ``wall_`` columns by table."""
         return self._json(trial, "timings.json")
 
     def metrics(self, trial: TrialRecord) -> dict[str, Any]:
@@ -148,14 +148,14 @@ class TrialFolders:
         return sorted(path.stem.removeprefix("curves_") for path in found)
 
     def table(self, trial: TrialRecord, name: str) -> pd.DataFrame | None:
-        """One of them; None if it has none of that name."""
+        """The curve or table of this name; None if the trial has none."""
         if name not in self.tables(trial):
             return None
         found: pd.DataFrame = self.read_table(trial, f"curves_{name}").to_pandas()
         return found
 
     def wall_seconds(self, trial: TrialRecord) -> float:
-        """What a finished trial took, before it was resumed as well, as far as its updates tell."""
+        """Wall seconds of a finished trial, with those before it was resumed, as its updates record them."""
         timings = self.timings(trial)
         phases = sum(sum(row.values()) for row in timings.get("training", ()))
         return max(float(timings["wall_seconds"]), phases)
@@ -174,9 +174,9 @@ class TrialFolders:
 
     @contextmanager
     def _replacing(self, trial: TrialSpec, versions: Mapping[str, str], status: str) -> Iterator[Path]:
-        """A folder to fill, which then takes the place of the trial's; or else nothing has changed."""
+        """A folder to fill that then replaces the trial's; if filling it fails, nothing changes."""
         self.trials.mkdir(parents=True, exist_ok=True)
-        for left_over in self.trials.glob(f".{trial.hash}.*"):  # by a run that was killed while writing
+        for left_over in self.trials.glob(f".{trial.hash}.*"):  # left by a run that was killed while writing
             shutil.rmtree(left_over)
         folder = self.trials / f".{trial.hash}.{os.getpid()}"
         try:
@@ -189,12 +189,12 @@ class TrialFolders:
             self._make_room(trial)
             folder.rename(self.trials / trial.hash)
             settle(self.trials)
-        except OSError:  # such as a full disk, on which what was written would only be in the way
+        except OSError:  # such as a full disk, where the partial folder would only take up space
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
     def _make_room(self, trial: TrialRecord) -> None:
-        """Removes a failed attempt, and sets aside what is damaged: it may be another trial's."""
+        """Removes a failed attempt, and moves a damaged folder aside: it may belong to another trial."""
         place = self.trials / trial.hash
         if self.status(trial) == "damaged":
             self.damaged.mkdir(exist_ok=True)

@@ -9,11 +9,11 @@ def parse_address(address: str, said: str) -> tuple[str, int]:
     """Host and port of ``HOST:PORT`` or ``ray://HOST:PORT``. Raises StudyError if it is neither.
 
     Args:
-        address: what should be one.
-        said: how the user has said it.
+        address: the text to parse.
+        said: the option or variable as the user wrote it, for the message.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    # Other digits than ASCII's are not all numbers to Python, and longer ones are no ports.
+    # Python does not read all non-ASCII digits as numbers, and longer numbers are not ports.
     if not host or "/" in host or not (port.isascii() and port.isdigit() and len(port) <= 5):
         raise StudyError(
             f"{said}: choose local, ray, HOST:PORT (a Ray cluster's head)"

@@ -1,4 +1,4 @@
-"""Joining a Ray cluster, or starting one on this machine for as long as a study runs."""
+"""Connects to a Ray cluster, or starts one on this machine for the duration of a study."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ from testbed.common.environment_variables import environment_variables
 LOOPBACK = "127.0.0.1"
 
 OBJECTS = 80 * 2**20
-"""Bytes a cluster of our own sets aside for Ray's objects, about the least it takes: results go to files."""
+"""Bytes of Ray's object store in a temporary cluster, about the least allowed: results go to files."""
 
 ANSWER = 5.0
-"""Wall seconds in which the address of a cluster must accept a connection."""
+"""Wall seconds within which a cluster's address must accept a connection."""
 
 LOOK = 120.0
-"""Wall seconds in which every node must have started a worker and looked for the folder of the results."""
+"""Wall seconds within which every node must have started a worker and checked for the results folder."""
 
 VARIABLES = {
     **ONE_THREAD,
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or Ray hides a node's GPUs from trials that ask for one
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray hides a node's GPUs from trials that ask for one
 }
-"""The environment of all workers."""
+"""Environment variables of all workers."""
 
 
 def find(on: str | None) -> str | None:
-    """The address of a cluster that runs, and answers; None: there is none, and one must be started.
+    """The address of a running cluster that answers; None if there is none and one must be started.
 
     Args:
-        on: ``HOST:PORT`` or ``ray://HOST:PORT``; None: what ``RAY_ADDRESS`` says, or else the cluster that
-            ``ray start`` has left running on this machine, if there is one.
+        on: ``HOST:PORT`` or ``ray://HOST:PORT``; None: the address in ``RAY_ADDRESS``, or else of a cluster
+            that ``ray start`` has left running on this machine, if there is one.
 
     Raises:
-        StudyError: this is no address, or nobody answers there; one line.
+        StudyError: this is not an address, or it does not answer; one line.
     """
     address, said = on, f"--on {on}"
     if address is None:
@@ -76,7 +76,7 @@ def _left_running() -> str | None:
     address = file.read_text().strip()
     try:
         socket.create_connection(parse_address(address, str(file)), ANSWER).close()
-    except OSError:  # it has ended without saying so
+    except OSError:  # it has ended without removing its record
         return None
     return address
 
@@ -86,13 +86,13 @@ def connected(address: str | None, processors: int) -> Iterator[None]:
     """Makes this process a driver of a cluster.
 
     Args:
-        address: of one that stays up; None: of one that is started, hears this machine alone, has the same
-            Python path as this process, and ends with the connection.
-        processors: how many one that is started has.
+        address: of an existing cluster, which stays up; None: a new one is started, which listens only to
+            this machine, has this process's Python path, and ends with the connection.
+        processors: number of processors of a new cluster.
 
     Raises:
-        StudyError: it cannot be started or joined, because it has another version of Ray, say, or because
-            this process is a driver already; one line.
+        StudyError: the cluster cannot be started or joined, because it has another version of Ray, say, or
+            because this process is already a driver; one line.
     """
     if ray.is_initialized():
         raise StudyError(f"--on {address or 'ray'}: this process is connected to a Ray cluster already")
@@ -108,16 +108,16 @@ def connected(address: str | None, processors: int) -> Iterator[None]:
             raise StudyError(f"--on {address or 'ray'}: no connection: {reason}") from error
         finally:
             if before is not None and threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, before)  # Ray has put its own in the command line's place
+                signal.signal(signal.SIGTERM, before)  # Ray has replaced the command line's signal handlers
         yield
     finally:
         ray.shutdown()
 
 
 def _start(processors: int) -> None:
-    # Ray listens on all interfaces where it thinks it may be one node of many, whatever address it is told.
+    # Ray listens on all interfaces if it may be one node of many, whatever address it is given.
     variables = {
-        **VARIABLES,  # what the first process has, its workers have too: those that Ray starts ahead as well
+        **VARIABLES,  # workers inherit it from the first process, even those that Ray starts in advance
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -131,7 +131,7 @@ def _start(processors: int) -> None:
         ray_constants.ENABLE_RAY_CLUSTER = possible
     if (here := ray.util.get_node_ip_address()) != LOOPBACK:
         raise RuntimeError(
-            f"Ray {ray.__version__} listens to the network, at {here}; start it by `ray start`"
+            f"Ray {ray.__version__} listens to the network, at {here}; start it with `ray start`"
         )
 
 
@@ -141,13 +141,13 @@ def _init(address: str, **more: Any) -> None:
 
 @contextmanager
 def shared(folder: Path, on: str) -> Iterator[tuple[Token, int | None]]:
-    """Asks all nodes whether they see the folder and have the same code, before anything runs on them.
+    """Checks that all nodes see the folder and have the same code, before anything runs on them.
 
-    Gives a token that is in the folder until the end, for nodes that join later, and the bytes of memory of
-    the node that has the most; None if there are no nodes yet.
+    Yields a token that stays in the folder until the end, for nodes that join later, and the memory in bytes
+    of the largest node; None if there are no nodes yet.
 
     Raises:
-        StudyError: a node does not; it is named.
+        StudyError: a node fails the check; the message names it.
     """
     token = Token(folder.absolute() / f".shared.{secrets.token_hex(8)}", secrets.token_hex(16))
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
@@ -191,6 +191,6 @@ def _look(nodes: list[dict[str, Any]], token: Token, on: str) -> None:
 
 
 def differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
-    """What a node has of another version than this process; nothing, if results will be the same."""
+    """The version differences between a node and this process; empty if results will be the same."""
     names = [name for name in ours if name != "platform" and theirs.get(name) != ours[name]]
     return ", ".join(f"{name} {theirs.get(name, 'unknown')} (here {ours[name]})" for name in names)

@@ -1,17 +1,17 @@
 """Runs trials as tasks of a Ray cluster.
 
-What Ray tells about how a task ended, and what is made of it:
+Ray reports how a task ended, and the executor reacts as follows:
 
-- *the node is dead or cannot be reached*: the trial is begun anew on another, and goes on from its
-  checkpoint, which lies with the results. After ``LOSSES`` lost nodes, the next is a failure.
-- *the worker process ended*, by itself or by Ray, because its node had run out of memory: the trial has
-  failed, and the others go on, as in the local pool. When a machine goes down it may happen that its workers
-  do so more than a moment before Ray's own process; then their trials have failed too, and run again when the
-  study does.
+- *the node is dead or unreachable*: the trial restarts on another node and resumes from its checkpoint, which
+  is stored with the results. After ``LOSSES`` lost nodes, the next loss is a failure.
+- *the worker process ended*, by itself or killed by Ray because its node had run out of memory: the trial has
+  failed, and the others continue, as in the local pool. When a machine goes down, its workers may die
+  noticeably earlier than Ray's own process; their trials then count as failed, and are repeated when the
+  study is next run.
 - *the trial raised*: it has failed, with its traceback.
 
-The loss of the cluster's head ends the study: Ray Client tells so after half a minute; without it, Ray ends
-this process after a minute. The same command goes on where the study was.
+The loss of the cluster's head ends the study: Ray Client reports it after half a minute; without it, Ray ends
+this process after a minute. The same command resumes the study.
 """
 
 from __future__ import annotations
@@ -52,37 +52,38 @@ from studies.execution.ray.worker import Mailbox, News, Token, carry_out
 from studies.spec.document import StudyError
 
 LOSSES = 3
-"""Lost nodes after which a trial is begun anew; when it loses one more, it has failed."""
+"""Number of lost nodes after which a trial is still restarted; one more loss is a failure."""
 
 SETTLE = 2.0
-"""Wall seconds before it is: workers notice a second late that their node is gone, and write until then."""
+"""Wall seconds before a restart: workers notice the loss of their node late, and write until then."""
 
 LOOK_AGAIN = 0.25
-"""Wall seconds between two looks for what running trials have reported."""
+"""Wall seconds between two polls for the reports of running trials."""
 
 PATIENCE = 30.0
-"""Wall seconds in which no trial runs, after which a line says so."""
+"""Wall seconds without a running trial after which a line reports it."""
 
 STOPPING = 10.0
-"""Wall seconds that running trials have to end when the study is stopped."""
+"""Wall seconds that running trials have to exit when the study is stopped."""
 
 UNREAD = 100
-"""Reports of one worker that may be under way to a mailbox that does not answer; more are thrown away."""
+"""Reports of one worker that may be in flight to a mailbox that does not answer; further ones are dropped."""
 
 
 class RayExecutor(Generic[TaskT]):
-    """Runs each task with one processor and its estimated memory, wherever the cluster has room for it.
+    """Runs each task with one processor and its estimated memory, on any node with room for it.
 
-    The nodes need the same version of this package and what it depends on, the same user's files that the
-    study names, and ``folder``, under the same paths. GPUs are not distributed: trials use those of the node
-    they happen to be on. Workers have one arithmetic thread; what they print is in Ray's logs.
+    The nodes need the same versions of this package and its dependencies and, under the same paths,
+    ``folder`` and the files that the study names. GPUs are not scheduled: trials use those of the node they
+    run on. Workers have one arithmetic thread; their output is in Ray's logs.
 
     Args:
-        address: of a cluster, which is left up; None: one is started on this machine, and ended.
-        jobs: how many at once; None: as the cluster has room, or, if it is started here, processors.
-        perform: what to do with a task; an importable function.
-        folder: where tasks keep their results; all nodes must share it, which is looked into first.
-        memory: the estimated peak of a task's process in bytes, or None. More than the largest node has
+        address: of a cluster, which is left running; None: one is started on this machine, and stopped.
+        jobs: maximum number of concurrent tasks; None: as many as an existing cluster has room for, or one
+            per processor of a new one.
+        perform: function that carries out a task; must be importable.
+        folder: the results folder; all nodes must share it, which is checked first.
+        memory: estimated peak memory of a task's process in bytes, or None. More than the largest node has
             counts as all of that node.
     """
 
@@ -125,9 +126,9 @@ class RayExecutor(Generic[TaskT]):
 
 
 def lost(index: int, node: str, times: int) -> Retried | Failed:
-    """What becomes of a task that has lost its node for this many times."""
+    """The event for a task that has lost its node this many times."""
     if times > LOSSES:
-        return Failed(index, f"the trial has lost its node {times} times, at last {node}\n")
+        return Failed(index, f"the trial has lost its node {times} times, lastly {node}\n")
     return Retried(index, f"node {node} was lost")
 
 
@@ -156,9 +157,9 @@ class _Run:
         self.asked = self.mailbox.take.remote()
         self.waiting = deque(range(len(tasks)))
         self.resting: list[tuple[float, int]] = []
-        """When to begin anew a task whose node was lost."""
+        """The time at which to restart a task whose node was lost."""
         self.running: dict[Any, int] = {}
-        """What Ray calls it, of each task that was given to Ray."""
+        """Ray's reference to each task submitted to it."""
         self.begun: set[int] = set()
         self.losses: Counter[int] = Counter()
         self.nodes: dict[int, str] = {}
@@ -167,8 +168,8 @@ class _Run:
         last, said = time.monotonic(), False
         try:
             while self.waiting or self.resting or self.running:
-                if not ray.is_initialized():  # Ray would start another cluster with whatever is asked next
-                    raise ConnectionError("its head does not answer any more")
+                if not ray.is_initialized():  # Ray would start another cluster on the next request
+                    raise ConnectionError("its head no longer answers")
                 now = time.monotonic()
                 self.waiting += [index for due, index in self.resting if due <= now]
                 self.resting = [(due, index) for due, index in self.resting if due > now]
@@ -184,7 +185,7 @@ class _Run:
                     yield event
                 if not said and not self.nodes and time.monotonic() - last > PATIENCE:
                     said = True
-                    yield Held(f"no trial has run for {PATIENCE:g} s: has the cluster room for one?")
+                    yield Held(f"no trial has run for {PATIENCE:g} s: does the cluster have room for one?")
         finally:
             self._stop()
 
@@ -200,18 +201,18 @@ class _Run:
         self.running[ref] = index
 
     def _news(self) -> Iterator[Event]:
-        """What running tasks have said since the last time."""
+        """Reports of running tasks since the last call."""
         answered, _ = ray.wait([self.asked], timeout=0)
         if not answered:
             return
         try:
             news: list[News] = ray.get(self.asked)
-        except RayError:  # its node is lost with what was in it; Ray starts another
+        except RayError:  # its node is lost, with the mailbox's contents; Ray starts another
             news = []
         self.asked = self.mailbox.take.remote()
         running = set(self.running.values())
         for index, number, node, event in news:
-            if index not in running or number != self.losses[index]:  # news of an attempt that is over
+            if index not in running or number != self.losses[index]:  # a report of an attempt that is over
                 continue
             self.nodes[index] = node
             yield from self._begin(index)
@@ -239,7 +240,7 @@ class _Run:
             yield Failed(index, f"the process of this trial, on node {node}, ended by itself\n")
         except OutOfMemoryError as error:
             yield Failed(index, f"{error}\nRay ended this trial: node {node} ran out of memory\n")
-        except RayTaskError as error:  # it never came to the trial: its settings could not be read there
+        except RayTaskError as error:  # the trial never started: its settings could not be read there
             yield Failed(index, f"{error}\n")
         else:
             if unsent is not None:
@@ -247,8 +248,8 @@ class _Run:
             yield ended
 
     def _stop(self) -> None:
-        """Ends what still runs, and waits for it: nothing may be written after the study has been stopped."""
-        if not ray.is_initialized():  # the cluster is lost, and what ran there with it
+        """Cancels running tasks and waits for them: nothing may be written after the study has stopped."""
+        if not ray.is_initialized():  # the cluster is lost, and its tasks with it
             return
         running = list(self.running)
         with suppress(ConnectionError):  # or is being lost

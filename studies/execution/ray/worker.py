@@ -1,4 +1,4 @@
-"""What runs on the nodes of a Ray cluster: trials, the check before them, and the box their reports go to.
+"""Code that runs on the nodes of a Ray cluster: trials, the check before them, and the mailbox of reports.
 
 The nodes import this by its name, so this package must be installed on each.
 """
@@ -25,21 +25,21 @@ from studies.execution.executor import (
 from studies.storage.provenance import versions
 
 REPORT_EVERY = 0.5
-"""Wall seconds between two progress messages of one trial: they cross a network."""
+"""Wall seconds between two progress messages of one trial, which cross a network."""
 
 News = tuple[int, int, str, Event]
-"""Index of a task, which of its attempts speaks, from the node of which address, and what it says."""
+"""Index of a task, its attempt, the address of its node, and the report."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """A file with a text nobody else knows: who reads it has the same folder as who wrote it."""
+    """A file with a random text: a node that can read it shares the folder with the process that wrote it."""
 
     path: Path
     text: str
 
     def is_here(self) -> bool:
-        """Whether this node has it."""
+        """Whether this node sees the token."""
         try:
             return self.path.read_text() == self.text
         except OSError:
@@ -47,33 +47,33 @@ class Token:
 
 
 class Mailbox:
-    """An actor that keeps the latest that each task has said until the driver takes it."""
+    """An actor that keeps the latest report of each task until the driver collects it."""
 
     def __init__(self) -> None:
         self._latest: dict[int, News] = {}
 
     def put(self, news: News) -> None:
-        """What a task has to say; what it said before is out of date."""
+        """Stores a task's report, replacing the previous one."""
         self._latest[news[0]] = news
 
     def take(self) -> list[News]:
-        """Everything since the last time."""
+        """Returns all reports since the last call."""
         taken, self._latest = self._latest, {}
         return list(taken.values())
 
 
 def look(token: Token) -> tuple[bool, dict[str, str]]:
-    """What the driver must know of a node: does it have the folder, and which code."""
+    """Reports to the driver whether a node sees the folder, and its versions of the code."""
     return token.is_here(), versions()
 
 
 def carry_out(
     perform: Perform[Any], index: int, number: int, task: Any, token: Token, mailbox: Any
 ) -> tuple[Progressed | None, Finished | Failed]:
-    """Performs a task, and returns its last report, if that was not sent yet, and how it ended.
+    """Performs a task, and returns its last report, if not yet sent, and its final event.
 
-    Reports are thrown into the mailbox and forgotten: if it cannot be reached, they are lost and the trial
-    goes on.
+    Reports are sent to the mailbox without waiting: if it cannot be reached, they are lost and the trial
+    continues.
     """
     node = ray.util.get_node_ip_address()
 
@@ -82,7 +82,7 @@ def carry_out(
             mailbox.put.remote((index, number, node, event))
 
     send(Started(index))
-    if not token.is_here():  # a node that has joined since all were asked
+    if not token.is_here():  # a node that has joined since the check
         return None, Failed(index, f"node {node} does not see the folder {token.path.parent}\n")
     reporter = Reporter(index, send, REPORT_EVERY)
     ended = attempt(perform, index, task, reporter)

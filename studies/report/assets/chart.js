@@ -1,5 +1,5 @@
-// What all charts share: a picture that follows the width of the page, and points that can be reached by
-// pointer and by keyboard alike.
+// The base of all charts: a picture that follows the width of the page, and points that can be reached by
+// pointer and by keyboard.
 
 const SHAPES = [
   "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0Z", // circle
@@ -93,7 +93,7 @@ class Chart {
         tabindex: "0",
         role: "application",
         "aria-roledescription": "chart",
-        "aria-label": "Arrow keys go from point to point, Enter selects its trials",
+        "aria-label": "Arrow keys move between points, Enter selects the trials of a point",
       },
       this.svg,
       this.tip,

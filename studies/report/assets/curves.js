@@ -38,7 +38,7 @@ function curvesChart() {
       measure.runs.some(([trial]) => trials.includes(trial)),
     );
     const missing = started.length
-      ? ` No line on this axis, which is the same all along for them: ${started.map(({ label }) => label).join("; ")}.`
+      ? ` No line on this axis, which is constant for them: ${started.map(({ label }) => label).join("; ")}.`
       : "";
     const what = measure.of ? `, ${measure.of}` : "";
     caption.replaceChildren(
@@ -247,7 +247,7 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const path = (places) =>
   places.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
-/** What a policy without learning earns: a thin line across a panel. */
+/** Baseline of a policy without learning: a thin line across a panel. */
 function reference(svg, { left, width }, y, policy) {
   const name = policy === "random" ? "random play" : `scripted: ${policy}`;
   svg.append(

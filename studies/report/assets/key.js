@@ -1,14 +1,14 @@
 // The legend of the replay.
 
-/** What the colours and shapes mean, of what occurs in this replay. */
+/** Meanings of the colours and shapes that occur in this replay. */
 function replayLegend(r) {
   const has = (sort) => r.places.has(sort);
   const kinds = new Set(r.flights.map(([kind]) => kind));
   const line = (name) => s("line", { x1: 2, x2: 30, y1: 9, y2: 9, class: name });
   const shape = (d, name) => s("path", { d, class: name, transform: "translate(16 9)" });
   const entries = [
-    [kinds.has("request"), "request under way", line("edge lit"), shape(SHAPES[0], "message request")],
-    [kinds.has("response"), "response under way", line("edge lit"), shape(SHAPES[0], "message response")],
+    [kinds.has("request"), "request in flight", line("edge lit"), shape(SHAPES[0], "message request")],
+    [kinds.has("response"), "response in flight", line("edge lit"), shape(SHAPES[0], "message response")],
     [kinds.has("busy"), "“I am busy”", line("edge lit"), shape("M-5 -5H5V5H-5Z", "message busy")],
     [
       kinds.has("acknowledgement"),
@@ -18,7 +18,7 @@ function replayLegend(r) {
     ],
     [
       [...kinds].some((kind) => kind === "news" || !KINDS.includes(kind)),
-      "message under way",
+      "message in flight",
       line("edge lit"),
       shape(SHAPES[0], "message news"),
     ],
@@ -60,7 +60,7 @@ function replayLegend(r) {
     ],
     [
       has("lost") || has("damaged"),
-      "there: each loss",
+      "above the slider: each loss",
       s("path", { d: "M8 14v-9M16 14v-9M19 14v-9", class: "loss" }),
     ],
     [

@@ -1,4 +1,4 @@
-// What the replay is made from, and questions to it.
+// The data of the replay, and queries on it.
 
 /** What was in store at a place of the events; see the page's data for what the columns mean. */
 class Recorded {

@@ -21,7 +21,7 @@ class Player {
     this.playing = false;
     this.timed = this.r.end > this.r.begin;
     const agents = this.r.nodes.length;
-    const label = `Network of ${agents} agents and ${this.r.links.length} links. What happens at each moment is said below.`;
+    const label = `Network of ${agents} agents and ${this.r.links.length} links. The events at each moment are described below.`;
     this.picture = new NetworkPicture(this.r, label);
     this.strip = s("svg", {
       class: "strip",

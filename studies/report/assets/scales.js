@@ -94,7 +94,7 @@ function fromTo(value, low, high, unit = "") {
 // As in ticks.py: at least three in any range, with exact labels.
 const SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
 
-/** Beside an axis: 0.5, 20k, 1.5M; powers of ten for all where one needs it. */
+/** Tick labels: 0.5, 20k, 1.5M; powers of ten for all where one needs it. */
 function labels(values) {
   const sizes = values.map((value) => (value ? Number(value.toExponential().split("e")[1]) : 0));
   const powers = sizes.some((size) => size < -3 || size >= 15);
@@ -210,7 +210,7 @@ function extent(values, log) {
   return [low - 0.05 * (high - low), high + 0.05 * (high - low)];
 }
 
-/** Of ascending numbers how many are at most `value`. */
+/** The number of ascending numbers that are at most `value`. */
 function upTo(numbers, value) {
   let [low, high] = [0, numbers.length];
   while (low < high) {

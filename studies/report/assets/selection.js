@@ -1,4 +1,4 @@
-// What is selected: a trial or a condition. The address says it, so that it can be sent, and gone back to.
+// The selection: a trial or a condition. It is part of the address, so that it can be shared and restored.
 
 const conditionOf = data.trials.map(() => 0);
 data.conditions.forEach((condition, i) => condition.trials.forEach((trial) => (conditionOf[trial] = i)));
@@ -35,7 +35,7 @@ function readAddress() {
 
 window.addEventListener("hashchange", readAddress);
 
-/** What is selected, in words. */
+/** The selection in words. */
 function selectedWords() {
   if (selection.trial !== null)
     return `Trial ${selection.trial + 1} selected: ${data.titles[selection.trial]}`;

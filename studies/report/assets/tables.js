@@ -1,4 +1,4 @@
-// Tables that sort by the buttons in their heads, and the rows of what is selected.
+// Tables that sort by the buttons in their headers, and highlight the selected rows.
 
 function sortable(table) {
   const heads = [...table.tHead.rows[0].cells];
@@ -24,7 +24,7 @@ function compared(a, b, way) {
   return way * x.localeCompare(y, "en", { numeric: true });
 }
 
-/** Marks the rows of what is selected; of the trials the others can be hidden. */
+/** Marks the selected rows; the other trials can be hidden. */
 function selectableTables() {
   let only = false;
   const bar = document.getElementById("selected");
@@ -44,7 +44,7 @@ function selectableTables() {
     }
     if (!any) {
       bar.replaceChildren(
-        h("p", {}, "Choose a point of a chart, or a trial by its number, to see where the other is."),
+        h("p", {}, "Choose a point of a chart, or a trial by its number, to see it in the other."),
       );
       return;
     }

@@ -93,7 +93,7 @@ def test_a_world_that_a_random_policy_cannot_play_has_none_and_figures_go_on(
 
     monkeypatch.setattr(baselines, "measure", broken)
     assert draw_figures(study, store, said.append)
-    assert said == ["no reference lines, for a random policy cannot play: agent 1 was paid nan"]
+    assert said == ["no baselines, because a random policy cannot play: agent 1 was paid nan"]
     (kept,) = json.loads((store.folder / "references.json").read_text()).values()
     assert kept["environment"]["agents"] == 3
     assert "return_by_steps.png" in {file.name for file in (store.folder / "figures").iterdir()}

@@ -111,8 +111,8 @@ def test_validate_says_what_would_run(call, write):
     assert call("validate", write()) == (
         0,
         "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each;"
-        " nothing is wrong with it\n"
-        "a trial will need about 330 MiB of memory, and so will each beside it\n",
+        " valid\n"
+        "each concurrent trial will need about 330 MiB of memory\n",
         "",
     )
     assert list(Path.cwd().iterdir()) == []
@@ -174,7 +174,7 @@ def test_training_prints_a_line_per_update_and_is_kept(call, write):
     assert statistics["iqm"][0] == statistics["mean"][0] == pytest.approx(summary["return"][0])
     code, out, _ = call("train", write(text), "--out", "kept")
     assert code == 0
-    assert out.startswith("seed=0 was finished before")
+    assert out.startswith("seed=0 had already finished")
 
 
 def test_a_fault_that_touched_no_message_is_warned_of(call, write, monkeypatch, in_this_process):
@@ -307,7 +307,7 @@ def test_a_trial_that_cannot_fit_into_memory_is_refused_before_anything_is_writt
     code, out, err = call(command, file, "--set", change)
     assert (code, out) == (2, "")
     assert re.fullmatch(
-        r"study: seed=0: would need about [\d,]+ GiB of memory, and this machine has 8,192 MiB: choose less"
+        r"study: seed=0: would need about [\d,]+ GiB of memory, and this machine has 8,192 MiB: reduce"
         r" of problem\.dimension, problem\.agents, problem\.rows, the number of links or consensus\.budget\n",
         err,
     )

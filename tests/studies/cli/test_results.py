@@ -100,7 +100,7 @@ def test_other_settings_are_named_and_their_effect_is_paired_by_seed(call, ran):
     first, second = ran("first"), ran("second", "consensus.penalty=2", trials=7)
     code, out, _ = call("compare", first.folder, second.folder, "--metric", "error")
     assert code == 0
-    assert out.startswith("no trial is in both, by hash, so no results need be equal\n")
+    assert out.startswith("no trial is in both, by hash, so no results need to be equal\n")
     assert "  consensus.penalty: 1.0 -> 2.0\n" in out
     one, two = (store.summary(store.study()) for store in (first, second))
     both = one.merge(two, on=["topology", "network.link.loss", "seed"], suffixes=("_one", "_two"))
@@ -135,7 +135,7 @@ def test_seeds_that_are_not_finite_are_left_out_of_a_comparison_and_counted(call
     assert other.endswith("loss=0.3: nothing to compare, 2 of 2 seeds not finite")
     put(first, first.study().trials[1], math.nan)
     _, out, _ = call("compare", first.folder, second.folder, "--metric", "error")
-    assert "\n  error is finite in both for no seed\n" in out
+    assert "\n  no seed has a finite error in both\n" in out
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_numbers_that_only_one_study_has_are_not_compared(call, ran, write, tmp_
     second.write(study.trials[0], {"speed": 1.0}, {}, {}, 1.0)
     code, out, err = call("compare", first.folder, second.folder)
     assert (code, err) == (0, "")
-    assert "no number that is shown first is in both" in out
+    assert "no seed has any of the main metrics in both" in out
     code, _, err = call("compare", first.folder, second.folder, "--metric", "error")
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith(f"{second.folder}: --metric error: no such metric")

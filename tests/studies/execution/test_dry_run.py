@@ -54,7 +54,7 @@ def test_what_is_not_tried_is_said(write, tmp_path, monkeypatch):
     study = load(str(write()))
     found = dry_run.estimate(study, Store(tmp_path / "out"), lambda _: None)
     assert {(one.seconds, one.basis) for one in found} == {(None, "not tried")}
-    assert dry_run.remaining(found, 2) == "8 of 8 trials to run; of 8 the time is not known"
+    assert dry_run.remaining(found, 2) == "8 of 8 trials to run; the time of 8 is not known"
 
 
 @pytest.mark.parametrize(

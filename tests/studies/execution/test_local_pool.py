@@ -128,8 +128,8 @@ def test_a_task_begins_while_it_fits_into_memory(peaks, available, at_once):
     assert len(held) == (at_once < 3)
     if available == 10:
         (line,) = held
-        assert line.startswith("1 at once, not 3: a further one would need 2,")  # 6 + 6 - 10, less a process
-        assert line.endswith(" MiB of memory more than are free")
+        assert line.startswith("1 at once, not 3: another one would need 2,")  # 6 + 6 - 10, less a process
+        assert line.endswith(" MiB more memory than is free")
 
 
 def test_a_task_begins_when_others_give_memory_back():

@@ -119,7 +119,7 @@ def test_a_stopped_study_goes_on_where_it_was_with_equal_results(write, tmp_path
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said.count("\n") == 1
-    assert "the same command goes on where this one was" in said
+    assert "the same command resumes the study" in said
     study = load(path)
     done = [trial for trial in study.trials if Store(stopped).status(trial) == "finished"]
     assert 1 <= len(done) < len(study.trials)

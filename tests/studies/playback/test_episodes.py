@@ -296,7 +296,7 @@ def test_models_of_other_networks_are_refused(call, write, trained):
     code, _, err = call("play", write(wider), "--checkpoint", store.models(trial), "--out", "a.gif")
     assert code == 2
     assert err.count("\n") == 1
-    assert "models.pt is of other networks than this trial's" in err
+    assert "models.pt has other networks than this trial's" in err
     assert list(Path.cwd().iterdir()) == []
     checkpoints.save(Path("rows.pt"), {"rows": {}}, "x")
     assert (

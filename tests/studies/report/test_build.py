@@ -249,8 +249,7 @@ def test_an_unfinished_study_says_how_far_it_is(write, tmp_path):
     page = reported.read(report.write(store.folder, replayed=False).file)
     said = [text for text in page.texts["p"] if "Not finished" in text]
     assert said == [
-        "Not finished: 2 finished, 1 failed, 5 missing of 8 trials."
-        " All numbers are of those that have finished."
+        "Not finished: 2 finished, 1 failed, 5 missing of 8 trials. All numbers are those of finished trials."
     ]
     states = [row["status"][0][0] for row in page.records("trials")]
     assert states == ["finished", "finished", "failed ValueError: <b>no</b>", *["missing"] * 5]
@@ -263,7 +262,7 @@ def test_a_study_of_which_nothing_has_finished_has_a_report(write, tmp_path):
     page = reported.read(report.write(store.folder).file)
     assert page.data["curves"]["measures"] == page.data["finals"] == []
     assert page.data["replay"] is None
-    assert "There is no replay: no trial that has finished sent a message." in page.texts["p"]
+    assert "There is no replay: no finished trial sent a message." in page.texts["p"]
 
 
 @pytest.mark.parametrize(
@@ -313,7 +312,7 @@ def test_trials_of_different_code_and_idle_faults_are_warned_of(write, tmp_path)
         (["out", "--trial", "9"], "--trial 9: the study has 8 trials"),
         (
             ["out", "--trial", "3"],
-            "--trial 3: topology=ring penalty=2 seed=0 is missing; one that has finished",
+            "--trial 3: topology=ring penalty=2 seed=0 is missing; only finished trials",
         ),
         (["out", "--trial", "1", "--no-replay"], "--trial and --no-replay contradict each other"),
         (["out", "--out", "out"], "--out out: is a folder, not a file"),
@@ -333,7 +332,7 @@ def test_the_command_says_what_it_replays_and_where_the_page_is(call, write):
     reported.run(write(reported.LOSSY), Path("out"), trials=2)
     code, out, _ = call("report", "out", "--trial", "2")
     assert code == 0
-    replayed = "Trial 2 (ring, penalty β 1, seed 1), run again: its agreement."
+    replayed = "Trial 2 (ring, penalty β 1, seed 1), run again: its consensus run."
     assert out == f"replay:  {replayed}\nreport:  out/report.html\n"
     page = reported.read(Path("out/report.html"))
     assert replayed in page.texts["p"]

@@ -218,7 +218,7 @@ def test_the_keyboard_reaches_all_of_it_and_moves_through_a_chart(visit):
     for name in (
         "scheme",
         "ring",
-        "Arrow keys go from point to point, Enter selects its trials",
+        "Arrow keys move between points, Enter selects the trials of a point",
         "replay-time",
     ):
         assert name in reached, name

@@ -145,7 +145,7 @@ def test_every_command_names_the_damaged_trial_and_goes_on(call, ran, here, writ
     code, out, err = call("run", write(STUDY), "--out", folder)
     assert (code, err) == (0, "")
     assert f"damaged: seed=1: {place}: {file}: " in out
-    assert "1 trial run, 2 were finished before" in out
+    assert "1 trial run, 2 finished earlier" in out
     assert (place / "metrics.parquet").read_bytes() == before
     assert [path.name for path in (folder / "damaged").iterdir()] == [f"{place.name}-1"]
     assert call("status", folder) == (0, "study: 3 finished of 3 trials\n", "")
@@ -380,7 +380,7 @@ def test_a_damaged_study_file_is_one_line_and_written_anew(call, ran, write, her
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert err.startswith(f"{file}: cannot be read: ")
     code, out, err = call("run", write(STUDY), "--out", folder)
-    assert (code, "0 trials run, 3 were finished before" in out) == (0, True)
+    assert (code, "0 trials run, 3 finished earlier" in out) == (0, True)
     assert err.startswith(f"{file}: cannot be read: ")
 
 

@@ -178,7 +178,7 @@ def test_tasks_that_raise_or_die_fail_and_closing_stops_what_runs(cluster, fakes
         with monkeypatch.context() as impatient:
             impatient.setattr("studies.execution.ray.executor.PATIENCE", 0.0)
             impatient.setattr("studies.execution.ray.executor.LOOK_AGAIN", 0.0)
-            assert next(events) == Held("no trial has run for 0 s: has the cluster room for one?")
+            assert next(events) == Held("no trial has run for 0 s: does the cluster have room for one?")
         assert next(events) == Started(0)
         raised = next(events)
         assert (type(raised), raised.index) == (Failed, 0)
@@ -239,7 +239,7 @@ def test_a_cluster_that_runs_is_found(cluster, monkeypatch):
 
 def test_a_node_may_be_lost_three_times_and_must_have_the_same_code():
     assert lost(7, "10.0.0.1", 3) == Retried(7, "node 10.0.0.1 was lost")
-    assert lost(7, "10.0.0.1", 4) == Failed(7, "the trial has lost its node 4 times, at last 10.0.0.1\n")
+    assert lost(7, "10.0.0.1", 4) == Failed(7, "the trial has lost its node 4 times, lastly 10.0.0.1\n")
     ours = {"platform": "a", "torch": "2.13.0", "commit": "abc"}
     assert differing(ours, {**ours, "platform": "b"}) == ""
     other = differing(ours, {"torch": "2.6.0"})
