@@ -308,7 +308,7 @@ def test_a_trial_that_cannot_fit_into_memory_is_refused_before_anything_is_writt
     assert (code, out) == (2, "")
     assert re.fullmatch(
         r"study: seed=0: would need about [\d,]+ GiB of memory, and this machine has 8,192 MiB: reduce"
-        r" of problem\.dimension, problem\.agents, problem\.rows, the number of links or consensus\.budget\n",
+        r" problem\.dimension, problem\.agents, problem\.rows, the number of links or consensus\.budget\n",
         err,
     )
     assert list(Path.cwd().iterdir()) == []

@@ -592,7 +592,7 @@ def test_files_that_somebody_named_are_not_replaced(call, write, ran):
     ):
         code, out, err = call(*arguments)
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert "is there" in err
+        assert "already exists" in err
         assert "add --force" in err
     assert {Path(name).read_text() for name in ("a.png", "a.gif", "trace.jsonl", "report.html")} == {"mine"}
     assert call("report", folder, "--no-replay", "--force")[0] == 0
