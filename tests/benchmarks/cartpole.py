@@ -6,6 +6,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from no_network import Nobody
 from numpy.typing import NDArray
 
 from policies.algorithms.itrpo import ItrpoSettings
@@ -81,13 +82,6 @@ class CartPole(BatchedEnvironment):
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
         raise NotImplementedError("CartPole is played here, not shown")
-
-
-class Nobody:
-    """A network of one agent."""
-
-    def centralise(self, to_centre: Sequence[int], from_centre: Sequence[int]) -> dict[str, float]:
-        return {}
 
 
 def train(settings: MappoSettings | ItrpoSettings, seed: int, updates: int) -> tuple[Learner, Ended]:

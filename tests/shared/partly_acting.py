@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from no_network import Nobody
 
 from policies.algorithms.ctrpo import CtrpoSettings
 from policies.algorithms.fdmarl import FdmarlSettings
@@ -9,7 +10,6 @@ from policies.algorithms.itrpo import ItrpoSettings
 from policies.algorithms.learner import Spaces
 from policies.algorithms.mappo import MappoSettings
 from policies.algorithms.matrpo import MatrpoSettings
-from policies.algorithms.trust_region import solve_independently
 from policies.batch import Batch
 
 STEPS, EPISODES, AGENTS, ACTIONS, WIDTH = 9, 4, 3, 3, 3
@@ -17,19 +17,6 @@ SPACES = Spaces(AGENTS, WIDTH, ACTIONS)
 SOLVER = {"tolerance": 1e-10, "iterations": 80, "recycle": 80}
 TRUST_REGIONS = (MatrpoSettings, ItrpoSettings, CtrpoSettings)
 ALL = (*TRUST_REGIONS, MappoSettings, FdmarlSettings)
-
-
-class Nobody:
-    """No network."""
-
-    def agree(self, problems):
-        return solve_independently(problems)
-
-    def average(self, vectors):
-        return vectors, {}
-
-    def centralise(self, to_centre, from_centre):
-        return {}
 
 
 def made_up(seed=0, *, dead=0.5, masked=False):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from no_network import Nobody
 from torch.distributions import Categorical, kl_divergence
 
 from policies.algorithms.learner import Spaces, experience_bytes
@@ -15,14 +16,6 @@ from policies.nn.precision import Precision
 STEPS, EPISODES, ACTIONS = 12, 5, 4
 SIZES = (6, 4, 5)
 SPACES = Spaces(3, SIZES[0], ACTIONS, SIZES)
-
-
-class Nobody:
-    """No network; what is charged is kept."""
-
-    def centralise(self, to_centre, from_centre):
-        self.charged = list(to_centre), list(from_centre)
-        return {}
 
 
 def made_up(seed=0, *, masked=False):

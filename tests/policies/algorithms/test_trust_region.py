@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from no_network import Nobody
 
 from policies.algorithms.adoption import factor_to
 from policies.algorithms.ctrpo import CtrpoSettings
@@ -17,17 +18,6 @@ from policies.batch import Batch
 STEPS, EPISODES, ACTIONS = 12, 5, 4
 SIZES = (6, 4, 5)
 NETWORK = {"hidden": (16, 16), "precision": "float64", "solver": {"tolerance": 1e-8, "iterations": 60}}
-
-
-class Nobody:
-    """No network: problems are solved alone; what is charged is kept."""
-
-    def agree(self, problems):
-        return solve_independently(problems)
-
-    def centralise(self, to_centre, from_centre):
-        self.charged = list(to_centre), list(from_centre)
-        return {}
 
 
 def made_up(agents, seed=0, *, masked=False):
