@@ -55,7 +55,7 @@ class Registry(Generic[BaseT]):
         default: str | Callable[[Mapping[str, Any]], str] | None = None,
     ) -> None:
         self.kind, self.base, self.package, self.tag, self._default = kind, base, package, tag, default
-        self._loaded: set[str] = set()
+        self._builtin_loaded = self._plugins_loaded = False
 
     @property
     def group(self) -> str:
@@ -64,16 +64,8 @@ class Registry(Generic[BaseT]):
 
     def builtin(self) -> dict[str, type[BaseT]]:
         """Those that come with the testbed, by name."""
-        if "builtin" not in self._loaded:
-            for module in iter_modules(import_module(self.package).__path__):
-                import_module(f"{self.package}.{module.name}")
-            self._loaded.add("builtin")
-        root = self.package.partition(".")[0]
-        return {
-            name: each
-            for name, each in self._subclasses().items()
-            if each.__module__.partition(".")[0] == root
-        }
+        self._load_builtin()
+        return {name: each for name, each in self._subclasses().items() if self._is_builtin(each)}
 
     def members(self) -> dict[str, type[BaseT]]:
         """All of them by name: built-in ones first, each in the order of their names but for the default.
@@ -81,14 +73,17 @@ class Registry(Generic[BaseT]):
         Raises:
             PluginError: an entry point cannot be loaded, is no subclass of the base, or two share a name.
         """
-        first = self.builtin()
-        if "plugins" not in self._loaded:
+        self._load_builtin()
+        if not self._plugins_loaded:
             for point in sorted(metadata.entry_points(group=self.group), key=lambda each: each.name):
                 self._load(point)
-            self._loaded.add("plugins")
-        found = self._subclasses()
-        default = self._default if isinstance(self._default, str) else ""
-        return {name: found[name] for name in sorted(found, key=lambda n: (n not in first, n != default, n))}
+            self._plugins_loaded = True
+
+        def order(item: tuple[str, type[BaseT]]) -> tuple[bool, bool, str]:
+            name, each = item
+            return not self._is_builtin(each), name != self._default, name
+
+        return dict(sorted(self._subclasses().items(), key=order))
 
     def completed(self, given: Any) -> Any:
         """A mapping with the default name if it has none; anything else as it is."""
@@ -103,6 +98,15 @@ class Registry(Generic[BaseT]):
         if self.tag is not None:
             return members.get(str(self.completed(given).get(self.tag)))
         return next((each for name, each in members.items() if name in given), None)
+
+    def _load_builtin(self) -> None:
+        if not self._builtin_loaded:
+            for module in iter_modules(import_module(self.package).__path__):
+                import_module(f"{self.package}.{module.name}")
+            self._builtin_loaded = True
+
+    def _is_builtin(self, kind: type[BaseT]) -> bool:
+        return kind.__module__.partition(".")[0] == self.package.partition(".")[0]
 
     def _load(self, point: metadata.EntryPoint) -> None:
         where = f"entry point {point.name!r} of {point.group}"
@@ -145,7 +149,7 @@ class Registry(Generic[BaseT]):
             return kind.model_validate(given)
         if self.tag not in given:
             raise PydanticKnownError("union_tag_not_found", {"discriminator": repr(self.tag)})
-        members: dict[str, Any] = {**self.members()}
+        members: Mapping[str, Any] = self.members()
         name = given[self.tag]
         if not isinstance(name, str) or name not in members:
             context = {
@@ -162,7 +166,7 @@ class Registry(Generic[BaseT]):
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        members: dict[str, Any] = {**self.members()}
+        members: Mapping[str, Any] = self.members()
         choices = {name: _with_reference(each) for name, each in members.items()}
         if self.tag is None:
             return handler(core_schema.union_schema(list(choices.values())))
