@@ -165,16 +165,20 @@ def better(metric: str) -> Literal["", "higher", "lower"]:
 
 def column_title(name: str) -> str:
     """The title of a column or setting; dotted paths that are not listed lose their outer keys."""
-    if name in SETTING_TITLES:
-        return SETTING_TITLES[name]
-    found = column(name)
-    return (found and found.name == name and found.title) or text.label(name.split(".")[-1].replace("_", " "))
+    return _own_title(name) or text.label(name.split(".")[-1].replace("_", " "))
 
 
 def has_title(name: str) -> bool:
     """Whether figures have a title of their own for a column or a setting."""
+    return bool(_own_title(name))
+
+
+def _own_title(name: str) -> str:
+    """The title in one of the two tables; empty if there is none."""
+    if name in SETTING_TITLES:
+        return SETTING_TITLES[name]
     found = column(name)
-    return name in SETTING_TITLES or (found is not None and found.name == name and bool(found.title))
+    return found.title if found is not None and found.name == name else ""
 
 
 def format_value(column: str, value: object) -> str:
