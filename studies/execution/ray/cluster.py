@@ -34,6 +34,12 @@ OBJECTS = 80 * 2**20
 ANSWER = 5.0
 """Wall seconds within which a cluster's address must accept a connection."""
 
+CONNECTIONS = 3
+"""Number of attempts to connect by `ray://` while a cluster's head cannot start a server for the driver."""
+
+NOT_STARTED = "Starting Ray client server failed"
+"""A head's message if its new process died at once, which happens where a process that uses gRPC forks."""
+
 LOOK = 120.0
 """Wall seconds within which every node must have started a worker and checked for the results folder."""
 
@@ -104,8 +110,7 @@ def connected(address: str | None, processors: int) -> Iterator[None]:
             else:
                 _init(address, runtime_env={"env_vars": VARIABLES})
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise StudyError(f"--on {address or 'ray'}: no connection: {reason}") from error
+            raise StudyError(f"--on {address or 'ray'}: no connection: {_reason(error)}") from error
         finally:
             if before is not None and threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, before)  # Ray has replaced the command line's signal handlers
@@ -136,7 +141,20 @@ def _start(processors: int) -> None:
 
 
 def _init(address: str, **more: Any) -> None:
-    ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
+    for left in reversed(range(CONNECTIONS)):
+        try:
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
+        except ConnectionAbortedError as error:
+            if NOT_STARTED not in str(error) or not left:
+                raise
+        else:
+            return
+
+
+def _reason(error: Exception) -> str:
+    """The line of Ray's message that says what happened: the last one where the first announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1] if lines[0].endswith(":") else lines[0]
 
 
 @contextmanager
