@@ -215,8 +215,9 @@ class Stopwatch:
 
 
 def _table(rows: list[Row]) -> dict[str, Any]:
-    columns = list(rows[0]) if rows else []
-    return {"columns": columns, "values": np.array([[row[c] for c in columns] for row in rows], dtype=float)}
+    columns = list(dict.fromkeys(name for row in rows for name in row))  # later code may measure more
+    values = [[row.get(name, math.nan) for name in columns] for row in rows]
+    return {"columns": columns, "values": np.array(values, dtype=float)}
 
 
 def _rows(table: dict[str, Any]) -> list[Row]:
