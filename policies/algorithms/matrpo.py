@@ -99,10 +99,10 @@ class Matrpo(TrustRegion):
         self, batch: Batch, advantages: Tensor, generator: np.random.Generator
     ) -> list[PolicyProblem]:
         """One subproblem per agent, over all samples or over those at which it can act."""
-        acting = self._can_act(batch)
+        acting = self.can_act(batch)
         if self.where_inactive == "modelled" or acting is None:
             return super().build_subproblems(batch, advantages, generator)
-        observations, actions, masks = self.policy_inputs(batch.observations), *self._heads(batch)
+        observations, actions, masks = self.policy_inputs(batch.observations), *self.heads(batch)
         draws = self.precision.tensor(generator.random((self.learners, *acting.shape)))
         solver, dtype = self.settings.solver, self.precision.dtype
 

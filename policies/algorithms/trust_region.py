@@ -9,66 +9,32 @@ observation, in the actions of its heads, and in the agreement before a step is 
 """
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from policies.acting import mean_gain, mean_over_acting, of_joint
 from policies.advantages import explained_variance, gae, normalised, returns_vary
 from policies.algorithms.adoption import move
-from policies.algorithms.learner import Communication, Spaces, Stopwatch
+from policies.algorithms.learner import Communication, Stopwatch
+from policies.algorithms.models import Models
 from policies.algorithms.subproblem import KL_SLACK, Curvature, PolicyProblem, Step, totals
-from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
-from policies.critics.value_critics import Critics
 from policies.natural_gradient.kfac import Kfac
-from policies.natural_gradient.linearisation import JointPolicy, Linearisation
+from policies.natural_gradient.linearisation import Linearisation
 from policies.natural_gradient.solver import Audit
-from policies.nn.categorical import choose, chosen, entropy
-from policies.nn.mlp import stack_initial
-from policies.nn.precision import Precision
 
 
-class TrustRegion(ABC):
-    """G policies of H heads and a critic for each; shapes below are in G learners and M samples."""
+class TrustRegion(Models):
+    """The update of G policies; shapes are in G learners, H heads and M samples."""
 
     step: Step = "boundary"
     """Kind of step of a solve under a penalty; without one all kinds coincide, except line search."""
 
     curvature: Curvature = "fisher"
     """Estimate of V^T H^-1 V in the length of a step to the boundary."""
-
-    def __init__(
-        self,
-        settings: TrustRegionSettings,
-        spaces: Spaces,
-        generator: np.random.Generator,
-        *,
-        learners: int,
-        heads: int,
-        observation_size: int,
-    ) -> None:
-        """Draw initial networks: ``learners`` G of ``heads`` H; ``observation_size`` is that of one."""
-        self.settings, self.spaces, self.learners = settings, spaces, learners
-        self.precision = Precision.of(settings.device, settings.precision)
-        self.policy = JointPolicy.build(
-            observation_size, settings.hidden, heads, spaces.actions, settings.activation
-        )
-        self.theta = self.precision.tensor(stack_initial(self.policy.network, learners, generator))
-        self.critics = Critics(
-            learners,
-            observation_size,
-            settings.hidden,
-            generator,
-            learning_rate=settings.values.learning_rate,
-            activation=settings.activation,
-            precision=self.precision,
-        )
-
-    # --- differences between the algorithms -----------------------------------------------------------------
 
     @property
     def delta(self) -> float:
@@ -86,33 +52,9 @@ class TrustRegion(ABC):
     ) -> Mapping[str, float]:
         """Have the problems solved; returns the measurements."""
 
-    @abstractmethod
-    def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
-        """[M, N, d] as inputs of the policies, [G, M, d']."""
-
-    @abstractmethod
-    def to_heads(self, actions: np.ndarray) -> np.ndarray:
-        """Each agent's entries [M, N, ...], as [G, M, H, ...]; or [M, H, ...] where policies share them."""
-
-    @abstractmethod
-    def own_heads(self, log_p: Tensor) -> Tensor:
-        """The heads that act, [N, M, A], of all heads [G, M, H, A]."""
-
     def rewarded(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rewards, terminations and boundaries, [T, B, G] each."""
         return batch.rewards, batch.terminations, batch.boundaries
-
-    # --- common methods -------------------------------------------------------------------------------
-
-    @torch.no_grad()
-    def act(
-        self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
-    ) -> np.ndarray:
-        """Actions [B, N] for observations [B, N, d]: every agent samples the head that acts for it.
-
-        Without a generator the most probable action is taken.
-        """
-        return choose(self.own_action_log_probs(observations, masks), generator)
 
     def learn(
         self,
@@ -141,8 +83,10 @@ class TrustRegion(ABC):
         problems = self.build_subproblems(batch, advantages, generator)
         measured = dict(self.agree(problems, batch, communication))
         lap("consensus")
+        before = self.theta.clone()
         measured |= self.apply_steps(problems)
         del problems  # gigabytes with many agents
+        measured["played_gain"] = self.played_gain(batch, advantages, before)
         measured |= {"value_loss": value_loss, "explained_variance": fit_quality}
         measured |= {"entropy": self.mean_entropy(batch), "acting_share": batch.acting_share}
         lap("adopt")
@@ -154,8 +98,8 @@ class TrustRegion(ABC):
     ) -> list[PolicyProblem]:
         """One trust-region subproblem per policy, linearised where it is now; advantages are [G, M]."""
         solver = self.settings.solver
-        observations, actions, masks = self.policy_inputs(batch.observations), *self._heads(batch)
-        acting = self._can_act(batch)
+        observations, actions, masks = self.policy_inputs(batch.observations), *self.heads(batch)
+        acting = self.can_act(batch)
         # Drawn even if not needed, so that trials with other solvers draw the same other numbers.
         draws = self.precision.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
 
@@ -224,37 +168,11 @@ class TrustRegion(ABC):
             ),
         }
 
-    @torch.no_grad()
-    def gain(self, batch: Batch, before: Tensor) -> float:
-        """Surrogate gain of the policies over those ``before`` [G, D] on a batch played by the latter.
-
-        Summed over policies, as ``surrogate_gain`` is, but on any batch, such as one not learnt from.
-        """
-        observations, actions, masks = self.policy_inputs(batch.observations), *self._heads(batch)
-        actions, acting = actions.expand(self.learners, -1, -1), self._can_act(batch)
-        ratios = [
-            of_joint(chosen(self.policy.log_probabilities(theta, observations, masks), actions), acting)
-            for theta in (self.theta, before)
-        ]
-        return float(mean_gain(self.estimate_advantages(batch)[0], ratios[0] - ratios[1], acting).sum())
-
-    def state_dict(self) -> dict[str, object]:
-        """Policies, critics and their optimiser, for an exact resume."""
-        return {"theta": self.theta.clone(), "critics": self.critics.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Restore the state that ``state_dict`` gave."""
-        theta, critics = state["theta"], state["critics"]
-        if not isinstance(theta, Tensor) or theta.shape != self.theta.shape or not isinstance(critics, dict):
-            raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
-        self.theta = theta.to(self.precision.device, self.precision.dtype, copy=True)
-        self.critics.load_state_dict(critics)
-
     def estimate_advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
         """Normalised advantages [G, M], value targets [G, M] and the mean explained variance."""
         rewards, terminations, boundaries = self.rewarded(batch)
-        values = self._values(batch.observations).reshape(rewards.shape)
-        following = self._values(batch.next_observations).reshape(rewards.shape)
+        values = self.values_of(batch.observations).reshape(rewards.shape)
+        following = self.values_of(batch.next_observations).reshape(rewards.shape)
         raw = gae(
             rewards,
             values,
@@ -277,56 +195,18 @@ class TrustRegion(ABC):
         )
         return self.precision.tensor(advantages.T), self.precision.tensor(targets.T), fit_quality
 
-    def _values(self, observations: np.ndarray) -> np.ndarray:
-        """Values [M, G] in float64 for observations [..., N, d]."""
-        return self.critics.values(self.policy_inputs(observations)).double().mT.cpu().numpy()
-
-    @torch.no_grad()
-    def mean_entropy(self, batch: Batch) -> float:
-        """Entropy of agents' own actions in nats: mean over agents and over the samples used for means."""
-        of_actions = entropy(self.own_action_log_probs(batch.observations, batch.flat_masks))
-        acting = batch.averaged(self.settings.average_over)
-        if acting is None:
-            return float(of_actions.mean())
-        own = self.precision.place(acting.T)
-        return float(mean_over_acting(of_actions, own)[own.any(-1)].mean())
-
     def _paid(self, batch: Batch) -> np.ndarray:
         """Learners whose returns can differ, [G] bool; measurements of critics are means over these."""
         rewards, terminations, _ = self.rewarded(batch)
         return returns_vary(rewards, terminations)
 
-    def _can_act(self, batch: Batch) -> Tensor | None:
-        """Heads that can act, [(G,) M, H] bool; None where all can, or where means are over all samples."""
-        return self._available(batch.averaged(self.settings.average_over))
-
     def _counted(self, batch: Batch) -> np.ndarray | None:
         """Samples at which some head of each policy acts, [M, G]; None if at all of them."""
-        acting = self._can_act(batch)
+        acting = self.can_act(batch)
         if acting is None:
             return None
         anybody = acting.any(-1).cpu().numpy()
         return np.broadcast_to(anybody, (self.learners, batch.samples)).T
-
-    def own_action_log_probs(self, observations: np.ndarray, masks: np.ndarray | None) -> Tensor:
-        """Log probabilities [N, M, A] of agents' own actions; observations [..., N, d], masks [M, N, A]."""
-        seen = self.policy_inputs(observations), self._available(masks)
-        return self.own_heads(self.policy.log_probabilities(self.theta, *seen))
-
-    def policy_inputs(self, observations: np.ndarray) -> Tensor:
-        """[..., N, d] as [G, M, d']."""
-        return self.precision.tensor(
-            self.to_policy_inputs(observations.reshape(-1, *observations.shape[-2:]))
-        )
-
-    def _heads(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Actions [(G,) M, H] and masks of available ones, [(G,) M, H, A]."""
-        actions = self.precision.place(self.to_heads(batch.actions.reshape(batch.samples, -1)))
-        return actions, self._available(batch.flat_masks)
-
-    def _available(self, masks: np.ndarray | None) -> Tensor | None:
-        """[M, N, ...] as [(G,) M, H, ...]."""
-        return None if masks is None else self.precision.place(self.to_heads(masks))
 
 
 def solve_independently(problems: Sequence[PolicyProblem]) -> dict[str, float]:

@@ -41,10 +41,11 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Final("final_disagreement", "relative_disagreement"),
         Final("binding", "binding", when="at the last solve"),
         Final("surrogate_gain", "surrogate_gain", when="on the batch"),
-        Final("holdout_gain", "holdout_gain", when="on a batch not learnt from"),
+        Final("heldout_gain", "heldout_gain", when="on a batch not learnt from"),
+        Final("heldout_played_gain", "heldout_played_gain", when="on a batch not learnt from"),
         Against("disagreement_by_error", "solve_error", "relative_disagreement"),
         Against("surrogate_gain_by_error", "solve_error", "surrogate_gain", when="on the batch"),
-        Against("holdout_gain_by_error", "solve_error", "holdout_gain", when="on a batch not learnt from"),
+        Against("heldout_gain_by_error", "solve_error", "heldout_gain", when="on a batch not learnt from"),
     ),
     "training": (
         Curve("return_by_steps", "training", "steps", "return"),

@@ -24,6 +24,7 @@ from testbed.network import Network, Streams, Trace
 from testbed.training import warm_start
 from testbed.training.communication import NetworkCommunication
 from testbed.training.trainer import Progress, Row, Trainer
+from testbed.training.warm_start import Start
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 Table = Sequence[Mapping[str, float | str]]
@@ -178,14 +179,26 @@ def _update(
     consensus.observer = hooks.observer
     network.measure_traffic()
     communication = NetworkCommunication(consensus, _steps(trial.consensus, hooks.progress))
-    before = start.learner.theta.clone()
     with named_errors(trial.algorithm.name, 1), learning_from(start.batch, trial.environment.name):
-        learnt = start.learner.learn(start.batch, communication, start.streams.generator("learning"))
-        if start.holdout is not None:
-            learnt["holdout_gain"] = start.learner.gain(start.holdout, before)
+        learnt = _learn(start, communication)
         check_finite(start.learner.state_dict(), learnt, trial.agents)
     curves = {"consensus": communication.take_curve(), **_tables(network)}
     return WorkloadResult({**learnt, **communication.metrics()}, curves)
+
+
+def _learn(start: Start, communication: NetworkCommunication) -> Row:
+    """One update, and what it gains on a batch not learnt from, by critics not yet fitted to the other."""
+    learner, generator = start.learner, start.streams.generator("learning")
+    if start.holdout is None:
+        return learner.learn(start.batch, communication, generator)
+    before = learner.theta.clone()
+    advantages, _, _ = learner.estimate_advantages(start.holdout)
+    learnt = learner.learn(start.batch, communication, generator)
+    return {
+        **learnt,
+        "heldout_gain": learner.gain(start.holdout, advantages, before),
+        "heldout_played_gain": learner.played_gain(start.holdout, advantages, before),
+    }
 
 
 def make_trainer(

@@ -134,7 +134,7 @@ def claims_of_stress_iteration_budgets() -> None:
     gain, pulled = (_by_seed(folder, "surrogate_gain", varied) for folder in ("runs/budgets", "runs/heavier"))
     assert _rising(gain, 100, 30, 10)
     assert (pulled < gain).all(axis=None)
-    assert (_by_seed("runs/budgets", "holdout_gain", varied) < gain / 10).all(axis=None)
+    assert (_by_seed("runs/budgets", "heldout_gain", varied) < gain / 10).all(axis=None)
 
 
 CLAIMS: dict[str, Callable[[], None]] = {

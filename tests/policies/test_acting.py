@@ -165,18 +165,37 @@ def test_an_update_is_that_of_dense_matrices_over_the_samples_at_which_agents_ac
     own = torch.stack([each.divergences(one.theta[q]) for q, each in enumerate(dense)])  # [G, H]
     assert row["kl"] == pytest.approx(float(own.sum(-1).mean()))
     assert row["kl_max"] == pytest.approx(float(own.sum(-1).max()))
-    played = own.diagonal() if kind is MatrpoSettings else own
-    assert row["kl_played"] == pytest.approx(float(played.sum()))
+    acted = own.diagonal() if kind is MatrpoSettings else own
+    assert row["kl_played"] == pytest.approx(float(acted.sum()))
     gains = [float(each.gain(one.theta[q], advantages[q])) for q, each in enumerate(dense)]
     assert row["surrogate_gain"] == pytest.approx(sum(gains))
     stay = torch.stack([each.before for each in dense])
-    assert one.gain(batch, stay) == pytest.approx(sum(gains))
+    assert one.gain(batch, advantages, stay) == pytest.approx(sum(gains))
+    assert one.played_gain(batch, advantages, stay) == pytest.approx(
+        played_gain(kind, dense, one, advantages)
+    )
     entropies = []
     for n in range(AGENTS):
         q = 0 if kind is CtrpoSettings else n
         head = dense[q].head(one.theta[q], 0 if kind is ItrpoSettings else n)[1]
         entropies.append(float(head.entropy().mean()))
     assert one.mean_entropy(batch) == pytest.approx(np.mean(entropies))
+
+
+def played_gain(kind, dense, one, advantages):
+    """The sum over policies of the mean of A (ratio - 1), sample by sample, all with the team's ratio."""
+    ratio = torch.ones(len(dense[0].acting), dtype=torch.float64)
+    for n in range(AGENTS):
+        q, head = (0 if kind is CtrpoSettings else n), (0 if kind is ItrpoSettings else n)
+        at, new = dense[q].head(one.theta[q], head)
+        old, taken = dense[q].head(dense[q].before, head)[1], dense[q].actions[at, head]
+        for place, m in enumerate(at):
+            ratio[m] *= new.probs[place, taken[place]] / old.probs[place, taken[place]]
+    means = [
+        (mine * (ratio - 1))[torch.from_numpy(each.anybody)].mean()
+        for each, mine in zip(dense, advantages, strict=True)
+    ]
+    return float(sum(means))
 
 
 def test_kronecker_factors_are_those_of_the_samples_at_which_agents_act():

@@ -131,6 +131,28 @@ def test_resuming_equals_never_having_stopped(without_wall, killed, tmp_path, da
         assert without_wall(straight.curves[name]) == without_wall(resumed.curves[name])
 
 
+def test_a_column_that_a_checkpoint_did_not_have_is_empty_before_it_and_kept_from_then_on():
+    trial, graph = workload(), topologies.make("ring", 3)
+    whole = workloads.make_trainer(trial, seed=0, graph=graph)
+    whole.advance()
+    old = whole.state_dict()
+    at = old["rows"]["columns"].index("kl")
+    old["rows"] = {
+        "columns": [name for name in old["rows"]["columns"] if name != "kl"],
+        "values": np.delete(old["rows"]["values"], at, axis=1),
+    }
+    later = workloads.make_trainer(trial, seed=0, graph=graph)
+    later.load_state_dict(old)
+    later.advance()
+    whole.advance()
+    again = workloads.make_trainer(trial, seed=0, graph=graph)
+    again.load_state_dict(later.state_dict())
+    assert [math.isnan(row["kl"]) for row in again.rows] == [True, False]
+    for mine, theirs in zip(again.rows, whole.rows, strict=True):
+        kept = {name for name in theirs if not name.startswith("wall_")} - {"kl"}
+        assert {name: mine[name] for name in kept} == {name: theirs[name] for name in kept}
+
+
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     path = tmp_path / "checkpoint.pt"
     run(workload(updates=1), checkpoint=path)
@@ -228,8 +250,24 @@ def test_the_gain_on_the_batch_itself_is_the_surrogate_gain():
     for problem in problems:
         problem.solve(problem.zeros(), 1.0)
     wanted = learner.learner.apply_steps(problems)["surrogate_gain"]
-    assert learner.learner.gain(learner.batch, before) == pytest.approx(wanted, rel=1e-9)
-    assert learner.learner.gain(learner.holdout, before) != pytest.approx(wanted, rel=1e-3)
+    assert learner.learner.gain(learner.batch, advantages, before) == pytest.approx(wanted, rel=1e-9)
+    others, _, _ = learner.learner.estimate_advantages(learner.holdout)
+    assert learner.learner.gain(learner.holdout, others, before) != pytest.approx(wanted, rel=1e-3)
+
+
+def test_gains_on_another_batch_are_by_the_critics_of_before_the_update():
+    """However well the critics are fitted to the first batch: here, hardly or well."""
+    gains = []
+    for rate in (1e-9, 1e-2):
+        trial = UpdateWorkload(
+            algorithm=MatrpoSettings(hidden=(8,), values={"learning_rate": rate}),
+            consensus=CONSENSUS,
+            update=UpdateSettings(samples=100),
+        )
+        metrics = run(trial).metrics
+        gains.append([metrics[name] for name in ("surrogate_gain", "heldout_gain", "heldout_played_gain")])
+        assert metrics["heldout_gain"] != metrics["heldout_played_gain"]
+    assert gains[0] == gains[1]
 
 
 def test_a_file_that_is_no_batch_is_refused(tmp_path):

@@ -1,0 +1,168 @@
+"""G policies of H categorical heads, and a critic for each: acting, evaluating, saving.
+
+MATRPO, I-TRPO and C-TRPO differ in a policy's observation, in the actions of its heads and in the heads that
+act. With these, everything here is the same for all three.
+
+What a step gains is estimated in two ways, both the surrogate objective of trust-region methods (Schulman et
+al. 2015, arXiv 1502.05477, Eq. 14) less its value without the step: the mean of A_q (ratio - 1) over samples,
+summed over policies q. The ratio is each policy's own, or that of the team as it acts. MATRPO's agent q has a
+model of the joint policy, of which only one head acts: where agents have not agreed, none of the models is
+the policy that is played.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from policies.acting import mean_gain, mean_over_acting, of_joint
+from policies.algorithms.learner import Spaces
+from policies.algorithms.trust_region_settings import TrustRegionSettings
+from policies.batch import Batch
+from policies.critics.value_critics import Critics
+from policies.natural_gradient.linearisation import JointPolicy
+from policies.nn.categorical import choose, chosen, entropy
+from policies.nn.mlp import stack_initial
+from policies.nn.precision import Precision
+
+
+class Models(ABC):
+    """Shapes below are in G learners, H heads of each, N agents and M samples."""
+
+    def __init__(
+        self,
+        settings: TrustRegionSettings,
+        spaces: Spaces,
+        generator: np.random.Generator,
+        *,
+        learners: int,
+        heads: int,
+        observation_size: int,
+    ) -> None:
+        """Draw initial networks: ``learners`` G of ``heads`` H; ``observation_size`` is that of one."""
+        self.settings, self.spaces, self.learners = settings, spaces, learners
+        self.precision = Precision.of(settings.device, settings.precision)
+        self.policy = JointPolicy.build(
+            observation_size, settings.hidden, heads, spaces.actions, settings.activation
+        )
+        self.theta = self.precision.tensor(stack_initial(self.policy.network, learners, generator))
+        self.critics = Critics(
+            learners,
+            observation_size,
+            settings.hidden,
+            generator,
+            learning_rate=settings.values.learning_rate,
+            activation=settings.activation,
+            precision=self.precision,
+        )
+
+    @abstractmethod
+    def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
+        """[M, N, d] as inputs of the policies, [G, M, d']."""
+
+    @abstractmethod
+    def to_heads(self, actions: np.ndarray) -> np.ndarray:
+        """Each agent's entries [M, N, ...], as [G, M, H, ...]; or [M, H, ...] where policies share them."""
+
+    @abstractmethod
+    def own_heads(self, log_p: Tensor) -> Tensor:
+        """The heads that act, [N, M, A], of all heads [G, M, H, A]."""
+
+    @torch.no_grad()
+    def act(
+        self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
+    ) -> np.ndarray:
+        """Actions [B, N] for observations [B, N, d]: every agent samples the head that acts for it.
+
+        Without a generator the most probable action is taken.
+        """
+        return choose(self.own_action_log_probs(observations, masks), generator)
+
+    @torch.no_grad()
+    def gain(self, batch: Batch, advantages: Tensor, before: Tensor) -> float:
+        """Surrogate gain of the policies over those ``before`` [G, D], each by its own model.
+
+        Args:
+            batch: played by the policies before.
+            advantages: [G, M]. On a batch not learnt from, they must be of critics that were not fitted to
+                what was learnt since ``before``.
+        """
+        observations, (actions, masks) = self.policy_inputs(batch.observations), self.heads(batch)
+        actions, acting = actions.expand(self.learners, -1, -1), self.can_act(batch)
+        after, past = (
+            of_joint(chosen(self.policy.log_probabilities(theta, observations, masks), actions), acting)
+            for theta in (self.theta, before)
+        )
+        return float(mean_gain(advantages, after - past, acting).sum())
+
+    @torch.no_grad()
+    def played_gain(self, batch: Batch, advantages: Tensor, before: Tensor) -> float:
+        """Surrogate gain, as in :meth:`gain`, of the team as it acts: every agent by its own head.
+
+        All policies have one ratio, the product of the agents' own. For C-TRPO the two gains are the same.
+        """
+        actions = self.precision.place(batch.actions.reshape(batch.samples, -1).T)[..., None]  # [N, M, 1]
+        own = batch.averaged(self.settings.average_over)
+        after, past = (
+            self.own_action_log_probs(batch.observations, batch.flat_masks, theta).gather(-1, actions)
+            for theta in (self.theta, before)
+        )
+        ratio = of_joint((after - past).squeeze(-1).T, None if own is None else self.precision.place(own))
+        return float(mean_gain(advantages, ratio, self.can_act(batch)).sum())
+
+    @torch.no_grad()
+    def mean_entropy(self, batch: Batch) -> float:
+        """Entropy of agents' own actions in nats: mean over agents and over the samples used for means."""
+        of_actions = entropy(self.own_action_log_probs(batch.observations, batch.flat_masks))
+        acting = batch.averaged(self.settings.average_over)
+        if acting is None:
+            return float(of_actions.mean())
+        own = self.precision.place(acting.T)
+        return float(mean_over_acting(of_actions, own)[own.any(-1)].mean())
+
+    def state_dict(self) -> dict[str, object]:
+        """Policies, critics and their optimiser, for an exact resume."""
+        return {"theta": self.theta.clone(), "critics": self.critics.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Restore the state that ``state_dict`` gave."""
+        theta, critics = state["theta"], state["critics"]
+        if not isinstance(theta, Tensor) or theta.shape != self.theta.shape or not isinstance(critics, dict):
+            raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
+        self.theta = theta.to(self.precision.device, self.precision.dtype, copy=True)
+        self.critics.load_state_dict(critics)
+
+    def can_act(self, batch: Batch) -> Tensor | None:
+        """Heads that can act, [(G,) M, H] bool; None where all can, or where means are over all samples."""
+        return self._available(batch.averaged(self.settings.average_over))
+
+    def values_of(self, observations: np.ndarray) -> np.ndarray:
+        """Values [M, G] in float64 for observations [..., N, d]."""
+        return self.critics.values(self.policy_inputs(observations)).double().mT.cpu().numpy()
+
+    def own_action_log_probs(
+        self, observations: np.ndarray, masks: np.ndarray | None, theta: Tensor | None = None
+    ) -> Tensor:
+        """Log probabilities [N, M, A] of agents' own actions; observations [..., N, d], masks [M, N, A].
+
+        By the policies as they are, or with the parameters ``theta`` [G, D].
+        """
+        seen = self.policy_inputs(observations), self._available(masks)
+        return self.own_heads(self.policy.log_probabilities(self.theta if theta is None else theta, *seen))
+
+    def policy_inputs(self, observations: np.ndarray) -> Tensor:
+        """[..., N, d] as [G, M, d']."""
+        return self.precision.tensor(
+            self.to_policy_inputs(observations.reshape(-1, *observations.shape[-2:]))
+        )
+
+    def heads(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Actions [(G,) M, H] and masks of available ones, [(G,) M, H, A]."""
+        actions = self.precision.place(self.to_heads(batch.actions.reshape(batch.samples, -1)))
+        return actions, self._available(batch.flat_masks)
+
+    def _available(self, masks: np.ndarray | None) -> Tensor | None:
+        """[M, N, ...] as [(G,) M, H, ...]."""
+        return None if masks is None else self.precision.place(self.to_heads(masks))
