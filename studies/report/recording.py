@@ -17,7 +17,7 @@ from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from testbed import workloads
 from testbed.common.errors import WorldError
-from testbed.consensus.agreement import Agreement
+from testbed.consensus.consensus_run import ConsensusRun
 from testbed.consensus.measures import mean_square
 from testbed.consensus.problems.base import Signal
 from testbed.network import Message, Trace
@@ -87,12 +87,12 @@ class Onlooker:
     trace: Trace
     agents: list[tuple[int, int, float]] = field(default_factory=list)
     network: list[tuple[int, float]] = field(default_factory=list)
-    _agreement: Agreement | None = None
+    _agreement: ConsensusRun | None = None
     _signals: list[Signal] = field(default_factory=list)
     _at: list[list[Link]] = field(default_factory=list)
     _gaps: dict[Link, float] = field(default_factory=dict)
 
-    def __call__(self, agreement: Agreement) -> None:
+    def __call__(self, agreement: ConsensusRun) -> None:
         """Records the current signals of the agents, which are replaced and never modified in place."""
         before, self._signals = self._signals, agreement.signals()
         agents = range(len(self._signals))

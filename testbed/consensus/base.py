@@ -4,10 +4,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from testbed.consensus.activation import Activations
-from testbed.consensus.agreement import Agreement, Measure, Observer, Progress
 from testbed.consensus.codecs import Codecs
+from testbed.consensus.consensus_run import ConsensusRun, Measure, Observer, Progress
 from testbed.consensus.problems.base import LocalProblem
-from testbed.consensus.result import AgreementResult
+from testbed.consensus.result import ConsensusResult
 from testbed.consensus.settings import ConsensusSettings
 from testbed.consensus.traits import ConsensusAlgorithm
 from testbed.network import Network, Streams
@@ -31,7 +31,7 @@ class Consensus(ConsensusAlgorithm):
         *,
         measure: Measure | None = None,
         progress: Progress | None = None,
-    ) -> AgreementResult:
+    ) -> ConsensusResult:
         """Run one agreement from zero variables until the budget is spent.
 
         ``measure(signals)`` adds columns to the curve; ``progress(row)`` receives every row.
@@ -42,12 +42,12 @@ class Consensus(ConsensusAlgorithm):
         nodes = len(self.network.graph)
         if len(problems) != nodes:
             raise ValueError(f"problems: {len(problems)} given, the network has {nodes} nodes")
-        agreement = self.agreement(problems, measure, progress)
-        agreement.observer = self.observer
-        return agreement.run()
+        run = self.consensus_run(problems, measure, progress)
+        run.observer = self.observer
+        return run.run()
 
     @abstractmethod
-    def agreement(
+    def consensus_run(
         self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None
-    ) -> Agreement:
+    ) -> ConsensusRun:
         """A new agreement, ready to run."""

@@ -1,6 +1,6 @@
 """Encoding of signals in messages: number formats, and random subsets of the samples.
 
-Both ends work with the numbers actually sent: the result of `Codecs.parcel` has been through the format.
+Both ends work with the numbers actually sent: the result of `Codecs.payload` has been through the format.
 Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
 """
 
@@ -23,7 +23,7 @@ SCALE_BYTES = 4
 Coordinates = NDArray[np.intp]
 
 
-class Parcel(NamedTuple):
+class Payload(NamedTuple):
     """The content of a message about a signal."""
 
     values: Signal
@@ -65,14 +65,14 @@ class Codecs:
         """Bytes of each message about a signal [m]."""
         return self._size(width * self._count(len(signal) // width), signal)
 
-    def parcel(
+    def payload(
         self, signal: Signal, source: int, destination: int, where: Coordinates | None = None
-    ) -> Parcel:
+    ) -> Payload:
         """Write a signal [m], or its coordinates ``where``, and read it again as the receiver will."""
         size = self._size(len(signal) if where is None else len(where), signal)
         if self.codec is None:
             values = signal if where is None else signal[where]
-            return Parcel(values, where, size, where is None, None)
+            return Payload(values, where, size, where is None, None)
         numbers = as_numpy(signal)
         chosen = numbers if where is None else numbers[where]
         written: NDArray[Any]
@@ -84,20 +84,20 @@ class Codecs:
             written = rounded(chosen, self.codec)
         decoded = decode(written, step)
         exact = where is None and bool(np.array_equal(decoded, chosen))
-        return Parcel(signal if exact else like(signal, decoded), where, size, exact, written, step)
+        return Payload(signal if exact else like(signal, decoded), where, size, exact, written, step)
 
-    def arrived(self, parcel: Parcel, damage: Corruption | None) -> Parcel | None:
-        """The parcel as its receiver reads it, with any damage applied; None unless all of it is finite."""
+    def arrived(self, payload: Payload, damage: Corruption | None) -> Payload | None:
+        """The payload as its receiver reads it, with any damage applied; None unless all of it is finite."""
         if damage is None:
-            return parcel
-        written = as_numpy(parcel.values) if parcel.written is None else parcel.written
+            return payload
+        written = as_numpy(payload.values) if payload.written is None else payload.written
         if damage.noise is None:
-            decoded = decode(damage.apply(written), parcel.step)
+            decoded = decode(damage.apply(written), payload.step)
         else:
-            decoded = damage.apply(decode(written, parcel.step))
+            decoded = damage.apply(decode(written, payload.step))
         if not np.isfinite(decoded).all():
             return None
-        return parcel._replace(values=like(parcel.values, decoded), exact=False)
+        return payload._replace(values=like(payload.values, decoded), exact=False)
 
     def _count(self, samples: int) -> int:
         return max(1, round(self.subset * samples))

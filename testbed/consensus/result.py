@@ -40,7 +40,7 @@ class Counts:
 
 
 @dataclass
-class AgreementResult:
+class ConsensusResult:
     """The agreed signals and the statistics of the agreement."""
 
     signals: Sequence[Signal]

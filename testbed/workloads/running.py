@@ -14,7 +14,7 @@ import numpy as np
 from policies.algorithms.learner import check_finite
 from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
-from testbed.consensus.agreement import Measure, Observer
+from testbed.consensus.consensus_run import Measure, Observer
 from testbed.consensus.coupled_optimum import coupled_optimum
 from testbed.consensus.problems.base import ConsensusProblem, Signal
 from testbed.consensus.registry import make_consensus

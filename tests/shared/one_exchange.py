@@ -46,10 +46,10 @@ def exchange(codec, subset, library, coupling=None):
         agent.solve()
     before = [(as_numpy(agent.z[LINK]), as_numpy(agent.y[LINK])) for agent in agents]
     where = written.coordinates(SIZE, *LINK)
-    own = written.parcel(agents[0].offer(LINK), 0, 1, where)
-    other = written.parcel(agents[1].offer(LINK), 1, 0, where)
-    agents[0].commit_parcels(LINK, own, other)
-    agents[1].commit_parcels(LINK, other, own)
+    own = written.payload(agents[0].offer(LINK), 0, 1, where)
+    other = written.payload(agents[1].offer(LINK), 1, 0, where)
+    agents[0].commit_payloads(LINK, own, other)
+    agents[1].commit_payloads(LINK, other, own)
     return Exchange(
         before,
         [as_numpy(agent.z[LINK]) for agent in agents],

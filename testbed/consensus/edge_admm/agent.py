@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from testbed.consensus.codecs import Parcel, updated
+from testbed.consensus.codecs import Payload, updated
 from testbed.consensus.coupling import coupling_share
 from testbed.consensus.measures import mean_square, unwarned
 from testbed.consensus.problems.base import LocalProblem, Signal
@@ -64,7 +64,7 @@ class EdgeAgent:
         self.z[e] = (self.y[e] - nu) / self.beta + self.sign[e] * self.s
         self.y[e] = nu
 
-    def commit_parcels(self, e: Link, own: Parcel, other: Parcel) -> None:
+    def commit_payloads(self, e: Link, own: Payload, other: Payload) -> None:
         """``commit`` with the actual content of both messages, at the coordinates they cover.
 
         An agent whose own numbers were rounded takes C_qe s_q from the p_q that the other end has read, as

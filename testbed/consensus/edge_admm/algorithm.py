@@ -5,9 +5,9 @@ The exchanges themselves are in ``exchange_protocol``.
 
 from collections.abc import Iterable, Sequence
 
-from testbed.consensus.agreement import Agreement, Measure, Progress
 from testbed.consensus.base import Consensus
 from testbed.consensus.codecs import Coordinates
+from testbed.consensus.consensus_run import ConsensusRun, Measure, Progress
 from testbed.consensus.edge_admm.agent import EdgeAgent, primal_residual
 from testbed.consensus.edge_admm.exchange import Exchange
 from testbed.consensus.edge_admm.exchange_protocol import EXCHANGE_HEADER, ExchangeProtocol
@@ -33,9 +33,9 @@ class EdgeADMM(Consensus):
         """Two variables at each end of a link, and about the same number in messages."""
         return 8 * links + 4 * agents
 
-    def agreement(
+    def consensus_run(
         self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None
-    ) -> Agreement:
+    ) -> ConsensusRun:
         """A new agreement, ready to run."""
         return _EdgeAgreement(self, problems, measure, progress)
 
@@ -75,7 +75,7 @@ class _EdgeAgreement(ExchangeProtocol):
         for agent in self.agents:
             self.network.attach(agent.index, self._receive)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Wind every clock, or activate the first link."""
         if self.audited is not None:
             self.clock.timeline.checks.append(self.audited.check)

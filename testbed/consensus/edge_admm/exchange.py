@@ -1,6 +1,6 @@
 """The state of one exchange of edge-ADMM."""
 
-from testbed.consensus.codecs import Parcel
+from testbed.consensus.codecs import Payload
 from testbed.network import Handle
 from testbed.network.link_names import Link
 
@@ -14,9 +14,9 @@ class Exchange:
         self.link, self.initiator, self.number = link, initiator, number
         self.responder = link[1] if initiator == link[0] else link[0]
         self.open = True  # the initiator still waits
-        self.offer: Parcel | None = None  # the initiator's offer
+        self.offer: Payload | None = None  # the initiator's offer
         self.received = False  # the responder has seen the request
-        self.answer: tuple[str, Parcel | None] | None = None  # its answer, once it has given one
+        self.answer: tuple[str, Payload | None] | None = None  # its answer, once it has given one
         self.timer: Handle | None = None
 
     @property

@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from testbed.consensus.agreement import Agreement
-from testbed.consensus.codecs import Codecs, Coordinates, Parcel
+from testbed.consensus.codecs import Codecs, Coordinates, Payload
+from testbed.consensus.consensus_run import ConsensusRun
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.edge_admm.exchange import Exchange
 from testbed.consensus.problems.base import LocalProblem, Signal
@@ -32,7 +32,7 @@ TIMEOUT_ROUND_TRIPS = 4.0
 """The least default timeout, in nominal round trips: long enough for jitter and a short queue."""
 
 
-class ExchangeProtocol(Agreement):
+class ExchangeProtocol(ConsensusRun):
     """The exchanges of one agreement; a subclass activates them, and sets these attributes.
 
     Attributes:
@@ -87,31 +87,31 @@ class ExchangeProtocol(Agreement):
         offer = self._solve(i, exchange.link)
         problem = self.agents[i].problem
         where = self.codecs.coordinates(problem.dimension, i, j, problem.width)
-        exchange.offer = parcel = self.codecs.parcel(offer, i, j, where)
-        size = self._send(exchange, i, "request", parcel)
+        exchange.offer = payload = self.codecs.payload(offer, i, j, where)
+        size = self._send(exchange, i, "request", payload)
         exchange.timer = self.clock.schedule_last(self._timeout(i, j, size), lambda: self._give_up(exchange))
 
     def _receive(self, message: Message) -> None:
-        exchange, parcel = message.payload
-        if parcel is not None:
-            parcel = self.codecs.arrived(parcel, message.corruption)
-            if parcel is None:
+        exchange, payload = message.payload
+        if payload is not None:
+            payload = self.codecs.arrived(payload, message.corruption)
+            if payload is None:
                 self.counts.garbled += 1
                 return
         if message.kind == "request":
-            self._requested(exchange, parcel, message)
+            self._requested(exchange, payload, message)
         elif not exchange.open:
             self.counts.stale += 1
             self.note("stale", exchange.link, exchange.initiator)
         elif message.kind == "response":
-            self.agents[exchange.initiator].commit_parcels(exchange.link, exchange.offer, parcel)
+            self.agents[exchange.initiator].commit_payloads(exchange.link, exchange.offer, payload)
             self.applied(message)
             self._completed(exchange)
         else:
             self.counts.busy += 1
             self._close(exchange, "busy")
 
-    def _requested(self, exchange: Exchange, offer: Parcel, message: Message) -> None:
+    def _requested(self, exchange: Exchange, offer: Payload, message: Message) -> None:
         responder = exchange.responder
         if exchange.received:
             # A repetition. While the first is still being processed, its answer serves both.
@@ -134,10 +134,10 @@ class ExchangeProtocol(Agreement):
         def respond() -> None:
             self.busy_with[responder] = None
             answer = self._solve(responder, exchange.link)
-            parcel = self.codecs.parcel(answer, responder, exchange.initiator, offer.where)
-            self.agents[responder].commit_parcels(exchange.link, parcel, offer)
+            payload = self.codecs.payload(answer, responder, exchange.initiator, offer.where)
+            self.agents[responder].commit_payloads(exchange.link, payload, offer)
             self.applied(message)
-            exchange.answer = ("response", parcel)
+            exchange.answer = ("response", payload)
             if exchange.open:
                 self.note("answered", exchange.link, responder)
             else:
@@ -191,9 +191,9 @@ class ExchangeProtocol(Agreement):
         self.counts.solves += 1
         return self.agents[q].offer(link)
 
-    def _send(self, exchange: Exchange, source: int, kind: str, parcel: Parcel | None) -> int:
+    def _send(self, exchange: Exchange, source: int, kind: str, payload: Payload | None) -> int:
         """Send to the other end; returns the size in bytes."""
-        size = EXCHANGE_HEADER + (0 if parcel is None else parcel.size)
+        size = EXCHANGE_HEADER + (0 if payload is None else payload.size)
         other = exchange.responder if source == exchange.initiator else exchange.initiator
-        self.network.send(source, other, (exchange, parcel), size, kind)
+        self.network.send(source, other, (exchange, payload), size, kind)
         return size

@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from testbed.consensus.agreement import Agreement, Measure, Progress
 from testbed.consensus.base import Consensus
-from testbed.consensus.codecs import Parcel
+from testbed.consensus.codecs import Payload
+from testbed.consensus.consensus_run import ConsensusRun, Measure, Progress
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.traits import BY_AGENT
 from testbed.network import Handle, Message
@@ -31,14 +31,14 @@ class OneWayAgent(ABC):
     s: Signal
     """Its present signal, [m]."""
 
-    weighs = False
+    sends_weight = False
     """Whether each message carries one more number."""
 
     def __init__(self, index: int, neighbours: Sequence[int]) -> None:
         self.index, self.neighbours = index, list(neighbours)
 
     @abstractmethod
-    def begin(self) -> None:
+    def start_round(self) -> None:
         """Begin a solve, which uses only the messages received so far."""
 
     @abstractmethod
@@ -49,12 +49,12 @@ class OneWayAgent(ABC):
     def offer(self, neighbour: int) -> Signal:
         """The signal sent to one of the neighbours of the last solve, [m]."""
 
-    def sent(self, neighbour: int, parcel: Parcel) -> float:
-        """Note the actual content of the message; returns the number to send with it (if ``weighs``)."""
+    def sent(self, neighbour: int, payload: Payload) -> float:
+        """Note the content of a message; returns the weight to send along if it ``sends_weight``."""
         return 0.0
 
     @abstractmethod
-    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+    def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """Receive a message, with the number that came with it."""
 
     def residual(self, others: Sequence["OneWayAgent"]) -> Iterable[float]:
@@ -72,14 +72,14 @@ class OneWay(Consensus):
     def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent at the beginning of an agreement. Raises ValueError if it cannot solve the problem."""
 
-    def agreement(
+    def consensus_run(
         self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None
-    ) -> Agreement:
+    ) -> ConsensusRun:
         """A new agreement, ready to run."""
-        return _OneWayAgreement(self, problems, measure, progress)
+        return _OneWayRun(self, problems, measure, progress)
 
 
-class _OneWayAgreement(Agreement):
+class _OneWayRun(ConsensusRun):
     """The rounds or clocks of one agreement."""
 
     def __init__(
@@ -99,7 +99,7 @@ class _OneWayAgreement(Agreement):
         for agent in self.agents:
             self.network.attach(agent.index, self._receive)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Begin the first round, or wind every agent's clock."""
         if self.settings.activation == "synchronous":
             self.period = self._rhythm()
@@ -148,7 +148,7 @@ class _OneWayAgreement(Agreement):
         agent = self.parent.agent(q, self.problems[q], self.activations.neighbours.get(q, []))
         if not agent.neighbours:
             # It has no neighbour to hear from: its own optimum is all it can reach.
-            agent.begin()
+            agent.start_round()
             agent.solve(())
             self.counts.solves += 1
         return agent
@@ -181,7 +181,9 @@ class _OneWayAgreement(Agreement):
             return self.settings.period
         agent = self.agents[0]
         size = (
-            ONE_WAY_HEADER + WEIGHT_BYTES * agent.weighs + self.codecs.size(agent.s, self.problems[0].width)
+            ONE_WAY_HEADER
+            + WEIGHT_BYTES * agent.sends_weight
+            + self.codecs.size(agent.s, self.problems[0].width)
         )
         ways = [way for i, j in self.links for way in ((i, j), (j, i))]
         return self.settings.compute + max(self._slow_arrival(*way, size) for way in ways)
@@ -220,7 +222,7 @@ class _OneWayAgreement(Agreement):
         if agent.index in self.solving:
             self.counts.busy += 1
             return False
-        agent.begin()
+        agent.start_round()
         seconds = self.compute(agent.index)
         self.solving[agent.index] = self.clock.schedule(seconds, partial(self._solved, agent, to))
         return True
@@ -243,19 +245,19 @@ class _OneWayAgreement(Agreement):
         for neighbour in to:
             offer = agent.offer(neighbour)
             where = self.codecs.coordinates(len(offer), q, neighbour, self.problems[q].width)
-            parcel = self.codecs.parcel(offer, q, neighbour, where)
-            extra = agent.sent(neighbour, parcel)
-            size = ONE_WAY_HEADER + WEIGHT_BYTES * agent.weighs + parcel.size
-            self.network.send(q, neighbour, (parcel, extra), size, "news")
+            payload = self.codecs.payload(offer, q, neighbour, where)
+            extra = agent.sent(neighbour, payload)
+            size = ONE_WAY_HEADER + WEIGHT_BYTES * agent.sends_weight + payload.size
+            self.network.send(q, neighbour, (payload, extra), size, "news")
         if self.settings.activation != "synchronous":
             self._ended()
 
     def _receive(self, message: Message) -> None:
-        parcel, extra = message.payload
-        parcel = self.codecs.arrived(parcel, message.corruption)
-        if parcel is None:
+        payload, extra = message.payload
+        payload = self.codecs.arrived(payload, message.corruption)
+        if payload is None:
             self.counts.garbled += 1
             return
-        self.agents[message.destination].hear(message.source, parcel, extra)
+        self.agents[message.destination].receive(message.source, payload, extra)
         self.counts.completed += 1
         self.applied(message)

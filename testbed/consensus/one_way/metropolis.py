@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from testbed.consensus.codecs import Parcel, updated
+from testbed.consensus.codecs import Payload, updated
 from testbed.consensus.one_way.averaging import Averaging
 from testbed.consensus.one_way.base import OneWayAgent
 from testbed.consensus.problems.base import Signal
@@ -22,9 +22,9 @@ class MetropolisAgent(OneWayAgent):
         super().__init__(index, list(weights))
         self.s = self.base = start
         self.weights = weights
-        self.inbox: dict[int, Parcel] = {}
+        self.inbox: dict[int, Payload] = {}
 
-    def begin(self) -> None:
+    def start_round(self) -> None:
         """Include the messages heard so far in the next ones sent; later messages are kept separate."""
         self.base, self.inbox = self.s, {}
 
@@ -35,19 +35,19 @@ class MetropolisAgent(OneWayAgent):
         """b_i."""
         return self.base
 
-    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+    def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """Move towards the sender; a newer message takes an older one's place."""
         heard_before = neighbour in self.inbox
-        self.inbox[neighbour] = parcel
+        self.inbox[neighbour] = payload
         if heard_before:
             self.s = self.base
             for j, each in self.inbox.items():
                 self._move(j, each)
         else:
-            self._move(neighbour, parcel)
+            self._move(neighbour, payload)
 
-    def _move(self, j: int, parcel: Parcel) -> None:
-        values, where = parcel.values, parcel.where
+    def _move(self, j: int, payload: Payload) -> None:
+        values, where = payload.values, payload.where
         before, now = (self.base, self.s) if where is None else (self.base[where], self.s[where])
         self.s = updated(self.s, where, now + self.weights[j] * (values - before))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from testbed.common.settings import SettingError
-from testbed.consensus.codecs import Parcel, as_numpy, doubled
+from testbed.consensus.codecs import Payload, as_numpy, doubled
 from testbed.consensus.one_way.averaging import Averaging
 from testbed.consensus.one_way.base import OneWayAgent
 from testbed.consensus.problems.base import Signal
@@ -24,7 +24,7 @@ class PushSumAgent(OneWayAgent):
     of a number format stays with the sender. A lost message loses mass, and a duplicated one adds some.
     """
 
-    weighs = True
+    sends_weight = True
 
     def __init__(self, index: int, start: Signal, neighbours: Sequence[int]) -> None:
         super().__init__(index, neighbours)
@@ -36,7 +36,7 @@ class PushSumAgent(OneWayAgent):
         self.most = 1 / math.sqrt(self.least)
         """Weights above this, a power of two, belong to masses that may soon overflow."""
 
-    def begin(self) -> None:
+    def start_round(self) -> None:
         """Nothing to do: mass that arrives in the meantime is passed on as well."""
 
     def solve(self, to: Sequence[int]) -> None:
@@ -49,15 +49,15 @@ class PushSumAgent(OneWayAgent):
         """x_i / (1 + receivers), in the scale of its weight."""
         return self.share[0] / self._scale(self.share[1])
 
-    def sent(self, neighbour: int, parcel: Parcel) -> float:
+    def sent(self, neighbour: int, payload: Payload) -> float:
         """Keep the rounding error; w_i / (1 + receivers) goes with the message."""
-        if not parcel.exact:
-            self.mass = self.mass + (self.share[0] - parcel.values * self._scale(self.share[1]))
+        if not payload.exact:
+            self.mass = self.mass + (self.share[0] - payload.values * self._scale(self.share[1]))
         return self.share[1]
 
-    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+    def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """Add the received mass and weight to one's own."""
-        self._gain(parcel.values * self._scale(extra), extra)
+        self._gain(payload.values * self._scale(extra), extra)
 
     def _scale(self, weight: float) -> float:
         """The power of two by which the mass of a given weight is divided, known to both ends.
@@ -105,16 +105,16 @@ class RobustPushSumAgent(PushSumAgent):
         """The sum of the shares of mass so far."""
         return self.given[neighbour][0]
 
-    def sent(self, neighbour: int, parcel: Parcel) -> float:
+    def sent(self, neighbour: int, payload: Payload) -> float:
         """The sum of the shares of weight so far."""
         return self.given[neighbour][1]
 
-    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+    def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """Add the new part of both sums to one's own."""
         mass, weight = self.taken[neighbour]
         if extra > weight:
-            self.taken[neighbour] = (parcel.values, extra)
-            self._gain(parcel.values - mass, extra - weight)
+            self.taken[neighbour] = (payload.values, extra)
+            self._gain(payload.values - mass, extra - weight)
 
 
 def whole_messages(algorithm: type[ConsensusAlgorithm], settings: Any) -> None:

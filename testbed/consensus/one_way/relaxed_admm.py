@@ -8,7 +8,7 @@ that arrives twice or late is used each time: that changes the speed, never the 
 
 from collections.abc import Iterable, Sequence
 
-from testbed.consensus.codecs import Parcel, updated
+from testbed.consensus.codecs import Payload, updated
 from testbed.consensus.coupling import coupling_share
 from testbed.consensus.measures import mean_square
 from testbed.consensus.one_way.base import OneWay, OneWayAgent
@@ -42,11 +42,11 @@ class RelaxedAgent(OneWayAgent):
         self.coupling, self.kappa = coupling, coupling_share(coupling, rho)
         self.s: Signal = problem.zeros()
         self.z: dict[int, Signal] = {j: problem.zeros() for j in self.neighbours}
-        self.begin()
+        self.start_round()
         self._solved = self._asked
         """The z_ij from which ``s`` was solved; the next solve may have begun from others."""
 
-    def begin(self) -> None:
+    def start_round(self) -> None:
         """Keep the z_ij that the solve starts from."""
         self._asked = dict(self.z)
 
@@ -62,19 +62,19 @@ class RelaxedAgent(OneWayAgent):
         """q_{i->j} = -z_ij + 2 rho s_i, with the z_ij of the last solve."""
         return -self._solved[neighbour] + 2 * self.rho * self.s
 
-    def hear(self, neighbour: int, parcel: Parcel, extra: float) -> None:
+    def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """z_ji <- (1 - alpha) z_ji + alpha q_{i->j}, at the coordinates the message covers.
 
         With quadratic coupling kappa q_{i->j} + (1 - kappa) q_{j->i} replaces q_{i->j}.
         """
-        held, heard = self.z[neighbour], parcel.values
-        old = held if parcel.where is None else held[parcel.where]
+        held, heard = self.z[neighbour], payload.values
+        old = held if payload.where is None else held[payload.where]
         if self.coupling is not None:
             own = self.offer(neighbour)
-            own = own if parcel.where is None else own[parcel.where]
+            own = own if payload.where is None else own[payload.where]
             heard = self.kappa * heard + (1 - self.kappa) * own
         new = (1 - self.alpha) * old + self.alpha * heard
-        self.z[neighbour] = updated(held, parcel.where, new)
+        self.z[neighbour] = updated(held, payload.where, new)
 
     def residual(self, others: Sequence[OneWayAgent]) -> Iterable[float]:
         """s_i against (z_ij + z_ji) / (2 rho), which it equals once all agree.

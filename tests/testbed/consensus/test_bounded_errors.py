@@ -108,11 +108,11 @@ def test_push_sum_stays_near_when_its_weights_leave_the_range_of_numbers(copies,
         sent = []
         for q, agent in enumerate(agents):
             agent.solve([1 - q])
-            parcel = written.parcel(agent.offer(1 - q), q, 1 - q)
-            sent.append((1 - q, q, parcel, agent.sent(1 - q, parcel)))
+            payload = written.payload(agent.offer(1 - q), q, 1 - q)
+            sent.append((1 - q, q, payload, agent.sent(1 - q, payload)))
         for receiver, *message in sent:
             for _ in range(copies if luck.random() < 0.8 else 1):
-                agents[receiver].hear(*message)
+                agents[receiver].receive(*message)
         seen[turn] = np.array([agent.s for agent in agents])
     assert np.isfinite(seen[4000]).all()
     # Few bits let it wander, as messages that are lost or doubled take roundings with them or bring them.

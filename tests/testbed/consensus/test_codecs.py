@@ -30,34 +30,34 @@ def codecs(codec=None, subset=1.0, seed=0):
 @settings(max_examples=30, deadline=None)
 @given(signal=signals)
 def test_floating_point_formats_give_the_nearest_number_they_have(codec, signal):
-    parcel = codecs(codec).parcel(signal, 0, 1)
-    assert parcel.values.dtype == np.float64
-    np.testing.assert_array_equal(parcel.values, signal.astype(codec).astype(np.float64))
-    assert parcel.size == SIZES[codec] * len(signal)
-    assert parcel.exact == (codec == "float64" or np.array_equal(parcel.values, signal))
+    payload = codecs(codec).payload(signal, 0, 1)
+    assert payload.values.dtype == np.float64
+    np.testing.assert_array_equal(payload.values, signal.astype(codec).astype(np.float64))
+    assert payload.size == SIZES[codec] * len(signal)
+    assert payload.exact == (codec == "float64" or np.array_equal(payload.values, signal))
 
 
 @settings(max_examples=50, deadline=None)
 @given(signal=signals)
 def test_int8_is_never_further_off_than_one_of_its_steps(signal):
-    parcel = codecs("int8").parcel(signal, 0, 1)
+    payload = codecs("int8").payload(signal, 0, 1)
     step = np.abs(signal).max() / 127
-    assert (np.abs(parcel.values - signal) <= step * (1 + 1e-6) + 1e-40).all()
-    assert parcel.size == len(signal) + 4  # and the step
-    assert parcel.written.dtype == np.int8
+    assert (np.abs(payload.values - signal) <= step * (1 + 1e-6) + 1e-40).all()
+    assert payload.size == len(signal) + 4  # and the step
+    assert payload.written.dtype == np.int8
 
 
 def test_int8_is_right_on_average():
     signal = np.array([0.0, 0.3, -0.7, 1.0, 0.123456, -1.0])
     written = codecs("int8")
-    mean = np.mean([written.parcel(signal, 0, 1).values for _ in range(4000)], axis=0)
+    mean = np.mean([written.payload(signal, 0, 1).values for _ in range(4000)], axis=0)
     # Each is off by less than a step of 1/127, with a standard deviation of at most half of one.
     np.testing.assert_allclose(mean, signal, atol=5 * 0.5 / 127 / np.sqrt(4000))
 
 
 def test_numbers_beyond_the_range_of_a_format_become_its_largest():
-    parcel = codecs("float16").parcel(np.array([1e6, -1e6, 1.0]), 0, 1)
-    np.testing.assert_array_equal(parcel.values, [65504.0, -65504.0, 1.0])
+    payload = codecs("float16").payload(np.array([1e6, -1e6, 1.0]), 0, 1)
+    np.testing.assert_array_equal(payload.values, [65504.0, -65504.0, 1.0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -67,12 +67,12 @@ def test_torch_signals_come_back_as_torch_signals_of_their_own_type(codec, dtype
     for subset in (1.0, 0.5):
         written = codecs(codec, subset)
         where = written.coordinates(9, 0, 1)
-        parcel = written.parcel(signal, 0, 1, where)
+        payload = written.payload(signal, 0, 1, where)
         expected = signal if where is None else signal[where]
-        assert parcel.values.dtype == dtype
-        torch.testing.assert_close(parcel.values, expected, atol=1e-2, rtol=1e-2)
+        assert payload.values.dtype == dtype
+        torch.testing.assert_close(payload.values, expected, atol=1e-2, rtol=1e-2)
         each = signal.itemsize if codec is None else SIZES[codec]
-        assert parcel.size == each * len(expected) + 4 * (codec == "int8") + 8 * (subset < 1)
+        assert payload.size == each * len(expected) + 4 * (codec == "int8") + 8 * (subset < 1)
 
 
 def test_a_subset_is_drawn_anew_each_time_and_every_coordinate_as_often():
@@ -88,7 +88,7 @@ def test_rounding_and_subsets_draw_from_streams_of_their_own():
     chosen = ConsensusSettings(codec="int8", subset=0.5)
     written = Codecs(chosen, streams)
     signal = np.arange(10.0)
-    written.parcel(signal, 0, 1, written.coordinates(10, 0, 1))
+    written.payload(signal, 0, 1, written.coordinates(10, 0, 1))
     assert set(streams.state_dict()) == {'["codec",0,1]', '["subset",0,1]'}
 
 
@@ -138,20 +138,20 @@ def test_exact_formats_change_nothing_but_their_size():
 @pytest.mark.parametrize("codec", [None, *CODECS])
 def test_damage_strikes_the_numbers_on_the_wire(codec):
     signal, written = np.linspace(-1, 1, 8), codecs(codec)
-    parcel = written.parcel(signal, 0, 1)
-    assert written.arrived(parcel, None) is parcel
+    payload = written.payload(signal, 0, 1)
+    assert written.arrived(payload, None) is payload
     for seed in range(40):
-        read = written.arrived(parcel, Corruption(seed, None))
+        read = written.arrived(payload, Corruption(seed, None))
         if read is not None:  # one bit flipped, and no more than one number changed
-            assert (read.values != parcel.values).sum() <= 1
+            assert (read.values != payload.values).sum() <= 1
             assert np.isfinite(read.values).all()
             assert not read.exact
-    noisy = written.arrived(parcel, Corruption(0, 0.1))
-    assert 0.01 < np.sqrt(np.mean((noisy.values - parcel.values) ** 2)) < 0.2
+    noisy = written.arrived(payload, Corruption(0, 0.1))
+    assert 0.01 < np.sqrt(np.mean((noisy.values - payload.values) ** 2)) < 0.2
 
 
 def test_a_message_with_numbers_that_are_not_finite_is_recognised():
     written = codecs("float16")
-    parcel = written.parcel(np.full(4, 32768.0), 0, 1)  # one more bit of exponent is infinity
-    read = [written.arrived(parcel, Corruption(seed, None)) for seed in range(300)]
+    payload = written.payload(np.full(4, 32768.0), 0, 1)  # one more bit of exponent is infinity
+    read = [written.arrived(payload, Corruption(seed, None)) for seed in range(300)]
     assert any(each is None for each in read)

@@ -168,17 +168,17 @@ class ZeroFillingAgent(RelaxedAgent):
 
     silent: set[int] = frozenset()
 
-    def begin(self) -> None:
+    def start_round(self) -> None:
         """Fill in, and listen again."""
         for neighbour in self.silent:
             self.z[neighbour] = (1 - self.alpha) * self.z[neighbour]
-        super().begin()
+        super().start_round()
         self.silent = set(self.neighbours)
 
-    def hear(self, neighbour, parcel, extra):
+    def receive(self, neighbour, payload, extra):
         """This one was not silent."""
         self.silent.discard(neighbour)
-        super().hear(neighbour, parcel, extra)
+        super().receive(neighbour, payload, extra)
 
 
 def assert_unbiased_at_60_percent_loss(algorithm: type[RelaxedADMM]) -> None:

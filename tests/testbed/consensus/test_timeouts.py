@@ -70,7 +70,7 @@ def test_a_queue_is_waited_for():
     )
     settings = ConsensusSettings.model_validate({"compute": 0, "budget": {"activations": 1}})
     posed = MeanSettings(agents=2, dimension=2).make(streams)
-    agreement = make_consensus(net, settings, streams).agreement(posed.local, None, None)
+    agreement = make_consensus(net, settings, streams).consensus_run(posed.local, None, None)
     for source, destination in ((0, 1), (1, 0)):
         before = net.patience(source, destination, 32)
         net.send(source, destination, None, 640, "other")

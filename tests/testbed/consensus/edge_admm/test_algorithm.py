@@ -12,7 +12,7 @@ from testbed.consensus.edge_admm.algorithm import EdgeADMM
 from testbed.consensus.problems.base import ConsensusProblem, LocalProblem, Signal
 from testbed.consensus.problems.least_squares import LeastSquaresSettings
 from testbed.consensus.problems.mean import MeanSettings
-from testbed.consensus.result import AgreementResult
+from testbed.consensus.result import ConsensusResult
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams, Trace
 
@@ -35,7 +35,7 @@ def agree(
     network: NetworkSettings | None = None,
     seed: int = 0,
     **options,
-) -> tuple[AgreementResult, list[list[Signal]], Network]:
+) -> tuple[ConsensusResult, list[list[Signal]], Network]:
     """One agreement, with the signals at every row of its curve."""
     streams = Streams(seed)
     net = Network(graph, network or NetworkSettings(), streams, trace=Trace())

@@ -64,7 +64,7 @@ def agree(kind, penalty=1.0, **chosen):
 @pytest.fixture
 def a_wrong_coordinate(monkeypatch):
     """One end commits, now and then, a little more than was agreed, in one coordinate."""
-    plain, turn = EdgeAgent.commit_parcels, cycle(range(5))
+    plain, turn = EdgeAgent.commit_payloads, cycle(range(5))
 
     def commit(self, e, own, other):
         plain(self, e, own, other)
@@ -73,7 +73,7 @@ def a_wrong_coordinate(monkeypatch):
             wrong[3] = 0.01
             self.z[e] = self.z[e] + wrong
 
-    monkeypatch.setattr(EdgeAgent, "commit_parcels", commit)
+    monkeypatch.setattr(EdgeAgent, "commit_payloads", commit)
 
 
 EVERY = pytest.mark.parametrize(

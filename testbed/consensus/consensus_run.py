@@ -10,7 +10,7 @@ from functools import partial
 from testbed.consensus.measures import disagreement, magnitude
 from testbed.consensus.message_age import MessageAges
 from testbed.consensus.problems.base import Signal
-from testbed.consensus.result import AgreementResult, Counts, CurveRow
+from testbed.consensus.result import ConsensusResult, Counts, CurveRow
 from testbed.consensus.settings import ConsensusSettings
 from testbed.consensus.stalling import Watch
 from testbed.network import Message, Network
@@ -22,10 +22,10 @@ AXES = ("activations", "exchanges", "seconds", "bytes")
 
 Progress = Callable[[CurveRow], None]
 Measure = Callable[[Sequence[Signal]], dict[str, float]]
-Observer = Callable[["Agreement"], None]
+Observer = Callable[["ConsensusRun"], None]
 
 
-class Agreement(ABC):
+class ConsensusRun(ABC):
     """The state of one agreement, from its first event to its budget's end."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Agreement(ABC):
         """Called before the first event and after each one; it must change nothing."""
 
     @abstractmethod
-    def begin(self) -> None:
+    def start(self) -> None:
         """Schedule the first events; called once, when there is at least one link."""
 
     @abstractmethod
@@ -90,7 +90,7 @@ class Agreement(ABC):
     def forgotten(self, node: int) -> None:
         """Handle the restart of an agent that has lost its state."""
 
-    def run(self) -> AgreementResult:
+    def run(self) -> ConsensusResult:
         """Let simulated time pass until the budget is spent."""
         self._row()
         checks = self.clock.timeline.checks
@@ -103,7 +103,7 @@ class Agreement(ABC):
         if self.links:
             if budget.seconds is not None:
                 deadline = self.clock.schedule(budget.seconds, self.finish)
-            self.begin()
+            self.start()
         watch, down = Watch(self.network, budget, self.counts), 0
         while self.links and not self.finished:
             if not self.clock.step():
@@ -124,7 +124,7 @@ class Agreement(ABC):
         if (seen["activations"], seen["seconds"]) != (self.counts.activations, seconds):
             self._row()
         last = self.curve[-1]
-        result = AgreementResult(
+        result = ConsensusResult(
             signals=self.signals(),
             counts=self.counts,
             curve=self.curve,
