@@ -75,7 +75,7 @@ def test_a_trial_takes_about_what_was_said(model, settings):
     said = memory.peak(trial, links=trial.agents)
     command = [sys.executable, "-c", SCRIPT, model.__name__, json.dumps(settings)]
     used = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert 0.6 * said < used < 1.25 * said
+    assert 0.6 * said < used < 1.35 * said  # the same trial took 566 to 701 MB: allocators keep what is freed
 
 
 def test_more_of_anything_takes_more():
