@@ -1,5 +1,6 @@
 """The how-tos, as written: their code goes into a copy of the packages, where their checks must pass."""
 
+import json
 import os
 import shlex
 import shutil
@@ -34,59 +35,73 @@ def _change(path: Path, diff: str) -> None:
     path.write_text(text.replace(before, after))
 
 
-def _run(place: Path, *command: str) -> None:
+def _run(place: Path, *command: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, *command], cwd=place, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{shlex.join(command)[:200]}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
-STUDY = """
-import sys
+ADDED = {"add-a-fault": "detour", "add-a-link-model": "gumbel", "add-a-loss-model": "every"}
+"""A word of each how-to's study file that the reference of study files must know then."""
+
+CHECKS = """
+import json, re, sys
 from pathlib import Path
 
 import jsonschema
+import pytest
 import yaml
 
 from studies.cli.console_script import main
 from studies.docgen import pages
 from studies.spec.json_schema import study_schema
 
-file, reference = map(Path, sys.argv[1:])
-jsonschema.validate(yaml.safe_load(file.read_text()), study_schema())
-assert pages.pages()[reference.name] != reference.read_text(), "the reference does not know what was added"
-sys.argv[1:] = ["validate", str(file)]
-main()
+tests, studies, reference = json.loads(sys.argv[1])
+schema, known = study_schema(), Path(reference).read_text().splitlines()
+new = set(pages.pages()[Path(reference).name].splitlines()) - set(known)
+for file, word in studies.items():
+    jsonschema.validate(yaml.safe_load(Path(file).read_text()), schema)
+    assert any(re.search(rf"\\b{word}\\b", line) for line in new), f"the reference does not know {word}"
+    sys.argv[1:] = ["validate", file]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, file
+for arguments in tests:
+    print(*arguments, flush=True)
+    assert pytest.main(["-p", "no:cacheprovider", *arguments]) == 0, arguments
 """
-"""What a study file that uses an extension must pass: the JSON Schema and `testbed validate`."""
+"""What extensions must pass, in one process: their tests, and the JSON Schema, the reference and `testbed
+validate` of the study files that use them."""
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in HOW_TO.glob("*.md")))
-def test_a_how_to_works_as_written(shown, copy, name):
-    changed = set()
-    for block in shown(HOW_TO / f"{name}.md"):
-        if block.language == "sh":
-            for line in block.text.replace("\\\n", "").splitlines():
-                program, *arguments = shlex.split(line, comments=True)
-                if program == "source":
-                    continue
-                assert program == "pytest", line
-                _run(copy, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
-            continue
-        if block.language == "toml":  # of another package: see tests/testbed/network/test_extending.py
-            continue
-        if block.language == "yaml":
-            (copy / "study.yaml").write_text(block.text)
-            _run(copy, "-c", STUDY, "study.yaml", str(ROOT / "docs" / "reference" / "study-file.md"))
-            continue
-        path = copy / block.file
-        changed.add(block.file)
-        if block.language == "diff":
-            _change(path, block.text)
-        else:
-            assert (block.language, path.exists()) == ("python", False), block.file
-            path.write_text(block.text)
+def test_all_how_tos_work_as_written(shown, copy):
+    tests, studies, changed = [], {}, set()
+    for page in sorted(HOW_TO.glob("*.md")):
+        for block in shown(page):
+            if block.language == "sh":
+                for line in block.text.replace("\\\n", "").splitlines():
+                    program, *arguments = shlex.split(line, comments=True)
+                    assert program in ("source", "pytest"), line
+                    if program == "pytest":
+                        tests.append(arguments)
+            elif block.language == "yaml":
+                study = copy / f"{page.stem}.yaml"
+                study.write_text(block.text)
+                studies[study.name] = ADDED[page.stem]
+            elif block.language == "diff":
+                changed.add(block.file)
+                _change(copy / block.file, block.text)
+            elif block.language != "toml":  # of another package: see tests/docs/test_own_package.py
+                path = copy / block.file
+                assert (block.language, path.exists()) == ("python", False), block.file
+                path.write_text(block.text)
+                changed.add(block.file)
+    reference = ROOT / "docs" / "reference" / "study-file.md"
+    _run(copy, "-c", CHECKS, json.dumps([tests, studies, str(reference)]))
     modules = sorted(name for name in changed if name.endswith(".py"))
     _run(copy, "-m", "ruff", "check", *modules)
     _run(copy, "-m", "ruff", "format", "--check", *modules)

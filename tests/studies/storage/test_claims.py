@@ -17,8 +17,8 @@ from studies.storage.store import Store
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
-KILLS = int(os.environ.get("KILLS", "3"))
-"""How often the study is killed; `KILLS=50 pytest tests/studies/test_together.py` takes some minutes."""
+KILLS = int(os.environ.get("KILLS", "2"))
+"""How often the study is killed; `KILLS=50 pytest tests/studies/storage/test_claims.py` takes some minutes."""
 
 TRAINING = """\
 workload: training
@@ -140,7 +140,7 @@ def test_killed_at_any_moment_a_study_ends_as_if_it_had_not_been(write, tmp_path
     study, draws = load(str(path)), random.Random(7)
     whole = undisturbed(study, tmp_path / "whole")
     for kill in range(KILLS):
-        process = start(path, folder)
+        process = start(path, folder, jobs=1)
         come_to(process, folder, draws.randrange(CHANGES))
         # Now the whole group, now the parent alone, whose children find out by themselves.
         (os.killpg if kill % 2 else os.kill)(process.pid, signal.SIGKILL)
