@@ -22,7 +22,6 @@ lint: .venv/.dev
 
 types: .venv/.dev
 	$(BIN)/mypy
-	$(BIN)/mypy --config-file tests/mypy.ini tests
 
 layers: .venv/.dev
 	$(BIN)/lint-imports
