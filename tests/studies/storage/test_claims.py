@@ -18,7 +18,7 @@ from studies.storage.store import Store
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 KILLS = int(os.environ.get("KILLS", "2"))
-"""How often the study is killed; `KILLS=50 pytest tests/studies/storage/test_claims.py` takes some minutes."""
+"""How often the study is killed; `KILLS=50 pytest tests/studies/storage/test_claims.py` takes minutes."""
 
 TRAINING = """\
 workload: training
