@@ -15,10 +15,11 @@ import typer
 from rich.markup import escape
 
 import topologies
-from studies.cli.options import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
+from studies.cli.options import Out, Overrides, Quick, StudyName, app, err, out, prepare, show
 from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
 from studies.formatting import counted, last_line
 from studies.spec.document import StudyError, one_line
+from studies.spec.manifest import described
 from testbed.common.errors import PluginError, WorldError
 
 if TYPE_CHECKING:

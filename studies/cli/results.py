@@ -1,14 +1,15 @@
-"""The commands that read results: ``testbed status``, ``table`` and ``compare``."""
+"""The commands that read results: ``testbed status``, ``table``, ``export`` and ``compare``."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from studies.cli.options import ResultsFolder, app, err, out, show
+from studies.cli.options import Force, ResultsFolder, app, err, out, show
 from studies.formatting import counted
 from studies.spec.document import StudyError
 
@@ -94,6 +95,28 @@ def table(
     done, all_of_them = len(summary), len(study.trials)
     if done < all_of_them:
         err.print(f"{done} of {counted(all_of_them, 'trial')} have finished")
+
+
+@app.command()
+def export(
+    folder: ResultsFolder,
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="TARGET", help="A folder, or a file ending in .zip, .tar.gz or .tgz."),
+    ],
+    force: Force = False,
+) -> None:
+    """Write the results of a study as an archive to give away: tables, curves, figures, study file, README.
+
+    The same results give the same bytes. No links out of DIR are followed. With --force, an existing file is
+    replaced, and a folder if it is an earlier archive as it was written.
+    """
+    from studies import archive
+
+    lines = archive.write(folder, target, force=force, option="TARGET")
+    out.print(f"archive: {target}", markup=False)
+    for line in lines:
+        err.print(f"warning: {line}")
 
 
 @app.command()
