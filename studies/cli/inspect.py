@@ -1,4 +1,4 @@
-"""The commands that inspect something: ``testbed trace``, ``play``, ``schema`` and ``topologies``."""
+"""The commands that inspect something: ``trace``, ``play``, ``batch``, ``schema`` and ``topologies``."""
 
 from __future__ import annotations
 
@@ -127,6 +127,33 @@ def play(
     out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""), markup=False)
     episodes.film(player, file, out.print, seed=seed, episodes=count, frames_per_second=fps)
     out.print(f"film:    {file}", markup=False)
+
+
+@app.command()
+def batch(
+    study: StudyName,
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write; it ends in .npz.")],
+    trial: Trial = 1,
+    overrides: Overrides = None,
+    quick: Quick = False,
+    force: Force = False,
+) -> None:
+    """Play the batch that a trial of an `update` study learns from, and store it for `update.batch`.
+
+    A trial with the same settings and seed that reads the batch makes the same update.
+    """
+    from studies.execution import requirements
+    from studies.playback import batches
+    from studies.spec.loading import load
+
+    loaded = load(study, overrides=overrides or (), quick=quick)
+    chosen = chosen_trial(loaded, trial)
+    requirements.check_game(chosen)
+    batches.check(chosen, file)
+    refuse_to_replace("--out", file, force=force)
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
+    played = batches.store(chosen, file)
+    out.print(f"batch:   {file}, {played.samples} samples of {played.agents} agents", markup=False)
 
 
 @app.command()

@@ -133,6 +133,7 @@ def run(
     executor: Executor[Task],
     console: Console,
     tensorboard: bool = False,
+    brief: bool = False,
 ) -> Outcome:
     """Runs the missing trials of a study; a failed trial is recorded and the others continue.
 
@@ -142,6 +143,7 @@ def run(
         executor: runs the trials, by :func:`perform`.
         console: the console that shows progress.
         tensorboard: whether trials write the reported numbers for TensorBoard.
+        brief: whether to print few lines where there is no terminal.
     """
     now = versions()
     finished: list[TrialSpec] = []
@@ -158,7 +160,7 @@ def run(
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
     rounds, folder = _Rounds(store, now), store.folder.absolute()
-    with Display(console, total=len(study.trials), kept=kept) as display:
+    with Display(console, total=len(study.trials), kept=kept, brief=brief) as display:
         left = missing
         for wait in (False, True):  # first the trials nobody runs, then those that others did not finish
             tasks = [Task(trial, folder, now, wait, tensorboard) for trial in left]
