@@ -166,22 +166,41 @@ def schema() -> None:
 
 @app.command(name="topologies")
 def show_topologies(
-    nodes: Annotated[int, typer.Option("--nodes", min=2, help="Number of nodes of each graph.")] = 16,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A graph of your own: GraphML, GML, JSON, edge list or CSV."),
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option("--nodes", min=2, help="Number of nodes of each graph; default: 16.")
+    ] = None,
     names: Annotated[
         str | None, typer.Option("--names", help="Only these families, separated by commas.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random families.")] = 0,
     draw: Annotated[
-        Path | None, typer.Option("--draw", metavar="PNG", help="Draw the graph of --name into this file.")
+        Path | None,
+        typer.Option("--draw", metavar="PNG", help="Draw the graph of --name, or of FILE, into this file."),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The family to draw.")] = None,
     force: Force = False,
 ) -> None:
-    """Print the topologies with the numbers that determine how fast agents reach consensus."""
+    """Print the topologies with the numbers that determine how fast agents reach consensus.
+
+    With FILE, print those of the graph in this file, and the names of its nodes; --draw draws it.
+    """
     from studies.cli import topology_table
 
     if draw is not None:
         refuse_to_replace("--draw", draw, force=force)
+    if file is not None:
+        for option, given in {"--nodes": nodes, "--names": names, "--name": name}.items():
+            if given is not None:
+                raise StudyError(f"{option} and {file} exclude each other: the graph is the file's")
+        topology_table.show_file(out, file, draw)
+        if draw is not None:
+            out.print(f"drawn: {draw}", markup=False)
+        return
+    nodes = 16 if nodes is None else nodes
     topology_table.show(out, nodes, names.split(",") if names else None, seed)
     if (draw is None) != (name is None):
         raise StudyError("--draw and --name belong together: --draw ring.png --name ring")
