@@ -73,7 +73,7 @@ def read_json(path: Path) -> nx.Graph[Hashable]:
         if not graph.is_multigraph() and graph.has_edge(*ends):
             raise TopologyError(f"{where}: the link between {ends[0]} and {ends[1]} again")
         attributes = {key: value for key, value in link.items() if key not in ("source", "target", "key")}
-        graph.add_edges_from([(*ends, attributes)])
+        graph.add_edges_from([(ends[0], ends[1], attributes)])
     return graph
 
 

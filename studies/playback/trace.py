@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -70,8 +71,8 @@ def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, uprig
     title = f"{trial.title}: {seen.begin:.4g} s to {seen.end:.4g} s of {whole.end:.4g} s"
     graph = trial.graph()
     names = topologies.node_names(graph) if topologies.has_names(graph) else None
-    ways = "vertical" if upright else "horizontal"
-    return [lines, table, *draw(seen, pictures, title=title, agents=ways, names=names)]
+    agents: Literal["horizontal", "vertical"] = "vertical" if upright else "horizontal"
+    return [lines, table, *draw(seen, pictures, title=title, agents=agents, names=names)]
 
 
 def difference(
