@@ -77,6 +77,14 @@ def run(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write curves for TensorBoard, too, under DIR/tensorboard.")
     ] = False,
+    wandb: Annotated[
+        str | None,
+        typer.Option(
+            "--wandb",
+            metavar="PROJECT",
+            help="Write runs for Weights & Biases, too, under DIR/wandb; offline unless WANDB_MODE is set.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the trials with the time and memory they will take.")
     ] = False,
@@ -98,6 +106,10 @@ def run(
         from studies.execution.tensorboard import check
 
         check()
+    if wandb is not None:
+        from studies.execution import weights_and_biases
+
+        weights_and_biases.check(wandb)
     executor = backends.executor(on, jobs, store.folder)
     if on == backends.LOCAL:  # a cluster's devices are on its nodes
         requirements.check_games(loaded)
@@ -106,7 +118,7 @@ def run(
     if on == backends.LOCAL:
         _advise(loaded)
     out.print(f"{loaded.name}: {described(loaded)}", markup=False)
-    outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
+    outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard, wandb=wandb)
     kept = f", {outcome.kept} finished earlier" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
     out.print(f"{counted(outcome.run, 'trial')} run{kept}{others}")
