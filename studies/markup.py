@@ -146,13 +146,12 @@ def html_table(headings: Sequence[str], rows: Rows, *, left: int = 0, caption: s
 
     def row(cells: Sequence[str], kind: str) -> str:
         aligned = (
-            f'<{kind} style="text-align: {"left" if place < left else "right"}">'
+            f'<{kind} style="text-align: {"left" if place < left else "right"}; white-space: nowrap">'
             f"{html.escape(text.visible(cell))}</{kind}>"
             for place, cell in enumerate(cells)
         )
         return f"<tr>{''.join(aligned)}</tr>"
 
-    above = html.escape(text.visible(caption))
-    head = f'<caption style="text-align: left; color: inherit">{above}</caption>' if caption else ""
+    above = f"<p>{html.escape(text.visible(caption))}</p>" if caption else ""
     body = "".join(row(cells, "td") for cells in rows)
-    return f"<table>{head}<thead>{row(headings, 'th')}</thead><tbody>{body}</tbody></table>"
+    return f"{above}<table><thead>{row(headings, 'th')}</thead><tbody>{body}</tbody></table>"
