@@ -6,6 +6,7 @@ must do so under ``if __name__ == "__main__":``. Notebooks need nothing.
 
 from __future__ import annotations
 
+import html
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -14,11 +15,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studies import text
+from studies.formatting import counted
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from studies.analysis.compare_runs import Comparison
+    from studies.analysis.overview import Overview
     from studies.figures.plan import FigureData
+    from studies.report.build import Report
     from studies.spec.manifest import StudyRecord
     from studies.spec.study import Study
     from studies.storage.store import Store
@@ -120,6 +127,36 @@ class Results:
             names.append(name)
         return names
 
+    def overview(self, metrics: Sequence[str] | None = None) -> Overview:
+        """Each condition with metrics over its seeds, as ``testbed table`` prints them.
+
+        ``overview().numbers`` is a data frame; ``markdown()`` and ``latex()`` are for papers.
+
+        Args:
+            metrics: columns of ``summary``; None: the main ones of the workload.
+
+        Raises:
+            StudyError: there is no such metric. (A ValueError.)
+        """
+        from studies.analysis.overview import overview
+
+        if isinstance(metrics, str):
+            metrics = [metrics]
+        return overview(self.study, self.summary, metrics, option="metrics")
+
+    def __repr__(self) -> str:
+        return f"<results of {self._text()}>"
+
+    def _repr_html_(self) -> str:
+        if self.summary.empty:
+            return f"<p>{html.escape(self._text())}</p>"
+        shown: str = self.overview()._repr_html_()
+        return f"<p>{html.escape(self._text())}</p>{shown}"
+
+    def _text(self) -> str:
+        done = f"{len(self.summary)} of {counted(len(self.study.trials), 'trial')} finished"
+        return f"{text.label(self.study.name)} in {text.visible(str(self.folder))}: {done}"
+
     @cached_property
     def _gathered(self) -> FigureData:
         from studies.analysis import baselines
@@ -172,6 +209,8 @@ def run(
 ) -> Results:
     """Runs the missing trials of a study, showing progress, and returns the results.
 
+    A terminal has bars; notebooks and logs get at most some hundred lines, however many trials there are.
+
     Args:
         study: from :func:`define`, or anything it accepts.
         folder: the results folder; None: ``runs/<name>``, where characters of the name that would lead
@@ -187,19 +226,19 @@ def run(
     from studies.execution import backends, requirements, runner
     from studies.spec.study import Study
     from studies.storage.store import Store, default_folder
-    from studies.terminal import PlainConsole
+    from studies.terminal import lines_console
 
     checked = study if isinstance(study, Study) else define(study)
     requirements.check(checked)
     if on == backends.LOCAL:
         requirements.check_games(checked)
         requirements.check_memory(checked)
-    out = PlainConsole(highlight=False, soft_wrap=True, emoji=False)
+    out = lines_console()
     store = Store(_path("folder", folder) if folder is not None else default_folder(checked.name))
     executor = backends.executor(on, jobs, store.folder)
     for line in store.remember(checked):
         out.print(line, markup=False)
-    outcome = runner.run(checked, store, executor=executor, console=out)
+    outcome = runner.run(checked, store, executor=executor, console=out, brief=True)
     if outcome.failed:
         first = outcome.failed[0]
         raise RuntimeError(
@@ -222,3 +261,59 @@ def load(folder: str | PathLike[str]) -> Results:
     for line in store.damages(study):
         warnings.warn(f"damaged: {line}", stacklevel=2)
     return Results(study, store)
+
+
+def compare(
+    first: Results | str | PathLike[str], second: Results | str | PathLike[str], *, metric: str | None = None
+) -> Comparison:
+    """Compares two results: whether equal trials agree, and the effect of other settings, by seed.
+
+    ``compare(...).table`` is a data frame with a row for each condition that both have with other settings.
+
+    Args:
+        first, second: results, or their folders.
+        metric: column of ``summary`` to compare; None: the first main one that both have.
+
+    Raises:
+        StudyError: a folder holds no finished trials, or not this metric. (A ValueError.)
+    """
+    from studies.analysis import compare_runs
+
+    one, two = (each if isinstance(each, Results) else load(each) for each in (first, second))
+    by = compare_runs.metric_of_both(one._store, two._store, metric, option="metric")
+    return compare_runs.compare(one._store, two._store, by)
+
+
+def write_report(
+    results: Results | str | PathLike[str],
+    file: str | PathLike[str] | None = None,
+    *,
+    trial: int | None = None,
+    replay: bool = True,
+    trust: bool = False,
+    force: bool = False,
+) -> Report:
+    """Writes results as one HTML page, as ``testbed report`` does.
+
+    Args:
+        results: results, or their folder.
+        file: the page; None: ``report.html`` in the folder.
+        trial: number of the trial whose network is replayed, from 1; None: the one that lost most messages.
+        replay: whether the page has a replay, for which that trial is run again.
+        trust: whether code from outside the testbed that the trial names may be run for the replay.
+        force: whether a file that is no report may be replaced.
+
+    Returns:
+        The page's ``file``, what its replay shows, and ``warnings`` for the reader.
+
+    Raises:
+        StudyError: there are no results, no such trial, or the file cannot be written. (A ValueError.)
+    """
+    from studies.report import write
+
+    place = None if file is None else _path("file", file)
+    return write(_folder(results), place, number=trial, replayed=replay, trust=trust, force=force)
+
+
+def _folder(results: Results | str | PathLike[str]) -> Path:
+    return results.folder if isinstance(results, Results) else _path("results", results)

@@ -66,7 +66,7 @@ def with_interval(value: float, low: float, high: float, unit: Unit = "") -> tup
     """
     low, high = min(low, value), max(high, value)  # a sum's last bit may put the value outside
     size, width = max(abs(low), abs(high)), high - low
-    one, _ = _scale(size, unit)
+    one, _ = scale(size, unit)
     size, width = size / one, width / one
     digits = FEWEST
     if 0 < width < math.inf and size:
@@ -90,7 +90,7 @@ def _written(
     values: Sequence[float], unit: Unit, digits: int, *, padded: bool = False
 ) -> tuple[list[str], str]:
     """The numbers in a unit that suits the largest, and its name; ``padded`` keeps zeros at the end."""
-    one, name = _scale(max(map(abs, values)), unit)
+    one, name = scale(max(map(abs, values)), unit)
     exact = [Decimal(value) / Decimal(repr(one)) for value in values]
     if all(number == int(number) and abs(number) < _LARGE[unit] for number in exact):
         return [f"{int(number):,}" for number in exact], name
@@ -99,7 +99,7 @@ def _written(
     return [_text(number, digits, scientific=scientific, padded=padded) for number in rounded], name
 
 
-def _scale(size: float, unit: Unit) -> tuple[float, str]:
+def scale(size: float, unit: Unit) -> tuple[float, str]:
     """The scale and name of the unit in which a number of this size is shown."""
     if unit not in _SCALES:
         return 1.0, ""

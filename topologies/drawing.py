@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from topologies.errors import TopologyError
+from topologies.names import node_names
 
 _LINK_COLOUR = "0.6"
 _NODE_COLOUR = "#2a6f97"
@@ -40,10 +41,30 @@ def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) ->
     size = float(np.clip(6000 / len(graph), 12, 320))
     axes.scatter(places[:, 0], places[:, 1], s=size, color=_NODE_COLOUR, zorder=2)
     if len(graph) <= 64:
-        for node, index in row.items():
+        inside = 0.4 * math.sqrt(size)
+        for name, node, index in zip(node_names(graph), row, row.values(), strict=True):
             x, y = (float(place) for place in places[index])
-            axes.text(x, y, str(node), color="white", size=0.4 * math.sqrt(size), ha="center", va="center")
-    axes.set_title(title or "")
+            axes.text(x, y, str(node), color="white", size=inside, ha="center", va="center")
+            if name != str(node):  # below the disc; the file's text is never a formula
+                shift = (0.0, -0.5 * math.sqrt(size) - 1)
+                axes.annotate(
+                    name,
+                    (x, y),
+                    shift,
+                    textcoords="offset points",
+                    size=max(0.75 * inside, 5),
+                    ha="center",
+                    va="top",
+                    parse_math=False,
+                    bbox={
+                        "boxstyle": "square,pad=0.05",
+                        "facecolor": "white",
+                        "edgecolor": "none",
+                        "alpha": 0.75,
+                    },
+                    zorder=3,
+                )
+    axes.set_title(title or "", parse_math=False)
     axes.set_aspect("equal")
     axes.axis("off")
     # A square frame: a single row would otherwise get no height and its nodes be cut.

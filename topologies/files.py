@@ -1,4 +1,4 @@
-"""Graphs from files: GraphML, edge list, adjacency matrix as CSV; all become a simple graph on 0..n-1."""
+"""Graphs from files: GraphML, GML, JSON, edge list, adjacency matrix; all become a simple graph on 0..n-1."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from networkx.readwrite.graphml import GraphMLReader
 
 from topologies.errors import TopologyError, listed, suggestion
 from topologies.families import MOST, in_order
+from topologies.gml_and_json import read_gml, read_json
 
 MOST_BYTES = 200_000_000
 """Largest size of files that are read."""
@@ -27,7 +28,7 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
     The ending decides the format: `.graphml`; `.edgelist`, `.edges` or `.txt` (a link a line: two names, then
     nothing, a weight, or a Python dictionary of attributes, as NetworkX writes; `#` starts a comment);
     `.csv` (a square symmetric matrix, with or without a row and column of names; entries other than 0 and 1
-    become the attribute `weight`).
+    become the attribute `weight`); `.gml`; `.json` (NetworkX's node-link data).
 
     Nodes are numbered in the order of the file, except that names which are exactly 0..n-1 are
     kept; the node attribute `label` keeps the file's name (or the `label` a GraphML file gives). Attributes
@@ -284,5 +285,7 @@ _READERS: dict[str, Callable[[Path], nx.Graph[Hashable]]] = {
     ".edges": _edge_list,
     ".txt": _edge_list,
     ".csv": _adjacency,
+    ".gml": read_gml,
+    ".json": read_json,
 }
 _ENDINGS = f"the endings are {listed(list(_READERS))}"

@@ -58,7 +58,7 @@ class Side:
     left_out: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The comparison of two folders.
 
@@ -69,6 +69,7 @@ class Comparison:
         pairs: trials of the same condition and seed with different settings.
         sides: these conditions, where both have finished seeds; empty without a metric.
         only_first, only_second: finished trials without a counterpart in the other folder.
+        metric: the one by which conditions are compared; None: there is none.
     """
 
     equal: int
@@ -78,9 +79,39 @@ class Comparison:
     sides: tuple[Side, ...]
     only_first: int
     only_second: int
+    metric: str | None = None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each of ``sides``.
+
+        Columns: ``condition``, ``seeds``, ``first`` and ``second`` (estimates of the metric), ``change`` with
+        ``change_low`` and ``change_high`` (second relative to first, with its 95 % interval), ``kind``
+        (``difference`` or ``ratio``, which ``change`` is) and ``left_out`` (seeds that are not finite).
+        """
+        names = "condition seeds first second change change_low change_high kind left_out"
+        return pd.DataFrame(
+            [
+                (one.title, one.seeds, one.first, one.second, *one.difference, kind, one.left_out)
+                for one in self.sides
+                for kind in ("ratio" if one.how.geometric else "difference",)
+            ],
+            columns=names.split(),
+        )
+
+    def __repr__(self) -> str:
+        words = [
+            f"{self.equal} equal trials",
+            f"{len(self.different)} with the same hash and different results",
+            f"{self.pairs} pairs with other settings",
+            f"{self.only_first} only in the first and {self.only_second} only in the second",
+        ]
+        return f"<comparison by {self.metric}: {', '.join(words)}>"
 
 
-def metric_of_both(first: Store, second: Store, wanted: str | None) -> str | None:
+def metric_of_both(
+    first: Store, second: Store, wanted: str | None, *, option: str = "--metric"
+) -> str | None:
     """The metric for comparing pairs: the given one, or the first main metric that both have; None if none.
 
     Raises:
@@ -94,7 +125,7 @@ def metric_of_both(first: Store, second: Store, wanted: str | None) -> str | Non
             trials = f"{len(study.trials)} trial{'s' * (len(study.trials) != 1)}"
             raise StudyError(f"{store.folder}: none of its {trials} has finished")
         try:
-            known.append(conditions.chosen(study, summary, [wanted] if wanted else None, option="--metric"))
+            known.append(conditions.chosen(study, summary, [wanted] if wanted else None, option=option))
         except StudyError as error:
             raise StudyError(f"{store.folder}: {error}") from error
     return next((name for name in known[0] if name in known[1]), None)
@@ -140,6 +171,7 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
         ),
         only_first=len(ones) - len(shared) - len(pairs),
         only_second=len(apart),
+        metric=metric,
     )
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from studies.analysis.bootstrap import Estimate, described, estimator, no_interval, not_finite
+from studies.analysis.bootstrap import Estimate, Estimator, described, estimator, no_interval, not_finite
 from studies.columns import column_title, format_levels, shown, unit
-from studies.formatting import interval_text, quantity
+from studies.formatting import Unit, interval_text, quantity
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyRecord
 from studies.spec.synonyms import did_you_mean
@@ -37,9 +37,11 @@ def chosen(
     return list(metrics or [name for name in shown(study.workload) if name in known])
 
 
-def estimates(
-    study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str]
-) -> list[tuple[tuple[object, ...], int, list[tuple[Estimate, int] | None]]]:
+Rows = list[tuple[tuple[object, ...], int, list[tuple[Estimate, int] | None]]]
+"""For each condition its varied values, the number of finished seeds, and each metric over them."""
+
+
+def estimates(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str]) -> Rows:
     """For each condition its varied values, the number of finished seeds, and each metric over them.
 
     A metric has the estimate of :func:`studies.columns.estimator`, and the number of seeds with a finite
@@ -71,40 +73,60 @@ def condition_table(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence
     for name in names:
         drawn.add_column(Text(name), justify="right", no_wrap=True)
     rows = estimates(study, summary, names)
+    for labels, (_, seeds, found) in zip(condition_labels(study, rows), rows, strict=True):
+        numbers = [
+            written(estimator(study.workload, name), one, seeds, unit(name))
+            for name, one in zip(names, found, strict=True)
+        ]
+        drawn.add_row(*map(Text, labels), str(seeds), *numbers)
+    return drawn
+
+
+def condition_labels(study: StudyRecord, rows: Rows) -> list[tuple[str, ...]]:
+    """The varied values of each condition as text, different for different values."""
     words = []
     for place, path in enumerate(study.varied):
         different = list(dict.fromkeys(values[place] for values, _, _ in rows))
         words.append(dict(zip(different, format_levels(path, different), strict=True)))
-    for values, seeds, found in rows:
-        labels = [Text(known[value]) for known, value in zip(words, values, strict=True)]
-        numbers = [_written(study, name, one, seeds) for name, one in zip(names, found, strict=True)]
-        drawn.add_row(*labels, str(seeds), *numbers)
-    return drawn
+    return [tuple(known[value] for known, value in zip(words, values, strict=True)) for values, _, _ in rows]
 
 
-def notes(study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None) -> list[str]:
-    """Notes below the table on its numbers and intervals, one line per group of metrics that share it."""
+def notes(
+    study: StudyRecord, summary: pd.DataFrame, metrics: Sequence[str] | None, *, titled: bool = False
+) -> list[str]:
+    """Notes below the table on its numbers and intervals, one line per group of metrics that share it.
+
+    With ``titled``, metrics have their titles instead of their names.
+    """
     names = chosen(study, summary, metrics)
     rows = estimates(study, summary, names)
     common: dict[str, list[str]] = {}
     lines = []
     for place, name in enumerate(names):
         how = estimator(study.workload, name)
+        shown_name = column_title(name) if titled else name
         seeds = [one[1] for _, _, found in rows if (one := found[place]) is not None and one[1]]
         if seeds:
-            common.setdefault(described(seeds, how), []).append(name)
+            common.setdefault(described(seeds, how), []).append(shown_name)
         if how.geometric and (zeros := int((summary[name] == 0).sum())):
             lines.append(
-                f"{name}: 0 in {zeros} of {len(summary)} trials; a geometric mean with a 0 in it is 0"
+                f"{shown_name}: 0 in {zeros} of {len(summary)} trials; a geometric mean with a 0 in it is 0"
             )
     return [f"{', '.join(those)}: {words}" for words, those in common.items()] + lines
 
 
-def _written(study: StudyRecord, name: str, found: tuple[Estimate, int] | None, seeds: int) -> Text:
+def written(how: Estimator, found: tuple[Estimate, int] | None, seeds: int, kind: Unit) -> Text:
+    """An estimate over seeds with its interval, or the reason why it has none.
+
+    Args:
+        how: the estimator.
+        found: the estimate and the number of seeds with a finite value; None if no seed has one.
+        seeds: number of finished seeds.
+        kind: unit of the numbers.
+    """
     if found is None:
         return Text("-")
     estimate, finite = found
-    how, kind = estimator(study.workload, name), unit(name)
     missing = no_interval(estimate, finite, how) if finite else ""
     left_out = not_finite(seeds - finite, seeds)
     if finite and not missing:

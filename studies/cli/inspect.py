@@ -1,4 +1,4 @@
-"""The commands that inspect something: ``testbed trace``, ``play``, ``schema`` and ``topologies``."""
+"""The commands that inspect something: ``trace``, ``play``, ``batch``, ``schema`` and ``topologies``."""
 
 from __future__ import annotations
 
@@ -130,6 +130,33 @@ def play(
 
 
 @app.command()
+def batch(
+    study: StudyName,
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write; it ends in .npz.")],
+    trial: Trial = 1,
+    overrides: Overrides = None,
+    quick: Quick = False,
+    force: Force = False,
+) -> None:
+    """Play the batch that a trial of an `update` study learns from, and store it for `update.batch`.
+
+    A trial with the same settings and seed that reads the batch makes the same update.
+    """
+    from studies.execution import requirements
+    from studies.playback import batches
+    from studies.spec.loading import load
+
+    loaded = load(study, overrides=overrides or (), quick=quick)
+    chosen = chosen_trial(loaded, trial)
+    requirements.check_game(chosen)
+    batches.check(chosen, file)
+    refuse_to_replace("--out", file, force=force)
+    out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
+    played = batches.store(chosen, file)
+    out.print(f"batch:   {file}, {played.samples} samples of {played.agents} agents", markup=False)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of study files, with which editors complete and check them."""
     from studies.spec.json_schema import study_schema
@@ -139,22 +166,41 @@ def schema() -> None:
 
 @app.command(name="topologies")
 def show_topologies(
-    nodes: Annotated[int, typer.Option("--nodes", min=2, help="Number of nodes of each graph.")] = 16,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A graph of your own: GraphML, GML, JSON, edge list or CSV."),
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option("--nodes", min=2, help="Number of nodes of each graph; default: 16.")
+    ] = None,
     names: Annotated[
         str | None, typer.Option("--names", help="Only these families, separated by commas.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random families.")] = 0,
     draw: Annotated[
-        Path | None, typer.Option("--draw", metavar="PNG", help="Draw the graph of --name into this file.")
+        Path | None,
+        typer.Option("--draw", metavar="PNG", help="Draw the graph of --name, or of FILE, into this file."),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The family to draw.")] = None,
     force: Force = False,
 ) -> None:
-    """Print the topologies with the numbers that determine how fast agents reach consensus."""
+    """Print the topologies with the numbers that determine how fast agents reach consensus.
+
+    With FILE, print those of the graph in this file, and the names of its nodes; --draw draws it.
+    """
     from studies.cli import topology_table
 
     if draw is not None:
         refuse_to_replace("--draw", draw, force=force)
+    if file is not None:
+        for option, given in {"--nodes": nodes, "--names": names, "--name": name}.items():
+            if given is not None:
+                raise StudyError(f"{option} and {file} exclude each other: the graph is the file's")
+        topology_table.show_file(out, file, draw)
+        if draw is not None:
+            out.print(f"drawn: {draw}", markup=False)
+        return
+    nodes = 16 if nodes is None else nodes
     topology_table.show(out, nodes, names.split(",") if names else None, seed)
     if (draw is None) != (name is None):
         raise StudyError("--draw and --name belong together: --draw ring.png --name ring")

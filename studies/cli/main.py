@@ -15,10 +15,11 @@ import typer
 from rich.markup import escape
 
 import topologies
-from studies.cli.options import Out, Overrides, Quick, StudyName, app, described, err, out, prepare, show
+from studies.cli.options import Out, Overrides, Quick, StudyName, app, err, out, prepare, show
 from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
 from studies.formatting import counted, last_line
 from studies.spec.document import StudyError, one_line
+from studies.spec.manifest import described
 from testbed.common.errors import PluginError, WorldError
 
 if TYPE_CHECKING:
@@ -76,6 +77,14 @@ def run(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write curves for TensorBoard, too, under DIR/tensorboard.")
     ] = False,
+    wandb: Annotated[
+        str | None,
+        typer.Option(
+            "--wandb",
+            metavar="PROJECT",
+            help="Write runs for Weights & Biases, too, under DIR/wandb; offline unless WANDB_MODE is set.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the trials with the time and memory they will take.")
     ] = False,
@@ -97,6 +106,10 @@ def run(
         from studies.execution.tensorboard import check
 
         check()
+    if wandb is not None:
+        from studies.execution import weights_and_biases
+
+        weights_and_biases.check(wandb)
     executor = backends.executor(on, jobs, store.folder)
     if on == backends.LOCAL:  # a cluster's devices are on its nodes
         requirements.check_games(loaded)
@@ -105,7 +118,7 @@ def run(
     if on == backends.LOCAL:
         _advise(loaded)
     out.print(f"{loaded.name}: {described(loaded)}", markup=False)
-    outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard)
+    outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard, wandb=wandb)
     kept = f", {outcome.kept} finished earlier" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
     out.print(f"{counted(outcome.run, 'trial')} run{kept}{others}")

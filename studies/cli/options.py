@@ -101,15 +101,6 @@ def time_of(option: str, text: str | None) -> float | None:
         raise StudyError(f"{option}: {error}") from error
 
 
-def described(study: Study) -> str:
-    """The size of a study, in words."""
-    seeds = len({trial.seed for trial in study.trials})
-    varied = f" of {' x '.join(study.varied)}" if study.varied else ""
-    conditions = counted(len(study.trials) // seeds, "condition") + varied
-    trials = counted(len(study.trials), "trial")
-    return f"{study.workload}, {trials}: {conditions}, {counted(seeds, 'seed')} each"
-
-
 def show(table: Table) -> None:
     """Prints a table, at its full width if there is no terminal to fit it into."""
     (out if out.is_terminal else Console(width=1000, emoji=False)).print(table)

@@ -1,14 +1,15 @@
-"""The commands that read results: ``testbed status``, ``table`` and ``compare``."""
+"""The commands that read results: ``testbed status``, ``table``, ``export`` and ``compare``."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from studies.cli.options import ResultsFolder, app, err, out, show
+from studies.cli.options import Force, ResultsFolder, app, err, out, show
 from studies.formatting import counted
 from studies.spec.document import StudyError
 
@@ -49,12 +50,26 @@ def table(
         str | None, typer.Option("--metrics", metavar="A,B", help="Metrics to show; default: the main ones.")
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print every trial with every number as CSV.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table in GitHub's Markdown, to paste.")
+    ] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print the table for LaTeX; it needs the package booktabs.")
+    ] = False,
 ) -> None:
-    """Print the conditions of a study with their numbers over the seeds, or all trials as CSV."""
+    """Print the conditions of a study with their numbers over the seeds, or all trials as CSV.
+
+    --markdown, --latex and --csv exclude each other. In Markdown and LaTeX, columns have the titles that they
+    have in figures, with units, and everything that comes from the study is escaped.
+    """
     from studies.analysis import conditions
+    from studies.analysis.overview import overview
     from studies.storage.store import Store
     from studies.storage.tables import write_csv
 
+    formats = {"--csv": csv, "--markdown": markdown, "--latex": latex}
+    if len(given := [option for option, wanted in formats.items() if wanted]) > 1:
+        raise StudyError(f"{' and '.join(given)} exclude each other: choose one")
     if csv and metrics is not None:
         raise StudyError("--csv and --metrics exclude each other: the CSV has every number")
     store = Store(folder)
@@ -67,15 +82,41 @@ def table(
     if csv:
         write_csv(summary, sys.stdout)
         return
-    if study.question:
-        out.print(study.question, markup=False)
     wanted = metrics.split(",") if metrics is not None else None
-    show(conditions.condition_table(study, summary, wanted))
-    for line in conditions.notes(study, summary, wanted):
-        out.print(line, markup=False)
+    if markdown or latex:
+        made = overview(study, summary, wanted)
+        sys.stdout.write(made.markdown() if markdown else made.latex())
+    else:
+        if study.question:
+            out.print(study.question, markup=False)
+        show(conditions.condition_table(study, summary, wanted))
+        for line in conditions.notes(study, summary, wanted):
+            out.print(line, markup=False)
     done, all_of_them = len(summary), len(study.trials)
     if done < all_of_them:
         err.print(f"{done} of {counted(all_of_them, 'trial')} have finished")
+
+
+@app.command()
+def export(
+    folder: ResultsFolder,
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="TARGET", help="A folder, or a file ending in .zip, .tar.gz or .tgz."),
+    ],
+    force: Force = False,
+) -> None:
+    """Write the results of a study as an archive to give away: tables, curves, figures, study file, README.
+
+    The same results give the same bytes. No links out of DIR are followed. With --force, an existing file is
+    replaced, and a folder if it is an earlier archive as it was written.
+    """
+    from studies import archive
+
+    lines = archive.write(folder, target, force=force, option="TARGET")
+    out.print(f"archive: {target}", markup=False)
+    for line in lines:
+        err.print(f"warning: {line}")
 
 
 @app.command()

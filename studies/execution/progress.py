@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -24,6 +26,13 @@ STEP = 5.0
 
 ENOUGH_DONE = 0.05
 """Share of a study's work after which the remaining time is shown, even if no trial has ended."""
+
+
+MOST_LINES = 30
+"""About how many trials get a line when they finish, where few lines are wanted."""
+
+MOST_OF_A_KIND = 10
+"""Number of failures, say, that get a line there."""
 
 
 class Pace:
@@ -63,6 +72,42 @@ class Pace:
         return (time.monotonic() - self._begun) * missing / done if done > 0 else None
 
 
+class FewLines:
+    """Chooses which lines of a study are printed, so that any number of trials prints some ``MOST_LINES``.
+
+    Args:
+        trials: number of trials to run.
+    """
+
+    def __init__(self, trials: int) -> None:
+        self.trials = trials
+        self._every = max(1, math.ceil(trials / MOST_LINES))
+        self._counts: Counter[str] = Counter()
+        self._wait = SIGN_OF_LIFE
+        self._last = time.monotonic()
+
+    def ended(self) -> str | None:
+        """A count such as ``20 of 1000 trials``, or nothing if all have a line; None for no line."""
+        self._counts["ended"] += 1
+        done = self._counts["ended"]
+        if done % self._every and done < self.trials:
+            return None
+        return f"{done} of {self.trials} trials" if self._every > 1 else ""
+
+    def few(self, kind: str) -> bool:
+        """Whether a line of a kind that should be rare is one of the first ``MOST_OF_A_KIND``."""
+        self._counts[kind] += 1
+        return self._counts[kind] <= MOST_OF_A_KIND
+
+    def sign_of_life(self) -> bool:
+        """Whether a running trial gets a line now; the time to the next one doubles."""
+        now = time.monotonic()
+        if now - self._last < self._wait:
+            return False
+        self._last, self._wait = now, 2 * self._wait
+        return True
+
+
 class Display:
     """Shows a study's progress: bars on a terminal; occasional lines elsewhere, such as in a log file.
 
@@ -70,9 +115,11 @@ class Display:
         console: the console to write to.
         total: number of trials in the study.
         kept: number of trials that had already finished.
+        brief: whether to print few lines where there is no terminal, as a notebook should.
     """
 
-    def __init__(self, console: Console, total: int, kept: int) -> None:
+    def __init__(self, console: Console, total: int, kept: int, *, brief: bool = False) -> None:
+        self._few = FewLines(total - kept) if brief and not console.is_terminal else None
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -120,6 +167,10 @@ class Display:
             self._sign_of_life(trial, f"{phase} {reached}  {watched(latest)}".rstrip(), done, total)
 
     def _sign_of_life(self, trial: TrialSpec, line: str, done: int, total: int) -> None:
+        if self._few is not None:
+            if self._few.sign_of_life():
+                self._print(trial, f"running   {escape(trial.title)}  {escape(line)}")
+            return
         before, tenth = self._said[trial.hash]
         now, reached = time.monotonic(), 10 * done // total if total else 0
         if now - before >= SIGN_OF_LIFE or (reached != tenth and now - before >= STEP):
@@ -129,7 +180,8 @@ class Display:
     def retried(self, trial: TrialSpec, reason: str) -> None:
         """Marks a trial's row as waiting, after a line with the reason."""
         self._progress.update(self._rows[trial.hash], latest="waiting for another node")
-        self._print(trial, f"[yellow]retried[/]   {escape(trial.title)}  {escape(visible(reason))}")
+        if self._few is None or self._few.few("retried"):
+            self._print(trial, f"[yellow]retried[/]   {escape(trial.title)}  {escape(visible(reason))}")
 
     def held(self, reason: str) -> None:
         """Prints a line that concerns no single trial."""
@@ -141,23 +193,29 @@ class Display:
         The latest reported numbers would not do: reports are some time apart, and a final number may differ
         from that of the last update.
         """
-        self._end(trial, f"[green]finished[/]  {escape(trial.title)}  {watched(metrics)}")
+        self._end(trial)
+        counted = "" if self._few is None else self._few.ended()
+        if counted is not None:
+            line = f"[green]finished[/]  {escape(trial.title)}  {watched(metrics)}"
+            self._print(trial, f"{line}  {counted}" if counted else line)
 
     def left(self, trial: TrialSpec, why: str) -> None:
         """Removes the row of a trial that was not run here, until it is started again."""
         self._progress.remove_task(self._rows.pop(trial.hash))
-        self._print(trial, f"left      {escape(trial.title)}  {why}")
+        if self._few is None or self._few.few("left"):
+            self._print(trial, f"left      {escape(trial.title)}  {why}")
 
     def failed(self, trial: TrialSpec, trace: str) -> None:
         """Replaces a trial's row by a permanent line with the last line of the traceback."""
         said = visible(last_line(trace))
-        self._end(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(said)}")
+        self._end(trial)
+        if self._few is None or self._few.few("failed"):
+            self._print(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(said)}")
 
-    def _end(self, trial: TrialSpec, line: str) -> None:
+    def _end(self, trial: TrialSpec) -> None:
         self._progress.remove_task(self._rows.pop(trial.hash))
         self._pace.ended(trial.hash)
         self._progress.update(self._whole, advance=1, latest=self._left())
-        self._print(trial, line)
 
     def _left(self) -> str:
         left = self._pace.left()

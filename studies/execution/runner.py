@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from studies.execution.executor import (
 from studies.execution.frozen import frozen
 from studies.execution.progress import Display
 from studies.execution.tensorboard import Board
+from studies.execution.weights_and_biases import WandbRun
 from studies.formatting import last_line
 from studies.spec.study import Study, TrialSpec
 from studies.storage.provenance import OWN, versions
@@ -45,6 +46,8 @@ class Task:
     """Whether to wait for another process that is running the trial, or to leave the trial to it."""
     tensorboard: bool = False
     """Whether to write the reported numbers for TensorBoard, too."""
+    wandb: str | None = None
+    """The project of Weights & Biases that gets the reported numbers, too."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,14 @@ def perform(task: Task, report: ProgressCallback) -> None:
         elif store.status(trial) == "finished":
             store.claims.clear(trial)  # the file of this claim, made after those of the trial were removed
             report(BY_OTHERS, 0, 0, {})
-        elif task.tensorboard:
-            with closing(Board(task.folder, trial, _recording(task, store, report))) as board:
-                _perform(task, store, board)
         else:
-            _perform(task, store, _recording(task, store, report))
+            with ExitStack() as stack:
+                last = _recording(task, store, report)
+                if task.tensorboard:
+                    last = stack.enter_context(closing(Board(task.folder, trial, last)))
+                if task.wandb is not None:
+                    last = stack.enter_context(closing(WandbRun(task.folder, task.wandb, trial, last)))
+                _perform(task, store, last)
 
 
 WRITE_PROGRESS_EVERY = 2.0
@@ -133,6 +139,8 @@ def run(
     executor: Executor[Task],
     console: Console,
     tensorboard: bool = False,
+    wandb: str | None = None,
+    brief: bool = False,
 ) -> Outcome:
     """Runs the missing trials of a study; a failed trial is recorded and the others continue.
 
@@ -142,6 +150,8 @@ def run(
         executor: runs the trials, by :func:`perform`.
         console: the console that shows progress.
         tensorboard: whether trials write the reported numbers for TensorBoard.
+        wandb: the project of Weights & Biases that gets the reported numbers, too; None: none does.
+        brief: whether to print few lines where there is no terminal.
     """
     now = versions()
     finished: list[TrialSpec] = []
@@ -158,10 +168,10 @@ def run(
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
     rounds, folder = _Rounds(store, now), store.folder.absolute()
-    with Display(console, total=len(study.trials), kept=kept) as display:
+    with Display(console, total=len(study.trials), kept=kept, brief=brief) as display:
         left = missing
         for wait in (False, True):  # first the trials nobody runs, then those that others did not finish
-            tasks = [Task(trial, folder, now, wait, tensorboard) for trial in left]
+            tasks = [Task(trial, folder, now, wait, tensorboard, wandb) for trial in left]
             left = rounds.follow(executor.run(tasks), left, display) if tasks else []
     run = len(missing) - len(left) - len(rounds.failed) - rounds.others
     return Outcome(run, kept, tuple(rounds.failed), rounds.others, tuple(rounds.reasons))

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
+import topologies
 from studies.spec.study import TrialSpec
 from testbed import workloads
 from testbed.common.atomic_files import atomic_write
@@ -67,7 +69,10 @@ def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, uprig
     with atomic_write(table) as part:
         write_parquet(trace, part)
     title = f"{trial.title}: {seen.begin:.4g} s to {seen.end:.4g} s of {whole.end:.4g} s"
-    return [lines, table, *draw(seen, pictures, title=title, agents="vertical" if upright else "horizontal")]
+    graph = trial.graph()
+    names = topologies.node_names(graph) if topologies.has_names(graph) else None
+    agents: Literal["horizontal", "vertical"] = "vertical" if upright else "horizontal"
+    return [lines, table, *draw(seen, pictures, title=title, agents=agents, names=names)]
 
 
 def difference(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import topologies
 from studies.report.event_text import EventText
 from studies.report.numbers import rounded
 from studies.report.recording import Recording
@@ -49,6 +50,7 @@ def replay(recording: Recording) -> dict[str, Any]:
             for (u, v), route in zip(graph.edges, drawing.routes(graph, places), strict=True)
         ],
         "names": nodes,
+        "labels": topologies.node_names(recording.graph) if topologies.has_names(recording.graph) else None,
         "times": [round(time, 9) for time in times],
         "words": vocabulary.as_data(),
         "word": [word for word, _, _ in worded],

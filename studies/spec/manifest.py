@@ -19,6 +19,8 @@ from pydantic import (
 )
 
 from studies import text
+from studies.formatting import counted
+from studies.markup import html_table
 from testbed import identity
 from testbed.common.validation_messages import first_error
 
@@ -26,6 +28,9 @@ Varied = Mapping[str, str | int | float | bool]
 
 FORMAT = 1
 """Format of the file in which studies are recorded."""
+
+MOST_VALUES = 12
+"""Number of a setting's values that a notebook shows."""
 
 
 class TrialRecord(Protocol):
@@ -88,6 +93,35 @@ def trial_title(varied: Varied, seed: int) -> str:
     return f"{condition_title(varied)} seed={seed}".lstrip()
 
 
+def described(study: StudyRecord) -> str:
+    """The size of a study, in words: ``problem, 10 trials: 2 conditions of topology, 5 seeds each``."""
+    seeds = len({trial.seed for trial in study.trials})
+    varied = f" of {' x '.join(map(text.visible, study.varied))}" if study.varied else ""
+    conditions = counted(len(study.trials) // max(seeds, 1), "condition") + varied
+    trials = counted(len(study.trials), "trial")
+    return f"{study.workload}, {trials}: {conditions}, {counted(seeds, 'seed')} each"
+
+
+def short_text(study: StudyRecord) -> str:
+    """A study at the Python prompt."""
+    return f"<study {text.label(study.name)}: {described(study)}>"
+
+
+def notebook_table(study: StudyRecord) -> str:
+    """A study in a notebook, as HTML: its question, its size, and the values of what it varies."""
+    size = f"{text.label(study.name)}: {described(study)}"
+    question = " ".join(study.question.split())
+    above = f"{question} ({size})" if question else size
+    rows = [(path, _values(study, path)) for path in study.varied]
+    return html_table(("varied", "values"), rows, left=2, caption=above)
+
+
+def _values(study: StudyRecord, path: str) -> str:
+    values = list(dict.fromkeys(str(trial.varied[path]) for trial in study.trials))
+    more = [f"and {len(values) - MOST_VALUES} more"] if len(values) > MOST_VALUES else []
+    return ", ".join([*(text.label(text.shortened(value)) for value in values[:MOST_VALUES]), *more])
+
+
 @dataclass(frozen=True)
 class StoredTrial:
     """A trial of a stored study; see :class:`TrialRecord`."""
@@ -104,7 +138,7 @@ class StoredTrial:
         return trial_title(self.varied, self.seed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StoredStudy:
     """A stored study, perhaps run by another version; see :class:`studies.spec.study.Study`."""
 
@@ -118,6 +152,12 @@ class StoredStudy:
     document: Mapping[str, Any]
     names: int = 1
     """The format of its trials' names, see :mod:`testbed.identity`."""
+
+    def __repr__(self) -> str:
+        return short_text(self)
+
+    def _repr_html_(self) -> str:
+        return notebook_table(self)
 
 
 def to_json(study: StudyRecord) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import networkx as nx
 from pydantic import BeforeValidator, Field, NonNegativeInt
 
 import topologies
-from studies.spec.manifest import trial_title
+from studies.spec.manifest import notebook_table, short_text, trial_title
 from studies.spec.topology import TopologySettings
 from testbed import workloads
 from testbed.common.settings import Settings
@@ -138,7 +138,7 @@ class TrialSpec:
         return self.topology.graph(self.settings.agents, self.seed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A study whose trials have all been checked.
 
@@ -161,3 +161,9 @@ class Study:
     environment_factors: tuple[str, ...] = ()
     comparison_factor: str | None = None
     document: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return short_text(self)
+
+    def _repr_html_(self) -> str:
+        return notebook_table(self)

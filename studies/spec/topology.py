@@ -22,7 +22,7 @@ class TopologySettings(Settings):
     name: str | None = None
     """A family of graphs; or else a `file`."""
     file: str | None = None
-    """GraphML, edge list or adjacency CSV."""
+    """GraphML, GML, node-link JSON, edge list or adjacency CSV; its names of nodes are shown to people."""
     nodes: PositiveInt | None = None
     """Number of nodes; null: as many as there are agents. Any other value must equal that number."""
     seed: NonNegativeInt | None = None

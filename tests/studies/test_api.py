@@ -8,9 +8,12 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from rich import console
 
 import studies
+from studies.execution import backends, executor, runner
 from studies.spec.document import StudyError
+from studies.storage.store import Store
 
 TRAINING = {
     "question": "Does it learn?",
@@ -120,3 +123,133 @@ def test_a_folder_that_is_no_path_is_refused(folder):
 def test_overrides_that_are_no_list_of_texts_are_refused(overrides):
     with pytest.raises(ValueError, match="overrides: must be a list of texts such as"):
         studies.define({"workload": "problem"}, overrides=overrides)
+
+
+@pytest.fixture(scope="module")
+def lossy(tmp_path_factory):
+    """Results of a small study, and of the same with another penalty."""
+    folder, made = tmp_path_factory.mktemp("lossy"), []
+    for penalty in (1, 2):
+        study = studies.define({**PROBLEM, "consensus": {**BUDGET, "penalty": penalty}}, name="<i>lossy</i>")
+        store = Store(folder / str(penalty))
+        store.remember(study)
+        for trial in study.trials:
+            runner.perform(runner.Task(trial, store.folder, {}), lambda *_: None)
+        made.append(studies.load(store.folder))
+    return made
+
+
+BUDGET = {"budget": {"activations": 20}}
+PROBLEM = {
+    "question": "Is 1 < 2 & 3?",
+    "workload": "problem",
+    "problem": {"name": "mean", "agents": 4},
+    "consensus": BUDGET,
+    "vary": {"network.link.loss": [0, 0.3]},
+    "seeds": 2,
+}
+
+
+def test_an_overview_is_what_the_table_shows(lossy, call):
+    made = lossy[0].overview(["error"])
+    _, out, _ = call("table", lossy[0].folder, "--markdown", "--metrics", "error")
+    assert made.markdown() == out
+    numbers = made.numbers
+    assert list(numbers) == ["network.link.loss", "seeds", "error", "error_low", "error_high"]
+    means = lossy[0].summary.groupby("network.link.loss")["error"].apply(lambda x: np.exp(np.log(x).mean()))
+    assert list(numbers["error"]) == pytest.approx(list(means))
+    assert lossy[0].overview("error") == made
+    with pytest.raises(ValueError, match="metrics eror: no such metric; did you mean 'error'"):
+        lossy[0].overview(["eror"])
+
+
+def test_studies_and_results_are_short_at_the_prompt_and_escaped_in_notebooks(lossy):
+    results = lossy[0]
+    assert repr(results) == f"<results of <i>lossy</i> in {results.folder}: 4 of 4 trials finished>"
+    words = "problem, 4 trials: 2 conditions of network.link.loss, 2 seeds each"
+    assert repr(results.study) == f"<study <i>lossy</i>: {words}>"
+    assert repr(studies.define(PROBLEM, name="s")) == f"<study s: {words}>"
+    for shown in (results, results.study, studies.define(PROBLEM, name="<i>"), results.overview()):
+        page = shown._repr_html_()
+        assert "<i>" not in page
+        assert "color: #" not in page
+        assert "background" not in page
+    assert "Is 1 &lt; 2 &amp; 3?" in results._repr_html_()
+    assert "&lt;i&gt;lossy" in results._repr_html_()
+
+
+def test_two_results_are_compared_as_by_the_command(lossy, call):
+    first, second = lossy
+    found = studies.compare(first, str(second.folder), metric="error")
+    assert (found.equal, found.pairs, found.metric) == (0, 4, "error")
+    assert found.changed == {"consensus.penalty": (("1.0", "2.0"),)}
+    table = found.table
+    assert list(table["condition"]) == ["loss=0", "loss=0.3"]
+    assert set(table["kind"]) == {"ratio"}
+    one, two = (results.summary.groupby("network.link.loss")["error"] for results in lossy)
+    ratios = two.apply(lambda x: np.log(x).mean()) - one.apply(lambda x: np.log(x).mean())
+    assert list(table["change"]) == pytest.approx(list(np.exp(ratios)))
+    assert "4 pairs with other settings" in repr(found)
+    with pytest.raises(ValueError, match="metric eror: no such metric"):
+        studies.compare(first, second, metric="eror")
+
+
+def test_a_report_is_written_from_python(lossy, tmp_path):
+    made = studies.write_report(lossy[0], tmp_path / "page.html", replay=False)
+    assert made.file == tmp_path / "page.html"
+    assert "Is 1 &lt; 2 &amp; 3?" in made.file.read_text()
+    (tmp_path / "mine.html").write_text("mine")
+    with pytest.raises(StudyError, match="already exists"):
+        studies.write_report(lossy[0].folder, tmp_path / "mine.html", replay=False)
+
+
+def test_a_trace_is_recorded_and_written(tmp_path):
+    trace = studies.trace(PROBLEM, trial=3)
+    assert len(trace.events) > 10
+    again = studies.trace(PROBLEM, 3, tmp_path / "files", begin=0, end="1s")
+    assert list(again.lines()) == list(trace.lines())
+    assert (tmp_path / "files" / "spacetime.png").is_file()
+    with pytest.raises(StudyError, match=r"trace\.jsonl already exists; choose another, or pass force=True"):
+        studies.trace(PROBLEM, 3, tmp_path / "files")
+    for wrong in (0, 5, True, "1"):
+        with pytest.raises(StudyError, match="must be from 1 to 4"):
+            studies.trace(PROBLEM, wrong)
+    with pytest.raises(StudyError, match="begin: "):
+        studies.trace(PROBLEM, begin="soon")
+
+
+MANY = {**PROBLEM, "vary": {}, "seeds": 60, "consensus": {"budget": {"activations": 1}}}
+
+
+class Instant:
+    """An executor that finishes or fails every trial at once, without running it."""
+
+    def __init__(self, store, fail):
+        self.store, self.fail = store, fail
+
+    def run(self, tasks):
+        for index, task in enumerate(tasks):
+            yield executor.Started(index)
+            yield executor.Progressed(index, "consensus", 1, 1, {"disagreement": 0.5})
+            if self.fail:
+                yield executor.Failed(index, "Traceback:\nValueError: no\n")
+            else:
+                self.store.write(task.trial, {"error": 1.0}, {}, task.versions, 1.0)
+                yield executor.Finished(index)
+
+
+@pytest.mark.parametrize(("notebook", "fail"), [(False, False), (True, False), (True, True)])
+def test_progress_is_some_plain_lines_without_a_terminal(here, monkeypatch, capsys, notebook, fail):
+    monkeypatch.setattr(console, "_is_jupyter", lambda: notebook)
+    monkeypatch.setenv("FORCE_COLOR", "1" if notebook else "")
+    monkeypatch.setattr(backends, "executor", lambda on, jobs, folder: Instant(Store(folder), fail))
+    if fail:
+        with pytest.raises(RuntimeError, match="60 of 60 trials failed"):
+            studies.run(MANY, "many")
+    else:
+        assert len(studies.run(MANY, "many").summary) == 60
+    out = capsys.readouterr().out
+    assert out.isprintable() or set(filter(lambda letter: not letter.isprintable(), out)) == {"\n"}
+    assert 5 < len(out.splitlines()) <= 40
+    if not fail:
+        assert "60 of 60 trials" in out.splitlines()[-1]

@@ -162,7 +162,11 @@ DELAY = '<key id="d" for="edge" attr.name="delay" attr.type="double"/>'
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("net.gml", "", "cannot read '.gml' (did you mean '.graphml'?); the endings are .graphml, .edgelist"),
+        (
+            "net.graphm",
+            "",
+            "cannot read '.graphm' (did you mean '.graphml'?); the endings are .graphml, .edgelist",
+        ),
         ("net", "", "cannot read 'a file without ending'; the endings are"),
         ("net.csv", "", "empty"),
         ("net.csv", "0\n", "1 nodes; at least 2 are needed"),

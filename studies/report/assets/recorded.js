@@ -57,12 +57,12 @@ class Recorded {
 
   /** An event in words. */
   wordsOf(k) {
-    const name = (agent) => `agent ${agent}`;
+    const named = (agent) => (this.labels ? ` (${this.labels[this.names.indexOf(agent)]})` : "");
+    const name = (agent) => `agent ${agent}${named(agent)}`;
     const [sort, words] = this.words[this.word[k]];
     if (sort === "fault") return words; // with the name of a fault, in which nothing is to be replaced
-    const text = words
-      .replaceAll("{a}", name(this.a[k]))
-      .replaceAll("{b}", name(this.b[k]));
+    // In one pass, by a function: names may hold braces and dollar signs.
+    const text = words.replace(/\{([ab])\}/g, (_, end) => name(this[end][k]));
     return capital(text);
   }
 }

@@ -47,6 +47,7 @@ def draw(
     *,
     title: str = "",
     agents: Literal["horizontal", "vertical"] = "horizontal",
+    names: Sequence[str] | None = None,
 ) -> list[Path]:
     """Draw a diagram into files that end in .png or .svg and return them; existing files are replaced.
 
@@ -54,7 +55,7 @@ def draw(
     where and when it was sent to where and when it arrived, coloured by kind; a cross marks the end of a lost
     one. A direction that is down or held is shaded along its source, on its destination's side: half of the
     lane if the two are next to each other. An agent that has crashed or is slow has a thick line, empty or
-    filled.
+    filled. ``names``, one per agent, are shown with the agents' numbers.
 
     Raises ValueError for another ending, OSError if a file cannot be written.
     """
@@ -63,7 +64,7 @@ def draw(
         if path.suffix not in (".png", ".svg"):
             raise ValueError(f"{path}: a diagram ends in .png or .svg")
     with mpl.rc_context(_FIXED):
-        figure = _Drawing(diagram, upright=agents == "vertical").figure(title)
+        figure = _Drawing(diagram, upright=agents == "vertical", names=names).figure(title)
         for path in wanted:
             form = path.suffix.removeprefix(".")
             with atomic_write(path) as part:
@@ -74,7 +75,8 @@ def draw(
 class _Drawing:
     """One picture under way. Places are (time, row) and swapped when the agents are upright."""
 
-    def __init__(self, diagram: SpaceTime, *, upright: bool) -> None:
+    def __init__(self, diagram: SpaceTime, *, upright: bool, names: Sequence[str] | None) -> None:
+        self.names = names
         self.diagram, self.upright = diagram, upright
         self.rows = {agent: row for row, agent in enumerate(diagram.agents)}
         self.legend: dict[str, Any] = {}
@@ -107,15 +109,18 @@ class _Drawing:
         margin = 0.01 * (end - begin) or 1.0
         time, line, rows = (begin - margin, end + margin), (begin, end), list(self.rows.values())
         names = [f"agent {agent}" for agent in self.rows]
+        if self.names is not None:
+            names = [f"{self.names[agent]} ({agent})" for agent in self.rows]
         if self.upright:
             axes.vlines(rows, *line, color="0.3", linewidth=1, zorder=2)
             axes.set(xticks=rows, ylim=time[::-1], xlim=(-0.6, len(rows) - 0.4), ylabel="simulated time (s)")
-            axes.set_xticks(rows, names, rotation=90 if len(rows) > 10 else 0)
+            turned = len(rows) > 10 or max(map(len, names)) > 9
+            axes.set_xticks(rows, names, rotation=90 if turned else 0, parse_math=False)
             axes.xaxis.tick_top()
         else:
             axes.hlines(rows, *line, color="0.3", linewidth=1, zorder=2)
             axes.set(xlim=time, ylim=(len(rows) - 0.4, -0.6), xlabel="simulated time (s)")
-            axes.set_yticks(rows, names)
+            axes.set_yticks(rows, names, parse_math=False)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         axes.grid(axis="y" if self.upright else "x", color="0.92", linewidth=0.8)

@@ -312,3 +312,21 @@ def test_a_trial_that_cannot_fit_into_memory_is_refused_before_anything_is_writt
         err,
     )
     assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_graph_of_ones_own_has_its_row_its_names_and_its_drawing(call, tmp_path):
+    file = tmp_path / "cities.edgelist"
+    file.write_text("Oslo Rome\nRome [b]\n[b] Oslo\n")
+    code, out, err = call("topologies", file, "--draw", "a.png")
+    assert (code, err) == (0, "")
+    assert "3 nodes" in out
+    row = next(line.split() for line in out.splitlines() if line.startswith("cities.edgelist"))
+    assert row[1:4] == ["3", "2", "1"]
+    assert "  0  Oslo\n  1  Rome\n  2  [b]\ndrawn: a.png\n" in out
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+    code, out, err = call("topologies", file, "--nodes", 3)
+    assert (code, out) == (2, "")
+    assert err == f"--nodes and {file} exclude each other: the graph is the file's\n"
+    file.write_text("a b\nc d\n")
+    assert "it has 2 parts: a study needs topology.allow_disconnected: true" in call("topologies", file)[1]
+    assert call("topologies", tmp_path / "none.gml")[2] == f"{tmp_path / 'none.gml'}: no such file\n"
