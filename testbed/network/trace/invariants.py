@@ -124,6 +124,11 @@ class InvariantChecker(Trace):
         elif event == "fault_lifted":
             self._changed(fields, -1)
 
+    def announce_update(self, number: int) -> None:
+        super().announce_update(number)
+        if self._kept is not None:
+            self._kept.announce_update(number)
+
     def restored(self, time: float, down: Sequence[Way], faults: Sequence[dict[str, Any]]) -> None:
         if self._kept is not None:
             self._kept.restored(time, down, faults)

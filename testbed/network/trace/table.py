@@ -12,6 +12,7 @@ from testbed.network.trace.trace import Trace
 
 COLUMNS: dict[str, Any] = {
     "time": pa.float64(),
+    "update": pa.int64(),
     "event": pa.string(),
     "serial": pa.int64(),
     "kind": pa.string(),

@@ -27,12 +27,12 @@ class PacketEvent(NamedTuple):
     destination: int
     size: int
     reason: str | None = None
+    update: int | None = None
 
     def row(self) -> dict[str, Any]:
         """The event as a flat record."""
         row: dict[str, Any] = {
-            "time": self.time,
-            "event": self.event,
+            **_beginning(self),
             "serial": self.serial,
             "kind": self.kind,
             "source": self.source,
@@ -52,15 +52,11 @@ class LinkEvent:
     event: LinkChange
     source: int
     destination: int
+    update: int | None = None
 
     def row(self) -> dict[str, Any]:
         """The event as a flat record."""
-        return {
-            "time": self.time,
-            "event": self.event,
-            "source": self.source,
-            "destination": self.destination,
-        }
+        return {**_beginning(self), "source": self.source, "destination": self.destination}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +66,20 @@ class OtherEvent:
     time: float
     event: str
     fields: dict[str, Any] = field(default_factory=dict)
+    update: int | None = None
 
     def row(self) -> dict[str, Any]:
         """The event as a flat record."""
-        return {"time": self.time, "event": self.event, **self.fields}
+        return {**_beginning(self), **self.fields}
 
 
 TraceEvent = PacketEvent | LinkEvent | OtherEvent
+
+
+def _beginning(event: TraceEvent) -> dict[str, Any]:
+    """The fields that every record has: `time`, `update` if the event belongs to one, and `event`."""
+    own = {} if event.update is None else {"update": event.update}
+    return {"time": event.time, **own, "event": event.event}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,14 @@ class Restored:
 
 
 class Trace:
-    """Events in the order in which they happened."""
+    """Events in the order in which they happened.
+
+    `update` is the policy update, counted from 1, to which the events from now on belong; None outside of
+    learning. `Network.announce_update` sets it.
+    """
 
     def __init__(self) -> None:
+        self.update: int | None = None
         self.events: list[TraceEvent] = []
         self.restorations: list[Restored] = []
         """Places at which a network continued from a saved state; not among `lines`."""
@@ -112,21 +120,32 @@ class Trace:
                 message.destination,
                 message.size,
                 reason,
+                self.update,
             )
         )
 
     def link(self, time: float, event: LinkChange, source: int, destination: int) -> None:
         """Record that one direction of a link changed."""
-        self.events.append(LinkEvent(time, event, source, destination))
+        self.events.append(LinkEvent(time, event, source, destination, self.update))
 
     def record(self, time: float, event: str, **fields: Any) -> None:
         """Record an event of another kind; `fields` must be JSON-able, numpy numbers included.
 
-        Raises ValueError if the network itself records events of this name.
+        Raises ValueError if the network itself records events of this name, or if a field is named `update`,
+        which every event has.
         """
         if event in _RESERVED:
             raise ValueError(f"event {event!r} is recorded by the network itself: choose another name")
-        self.events.append(OtherEvent(time, event, fields))
+        if "update" in fields:
+            raise ValueError(
+                f"field 'update' of event {event!r}: the trace records the policy update itself:"
+                " choose another name"
+            )
+        self.events.append(OtherEvent(time, event, fields, self.update))
+
+    def announce_update(self, number: int) -> None:
+        """The events from now on belong to this policy update, counted from 1."""
+        self.update = number
 
     def restored(
         self, time: float, down: Sequence[tuple[int, int]], faults: Sequence[dict[str, Any]]
