@@ -48,7 +48,7 @@ STUDY = "study.json"
 CURVES = ("consensus", "training")
 """Tables of a trial that are curves: along an agreement, and along a training run."""
 
-TABLES = ("traffic", "faults")
+TABLES = ("traffic", "faults", "fault_windows")
 """Other tables of a trial."""
 
 

@@ -16,7 +16,7 @@ from testbed.common.validation_messages import first_error
 DEEPEST = 100
 """Deepest nesting allowed in a stored JSON file; real ones reach a tenth of it."""
 
-TEXTS = {"curves_faults": ("fault",)}
+TEXTS = {"curves_faults": ("fault",), "curves_fault_windows": ("fault", "name")}
 """Columns that hold text, by table; all others hold numbers."""
 
 OURS = ("trial", "seed")
@@ -163,6 +163,9 @@ FILES: Mapping[str, Mapping[str, str]] = {
     },
     "trials/<hash>/curves_faults.parquet": {
         "faults": 'effect of each fault; in Python `results.table("faults")`'
+    },
+    "trials/<hash>/curves_fault_windows.parquet": {
+        "faults": 'each time that a fault was active; in Python `results.table("fault_windows")`'
     },
     "trials/<hash>/models.pt": {"training": "the learnt models"},
     "trials/<hash>/timings.json": {"always": "wall time: the only file that differs between two runs"},

@@ -14,6 +14,7 @@ from testbed.network.faults.by_hand import FaultsByHand
 from testbed.network.faults.context import FaultContext
 from testbed.network.faults.fault import FaultReport
 from testbed.network.faults.timetable import FaultSchedule, planned
+from testbed.network.faults.windows import FaultWindow
 from testbed.network.ledger import Ledger
 from testbed.network.links import Links
 from testbed.network.message import Message
@@ -216,12 +217,24 @@ class Network(FaultsByHand):
         return self.agents.on_restart(callback)
 
     def announce_update(self, number: int) -> None:
-        """The learner begins a policy update, counted from 1: faults planned for it begin or are lifted."""
+        """The learner begins a policy update, counted from 1: faults planned for it begin or are lifted.
+
+        Events belong to it from now on, in the trace and in `fault_windows`.
+        """
+        if self.trace is not None:
+            self.trace.announce_update(number)
         self._planned.announce_update(number)
 
     def faults_report(self) -> list[FaultReport]:
         """The effects of each fault so far, scheduled ones first; one with `touched` 0 tested nothing."""
         return [*self._planned.report(), *(fault.report() for fault in self._by_hand)]
+
+    def fault_windows(self) -> list[FaultWindow] | None:
+        """Each time that a fault of the settings was active, in the order in which they began.
+
+        None if the network was restored from a state that an earlier version saved, which had no record.
+        """
+        return self._planned.windows.taken
 
     def schedule_report(self) -> ScheduleReport | None:
         """The effects of the changing topology so far; None if the topology does not change."""
@@ -263,6 +276,7 @@ class Network(FaultsByHand):
             "directions": directions,
             "agenda": self._agenda.state_dict(),
             "faults": self._planned.state_dict(),
+            "fault_windows": self._planned.windows.state_dict(),
             "schedule": None if self._schedule is None else self._schedule.state_dict(),
             "agents": self.agents.state_dict(),
             "transport": self._transport.state_dict(),
@@ -281,6 +295,7 @@ class Network(FaultsByHand):
         self._agenda.suspend()
         self.clock.timeline.move_to(state["time"])
         self._planned.load_state_dict(state["faults"])
+        self._planned.windows.load_state_dict(state.get("fault_windows"))
         if self._schedule is not None:
             self._schedule.load_state_dict(state["schedule"])
         self._agenda.load_state_dict(state["agenda"])
@@ -295,6 +310,12 @@ class Network(FaultsByHand):
         self._transport.load_state_dict(state["transport"])
         self._custom_rules.load_state_dict(state.get("rules", {}))
         if self.trace is not None:
-            lasting = [*self._planned.lasting, *(fault for fault in self._by_hand if fault.active)]
-            down = [(each.source, each.destination) for each in self._links if not each.is_up]
-            self.trace.restored(self.clock.now, down, [fault.described() for fault in lasting])
+            if (update := self._planned.windows.update) is not None:
+                self.trace.announce_update(update)
+            self.note_faults(self.trace)
+
+    def note_faults(self, trace: Trace) -> None:
+        """Note the faults that last now in a trace that begins, or goes on, in the middle of the run."""
+        lasting = [*self._planned.lasting, *(fault for fault in self._by_hand if fault.active)]
+        down = [(each.source, each.destination) for each in self._links if not each.is_up]
+        trace.restored(self.clock.now, down, [fault.described() for fault in lasting])

@@ -91,6 +91,8 @@ class Trainer:
         self.steps, batch = loop.shape(environment.episode_length)
         self.collector = Collector(environment.make(batch), self._seed("environment"))
         self.learner = algorithm.make(spaces(self.collector.environment), self.streams.generator("initial"))
+        if trace is not None:
+            trace.announce_update(1)  # faults from 0 s begin before the first update is announced
         self.network = Network(graph, network, self.streams, trace=trace)
         self.network.measure_traffic()
         self.communication = NetworkCommunication(make_consensus(self.network, consensus, self.streams))
@@ -117,7 +119,7 @@ class Trainer:
     def advance(self) -> Row:
         """One update: collect, learn, agree, measure."""
         self.network.announce_update(self.update + 1)
-        watch = Stopwatch()
+        watch, dropped = Stopwatch(), sum(self.network.ledger.dropped.values())
         with named_errors(self.algorithm, self.update + 1):
             batch, returns = self.collector.collect(
                 self.learner, self.steps, self.streams.generator("actions"), self._listener()
@@ -135,6 +137,7 @@ class Trainer:
             "steps": (self.update + 1) * batch.samples,
             "seconds": self.network.clock.now,
             "bytes": self.communication.sent_bytes,
+            "dropped": sum(self.network.ledger.dropped.values()) - dropped,
             **returns,
             **learnt,
             **self._evaluation(),

@@ -20,7 +20,8 @@ from testbed.consensus.problems.base import ConsensusProblem, Signal
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.identity import content_of, digest, essence, paths, with_contents
-from testbed.network import Network, Streams, Trace
+from testbed.network import Network, NetworkSettings, Streams, Trace
+from testbed.network.faults.windows import window_row
 from testbed.training import warm_start
 from testbed.training.communication import NetworkCommunication
 from testbed.training.trainer import Progress, Row, Trainer
@@ -119,14 +120,24 @@ def _problem(trial: ProblemWorkload, seed: int, graph: "nx.Graph[int]", hooks: H
     streams = Streams(seed)
     problem = trial.problem.make(streams)
     error = _error(problem, graph, trial.consensus.coupling)
-    network = Network(graph, trial.network, streams, trace=hooks.trace)
+    network = _network(graph, trial.network, streams, hooks.trace)
     network.measure_traffic()
-    network.announce_update(1)
     consensus = make_consensus(network, trial.consensus, streams)
     consensus.observer = hooks.observer
     result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, hooks.progress))
     metrics = {**result.flat(), **network.metrics()}
     return WorkloadResult(metrics, {"consensus": result.curve, **_tables(network)})
+
+
+def _network(
+    graph: "nx.Graph[int]", settings: NetworkSettings, streams: Streams, trace: Trace | None
+) -> Network:
+    """A network in its only update, to which faults from 0 s belong as well."""
+    if trace is not None:
+        trace.announce_update(1)
+    network = Network(graph, settings, streams, trace=trace)
+    network.announce_update(1)
+    return network
 
 
 def _error(problem: ConsensusProblem, graph: "nx.Graph[int]", coupling: float | None) -> Measure:
@@ -173,8 +184,7 @@ def _update(
         progress=None if hooks.progress is None else partial(hooks.progress, "warmup"),
     )
     streams = Streams(seed)
-    network = Network(graph, trial.network, streams, trace=hooks.trace)
-    network.announce_update(1)
+    network = _network(graph, trial.network, streams, hooks.trace)
     consensus = make_consensus(network, trial.consensus, streams)
     consensus.observer = hooks.observer
     network.measure_traffic()
@@ -218,6 +228,20 @@ def make_trainer(
     )
 
 
+def checkpoint_identity(trial: TrainingWorkload, seed: int, graph: "nx.Graph[int]") -> str:
+    """The identity under which a training trial's checkpoints are saved."""
+    links = sorted((*sorted(link), repr(sorted(own.items()))) for *link, own in graph.edges(data=True))
+    said = {name: value for name, value in essence(trial).items() if name != "environment"}
+    return digest(
+        {
+            "trial": with_contents(said, {str(file): content_of(file) for file in paths(trial)}),
+            "environment": trial.environment.meaning(),
+            "seed": seed,
+            "links": links,
+        }
+    )
+
+
 def _training(
     trial: TrainingWorkload,
     seed: int,
@@ -227,16 +251,7 @@ def _training(
 ) -> WorkloadResult:
     trainer = make_trainer(trial, seed=seed, graph=graph, trace=hooks.trace)
     trainer.communication.consensus.observer = hooks.observer
-    links = sorted((*sorted(link), repr(sorted(own.items()))) for *link, own in graph.edges(data=True))
-    said = {name: value for name, value in essence(trial).items() if name != "environment"}
-    identity = digest(
-        {
-            "trial": with_contents(said, {str(file): content_of(file) for file in paths(trial)}),
-            "environment": trial.environment.meaning(),
-            "seed": seed,
-            "links": links,
-        }
-    )
+    identity = checkpoint_identity(trial, seed, graph)
     with closing(trainer):
         if checkpoint is not None and (state := checkpoints.resume(checkpoint, identity)) is not None:
             trainer.load_state_dict(state)
@@ -265,11 +280,13 @@ def _lately(rows: Sequence[Row]) -> Row:
 
 
 def _tables(network: Network) -> dict[str, Table]:
-    """Tables of each fault's effects and of each direction's traffic, with its share of simulated time."""
+    """Tables of each fault's effects, of the times at which they were active, and of directions' traffic."""
     reports = network.faults_report()
     tables: dict[str, Table] = {}
     if reports:
         tables["faults"] = [{**asdict(report), "touched": report.touched} for report in reports]
+    if windows := network.fault_windows():
+        tables["fault_windows"] = [window_row(window) for window in windows]
     if network.traffic is None:
         return tables
     now = network.clock.now

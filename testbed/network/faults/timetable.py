@@ -12,6 +12,7 @@ from testbed.network.faults.context import FaultContext
 from testbed.network.faults.fault import Fault, FaultReport
 from testbed.network.faults.moments import AfterMessages, AtUpdate, Lasting
 from testbed.network.faults.settings import ScheduledFault
+from testbed.network.faults.windows import WindowRecord
 
 Stage = Literal["waiting", "lasting", "over"]
 
@@ -87,6 +88,8 @@ class FaultSchedule:
         """Each plan has one fault per target, a link or an agent."""
         self._plans = plans
         self._items = [item for _, items in plans for item in items]
+        self.windows = WindowRecord()
+        """When each of them was active."""
         self._timeline = timeline
         self._agenda = agenda
         agenda.handle("begin", lambda number: self._act(number, "begin"))
@@ -103,6 +106,7 @@ class FaultSchedule:
 
     def announce_update(self, number: int) -> None:
         """A policy update begins: so do the faults planned for it, and those that end with it are lifted."""
+        self.windows.announce_update(number)
         for index, item in enumerate(self._items):
             moment = item.moment
             if isinstance(moment, AtUpdate) and moment.update <= number:
@@ -133,11 +137,13 @@ class FaultSchedule:
             item.stage = "lasting"
             item.delivered = 0
             item.fault.begin()
+            self.windows.begun(item.plan.title, item.fault.name, self._timeline.now)
             if isinstance(item.plan.up, Lasting):
                 self._agenda.put(self._timeline.now + item.plan.up.lasting, number, "lift")
         elif what == "lift" and item.stage == "lasting":
             item.stage = "over" if item.plan.mtbf is None else "waiting"
             item.fault.lift()
+            self.windows.lifted(item.fault.name, self._timeline.now)
         elif what == "lift" and item.stage == "waiting":
             # Its lifting time came before the moment that it waits for: it never happens.
             item.stage = "over"
