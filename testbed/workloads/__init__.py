@@ -10,16 +10,19 @@ from testbed.workloads.settings import (
     UpdateWorkload,
     Workload,
 )
+from testbed.workloads.updates import RecordedUpdate, record_updates
 
 __all__ = [
     "LearningWorkload",
     "ProblemWorkload",
     "Progress",
+    "RecordedUpdate",
     "TrainingWorkload",
     "UpdateSettings",
     "UpdateWorkload",
     "Workload",
     "WorkloadResult",
     "make_trainer",
+    "record_updates",
     "run",
 ]
