@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
 from studies.analysis.conditions import grouped
+from studies.analysis.fault_windows import along
 from studies.columns import column_title, unit
 from studies.figures.bands import aligned, over_seeds
 from studies.figures.baseline_lines import draw_baselines
 from studies.figures.encoding import Encoding
+from studies.figures.fault_bands import draw_fault_bands
 from studies.figures.panels import Measured, assign_encoding, finished, finite, trials
 from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
@@ -55,6 +57,9 @@ class Curve(Measured):
         if grid is None:
             return None
         draw_baselines(grid, table, self.y, encoding, results.baselines)
+        if results.faults:
+            spans = along(results.faults, results.curves, self.table, self.x)
+            draw_fault_bands(grid, table, encoding, spans)
         return finished(grid, results, shown)
 
     def _usable(self, source: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -8,7 +8,7 @@ from warnings import warn
 
 import pandas as pd
 
-from studies.analysis import baselines, comparisons
+from studies.analysis import baselines, comparisons, fault_windows
 from studies.figures import draw
 from studies.figures.plan import FigureData
 from studies.spec.manifest import StudyRecord
@@ -42,13 +42,15 @@ def figure_data(
     measured: Mapping[str, Sequence[Baseline]],
 ) -> FigureData:
     """The data of a study's figures; ``measured`` are the baselines by trial."""
+    curves = {name: store.curve(study, name) for name in CURVES}
     return FigureData(
         workload=study.workload,
         question=study.question,
         varied=study.varied,
         summary=summary,
-        curves={name: store.curve(study, name) for name in CURVES},
+        curves=curves,
         baselines=measured,
         environment_factors=study.environment_factors,
         comparison_factor=study.comparison_factor,
+        faults=fault_windows.by_trial(study, store, curves["training"]),
     )

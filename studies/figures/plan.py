@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from studies import text
+from studies.analysis.fault_windows import Window
 from testbed.training.baselines import Baseline
 
 QUESTION = 400
@@ -34,6 +35,7 @@ class FigureData:
         baselines: hash of a trial -> baselines of policies without learning in its environment.
         environment_factors: those of ``varied`` that change the environment.
         comparison_factor: the one of ``varied`` whose values are compared with the first of them.
+        faults: hash of a trial -> when its faults were active; bands behind the curves.
     """
 
     workload: str
@@ -44,6 +46,7 @@ class FigureData:
     baselines: Mapping[str, Sequence[Baseline]] = field(default_factory=dict)
     environment_factors: Sequence[str] = ()
     comparison_factor: str | None = None
+    faults: Mapping[str, Sequence[Window]] = field(default_factory=dict)
 
 
 class Plan(ABC):

@@ -1,0 +1,147 @@
+"""Bands behind curves that show where faults were active, each with a letter that a line below explains.
+
+A fault that all trials of a panel share is a grey band over its height; those of single conditions are bars
+at the bottom of the panel in the colours of their conditions. Letters and vertical lines also tell them apart
+without colours.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from string import ascii_uppercase
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from studies import text
+from studies.analysis.fault_windows import Band, Spans, bands
+from studies.figures.encoding import Encoding
+
+GREY = "0.35"
+MOST = len(ascii_uppercase)
+"""Most faults with a band; a figure with more would be unreadable."""
+BAR = 0.045
+"""Height of a condition's bar, as a share of the panel's."""
+
+
+def draw_fault_bands(
+    grid: sns.FacetGrid, table: pd.DataFrame, encoding: Encoding, spans: Mapping[str, Spans]
+) -> None:
+    """Draws the bands of all panels, and below the figure the faults that their letters stand for.
+
+    Args:
+        grid: the figure, with its curves drawn.
+        table: rows of the trials shown, named in ``trial``, with the columns of ``encoding``.
+        encoding: of the varied columns.
+        spans: hash of a trial -> where its faults were active on the x axis.
+    """
+    letters: dict[str, str] = {}
+    left_out: set[str] = set()
+    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
+        shown = table if panel is None else table[table[encoding.col] == panel]
+        found = bands(_members(shown, encoding, spans))
+        for band in found:
+            if band.fault not in letters and len(letters) < MOST:
+                letters[band.fault] = ascii_uppercase[len(letters)]
+        left_out |= {band.fault for band in found} - set(letters)
+        _draw(axes, [band for band in found if band.fault in letters], letters, encoding)
+    if letters:
+        _explain(grid, letters, len(left_out))
+
+
+def _members(
+    shown: pd.DataFrame, encoding: Encoding, spans: Mapping[str, Spans]
+) -> dict[Any, Sequence[Spans]]:
+    """Condition (values of colour and dashes) -> the spans of each of its trials."""
+    columns = [column for column in (encoding.hue, encoding.style) if column]
+    trials = shown.drop_duplicates("trial")
+    keys = trials[columns].itertuples(index=False, name=None) if columns else [()] * len(trials)
+    members: dict[Any, list[Spans]] = {}
+    for trial, key in zip(trials["trial"], keys, strict=True):
+        members.setdefault(tuple(key), []).append(spans.get(trial, {}))
+    return dict(members)
+
+
+def _draw(axes: Axes, found: Sequence[Band], letters: Mapping[str, str], encoding: Encoding) -> None:
+    low, high = axes.get_xlim()
+    rows = {fault: row for row, fault in enumerate(dict.fromkeys(band.fault for band in found))}
+    own = list(dict.fromkeys((b.condition, b.fault) for b in found if b.condition is not None))
+    bar = min(BAR, 0.4 / max(len(own), 1))
+    for whole in found:
+        band = replace(whole, low=max(whole.low, low), high=min(whole.high, high))
+        if not band.high > band.low:
+            continue
+        if band.condition is None:
+            _shared(axes, band, letters[band.fault], rows[band.fault])
+        else:
+            bottom = bar * own.index((band.condition, band.fault))
+            colour = _colour(band.condition, encoding)
+            _bar(axes, band, letters[band.fault], bottom, bar, colour)
+    axes.set_xlim(low, high)
+
+
+def _shared(axes: Axes, band: Band, letter: str, row: int) -> None:
+    axes.axvspan(band.low, band.high, facecolor="0.5", alpha=0.16, linewidth=0, zorder=0.5)
+    for x in (band.low, band.high):
+        axes.axvline(x, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=0.6)
+    # Letters of bands that overlap are below each other.
+    axes.annotate(
+        letter,
+        (band.low, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(3, -3 - 14 * (row % 12)),
+        textcoords="offset points",
+        ha="left",
+        va="top",
+        fontsize=10,
+        fontweight="bold",
+        color="0.15",
+        bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+    )
+
+
+def _bar(axes: Axes, band: Band, letter: str, bottom: float, height: float, colour: Any) -> None:
+    axes.axvspan(
+        band.low,
+        band.high,
+        bottom,
+        bottom + 0.9 * height,
+        facecolor=colour,
+        edgecolor=GREY,
+        alpha=0.45,
+        linewidth=0.8,
+        zorder=0.5,
+    )
+    axes.annotate(
+        letter,
+        (band.low, bottom + 0.45 * height),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(3, 0),
+        textcoords="offset points",
+        ha="left",
+        va="center",
+        fontsize=8,
+        fontweight="bold",
+        color="0.1",
+    )
+
+
+def _colour(condition: Any, encoding: Encoding) -> Any:
+    """The colour of a condition's line; grey if colours encode nothing."""
+    if not encoding.hue:
+        return "0.5"
+    return encoding.palette()[encoding.levels(encoding.hue).index(condition[0])]
+
+
+def _explain(grid: sns.FacetGrid, letters: Mapping[str, str], left_out: int) -> None:
+    parts = [f"{letter}: {text.shortened(text.visible(fault), 90)}" for fault, letter in letters.items()]
+    if left_out:
+        parts.append(f"{left_out} more without a band")
+    words = "Shaded while a fault was active in all seeds. " + "; ".join(parts)
+    width, height = grid.figure.get_size_inches()
+    wrapped = "\n".join(textwrap.wrap(words, int(width * 12)))
+    grid.figure.text(0.02, -0.08 / height, wrapped, ha="left", va="top", fontsize=10, color=GREY)
