@@ -33,6 +33,14 @@ def trace(
     overrides: Overrides = None,
     quick: Quick = False,
     trial: Trial = 1,
+    update: Annotated[
+        int | None,
+        typer.Option(
+            "--update",
+            min=1,
+            help="Trace this policy update of a training trial only, counted from 1; default: all of them.",
+        ),
+    ] = None,
     begin: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="Start of the diagram, e.g. 1.5s.")
     ] = None,
@@ -50,26 +58,36 @@ def trace(
 ) -> None:
     """Run one trial and write its network trace, with a space-time diagram."""
     from studies.execution import requirements
-    from studies.playback import trace
+    from studies.playback import trace, updates
+    from studies.storage.store import Store, default_folder
 
     window = trace.Window(time_of("--from", begin), time_of("--to", end))
     loaded, store = prepare(study, out_folder, overrides, quick)
     chosen = chosen_trial(loaded, trial)
+    if update is not None:
+        updates.check_update(chosen.settings, update, f"trial {trial}")
     requirements.check_game(chosen)
     if out_folder is not None:
         refuse_to_replace("--out", *(out_folder / name for name in trace.FILES), force=force)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
-    recorded = trace.record(chosen)
+    results = Store(default_folder(loaded.name, quick=quick))
+    if update is not None:
+        seconds = updates.wall_seconds(results, chosen, update)
+        if (line := updates.announcement(f"trial {trial}", update, seconds)) is not None:
+            out.print(line, markup=False)
+    recorded = trace.record(chosen, update, results.claims.checkpoint(chosen))
     folder = out_folder or store.folder / "traces" / chosen.hash
+    if out_folder is None and update is not None:
+        folder /= f"update-{update}"
     try:
-        files = trace.write(chosen, recorded, folder, window, upright=vertical)
+        files = trace.write(chosen, recorded, folder, window, upright=vertical, update=update)
     except ValueError as error:
         raise StudyError(str(error)) from error
     out.print(f"{len(recorded.events)} events")
     for file in files:
         out.print(f"trace:   {file}", markup=False)
     if check:
-        found = trace.difference(chosen, recorded)
+        found = trace.difference(chosen, recorded, update=update)
         out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
         if found is not None:
             raise typer.Exit(1)

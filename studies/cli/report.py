@@ -25,6 +25,17 @@ def report(
             help="Trial whose network is replayed; default: the one that lost the most messages.",
         ),
     ] = None,
+    update: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--update",
+            metavar="NUMBER",
+            min=1,
+            help="Policy update of a training trial that is replayed in any case, counted from 1; the page"
+            " opens on the first one given. Repeatable, at most 8. Default: the one in which most faults were"
+            " active, of several the one that lost the most messages.",
+        ),
+    ] = None,
     trust: Annotated[
         bool,
         typer.Option(
@@ -43,9 +54,20 @@ def report(
 
     if no_replay and trial is not None:
         raise StudyError("--trial and --no-replay contradict each other: --trial chooses what is replayed")
+    if no_replay and update:
+        raise StudyError("--update and --no-replay contradict each other: --update chooses what is replayed")
     if no_replay and trust:
         raise StudyError("--trust and --no-replay contradict each other: without a replay nothing is run")
-    written = write(folder, file, number=trial, replayed=not no_replay, trust=trust, force=force)
+    written = write(
+        folder,
+        file,
+        number=trial,
+        updates=update or (),
+        replayed=not no_replay,
+        trust=trust,
+        force=force,
+        say=lambda line: out.print(line, markup=False),
+    )
     if written.replayed:
         out.print(f"replay:  {written.replayed}", markup=False)
     out.print(f"report:  {written.file}", markup=False)

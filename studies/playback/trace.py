@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 
 import topologies
+from studies.playback.updates import check_update
 from studies.spec.study import TrialSpec
 from testbed import workloads
 from testbed.common.atomic_files import atomic_write
@@ -38,18 +39,51 @@ class Window:
     end: float | None = None
 
 
-def record(trial: TrialSpec) -> Trace:
-    """Runs a trial and returns its trace."""
+def record(trial: TrialSpec, update: int | None = None, checkpoint: Path | None = None) -> Trace:
+    """Runs a trial and returns its trace.
+
+    Args:
+        trial: the trial.
+        update: records this policy update only, counted from 1, and ends after it; None: the whole trial.
+        checkpoint: where the trial's checkpoint may be, from which the run goes on if it is one before the
+            update; see :func:`testbed.workloads.record_updates`.
+
+    Raises:
+        StudyError: the trial has no such update; one line.
+    """
     torch.set_num_threads(1)
     trace = Trace()
     # A copy, because settings may cache computed values, which cannot be sent to another process.
     settings = trial.settings.model_copy(deep=True)
+    if update is not None:
+        check_update(settings, update, "the trial")
+        if isinstance(settings, workloads.TrainingWorkload):
+            (recorded,) = workloads.record_updates(
+                settings, seed=trial.seed, graph=trial.graph(), updates=[update], checkpoint=checkpoint
+            )
+            return recorded.trace
     workloads.run(settings, seed=trial.seed, graph=trial.graph(), trace=trace)
     return trace
 
 
-def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, upright: bool) -> list[Path]:
+def write(
+    trial: TrialSpec,
+    trace: Trace,
+    folder: Path,
+    window: Window,
+    *,
+    upright: bool,
+    update: int | None = None,
+) -> list[Path]:
     """Writes ``trace.jsonl``, ``trace.parquet``, ``spacetime.png`` and ``spacetime.svg``; returns them.
+
+    Args:
+        trial: the trial, whose title is above the diagram.
+        trace: its trace.
+        folder: the folder for the files.
+        window: the part of the trace in the diagram.
+        upright: whether time runs downward.
+        update: the policy update that the trace is of; None: all of them.
 
     Raises:
         ValueError: the window is empty, or nothing of the trace falls into it.
@@ -68,7 +102,8 @@ def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, uprig
         trace.write(part)
     with atomic_write(table) as part:
         write_parquet(trace, part)
-    title = f"{trial.title}: {seen.begin:.4g} s to {seen.end:.4g} s of {whole.end:.4g} s"
+    named = trial.title if update is None else f"{trial.title}, policy update {update}"
+    title = f"{named}: {seen.begin:.4g} s to {seen.end:.4g} s of {whole.end:.4g} s"
     graph = trial.graph()
     names = topologies.node_names(graph) if topologies.has_names(graph) else None
     agents: Literal["horizontal", "vertical"] = "vertical" if upright else "horizontal"
@@ -76,7 +111,11 @@ def write(trial: TrialSpec, trace: Trace, folder: Path, window: Window, *, uprig
 
 
 def difference(
-    trial: TrialSpec, trace: Trace, again: Callable[[TrialSpec], list[str]] | None = None
+    trial: TrialSpec,
+    trace: Trace,
+    again: Callable[[TrialSpec], list[str]] | None = None,
+    *,
+    update: int | None = None,
 ) -> str | None:
     """Runs a trial again; None if its trace is the same byte for byte, else the first event that differs.
 
@@ -87,22 +126,23 @@ def difference(
         trial: the trial to run.
         trace: the trace of its first run.
         again: used instead of the second run; returns the lines of its trace.
+        update: the policy update that the trace is of; None: all of them.
     """
-    found = first_difference(trace, (again or _elsewhere)(trial))
+    found = first_difference(trace, again(trial) if again is not None else _elsewhere(trial, update))
     if found is None:
         return None
     time = json.loads(found.first or found.second or "{}")["time"]
     return f"at {time:.9g} s {found}"
 
 
-def _lines(trial: TrialSpec) -> list[str]:
-    return list(record(trial).lines())
+def _lines(trial: TrialSpec, update: int | None) -> list[str]:
+    return list(record(trial, update).lines())
 
 
-def _elsewhere(trial: TrialSpec) -> list[str]:
+def _elsewhere(trial: TrialSpec, update: int | None) -> list[str]:
     other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     with (
         environment_variables({"PYTHONHASHSEED": other}),
         ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool,
     ):
-        return pool.submit(_lines, trial).result()
+        return pool.submit(_lines, trial, update).result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -10,22 +11,20 @@ from typing import Any
 import pandas as pd
 
 from studies import columns, text
-from studies.analysis import baselines
+from studies.analysis import baselines, fault_windows
 from studies.analysis.bootstrap import ENOUGH
 from studies.columns import column_title, format_value
 from studies.formatting import duration
 from studies.report import answer, final_values, page, provenance, tables
 from studies.report.conditions import Arrangement, arrange
 from studies.report.curves import lines
+from studies.report.fault_bands import fault_bands
 from studies.report.numbers import exact
-from studies.report.recording import record
-from studies.report.replay import AGENTS, described, differences, replay
-from studies.report.rerun import outside_code, stored_trial
+from studies.report.replayed import Replayed, Wanted, run_again
 from studies.spec.document import StudyError
-from studies.spec.manifest import StoredStudy, StudyRecord
+from studies.spec.manifest import StudyRecord
 from studies.storage.provenance import OWN
 from studies.storage.store import CURVES, Store
-from studies.text import isolated
 from testbed.common.atomic_files import write_text
 
 
@@ -43,9 +42,11 @@ def write(
     file: Path | None = None,
     *,
     number: int | None = None,
+    updates: Sequence[int] = (),
     replayed: bool = True,
     trust: bool = False,
     force: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Report:
     """Writes the report of a results folder.
 
@@ -55,12 +56,16 @@ def write(
         folder: the results folder.
         file: the file to write; None: ``report.html`` in the results folder.
         number: trial whose network is replayed, from 1; None: the one that lost the most messages.
+        updates: policy updates of a training trial that are replayed in any case, from 1; the page opens on
+            the first of them. Empty: it opens on the one in which most faults were active. See
+            :mod:`studies.report.update_choice`.
         replayed: whether to include a replay, for which that trial is run again.
         trust: whether code from outside the testbed that the trial names may be run for the replay.
         force: whether an existing file that is not a report may be replaced.
+        say: called with a line before a trial is run again, if that takes long.
 
     Raises:
-        StudyError: there are no results, no such trial, or the file cannot be written; one line.
+        StudyError: there are no results, no such trial or update, or the file cannot be written; one line.
     """
     store = Store(folder)
     study = store.study()
@@ -68,12 +73,13 @@ def write(
     made_by = provenance.gather(study, store)
     summary = store.summary(study)
     conditions = arrange(study)
-    shown, note, differing = (
-        _replay(study, store, summary, made_by, conditions, number, trust=trust)
-        if replayed
-        else (None, "", [])
-    )
-    warned = [*provenance.warnings(study, summary, made_by), *differing]
+    curves = {name: store.curve(study, name) for name in CURVES}
+    windows = fault_windows.by_trial(study, store, curves["training"])
+    shown = Replayed(None, "", ())
+    if replayed:
+        wanted = Wanted(number, tuple(updates), trust=trust)
+        shown = run_again(study, store, summary, made_by, conditions, windows, wanted, say)
+    warned = [*provenance.warnings(study, summary, made_by), *shown.warnings]
     if (damage := baselines.damage(store)) is not None:
         warned.append(f"the baselines of policies without learning are missing: {damage}")
     plans, first = final_values.plans(study.workload, summary), final_values.decisive(study.workload, summary)
@@ -83,13 +89,14 @@ def write(
         "trials": [trial.hash for trial in study.trials],
         "titles": [trial.title for trial in study.trials],
         **conditions.as_data(),
-        "curves": lines(study, {name: store.curve(study, name) for name in CURVES}, conditions, first),
+        "curves": lines(study, curves, conditions, first),
+        "faults": fault_bands(study, curves, conditions, windows),
         "finals": final_values.finals(study, summary, conditions),
         "references": _baselines(study, store, set(summary["trial"]) if len(summary) else set(), conditions),
-        "replay": shown,
+        "replay": shown.data,
     }
     numbers = [plan.y for plan in plans] + [name for name in columns.shown("report") if name in summary]
-    link, section = page.replay(note)
+    link, section = page.replay(shown.note)
     parts = {
         "heading": escape(text.visible(" ".join(study.question.split())) or name),
         "facts": escape(_facts(study, conditions)),
@@ -108,7 +115,7 @@ def write(
         "took": escape(_took(made_by)),
     }
     _write(place, page.page(f"{name}: report", parts, data))
-    return Report(place, note, tuple(warned))
+    return Report(place, shown.note, tuple(warned))
 
 
 def _checked(place: Path, *, force: bool) -> Path:
@@ -128,72 +135,6 @@ def _write(place: Path, html: str) -> None:
         write_text(place, html)
     except OSError as error:
         raise StudyError(f"--out {place}: cannot be written: {error.strerror}") from error
-
-
-def _replay(
-    study: StoredStudy,
-    store: Store,
-    summary: pd.DataFrame,
-    made_by: provenance.Provenance,
-    conditions: Arrangement,
-    number: int | None,
-    *,
-    trust: bool,
-) -> tuple[dict[str, Any] | None, str, list[str]]:
-    """The replay, a note on what it shows or why there is none, and a warning if the results differ."""
-    place = _chosen(study, summary, made_by, number)
-    if place is None:
-        return None, "There is no replay: no finished trial sent a message.", []
-    trial = study.trials[place]
-    label = conditions.conditions[conditions.of[trial.hash]].label
-    label = f"{isolated(label)}, " if label else ""
-    named = f"trial {place + 1} ({label}seed {trial.seed})"
-    if not trust and (code := outside_code(store, trial)) is not None:
-        reason = "runs code from outside the testbed: `testbed report --trust` runs it"
-        return None, f"There is no replay: {named} names {code}, which {reason}.", []
-    try:
-        again = stored_trial(store, trial)
-    except StudyError as error:
-        if number is not None:  # the user asked for this one
-            raise
-        return None, f"There is no replay: {error}.", []
-    if again.settings.agents > AGENTS:
-        return None, f"There is no replay: {named} has more than {AGENTS} agents.", []
-    recording = record(again, batches=store.batches if store.batches.is_dir() else None)
-    if not recording.trace.events:
-        return None, f"There is no replay: nothing happens on the network of {named}.", []
-    other = differences(recording, _stored(study, store, place)) if recording.complete else []
-    lines = [
-        f"run again for its replay, {named} gave different results: {', '.join(other[:3])}"
-        + (f", and {len(other) - 3} other numbers" if len(other) > 3 else "")
-    ]
-    words = f"T{named[1:]}, run again: {described(recording)}."
-    return {**replay(recording), "trial": place}, words, lines if other else []
-
-
-def _chosen(
-    study: StoredStudy, summary: pd.DataFrame, made_by: provenance.Provenance, number: int | None
-) -> int | None:
-    if number is not None:
-        if number > len(study.trials):
-            raise StudyError(f"--trial {number}: the study has {len(study.trials)} trials")
-        state = made_by.states[number - 1]
-        if state.status != "finished":
-            reason = f"is {state.status}; only finished trials can be replayed"
-            raise StudyError(f"--trial {number}: {state.trial.title} {reason}")
-        return number - 1
-    sent = summary[summary["messages_sent"] > 0] if "messages_sent" in summary else summary[:0]
-    if sent.empty:
-        return None
-    worst = str(sent["trial"].iloc[int(sent["messages_dropped"].to_numpy().argmax())])  # the first of several
-    return [trial.hash for trial in study.trials].index(worst)
-
-
-def _stored(study: StoredStudy, store: Store, place: int) -> dict[str, Any]:
-    """The results of a trial, or of the first update of a training run."""
-    one = StoredStudy(**{**study.__dict__, "trials": (study.trials[place],)})
-    table = store.curve(one, "training") if study.workload == "training" else store.summary(one)
-    return {str(name): value for name, value in table.iloc[0].items()}
 
 
 def _facts(study: StudyRecord, conditions: Arrangement) -> str:

@@ -18,6 +18,7 @@ SCRIPTS = (
     "selection",
     "tables",
     "chart",
+    "faults",
     "curves",
     "finals",
     "recorded",

@@ -1,13 +1,12 @@
-"""A recording of one trial run again: its network trace and each agent's distance from its neighbours."""
+"""Recordings of a trial run again: the network trace and each agent's distance from its neighbours."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import networkx as nx
 import torch
@@ -20,9 +19,9 @@ from testbed.common.errors import WorldError
 from testbed.consensus.consensus_run import ConsensusRun
 from testbed.consensus.measures import mean_square
 from testbed.consensus.problems.base import Signal
-from testbed.network import Message, Trace
+from testbed.network import Trace
 from testbed.network.link_names import Link
-from testbed.network.trace.trace import LinkChange, PacketFate
+from testbed.network.trace.excerpt import Excerpt, Full
 
 EVENTS = 20_000
 """Number of events at which a recording ends: some megabytes, and more than anybody will view."""
@@ -33,51 +32,25 @@ class Recording:
     """The data of a replay.
 
     Attributes:
-        trial: the trial that was run again, completely or, in a training run, for its first policy update.
+        trial: the trial that was run again.
+        update: the policy update of a training run that was recorded, from 1; None in other workloads.
         graph: its topology.
         trace: the network trace.
         agents: ``(events before, agent, value)``: from then on the root mean square of s_i - s_j over the
             links of an agent has this value.
         network: ``(events before, value)``: the same over all links.
-        complete: whether it ran to its end, and was not cut off by the limit on events.
-        numbers: its results, under the names of the tables; empty if it was cut off.
+        complete: whether all of its events are there, and it was not cut off by the limit on events.
+        numbers: its results, under the names of the tables; empty if the run ended at that limit.
     """
 
     trial: TrialSpec
+    update: int | None
     graph: nx.Graph[int]
     trace: Trace
     agents: list[tuple[int, int, float]]
     network: list[tuple[int, float]]
     complete: bool
     numbers: Mapping[str, float]
-
-
-class Full(Exception):
-    """The trace has reached its limit of events."""
-
-
-class Recorder(Trace):
-    """A trace that ends the run when it has ``limit`` events."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def packet(self, time: float, event: PacketFate, message: Message, reason: str | None = None) -> None:
-        super().packet(time, event, message, reason)
-        self._end()
-
-    def link(self, time: float, event: LinkChange, source: int, destination: int) -> None:
-        super().link(time, event, source, destination)
-        self._end()
-
-    def record(self, time: float, event: str, **fields: Any) -> None:
-        super().record(time, event, **fields)
-        self._end()
-
-    def _end(self) -> None:
-        if len(self.events) >= self._limit:
-            raise Full
 
 
 @dataclass
@@ -94,6 +67,8 @@ class Onlooker:
 
     def __call__(self, agreement: ConsensusRun) -> None:
         """Records the current signals of the agents, which are replaced and never modified in place."""
+        if isinstance(self.trace, Excerpt) and self.trace.full:
+            return
         before, self._signals = self._signals, agreement.signals()
         agents = range(len(self._signals))
         if agreement is self._agreement:
@@ -123,27 +98,61 @@ def record(trial: TrialSpec, *, batches: Path | None = None, limit: int = EVENTS
     Raises:
         StudyError: this machine lacks what the trial needs, or its environment failed; one line.
     """
+    if isinstance(trial.settings, workloads.TrainingWorkload):
+        return record_updates(trial, [1], limit=limit)[0]
+    trace = Excerpt(limit)
+    trace.begin(last=True)
+    onlooker, graph = Onlooker(trace), trial.graph()
+    numbers: Mapping[str, float] = {}
+    with _running(trial) as settings, suppress(Full):
+        numbers = workloads.run(
+            settings, seed=trial.seed, graph=graph, batches=batches, trace=trace, observer=onlooker
+        ).metrics
+    complete = not trace.full
+    return Recording(trial, None, graph, trace.take(), onlooker.agents, onlooker.network, complete, numbers)
+
+
+def record_updates(trial: TrialSpec, updates: Sequence[int], *, limit: int = EVENTS) -> list[Recording]:
+    """Trains up to the last of some policy updates, from 1, and returns a recording of each, in their order.
+
+    Args:
+        trial: a training trial.
+        updates: the numbers of the updates.
+        limit: number of events after which each recording is cut off.
+
+    Raises:
+        StudyError: this machine lacks what the trial needs, or its environment failed; one line.
+    """
+    onlookers: dict[int, Onlooker] = {}
+
+    def observe(number: int, trace: Trace) -> Onlooker:
+        onlookers[number] = Onlooker(trace)
+        return onlookers[number]
+
+    graph, found = trial.graph(), []
+    with _running(trial) as settings:
+        if not isinstance(settings, workloads.TrainingWorkload):
+            raise TypeError(f"workload {settings.workload}: only a training trial has several policy updates")
+        for one in workloads.record_updates(
+            settings, seed=trial.seed, graph=graph, updates=updates, limit=limit, observe=observe
+        ):
+            seen = onlookers.pop(one.update)
+            found.append(
+                Recording(
+                    trial, one.update, graph, one.trace, seen.agents, seen.network, one.complete, one.row
+                )
+            )
+    return found
+
+
+@contextmanager
+def _running(trial: TrialSpec) -> Iterator[workloads.Workload]:
+    """The settings of a trial that can run here; an environment that fails raises StudyError."""
     requirements.check_trial(trial)
     requirements.check_game(trial)
     torch.set_num_threads(1)
-    trace = Recorder(limit)
-    onlooker, graph = Onlooker(trace), trial.graph()
-    # A copy, because settings may cache computed values.
-    settings = trial.settings.model_copy(deep=True)
-    numbers: Mapping[str, float] = {}
     try:
-        if isinstance(settings, workloads.TrainingWorkload):
-            with closing(
-                workloads.make_trainer(settings, seed=trial.seed, graph=graph, trace=trace)
-            ) as trainer:
-                trainer.communication.consensus.observer = onlooker
-                numbers = trainer.advance()
-        else:
-            numbers = workloads.run(
-                settings, seed=trial.seed, graph=graph, batches=batches, trace=trace, observer=onlooker
-            ).metrics
-    except Full:
-        pass
+        # A copy, because settings may cache computed values.
+        yield trial.settings.model_copy(deep=True)
     except WorldError as error:
         raise StudyError(f"environment: {' '.join(str(error).split())}") from error
-    return Recording(trial, graph, trace, onlooker.agents, onlooker.network, bool(numbers), numbers)

@@ -15,7 +15,6 @@ import topologies
 from studies.report.event_text import EventText
 from studies.report.numbers import rounded
 from studies.report.recording import Recording
-from testbed import workloads
 from testbed.network.trace.spacetime import Way, spacetime
 from testbed.network.trace.trace import OtherEvent, PacketEvent
 from topologies import drawing
@@ -122,15 +121,3 @@ def _half(recording: Recording, links: dict[Way, int]) -> list[list[int]]:
 
 def _columns(rows: Iterable[tuple[float, ...]]) -> list[list[float | int | None]]:
     return [rounded(column) for column in zip(*rows, strict=True)]
-
-
-def described(recording: Recording) -> str:
-    """The part of the trial that was run again, in words."""
-    part = {
-        workloads.ProblemWorkload: "its consensus run",
-        workloads.UpdateWorkload: "the consensus run of its policy update",
-        workloads.TrainingWorkload: "its first policy update",
-    }[type(recording.trial.settings)]
-    if recording.complete:
-        return part
-    return f"the first {len(recording.trace.events):,} events of {part}"

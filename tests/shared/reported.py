@@ -43,6 +43,21 @@ vary: {algorithm.name: [matrpo, itrpo]}
 seeds: 2
 """
 
+FAULTS = """\
+question: What do a partition and a crash cost?
+workload: training
+environment: {name: navigation, agents: 3, episode_length: 10}
+algorithm: {name: matrpo, hidden: [8, 8]}
+network:
+  link: {delay: 5ms, loss: 0.1}
+  faults:
+    - {fault: partition, groups: [[0], [1, 2]], down: {update: 3}, up: {update: 6}}
+    - {fault: crash, agent: 1, down: {update: 5}, up: {update: 6}}
+consensus: {budget: {activations: 8}}
+training: {updates: 8, samples: 40}
+seeds: 2
+"""
+
 
 def run(path, folder, trials=None):
     """Runs a study, or the first trials of it, in this process; returns it and its store."""

@@ -10,7 +10,9 @@ function curvesChart() {
   const controls = h("div", { class: "controls" });
   const figureElement = h("figure", { id: "curves-figure" });
   const caption = h("figcaption", {});
+  const faults = h("div", {});
   const table = numbersOf(() => tableOfLines());
+  const bands = () => faultBands(measure.name.split(".")[0], axis);
 
   const lines = () =>
     measure.lines
@@ -32,6 +34,7 @@ function curvesChart() {
   const chosen = () => {
     chart?.redraw();
     table.refresh();
+    faults.replaceChildren(faultKey(bands()));
     const without = new Set(data.conditions.filter(visible));
     lines().forEach(({ condition }) => without.delete(condition));
     const started = [...without].filter(({ trials }) =>
@@ -80,7 +83,7 @@ function curvesChart() {
       ({ condition, x, y }) =>
         `${condition.label}: from ${figure(y[0], measure.unit)} at ${figure(x[0], axisUnit())} to ${figure(y.at(-1), measure.unit)} at ${figure(x.at(-1), axisUnit())}`,
     );
-    return `Line chart of ${measure.title} against ${axisTitle()}; ${measure.estimate}. ${each.join(". ")}.`;
+    return `Line chart of ${measure.title} against ${axisTitle()}; ${measure.estimate}. ${each.join(". ")}.${faultsInWords(bands(), axisUnit())}`;
   };
 
   const draw = (svg, width) => {
@@ -128,6 +131,7 @@ function curvesChart() {
       ], axisUnit() === "count");
       const y = (measure.log ? logarithmic : linear)(yDomain, [place.top + height, place.top]);
       axes(svg, place, x, y, axisTitle(), fitted(title, wide));
+      drawFaultBands(svg, place, x, bands().filter(({ panel }) => panel === i));
       for (const { panel, policy, means } of measure.log ? [] : references) {
         if (panel === i) reference(svg, place, y(means[measureOf(measure.name)]), policy);
       }
@@ -233,7 +237,7 @@ function curvesChart() {
   buildControls();
   host.append(controls, figureElement);
   chart = new Chart(figureElement, describe, draw);
-  figureElement.append(caption, table);
+  figureElement.append(faults, caption, table);
   redraws.push(chosen);
   chosen();
 }

@@ -226,6 +226,26 @@ class Player {
   }
 }
 
+/** The player of one recording, and a menu of all of them if there are several. */
 function replayPart() {
-  if (data.replay) new Player(document.getElementById("replay"), data.replay);
+  if (!data.replay) return;
+  const { opened, recordings } = data.replay;
+  const host = document.getElementById("replay");
+  const note = h("p", { class: "prose", "aria-live": "polite", id: "replay-note" });
+  const stage = h("div", {});
+  let player = null;
+  const open = (k) => {
+    if (player) player.playing = false;
+    stage.replaceChildren();
+    note.textContent = recordings[k].note;
+    player = new Player(stage, recordings[k]);
+  };
+  if (recordings.length > 1) {
+    const options = recordings.map(({ option }, k) => [String(k), option]);
+    const menu = choice("Replay of", options, String(opened), (k) => open(Number(k)));
+    host.append(h("div", { class: "controls", id: "replay-update" }, menu));
+  }
+  if (recordings.some(({ note }) => note)) host.append(note);
+  host.append(stage);
+  open(opened);
 }

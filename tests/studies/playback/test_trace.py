@@ -79,7 +79,7 @@ def test_the_first_event_that_differs_is_named(call, write, monkeypatch):
     recorded = trace.record(trial)
     lines = list(recorded.lines())
 
-    def otherwise(_):
+    def otherwise(*_):
         return [*lines[:5], lines[5].replace('"time":', '"time":1'), *lines[6:]]
 
     found = trace.difference(trial, recorded, otherwise)

@@ -199,7 +199,7 @@ def test_text_of_the_study_cannot_become_part_of_the_page(write, tmp_path):
     assert [tag for tag, _ in plain.elements].count("script") == 2
     assert plain.texts["h1"] == [HOSTILE]
     assert plain.data["hue"]["levels"] == [HOSTILE, "two"]
-    assert any(HOSTILE in words for _, words in plain.data["replay"]["words"])
+    assert any(HOSTILE in words for _, words in plain.data["replay"]["recordings"][0]["words"])
     assert plain.records("trials")[0]["way"][0][0] == HOSTILE
     (document,) = (text for text in plain.texts["pre"] if "workload" in text)
     assert parse(document, "x", tmp_path).data["question"] == HOSTILE
@@ -282,7 +282,7 @@ def test_every_workload_has_its_numbers_and_its_replay(write, tmp_path, text, fi
     assert page.data["finals"][0]["name"] == final
     assert page.data["curves"]["measures"][0]["name"] == measure
     assert len(page.records("trials")) == len(study.trials)
-    replay = page.data["replay"]
+    replay = page.data["replay"]["recordings"][page.data["replay"]["opened"]]
     assert replay["complete"]
     assert max(replay["word"]) < len(replay["words"])
     assert {sort for sort, _ in replay["words"]} >= {"sent", "delivered", "lost"}

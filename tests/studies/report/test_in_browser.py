@@ -94,8 +94,9 @@ def until(page, holds):
 
 
 def replayed(page):
-    """What the replay is made from."""
-    return page.evaluate("JSON.parse(document.getElementById('data').textContent).replay")
+    """What the replay that is opened first is made from."""
+    replay = page.evaluate("JSON.parse(document.getElementById('data').textContent).replay")
+    return replay["recordings"][replay["opened"]]
 
 
 def scrub(page, seconds):
