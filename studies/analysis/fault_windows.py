@@ -91,7 +91,7 @@ def by_trial(
 
 def _window(row: Mapping[Hashable, Any]) -> Window:
     ends = {name: math.inf if math.isnan(row[name]) else row[name] for name in ("lifted", "lifted_update")}
-    return Window(str(row["fault"]), str(row["name"]), row["begun"], row["begun_update"], **ends)
+    return Window(str(row["fault"]), str(row["fault_name"]), row["begun"], row["begun_update"], **ends)
 
 
 def _planned(

@@ -80,7 +80,10 @@ def _draw(axes: Axes, found: Sequence[Band], letters: Mapping[str, str], encodin
         else:
             bottom = bar * own.index((band.condition, band.fault))
             colour = _colour(band.condition, encoding)
-            _bar(axes, band, letters[band.fault], bottom, bar, colour)
+            words = f"{letters[band.fault]} {text.shortened(', '.join(map(str, band.condition)), 40)}"
+            # Words that begin in the right part end at the bar's end, so as not to leave the panel.
+            right = band.low - low > 0.5 * (high - low)
+            _bar(axes, band, words, bottom, bar, colour, right=right)
     axes.set_xlim(low, high)
 
 
@@ -104,7 +107,9 @@ def _shared(axes: Axes, band: Band, letter: str, row: int) -> None:
     )
 
 
-def _bar(axes: Axes, band: Band, letter: str, bottom: float, height: float, colour: Any) -> None:
+def _bar(
+    axes: Axes, band: Band, words: str, bottom: float, height: float, colour: Any, *, right: bool
+) -> None:
     axes.axvspan(
         band.low,
         band.high,
@@ -117,12 +122,12 @@ def _bar(axes: Axes, band: Band, letter: str, bottom: float, height: float, colo
         zorder=0.5,
     )
     axes.annotate(
-        letter,
-        (band.low, bottom + 0.45 * height),
+        words,
+        (band.high if right else band.low, bottom + 0.45 * height),
         xycoords=axes.get_xaxis_transform(),
-        xytext=(3, 0),
+        xytext=(-3 if right else 3, 0),
         textcoords="offset points",
-        ha="left",
+        ha="right" if right else "left",
         va="center",
         fontsize=8,
         fontweight="bold",
@@ -138,10 +143,11 @@ def _colour(condition: Any, encoding: Encoding) -> Any:
 
 
 def _explain(grid: sns.FacetGrid, letters: Mapping[str, str], left_out: int) -> None:
-    parts = [f"{letter}: {text.shortened(text.visible(fault), 90)}" for fault, letter in letters.items()]
-    if left_out:
-        parts.append(f"{left_out} more without a band")
-    words = "Shaded while a fault was active in all seeds. " + "; ".join(parts)
     width, height = grid.figure.get_size_inches()
-    wrapped = "\n".join(textwrap.wrap(words, int(width * 12)))
+    lines = ["Shaded while a fault was active in all seeds:"]
+    lines += [f"{letter}: {text.shortened(text.visible(fault), 200)}" for fault, letter in letters.items()]
+    lines += [f"{left_out} more without a band"] * bool(left_out)
+    wrapped = "\n".join(
+        part for line in lines for part in textwrap.wrap(line, int(width * 12), subsequent_indent="    ")
+    )
     grid.figure.text(0.02, -0.08 / height, wrapped, ha="left", va="top", fontsize=10, color=GREY)

@@ -16,7 +16,7 @@ from testbed.common.validation_messages import first_error
 DEEPEST = 100
 """Deepest nesting allowed in a stored JSON file; real ones reach a tenth of it."""
 
-TEXTS = {"curves_faults": ("fault",), "curves_fault_windows": ("fault", "name")}
+TEXTS = {"curves_faults": ("fault",), "curves_fault_windows": ("fault", "fault_name")}
 """Columns that hold text, by table; all others hold numbers."""
 
 OURS = ("trial", "seed")

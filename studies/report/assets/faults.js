@@ -23,7 +23,12 @@ function drawFaultBands(svg, { left, top, width, height }, x, bands) {
   for (const { fault, condition, low, high } of bands) {
     const [from, to] = [low, high].map((end) => Math.min(Math.max(x(end), left), left + width));
     if (!(to > from)) continue;
-    const letter = (y) => s("text", { x: from + 4, y, class: "fault-letter" }, faultLetter(fault));
+    const letter = (y, more = "") => {
+      // Words that begin in the right part end at the bar's end, so as not to leave the panel.
+      const right = more && from - left > 0.5 * width;
+      const place = right ? { x: to - 4, class: "fault-letter end" } : { x: from + 4, class: "fault-letter" };
+      return s("text", { ...place, y }, faultLetter(fault), more && s("tspan", {}, ` ${fitted(more, width / 2)}`));
+    };
     if (condition === null) {
       group.append(s("rect", { x: from, y: top, width: to - from, height, class: "fault-band" }));
       for (const end of [from, to]) {
@@ -40,7 +45,7 @@ function drawFaultBands(svg, { left, top, width, height }, x, bands) {
           height: bar - 1,
           class: `${colour(data.conditions[condition].hue)} fault-bar`,
         }),
-        letter(y + bar / 2 + 4),
+        letter(y + bar / 2 + 4, data.conditions[condition].short),
       );
     }
   }

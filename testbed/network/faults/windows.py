@@ -72,8 +72,12 @@ class WindowRecord:
 
 
 def window_row(window: FaultWindow) -> dict[str, float | str]:
-    """A window as a row of a table: numbers are floats, not a number where it has not been lifted."""
+    """A window as a row of a table: numbers are floats, not a number where it has not been lifted.
+
+    Its own name is in the column `fault_name`, because studies may vary something that they call `name`.
+    """
     found = asdict(window)
+    found = {"fault": found.pop("fault"), "fault_name": found.pop("name"), **found}
     for name in ("begun", "begun_update", "lifted", "lifted_update"):
         found[name] = float("nan") if found[name] is None else float(found[name])
     return found

@@ -53,9 +53,9 @@ def file(tmp_path_factory):
 @pytest.fixture
 def visit(browser, file):
     """Opens the report; whatever it then says or asks for beyond itself fails the test."""
-    contexts, said, asked = [], [], []
+    contexts, said, asked, opened = [], [], [], set()
 
-    def visit(fragment="", width=1200, **options):
+    def visit(fragment="", width=1200, of=file, **options):
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
@@ -63,14 +63,15 @@ def visit(browser, file):
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{file.as_uri()}{fragment}")
+        opened.add(of.as_uri())
+        page.goto(f"{of.as_uri()}{fragment}")
         return page
 
     yield visit
     for context in contexts:
         context.close()
     assert said == []
-    assert {url.partition("#")[0] for url in asked} == {file.as_uri()}
+    assert {url.partition("#")[0] for url in asked} == opened
 
 
 def colours(page):
@@ -320,6 +321,43 @@ def test_what_the_replay_says_is_read_aloud_when_it_stands(visit):
     page.locator("#replay-play").click()
     until(page, lambda: moment(page) > 5)
     assert said.inner_text() == before  # nothing while it plays
+
+
+@pytest.fixture(scope="module")
+def faults_file(tmp_path_factory):
+    """The report of a training study with a partition and a crash."""
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "faults.yaml").write_text(reported.FAULTS)
+    _, store = reported.run(folder / "faults.yaml", folder / "out", trials=1)
+    return report.write(store.folder).file
+
+
+def test_another_update_can_be_chosen_and_the_faults_are_shaded(visit, faults_file):
+    page = visit(of=faults_file)
+    data = page.evaluate("JSON.parse(document.getElementById('data').textContent).replay")
+    menu = page.locator("#replay-update select")
+    assert menu.locator("option").all_inner_texts() == [one["option"] for one in data["recordings"]]
+    assert menu.input_value() == "1"  # update 5
+    note = page.locator("#replay-note")
+    assert "crash of agent 1" in note.inner_text()
+    assert page.locator(".network .agent.crashed").count() == 1
+    assert page.locator(".network .half.down").count() == 4
+    total = page.locator(".console output").inner_text().split(" of ")[1]
+    menu.focus()
+    page.keyboard.press("ArrowUp")
+    until(page, lambda: "No fault was active" in note.inner_text())
+    assert page.evaluate("document.activeElement.tagName") == "SELECT"
+    assert page.locator(".network .agent.crashed").count() == 0
+    assert page.locator(".network .half.down").count() == 0
+    events = len(data["recordings"][0]["times"])
+    assert page.locator(".console output").inner_text().endswith(f" of {events}")
+    assert total == str(len(data["recordings"][1]["times"]))
+    assert page.locator("#curves .fault-band").count() == 2
+    assert page.locator("#curves .fault-letter").all_text_contents() == ["A", "B"]
+    assert [text[:2] for text in page.locator(".fault-key li").all_inner_texts()] == ["A ", "B "]
+    page.locator("#curves select").nth(1).select_option("update")
+    label = page.locator("#curves .chart svg").get_attribute("aria-label")
+    assert "Faults: A, partition of [0] and [1, 2] from update 3 to update 6, from 2 to 5; B, crash" in label
 
 
 def test_light_and_dark_are_as_the_system_has_them_or_as_chosen(visit):

@@ -156,7 +156,7 @@ def test_windows_are_shaded_in_the_figures_and_on_the_page(study, page):
         bands = [(p.get_x(), p.get_x() + p.get_width()) for p in figure.axes[0].patches]
         assert bands == [pytest.approx(pair) for pair in ends]
         words = " ".join(" ".join(text.get_text() for text in figure.texts).split())
-        assert f"A: {PARTITION}; B: {CRASH}" in words
+        assert f"active in all seeds: A: {PARTITION} B: {CRASH}" in words
         assert {"A", "B"} <= {text.get_text() for text in figure.axes[0].texts}
         plt.close(figure)
         assert faults["bands"][table][axis] == [
