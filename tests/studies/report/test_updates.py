@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import reported
+from matplotlib.patches import Rectangle
 
 from studies import api, report
 from studies.analysis import fault_windows
@@ -153,7 +154,8 @@ def test_windows_are_shaded_in_the_figures_and_on_the_page(study, page):
         ("disagreement_by_update", "training", "update", ((2, 5), (4, 5))),
     ):
         figure = results.plot(name)
-        bands = [(p.get_x(), p.get_x() + p.get_width()) for p in figure.axes[0].patches]
+        drawn = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+        bands = [(each.get_x(), each.get_x() + each.get_width()) for each in drawn]
         assert bands == [pytest.approx(pair) for pair in ends]
         words = " ".join(" ".join(text.get_text() for text in figure.texts).split())
         assert f"active in all seeds: A: {PARTITION} B: {CRASH}" in words
