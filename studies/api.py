@@ -289,6 +289,7 @@ def write_report(
     file: str | PathLike[str] | None = None,
     *,
     trial: int | None = None,
+    updates: Sequence[int] = (),
     replay: bool = True,
     trust: bool = False,
     force: bool = False,
@@ -299,6 +300,8 @@ def write_report(
         results: results, or their folder.
         file: the page; None: ``report.html`` in the folder.
         trial: number of the trial whose network is replayed, from 1; None: the one that lost most messages.
+        updates: policy updates of a training trial that are replayed in any case, from 1; the page opens on
+            the first of them. Empty: it opens on the one in which most faults were active.
         replay: whether the page has a replay, for which that trial is run again.
         trust: whether code from outside the testbed that the trial names may be run for the replay.
         force: whether a file that is no report may be replaced.
@@ -307,12 +310,21 @@ def write_report(
         The page's ``file``, what its replay shows, and ``warnings`` for the reader.
 
     Raises:
-        StudyError: there are no results, no such trial, or the file cannot be written. (A ValueError.)
+        StudyError: there are no results, no such trial or update, or the file cannot be written. (A
+            ValueError.)
     """
     from studies.report import write
 
     place = None if file is None else _path("file", file)
-    return write(_folder(results), place, number=trial, replayed=replay, trust=trust, force=force)
+    return write(
+        _folder(results),
+        place,
+        number=trial,
+        updates=updates,
+        replayed=replay,
+        trust=trust,
+        force=force,
+    )
 
 
 def _folder(results: Results | str | PathLike[str]) -> Path:

@@ -26,6 +26,7 @@ def trace(
     end: float | str | None = None,
     vertical: bool = False,
     force: bool = False,
+    update: int | None = None,
 ) -> Trace:
     """Runs one trial and returns the trace of its network, as ``testbed trace`` does.
 
@@ -37,15 +38,19 @@ def trace(
             far as it stays readable.
         vertical: whether time runs downward.
         force: whether files in the folder are replaced.
+        update: traces this policy update of a training trial only, from 1; None: the whole trial.
 
     Raises:
-        StudyError: the study is invalid, there is no such trial, the diagram would be empty, or a file exists
-            already. (A ValueError.)
+        StudyError: the study is invalid, there is no such trial or update, the diagram would be empty, or a file
+            exists already. (A ValueError.)
     """
     from studies.execution import requirements
     from studies.playback import trace as recording
+    from studies.playback.updates import check_update
 
     chosen = _trial(study, trial)
+    if update is not None:
+        check_update(chosen.settings, update, f"trial {trial}")
     requirements.check_game(chosen)
     window = recording.Window(_seconds("begin", begin), _seconds("end", end))
     place = None if folder is None else _path("folder", folder)
@@ -53,10 +58,10 @@ def trace(
         for name in recording.FILES:
             if (place / name).exists():
                 raise StudyError(f"folder: {place / name} already exists; choose another, or pass force=True")
-    recorded = recording.record(chosen)
+    recorded = recording.record(chosen, update)
     if place is not None:
         try:
-            recording.write(chosen, recorded, place, window, upright=vertical)
+            recording.write(chosen, recorded, place, window, upright=vertical, update=update)
         except ValueError as error:
             raise StudyError(str(error)) from error
     return recorded

@@ -11,6 +11,7 @@ import pytest
 import reported
 from matplotlib.patches import Rectangle
 
+import studies
 from studies import api, report
 from studies.analysis import fault_windows
 from studies.playback import trace, updates
@@ -229,6 +230,16 @@ def test_the_trace_of_an_update_is_written_with_a_column(study, call):
     assert set(table["update"]) == {4}
     assert table.columns[:3].tolist() == ["time", "update", "event"]
     assert "policy update 4: " in (file.parent / "spacetime.svg").read_text()
+
+
+def test_updates_are_chosen_from_python(study, page, tmp_path):
+    _, store, file = study
+    made = studies.write_report(store.folder, tmp_path / "page.html", updates=[4])
+    assert made.file.read_bytes() == page[1].file.read_bytes()
+    four = studies.trace(file, folder=tmp_path / "trace", update=4)
+    assert {event.update for event in four.events} == {4}
+    with pytest.raises(StudyError, match="--update 9: trial 1 has 8 policy updates"):
+        studies.trace(file, update=9)
 
 
 def test_long_runs_are_announced_and_not_begun_unasked(study, monkeypatch):
