@@ -41,8 +41,8 @@ def trace(
         update: traces this policy update of a training trial only, from 1; None: the whole trial.
 
     Raises:
-        StudyError: the study is invalid, there is no such trial or update, the diagram would be empty, or a file
-            exists already. (A ValueError.)
+        StudyError: the study is invalid, there is no such trial or update, the diagram would be empty, or a
+            file exists already. (A ValueError.)
     """
     from studies.execution import requirements
     from studies.playback import trace as recording

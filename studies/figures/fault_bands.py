@@ -80,11 +80,16 @@ def _draw(axes: Axes, found: Sequence[Band], letters: Mapping[str, str], encodin
         else:
             bottom = bar * own.index((band.condition, band.fault))
             colour = _colour(band.condition, encoding)
-            words = f"{letters[band.fault]} {text.shortened(', '.join(map(str, band.condition)), 40)}"
+            words = f"{letters[band.fault]} {text.shortened(', '.join(_words(band.condition)), 40)}"
             # Words that begin in the right part end at the bar's end, so as not to leave the panel.
             right = band.low - low > 0.5 * (high - low)
             _bar(axes, band, words, bottom, bar, colour, right=right)
     axes.set_xlim(low, high)
+
+
+def _words(condition: Any) -> list[str]:
+    """The values of colour and dashes of a condition."""
+    return [str(value) for value in condition]
 
 
 def _shared(axes: Axes, band: Band, letter: str, row: int) -> None:
