@@ -10,10 +10,13 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from studies import text
 from studies.analysis.bootstrap import ENOUGH
+from studies.analysis.overview import Overview
 from studies.analysis.reach import costs_in, reach_medians
 from studies.columns import column_title, format_levels, unit
 from studies.formatting import Unit, interval_text, quantity
+from studies.spec.manifest import StudyRecord
 
 COST_TITLES = {
     "bytes": "bytes",
@@ -78,6 +81,19 @@ def reach_rows(table: pd.DataFrame, varied: Sequence[str]) -> tuple[list[str], l
             ]
         )
     return head, rows
+
+
+def reach_overview(study: StudyRecord, table: pd.DataFrame) -> Overview:
+    """The same to paste, as Markdown or LaTeX."""
+    head, rows = reach_rows(table, study.varied)
+    return Overview(
+        question=" ".join(study.question.split()),
+        headings=tuple(text.apart(head)),
+        rows=tuple(map(tuple, rows)),
+        labels=1 + len(study.varied),
+        notes=(reach_note(table, study.varied),),
+        numbers=reach_medians(table, study.varied),
+    )
 
 
 def reach_table(table: pd.DataFrame, varied: Sequence[str]) -> Table:
