@@ -100,12 +100,47 @@ class Results:
             )
         return self._store.curve(self.study, name)
 
-    def plot(self, name: str) -> Figure:
-        """One figure of the study, by the name of its file under ``figures/`` without the extension.
+    def reach(self, *, over_seeds: bool = False, **thresholds: Any) -> pd.DataFrame:
+        """Cost until a column of the curves is at most, or at least, so much.
+
+        :mod:`studies.analysis.reach` says when a threshold is reached.
+
+        Args:
+            over_seeds: whether to summarise each condition over its seeds, by medians that respect trials
+                which did not reach the threshold.
+            thresholds: as under ``reach`` in a study file: ``error=[0.1, 0.01]`` or
+                ``message_age={"at_most": [1]}``; none: those of the study.
+
+        Returns:
+            A row per trial and threshold, with ``reached`` (bool), or per condition and threshold.
 
         Raises:
-            ValueError: the results allow no such figure.
+            StudyError: a threshold is invalid, or no curve has this column; one line. (A ValueError.)
         """
+        from studies.analysis.reach import cost_to_reach, reach_medians
+        from studies.spec.presentation import stored_reach
+
+        document = {"reach": thresholds} if thresholds else self.study.document
+        wanted = stored_reach(document, "reach" if thresholds else str(self.folder / "study.json"))
+        table = cost_to_reach(self.study, self._store, wanted)
+        return reach_medians(table, self.study.varied) if over_seeds else table
+
+    def plot(self, name: str | None = None, **columns: Any) -> Figure:
+        """One figure of the study, or one of any columns.
+
+        Args:
+            name: of a figure under ``figures/``, without the extension.
+            columns: instead of it, keys of an entry of ``figures`` in a study file: ``x``, ``y``, and perhaps
+                ``hue``, ``style``, ``col``, ``kind``, ``estimator``, ``log``, ``width``, ``title``. A study
+                file draws the same figure. ``figure.savefig("error.pdf")`` writes it.
+
+        Raises:
+            ValueError: the results allow no such figure; one line.
+        """
+        if columns:
+            return self._plot_columns({"name": name or "figure", **columns})
+        if name is None:
+            raise ValueError("plot: name a figure, or columns: plot(x='bytes', y='error', hue='topology')")
         from studies.figures import draw
 
         with closing(draw.drawings(self._gathered, name)) as drawn:
@@ -113,6 +148,16 @@ class Results:
                 return figure
         names = ", ".join(self.figures)
         raise ValueError(f"plot: these results have no figure {name!r}; there are {names or 'none'}")
+
+    def _plot_columns(self, data: Mapping[str, Any]) -> Figure:
+        from studies.figures import draw
+        from studies.spec.document import StudyError
+        from studies.spec.presentation import FigureSettings, checked, column_faults
+
+        settings = checked(FigureSettings, data, "plot")
+        for key, reason in column_faults(settings, self.study.varied).items():
+            raise StudyError(f"plot: {key} = {getattr(settings, key)!r}: {reason}")
+        return draw.draw_own(self._gathered, settings)
 
     @property
     def figures(self) -> list[str]:

@@ -17,7 +17,10 @@ from typing import Any, Literal, cast
 from studies import text
 from studies.formatting import Unit, quantity
 
-RESERVED = ("trial", "seed", "panel", "metric", "mean", "iqm", "pairs", "reference")
+RESERVED = (
+    *("trial", "seed", "panel", "metric", "mean", "iqm", "pairs", "reference"),
+    *("bound", "threshold", "reached"),
+)
 """Columns of tables and figures other than varied settings and measurements."""
 
 
@@ -129,6 +132,20 @@ def column(name: str) -> Column | None:
     """
     exact = (each for each in COLUMNS if each.name == name)
     return next(exact, None) or next((each for each in COLUMNS if fnmatchcase(name, each.name)), None)
+
+
+@cache
+def measured() -> tuple[str, ...]:
+    """The names of the columns of ``summary.csv`` and the curves that trials measure, in order.
+
+    The headings of the columns of other tables name their files.
+    """
+    return tuple(each.name for each in COLUMNS if "`" not in each.section and each.section != "Which trial")
+
+
+def is_measured(name: str) -> bool:
+    """Whether trials may measure a column of this name."""
+    return any(name == each or ("*" in each and fnmatchcase(name, each)) for each in measured())
 
 
 @cache

@@ -68,7 +68,9 @@ def write(study: StoredStudy, store: Store, place: Path) -> list[str]:
         shutil.copyfile(store.folder / baselines.FILE, place / "baselines.json")
     if (store.folder / REPORT).is_file():
         shutil.copyfile(store.folder / REPORT, place / REPORT)
-    data = figure_data(study, store, summary, baselines.kept(study, store))
+    data = figure_data(study, store, summary, baselines.kept(study, store), lines.append)
+    if len(data.reach):
+        _table(place / "reach.csv", data.reach)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         draw.draw(data, place / "figures", lines.append)

@@ -18,6 +18,7 @@ MEANINGS = {
     "summary.csv": "one row per finished trial: hash, varied settings, seed, final numbers (12 digits)",
     "summary.parquet": "the same, with the exact numbers",
     "statistics.csv": "each condition over its seeds, and how conditions compare",
+    "reach.csv": "cost to reach each threshold of the study, by trial",
     "trials.csv": "every trial: number, hash, varied settings, seed, and whether it has finished",
     "versions.json": "versions of Python, the libraries and the testbed, and its commit",
     "baselines.json": "returns of policies without learning, for the lines in the figures",

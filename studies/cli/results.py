@@ -14,8 +14,11 @@ from studies.formatting import counted
 from studies.spec.document import StudyError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from studies.analysis.compare_runs import Comparison, Different
     from studies.spec.manifest import StoredStudy
+    from studies.storage.store import Store
 
 UNFINISHED = 3
 
@@ -56,14 +59,26 @@ def table(
     latex: Annotated[
         bool, typer.Option("--latex", help="Print the table for LaTeX; it needs the package booktabs.")
     ] = False,
+    reach: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reach",
+            metavar="COLUMN=A,B",
+            help="Print only the cost until a column of the curves is at most, or at least, so much:"
+            " error=0.1,0.01 in the direction in which it improves, or error<=0.1, return>=-60. Repeatable."
+            " With --csv: a line per trial and threshold.",
+        ),
+    ] = None,
 ) -> None:
     """Print the conditions of a study with their numbers over the seeds, or all trials as CSV.
 
-    --markdown, --latex and --csv exclude each other. In Markdown and LaTeX, columns have the titles that they
-    have in figures, with units, and everything that comes from the study is escaped.
+    If the study has `reach`, the costs to reach its thresholds follow. --markdown, --latex and --csv exclude
+    each other. In Markdown and LaTeX, columns have the titles that they have in figures, with units, and
+    everything that comes from the study is escaped.
     """
     from studies.analysis import conditions
     from studies.analysis.overview import overview
+    from studies.analysis.reach_table import reach_overview
     from studies.storage.store import Store
     from studies.storage.tables import write_csv
 
@@ -72,6 +87,8 @@ def table(
         raise StudyError(f"{' and '.join(given)} exclude each other: choose one")
     if csv and metrics is not None:
         raise StudyError("--csv and --metrics exclude each other: the CSV has every number")
+    if reach and metrics is not None:
+        raise StudyError("--reach and --metrics exclude each other")
     store = Store(folder)
     study = store.study()
     summary = store.summary(study)
@@ -79,22 +96,51 @@ def table(
         err.print(f"damaged: {line}")
     if summary.empty:
         raise StudyError(f"{folder}: none of its {counted(len(study.trials), 'trial')} has finished")
-    if csv:
+    if csv and not reach:
         write_csv(summary, sys.stdout)
+        return
+    costs = _costs(study, store, reach)
+    if csv:
+        write_csv(costs, sys.stdout)
         return
     wanted = metrics.split(",") if metrics is not None else None
     if markdown or latex:
-        made = overview(study, summary, wanted)
-        sys.stdout.write(made.markdown() if markdown else made.latex())
+        made = [] if reach else [overview(study, summary, wanted)]
+        made += [reach_overview(study, costs)] if len(costs) else []
+        sys.stdout.write("\n".join(each.markdown() if markdown else each.latex() for each in made))
     else:
         if study.question:
             out.print(study.question, markup=False)
-        show(conditions.condition_table(study, summary, wanted))
-        for line in conditions.notes(study, summary, wanted):
-            out.print(line, markup=False)
+        if not reach:
+            show(conditions.condition_table(study, summary, wanted))
+            for line in conditions.notes(study, summary, wanted):
+                out.print(line, markup=False)
+        if len(costs):
+            _show_costs(study, costs, apart=not reach)
     done, all_of_them = len(summary), len(study.trials)
     if done < all_of_them:
         err.print(f"{done} of {counted(all_of_them, 'trial')} have finished")
+
+
+def _costs(study: StoredStudy, store: Store, options: list[str] | None) -> pd.DataFrame:
+    """The costs to reach the thresholds of ``--reach`` or, without it, of the study."""
+    from studies.analysis.reach import cost_to_reach
+    from studies.spec.presentation import parse_reach, stored_reach
+
+    if options:
+        wanted = [each for text in options for each in parse_reach(text, "--reach")]
+    else:
+        wanted = stored_reach(study.document, f"{store.folder / 'study.json'}")
+    return cost_to_reach(study, store, list(dict.fromkeys(wanted)))
+
+
+def _show_costs(study: StoredStudy, costs: pd.DataFrame, *, apart: bool) -> None:
+    from studies.analysis.reach_table import reach_note, reach_table
+
+    if apart:
+        out.print()
+    show(reach_table(costs, study.varied))
+    out.print(reach_note(costs, study.varied), markup=False)
 
 
 @app.command()

@@ -85,6 +85,7 @@ class Documented:
         some = next(iter(self.workloads.values()))["properties"]
         self.header = {name: some[name] for name in (*HEADER_KEYS, "topology")}
         self.sections: dict[str, Section] = {}
+        self._gather(self.header, "")
         for name in self.workloads:
             self._gather(self.own(name), "")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from studies.figures.curve import Curve
 from studies.figures.final import Final
 from studies.figures.forest_plot import Differences, Improvement
+from studies.figures.heat_map import HeatMap
 from studies.figures.plan import Plan
 from studies.figures.scatter import Against
 
@@ -34,6 +35,8 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Curve("residual_by_bytes", "consensus", "bytes", "primal_residual"),
         *TRAFFIC,
         Final("final_error", "error"),
+        HeatMap("heat_map_of_error", "error"),
+        HeatMap("heat_map_of_disagreement", "relative_disagreement"),
     ),
     "update": (
         *DISAGREEMENT,
@@ -43,6 +46,9 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Final("surrogate_gain", "surrogate_gain", when="on the batch"),
         Final("heldout_gain", "heldout_gain", when="on a batch not learnt from"),
         Final("heldout_played_gain", "heldout_played_gain", when="on a batch not learnt from"),
+        HeatMap("heat_map_of_disagreement", "relative_disagreement"),
+        HeatMap("heat_map_of_surrogate_gain", "surrogate_gain", when="on the batch"),
+        HeatMap("heat_map_of_heldout_gain", "heldout_gain", when="on a batch not learnt from"),
         Against("disagreement_by_error", "solve_error", "relative_disagreement"),
         Against("surrogate_gain_by_error", "solve_error", "surrogate_gain", when="on the batch"),
         Against("heldout_gain_by_error", "solve_error", "heldout_gain", when="on a batch not learnt from"),
@@ -59,6 +65,8 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Final("final_return", "return", when="last tenth of the updates"),
         Final("final_win_rate", "return_battle_won", when="last tenth of the updates"),
         Final("final_disagreement", "relative_disagreement", when="last update"),
+        HeatMap("heat_map_of_return", "return", when="last tenth of the updates"),
+        HeatMap("heat_map_of_disagreement", "relative_disagreement", when="last update"),
         Against("final_return_by_bytes", "bytes_sent", "return", when="last tenth of the updates"),
         *COMPARISONS,
     ),

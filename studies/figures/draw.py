@@ -19,14 +19,20 @@ from studies import text
 from studies.columns import column_title, format_value
 from studies.figures import fonts
 from studies.figures.catalogue import PLANS
-from studies.figures.plan import FigureData
+from studies.figures.cost import CostToReach
+from studies.figures.own import OwnFigure
+from studies.figures.plan import FigureData, Plan
+from studies.spec.document import StudyError
+from studies.spec.presentation import FigureSettings
 from testbed.common.atomic_files import atomic_write
 
 Warn = Callable[[str], None]
 
 
 def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Path]:
-    """Draws all figures as PNG and SVG; returns the PNG files.
+    """Draws all figures as PNG and SVG, those of the study file in their formats; returns a file of each.
+
+    The file is the PNG if there is one.
 
     Args:
         results: the results to draw.
@@ -37,19 +43,20 @@ def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Pa
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     style, missing = _style(results)
-    for plan in PLANS[results.workload]:
+    for plan in plans(results):
         open_before = plt.get_fignums()
         try:
             with style():
                 figure = plan.draw(results)
                 if figure is not None:
-                    drawn.append(_save(figure, folder, plan.name))
+                    drawn.append(_save(figure, folder, plan))
         except Exception as error:  # one figure must not prevent the others and the tables
             if warn is None:
                 raise
-            for ending in ENDINGS:
+            for ending in plan.formats:
                 (folder / f"{plan.name}.{ending}").unlink(missing_ok=True)
-            reason = text.visible(" ".join(f"{type(error).__name__}: {error}".split()))
+            kind = "" if isinstance(error, StudyError) else f"{type(error).__name__}: "
+            reason = text.visible(" ".join(f"{kind}{error}".split()))
             warn(f"figure {plan.name} could not be drawn: {text.shortened(reason, 200)}")
             for number in set(plt.get_fignums()) - set(open_before):
                 plt.close(number)
@@ -64,12 +71,31 @@ def drawings(results: FigureData, wanted: str | None = None) -> Generator[tuple[
     With ``wanted``, only the figure of that name, if there is one.
     """
     style, _ = _style(results)
-    for plan in PLANS[results.workload]:
+    for plan in plans(results):
         if wanted in (None, plan.name):
             with style():
                 figure = plan.draw(results)
             if figure is not None:
                 yield plan.name, figure
+
+
+def plans(results: FigureData) -> list[Plan]:
+    """The figures of a study: those of its workload, those of its ``reach``, and its own.
+
+    One of its own takes the place of another one of the same name.
+    """
+    metrics = dict.fromkeys(results.reach["metric"]) if len(results.reach) else ()
+    own = [OwnFigure(settings) for settings in results.own]
+    taken = {plan.name for plan in own}
+    others: list[Plan] = [*PLANS[results.workload], *map(CostToReach, metrics)]
+    return [*(plan for plan in others if plan.name not in taken), *own]
+
+
+def draw_own(results: FigureData, settings: FigureSettings) -> Figure:
+    """One figure that is in no study file. Raises StudyError, one line, if the results do not allow it."""
+    style, _ = _style(results)
+    with style():
+        return OwnFigure(settings).draw(results)
 
 
 def _style(results: FigureData) -> tuple[Callable[[], AbstractContextManager[None]], str]:
@@ -92,22 +118,23 @@ def _named(letters: str) -> str:
     return f"the letter{'s' * (len(letters) > 1)} {' '.join(letters[:12])}{more}"
 
 
-ENDINGS = ("svg", "png")
+_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
-def _save(figure: Figure, folder: Path, name: str) -> Path:
-    for ending in ENDINGS:
-        path = folder / f"{name}.{ending}"
-        with atomic_write(path) as part:
-            metadata = {"Date": None} if ending == "svg" else None
-            figure.savefig(part, format=ending, dpi=150, bbox_inches="tight", metadata=metadata)
+def _save(figure: Figure, folder: Path, plan: Plan) -> Path:
+    box = None if plan.exact_size else "tight"
+    for ending in plan.formats:
+        with atomic_write(folder / f"{plan.name}.{ending}") as part:
+            dots = 300 if plan.exact_size else 150
+            figure.savefig(part, format=ending, dpi=dots, bbox_inches=box, metadata=_UNDATED.get(ending))
     plt.close(figure)
-    return folder / f"{name}.png"
+    return folder / f"{plan.name}.{'png' if 'png' in plan.formats else plan.formats[0]}"
 
 
 _FIXED: Any = {
     "svg.hashsalt": "testbed",
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # fonts that journals accept
     "text.usetex": False,  # labels are text, never formulas
     "text.parse_math": False,
     "axes.unicode_minus": True,

@@ -10,12 +10,10 @@ import pandas as pd
 import seaborn as sns
 
 from studies import text
+from studies.figures.looks import DASHES, HUES, MARKERS, colours
 
-COLOURS = 10
-"""Number of colours in seaborn's palette for the colour-blind."""
-
-DASHES = ("", (4, 1.5), (1, 1), (5, 1, 1, 1))
-MARKERS = ("o", "s", "^", "D")
+COLOURS = len(HUES)
+"""Number of colours that the colour-blind can tell apart."""
 
 
 def legend_text(words: str) -> str:
@@ -59,9 +57,9 @@ class Encoding:
         and markers encode another column, there are as many hues instead.
         """
         count = len(self.levels(self.hue))
-        if self.hue in self.numeric:
-            return sns.color_palette("viridis", count + 1)[:count]  # its last yellow is too light on white
-        return sns.color_palette("husl" if self.exhausted and self.style else "colorblind", count)
+        if self.exhausted and self.style:
+            return sns.color_palette("husl", count)
+        return colours(count, numeric=self.hue in self.numeric)
 
     @property
     def exhausted(self) -> bool:

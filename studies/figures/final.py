@@ -14,7 +14,8 @@ from studies.analysis.conditions import grouped
 from studies.columns import column_title
 from studies.figures.bands import over_seeds
 from studies.figures.baseline_lines import draw_baselines
-from studies.figures.encoding import MARKERS, Encoding
+from studies.figures.encoding import Encoding
+from studies.figures.looks import HUES, MARKERS
 from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
 from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
@@ -65,7 +66,7 @@ def _points(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator
         shared |= {"hue": hue, "hue_order": encoding.levels(hue), "palette": encoding.palette()}
         shared |= {"markers": encoding.again(MARKERS)} if encoding.exhausted else {}
     else:
-        shared |= {"color": sns.color_palette("colorblind")[0]}
+        shared |= {"color": HUES[0]}
     dodge = 0.12 * (len(encoding.levels(hue)) - 1) if hue else False
     grid = sns.catplot(
         **shared,

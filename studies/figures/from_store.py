@@ -9,9 +9,12 @@ from warnings import warn
 import pandas as pd
 
 from studies.analysis import baselines, comparisons, fault_windows
+from studies.analysis.reach import cost_to_reach
 from studies.figures import draw
 from studies.figures.plan import FigureData
+from studies.spec.document import StudyError
 from studies.spec.manifest import StudyRecord
+from studies.spec.presentation import FigureSettings, stored_figures, stored_reach
 from studies.spec.study import Study
 from studies.storage.store import CURVES, Store
 from testbed.training.baselines import Baseline
@@ -26,7 +29,9 @@ def draw_figures(study: Study, store: Store, complain: Callable[[str], None] = w
     summary = store.summarise(study)
     if study.workload == "training":
         store.write_table("statistics.csv", statistics(study, summary))
-    found = figure_data(study, store, summary, baselines.by_trial(study, store, complain))
+    found = figure_data(study, store, summary, baselines.by_trial(study, store, complain), complain)
+    if len(found.reach):
+        store.write_table("reach.csv", found.reach)
     return draw.draw(found, store.folder / "figures", complain)
 
 
@@ -40,9 +45,24 @@ def figure_data(
     store: Store,
     summary: pd.DataFrame,
     measured: Mapping[str, Sequence[Baseline]],
+    complain: Callable[[str], None] = warn,
 ) -> FigureData:
-    """The data of a study's figures; ``measured`` are the baselines by trial."""
+    """The data of a study's figures; ``measured`` are the baselines by trial.
+
+    ``complain`` receives a line if the study's ``reach`` or ``figures`` do not suit its results.
+    """
     curves = {name: store.curve(study, name) for name in CURVES}
+    source = str(store.folder / "study.json")
+    reach = pd.DataFrame()
+    own: Sequence[FigureSettings] = ()
+    try:
+        reach = cost_to_reach(study, store, stored_reach(study.document, source))
+    except StudyError as error:
+        complain(str(error))
+    try:
+        own = stored_figures(study.document, source, study.varied)
+    except StudyError as error:
+        complain(str(error))
     return FigureData(
         workload=study.workload,
         question=study.question,
@@ -53,4 +73,6 @@ def figure_data(
         environment_factors=study.environment_factors,
         comparison_factor=study.comparison_factor,
         faults=fault_windows.by_trial(study, store, curves["training"]),
+        reach=reach,
+        own=own,
     )

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from studies import text
 from studies.analysis.fault_windows import Window
+from studies.spec.presentation import FigureSettings
 from testbed.training.baselines import Baseline
 
 QUESTION = 400
@@ -36,6 +37,8 @@ class FigureData:
         environment_factors: those of ``varied`` that change the environment.
         comparison_factor: the one of ``varied`` whose values are compared with the first of them.
         faults: hash of a trial -> when its faults were active; bands behind the curves.
+        reach: costs to reach the study's thresholds, from :func:`studies.analysis.reach.cost_to_reach`.
+        own: the figures that the study file describes.
     """
 
     workload: str
@@ -47,6 +50,8 @@ class FigureData:
     environment_factors: Sequence[str] = ()
     comparison_factor: str | None = None
     faults: Mapping[str, Sequence[Window]] = field(default_factory=dict)
+    reach: pd.DataFrame = field(default_factory=pd.DataFrame)
+    own: Sequence[FigureSettings] = ()
 
 
 class Plan(ABC):
@@ -58,6 +63,16 @@ class Plan(ABC):
 
     name: str
 
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Formats of its files."""
+        return ("svg", "png")
+
+    @property
+    def exact_size(self) -> bool:
+        """Whether the size of its files is that of the figure, instead of what is drawn on it."""
+        return False
+
     @abstractmethod
     def draw(self, results: FigureData) -> Figure | None:
         """The figure, with ``head`` above it; None if it would be empty. The caller closes it."""
@@ -66,10 +81,15 @@ class Plan(ABC):
 def head(figure: Figure, question: str, shown: str) -> None:
     """The question and, below it, the description, at the same distance whatever the figure's height."""
     width, height = figure.get_size_inches()
-    asked = text.shortened(text.visible(" ".join(question.split())), QUESTION)
-    wrapped = "\n".join(textwrap.wrap(asked, int(width * 11)))
+    wrapped = title_lines(question, int(width * 11))
     # A legend of many entries is higher than the figure.
     tops = [legend.get_window_extent().y1 / figure.dpi / height for legend in figure.legends]
     top = max([1.0, *tops])
     figure.suptitle(wrapped, x=0.02, y=top + 0.1 / height, ha="left", va="bottom", fontsize=13)
     figure.text(0.02, top, shown, ha="left", va="center", fontsize=10, color="0.35")
+
+
+def title_lines(question: str, letters: int) -> str:
+    """A question, shortened, in lines of at most so many letters."""
+    asked = text.shortened(text.visible(" ".join(question.split())), QUESTION)
+    return "\n".join(textwrap.wrap(asked, letters))

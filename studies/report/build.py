@@ -13,6 +13,7 @@ import pandas as pd
 from studies import columns, text
 from studies.analysis import baselines, fault_windows
 from studies.analysis.bootstrap import ENOUGH
+from studies.analysis.reach import cost_to_reach
 from studies.columns import column_title, format_value
 from studies.formatting import duration
 from studies.report import answer, final_values, page, provenance, tables
@@ -23,8 +24,9 @@ from studies.report.numbers import exact
 from studies.report.replayed import Replayed, Wanted, run_again
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyRecord
+from studies.spec.presentation import stored_reach
 from studies.storage.provenance import OWN
-from studies.storage.store import CURVES, Store
+from studies.storage.store import CURVES, STUDY, Store
 from testbed.common.atomic_files import write_text
 
 
@@ -104,7 +106,7 @@ def write(
         "unfinished": " unfinished" if len(summary) < len(study.trials) else "",
         "warnings": page.notes(warned),
         "answer": page.paragraphs(answer.answer(study, summary, conditions)),
-        "statistics": _statistics(statistics, study, summary, conditions),
+        "statistics": _statistics(statistics, study, summary, conditions) + _reach(study, store),
         "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
         "replay_link": link,
         "replay": section,
@@ -172,6 +174,15 @@ def _statistics(
     if len(seeds) and seeds.min() < ENOUGH:
         caption += f". Fewer than {ENOUGH} seeds are too few to conclude from"
     return tables.statistics(data, study, conditions.seen, rows, caption)
+
+
+def _reach(study: StudyRecord, store: Store) -> str:
+    """The costs to reach the study's thresholds; a note if the results do not allow it."""
+    try:
+        costs = cost_to_reach(study, store, stored_reach(study.document, f"{store.folder / STUDY}"))
+    except StudyError as error:
+        return page.paragraphs([str(error)])
+    return f"<h3>Cost to reach thresholds</h3>{tables.reach(costs, study.varied)}" if len(costs) else ""
 
 
 def _baselines(

@@ -12,6 +12,8 @@ import pandas as pd
 
 from studies import text
 from studies.analysis.bootstrap import Estimate
+from studies.analysis.reach import costs_in, reach_medians
+from studies.analysis.reach_table import reach_note, reach_rows
 from studies.columns import column_title, format_value, unit
 from studies.formatting import Unit, duration
 from studies.report.numbers import exact, figure, interval_name, spread
@@ -184,6 +186,28 @@ def trials(
         cells.append(Cell("") if seconds is None else Cell(duration(seconds), exact(seconds)))
         rows.append((link, cells))
     return html_table("trials", f"The trials of {text.label(study.name)}", columns, rows)
+
+
+def reach(costs: pd.DataFrame, varied: Sequence[str]) -> str:
+    """The costs to reach thresholds.
+
+    Args:
+        costs: from :func:`studies.analysis.reach.cost_to_reach`.
+        varied: the settings that identify conditions.
+    """
+    head, lines = reach_rows(costs, varied)
+    medians, paid = reach_medians(costs, varied).to_dict("records"), costs_in(costs)
+    rows = []
+    for row, words in zip(medians, lines, strict=True):
+        cells = [Cell(words[0], float(row["threshold"]))]
+        cells += [_value(name, row[name]) for name in varied]
+        cells.append(Cell(words[len(varied) + 1], float(row["reached"])))
+        for name, written in zip(paid, words[len(varied) + 2 :], strict=True):
+            known = [row[name], row[f"{name}_exceeds"]]
+            cells.append(Cell(written, next((exact(float(one)) for one in known if one == one), None)))
+        rows.append(("", cells))
+    note = reach_note(costs, varied)
+    return html_table("reach", f"{note[0].upper()}{note[1:]}", head, rows)
 
 
 def _about(note: str, word: str) -> str:

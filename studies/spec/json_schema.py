@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema, to_jsonable_python
 
@@ -31,10 +32,12 @@ class _Generator(GenerateJsonSchema):
 
 def study_schema() -> dict[str, Any]:
     """The JSON Schema of a study file."""
-    _, made = models_json_schema(
-        [(model, "validation") for model in WORKLOADS.values()], schema_generator=_Generator
-    )
+    models: list[type[BaseModel]] = [*WORKLOADS.values(), Header]
+    _, made = models_json_schema([(model, "validation") for model in models], schema_generator=_Generator)
     definitions = made["$defs"]
+    shown = {key: definitions["Header"]["properties"][key] for key in ("reach", "figures")}
+    del definitions["Header"]
+    _short_forms(shown, definitions)
     definitions["Topology"] = _topology()
     topology = {
         "$ref": "#/$defs/Topology",
@@ -52,6 +55,7 @@ def study_schema() -> dict[str, Any]:
             **settings,
             "question": {"type": "string"},
             "seeds": _seeds(),
+            **{key: dict(schema) for key, schema in shown.items()},
             "vary": _vary(paths),
             "quick": {"type": "object", "properties": {path: {} for path in paths}},
         }
@@ -68,6 +72,17 @@ def study_schema() -> dict[str, Any]:
             }
         )
     return {"$schema": DIALECT, "title": "A study", "oneOf": branches, "$defs": definitions}
+
+
+def _short_forms(shown: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """Thresholds may be a number or a list, and a format stands for a list of one."""
+    reach = shown["reach"]["additionalProperties"]
+    several = {"type": "array", "items": {"type": "number"}, "minItems": 1}
+    shown["reach"]["additionalProperties"] = {"anyOf": [{"type": "number"}, several, reach]}
+    properties = definitions["FigureSettings"]["properties"]
+    formats = {**properties["format"], "uniqueItems": True}
+    kept = {key: formats.pop(key) for key in ("default", "description")}
+    properties["format"] = {**kept, "anyOf": [formats["items"], formats]}
 
 
 def _seeds() -> dict[str, Any]:

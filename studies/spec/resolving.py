@@ -10,7 +10,7 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from studies.spec import grid
+from studies.spec import grid, presentation
 from studies.spec.document import Document, Keys, Problem, StudyError
 from studies.spec.named_files import read_files
 from studies.spec.study import HEADER_KEYS, TOP_KEYS, WORKLOADS, Header, Study, TrialSpec
@@ -52,6 +52,7 @@ def resolve(document: Document, name: str) -> Study:
             raise StudyError.of(found.problems)
         header = Header()
     levels = grid.read(document, TOP_KEYS, HEADER_KEYS)
+    found.attempt(partial(presentation.check, document, header.reach, header.figures, tuple(levels)))
     _check_number(document, levels, len(header.seeds))
     seen: dict[str, TrialSpec] = {}
     for trial in _trials(document, header, levels, workload, found):

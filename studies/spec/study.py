@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt
 
 import topologies
 from studies.spec.manifest import notebook_table, short_text, trial_title
+from studies.spec.presentation import FigureSettings, ReachSettings
 from studies.spec.topology import TopologySettings
 from testbed import workloads
 from testbed.common.settings import Settings
@@ -57,6 +58,11 @@ class Header(Settings):
     """Dotted path -> the values it takes; or a name -> label -> settings that go together."""
     quick: dict[str, Any] = Field(default_factory=dict)
     """Dotted path -> value, put on top of everything by `--quick`."""
+    reach: ReachSettings = Field(default_factory=dict)
+    """Column of the curves -> thresholds: what it costs until the column is at most, or at least, so much,
+    in activations, exchanges, bytes and simulated seconds; of training, in steps and updates, too."""
+    figures: tuple[FigureSettings, ...] = ()
+    """Figures of one's own, besides the standard ones."""
 
 
 DEFAULT_TOPOLOGY = "ring"

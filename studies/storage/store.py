@@ -17,6 +17,7 @@
       batches/<hash>       starting points of updates, shared by the trials that start from the same one
       summary.parquet      one row per trial: varied parameters, seed, metrics; also as summary.csv
       statistics.csv       of training runs: each condition over its seeds, and how conditions compare
+      reach.csv            of studies with `reach`: the cost to reach each threshold, by trial
       references.json      returns of random and scripted policies, for the lines in the figures
       figures/
       report.html          the page written by `testbed report`

@@ -175,6 +175,7 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "summary.csv": {"always": "one row per finished trial: hash, varied settings, seed, final numbers"},
     "summary.parquet": {"always": "the same, with the exact numbers"},
     "statistics.csv": {"training": "each condition over its seeds, and how conditions compare"},
+    "reach.csv": {"reach": "cost to reach each threshold, one row per trial; in Python `results.reach()`"},
 }
-"""Tables and other files of a study's results -> when they exist (always, for training, with faults) and
-their contents."""
+"""Tables and other files of a study's results -> when they exist (always, for training, with faults, with
+``reach``) and their contents."""

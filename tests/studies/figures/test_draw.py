@@ -96,6 +96,7 @@ EXPECTED = {
         "message_age",
         "utilisation",
         "final_disagreement",
+        "heat_map_of_disagreement",
     ],
     "training": [
         "return_by_steps",
