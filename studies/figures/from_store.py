@@ -8,7 +8,7 @@ from warnings import warn
 
 import pandas as pd
 
-from studies.analysis import baselines, comparisons
+from studies.analysis import baselines, comparisons, series
 from studies.figures import draw
 from studies.figures.plan import FigureData
 from studies.spec.manifest import StudyRecord
@@ -47,7 +47,11 @@ def figure_data(
         question=study.question,
         varied=study.varied,
         summary=summary,
-        curves={name: store.curve(study, name) for name in CURVES},
+        curves={
+            **{name: store.curve(study, name) for name in CURVES},
+            "agents": series.agents(study, store),
+            "links": series.links(study, store),
+        },
         baselines=measured,
         environment_factors=study.environment_factors,
         comparison_factor=study.comparison_factor,
