@@ -120,8 +120,6 @@ class Trainer:
             row = self.advance()
             if checkpoint is not None:
                 checkpoints.keep(checkpoint, self.state_dict(), identity)
-            if progress is not None:
-                progress("training", self.update, self.loop.updates, row)
             if series is not None:
                 agents = self.agent_rows[-self.collector.environment.agents :]
                 series(
@@ -129,6 +127,8 @@ class Trainer:
                     agents,
                     [link for link in self.links.newest() if link["update"] == self.update],
                 )
+            if progress is not None:
+                progress("training", self.update, self.loop.updates, row)
 
     def advance(self) -> Row:
         """One update: collect, learn, agree, measure."""
