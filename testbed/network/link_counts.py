@@ -6,23 +6,30 @@ from typing import Any
 class LinkCounts:
     """Counts since they were last taken; see :meth:`testbed.network.traffic.Traffic.take`.
 
-    ``entered`` packets are those sent and the duplicates that the link made of them. Over the whole life of a
-    network they are delivered, dropped, late or in flight, as in the ledger, which counts all links together.
+    Sent packets are not counted, which would cost time for each: they, and the duplicates that the link made,
+    are those that were delivered, dropped, late, or are in flight now and were not before. The ledger counts
+    all of them, of all links together.
     """
 
-    __slots__ = ("delay", "delay_max", "delivered", "dropped", "duplicated", "entered", "late")
+    __slots__ = ("delay", "delay_max", "delivered", "dropped", "duplicated", "in_flight", "late")
 
     def __init__(self) -> None:
-        self.reset()
+        self.reset(0)
 
-    def reset(self) -> None:
-        """Begin again with nothing."""
-        self.entered = self.duplicated = self.delivered = self.late = 0
+    def reset(self, in_flight: int) -> None:
+        """Begin again with nothing but so many packets in flight."""
+        self.in_flight = in_flight
+        self.duplicated = self.delivered = self.late = 0
         self.dropped: dict[str, int] = {}
         """Packets by reason."""
         self.delay = 0.0
         """Sum over delivered packets of the simulated seconds from sending to delivery, by this packet."""
         self.delay_max = 0.0
+
+    def sent(self, in_flight: int) -> int:
+        """Packets sent, if so many are in flight now."""
+        gone = self.delivered + sum(self.dropped.values()) + self.late
+        return gone + in_flight - self.in_flight - self.duplicated
 
     def drop(self, reason: str) -> None:
         """Count one packet as dropped."""
@@ -34,6 +41,6 @@ class LinkCounts:
 
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
         """Return to what `state_dict` gave; None, from before there were such counts, is nothing."""
-        self.reset()
+        self.reset(0)
         for name, value in (state or {}).items():
             setattr(self, name, dict(value) if name == "dropped" else value)

@@ -41,7 +41,6 @@ class Meter(Rule):
         self._bytes_taken, self._time_taken = 0, 0.0
 
     def decide(self, message: Message, fate: Fate) -> None:
-        self.counts.entered += 1
         if fate.reason is not None:
             return
         self.bytes += message.size
@@ -61,13 +60,13 @@ class Meter(Rule):
         """Seconds spent transmitting until now."""
         return self._done + max(min(self._ends, self._now()) - self._begun, 0.0)
 
-    def take(self, source: int, destination: int) -> "Interval":
-        """The load since this was last called, in the direction from one node to another."""
+    def take(self, direction: Direction) -> "Interval":
+        """The load of its direction since this was last called."""
         counts, transmitting = self.counts, self.transmitting()
         taken = Interval(
-            source,
-            destination,
-            sent=counts.entered - counts.duplicated,
+            direction.source,
+            direction.destination,
+            sent=counts.sent(len(direction.in_flight)),
             duplicated=counts.duplicated,
             delivered=counts.delivered,
             dropped=counts.dropped,
@@ -77,7 +76,7 @@ class Meter(Rule):
             delay=counts.delay,
             delay_max=counts.delay_max,
         )
-        counts.reset()
+        counts.reset(len(direction.in_flight))
         self._bytes_taken, self._time_taken = self.bytes, transmitting
         return taken
 
@@ -160,7 +159,7 @@ class Traffic:
 
         Sums over all intervals are exact: the ledger's counts, and the loads (up to rounding of seconds).
         """
-        return [meter.take(direction.source, direction.destination) for direction, meter in self._meters]
+        return [meter.take(direction) for direction, meter in self._meters]
 
     def loads(self) -> list[Load]:
         """The load of each direction, by source and destination."""

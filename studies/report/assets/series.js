@@ -222,8 +222,9 @@ function linkStrips(host, { place, ends, quantities, totals, conditions }, condi
     );
     const left = more ? ` ${more} directions that dropped fewer packets are left out.` : "";
     const any = links.some(([, , series]) => series[quantity].some((v) => v > 0));
-    const scale = any ? ` The strongest colour stands for ${written(most)} in one interval (${when(0)} is the first).` : " There are none in this condition.";
-    note.textContent = `Means over the seeds. Each strip goes to ${place.title} ${figure(ends.at(-1), "count")}.${scale}${left}`;
+    const scale = any ? `, and its strongest colour stands for ${written(most)}.` : ". There are none in this condition.";
+    const reach = `Each strip goes from ${when(0)} to ${when(ends.length - 1)}`;
+    note.textContent = `Means over the seeds. ${reach}${scale}${left}`;
     numbers.refresh();
   };
   host.append(
