@@ -62,10 +62,13 @@ class Results:
 
     @property
     def curves(self) -> list[str]:
-        """The names of the trials' curves, such as ``consensus`` and, for training, ``training``."""
-        from studies.storage.store import CURVES
+        """The names of the trials' curves: ``consensus``, ``links``, for training ``training``, ``agents``.
 
-        return self._having(CURVES)
+        ``agents`` has a row per agent, and ``links`` one per direction of a link, at each point.
+        """
+        from studies.storage.store import CURVES, SERIES
+
+        return self._having((*CURVES, *SERIES))
 
     @property
     def tables(self) -> list[str]:
@@ -91,7 +94,7 @@ class Results:
         return self._read("table", name, self.tables)
 
     def _having(self, names: Sequence[str]) -> list[str]:
-        return [name for name in names if not self._store.curve(self.study, name).empty]
+        return [name for name in names if self._store.having(self.study, name)]
 
     def _read(self, kind: str, name: str, known: Sequence[str]) -> pd.DataFrame:
         if name not in known:

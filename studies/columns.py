@@ -149,6 +149,20 @@ def is_measured(name: str) -> bool:
 
 
 @cache
+def column_in(table: str, name: str) -> Column | None:
+    """The column of this name in a table such as ``agents``; else as :func:`column`."""
+    own = [each for each in COLUMNS if f"curves_{table}.parquet" in each.section]
+    exact = next((each for each in own if each.name == name), None)
+    return exact or next((each for each in own if fnmatchcase(name, each.name)), None) or column(name)
+
+
+def title_in(table: str, name: str) -> str:
+    """The title of a column of a table; see :func:`column_in`."""
+    found = column_in(table, name)
+    return found.title if found is not None and found.name == name and found.title else column_title(name)
+
+
+@cache
 def shown(place: str) -> tuple[str, ...]:
     """The columns shown in a place, such as ``progress``, or a workload for ``testbed table``; in order."""
     ranked = {

@@ -141,6 +141,19 @@ class OnlineLearner(Protocol):
         ...
 
 
+@runtime_checkable
+class MeasuredByAgent(Protocol):
+    """A learner that also measures each agent by itself.
+
+    Attributes:
+        by_agent: measurements of the last ``learn``, [N] each, under the names of the tables; none before.
+            Nan is an agent that has no value, such as the entropy of one that could never act. A measurement
+            that the algorithm does not have is left out.
+    """
+
+    by_agent: Mapping[str, np.ndarray]
+
+
 def experience_bytes(spaces: Spaces, batch: Batch) -> list[int]:
     """Bytes of each agent's private part of a batch, [N], which it must send to a centre that learns.
 
@@ -209,12 +222,14 @@ ALWAYS_KNOWN = ("kl_played", "surrogate_gain", "td_error", "average_reward", "va
 FINITE = (*ALWAYS_KNOWN, "kl", "kl_max", "entropy", "value_loss", "policy_loss", "policy_gradient_norm")
 
 
-def movement(old: Tensor, new: Tensor, acting: Tensor | None = None) -> dict[str, float]:
-    """Movement of agents that act by their own policies, under the names of the tables.
+def movement(
+    old: Tensor, new: Tensor, acting: Tensor | None = None
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Movement of agents that act by their own policies: of the team, and of each agent, [N] each.
 
     ``old`` and ``new`` are their log probabilities [N, M, A] on a batch; the entropy is that of the new ones.
     Each agent's numbers are means over the samples at which it was ``acting`` [N, M], by default all; means
-    over agents exclude those that never were.
+    over agents exclude those that never were. Their entropy and ``kl`` are nan, their ``kl_played`` 0.
 
     Raises:
         FloatingPointError: an agent's KL is not finite.
@@ -224,11 +239,23 @@ def movement(old: Tensor, new: Tensor, acting: Tensor | None = None) -> dict[str
     for q, divergence in enumerate(divergences.tolist()):
         if not math.isfinite(divergence):
             raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
+    by_agent = {
+        "kl": only_acting(divergences, acting),
+        "kl_played": divergences.double().cpu().numpy(),
+        "entropy": only_acting(entropies, acting),
+    }
     if acting is not None:
         divergences, entropies = divergences[acting.any(-1)], entropies[acting.any(-1)]
-    return {
+    team = {
         "kl": float(divergences.mean()),
         "kl_max": float(divergences.max()) if len(divergences) else math.nan,
         "kl_played": float(divergences.sum()),
         "entropy": float(entropy(new).mean() if acting is None else entropies.mean()),
     }
+    return team, by_agent
+
+
+def only_acting(values: Tensor, acting: Tensor | None) -> np.ndarray:
+    """Values [N] as float64, nan for agents that are nowhere ``acting`` [N, M]; None: all act everywhere."""
+    found: np.ndarray = values.double().cpu().numpy()
+    return found if acting is None else np.where(acting.any(-1).cpu().numpy(), found, np.nan)

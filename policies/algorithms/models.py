@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from policies.acting import mean_gain, mean_over_acting, of_joint
-from policies.algorithms.learner import Spaces
+from policies.algorithms.learner import Spaces, only_acting
 from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
 from policies.critics.value_critics import Critics
@@ -43,6 +43,8 @@ class Models(ABC):
     ) -> None:
         """Draw initial networks: ``learners`` G of ``heads`` H; ``observation_size`` is that of one."""
         self.settings, self.spaces, self.learners = settings, spaces, learners
+        self.by_agent: dict[str, np.ndarray] = {}
+        """See :class:`policies.algorithms.learner.MeasuredByAgent`."""
         self.precision = Precision.of(settings.device, settings.precision)
         self.policy = JointPolicy.build(
             observation_size, settings.hidden, heads, spaces.actions, settings.activation
@@ -114,13 +116,16 @@ class Models(ABC):
 
     @torch.no_grad()
     def mean_entropy(self, batch: Batch) -> float:
-        """Entropy of agents' own actions in nats: mean over agents and over the samples used for means."""
+        """Entropy of agents' own actions in nats: mean over agents and over the samples used for means.
+
+        That of each agent goes to ``by_agent``.
+        """
         of_actions = entropy(self.own_action_log_probs(batch.observations, batch.flat_masks))
         acting = batch.averaged(self.settings.average_over)
-        if acting is None:
-            return float(of_actions.mean())
-        own = self.precision.place(acting.T)
-        return float(mean_over_acting(of_actions, own)[own.any(-1)].mean())
+        own = None if acting is None else self.precision.place(acting.T)
+        of_agents = mean_over_acting(of_actions, own)
+        self.by_agent["entropy"] = only_acting(of_agents, own)
+        return float(of_actions.mean() if own is None else of_agents[own.any(-1)].mean())
 
     def state_dict(self) -> dict[str, object]:
         """Policies, critics and their optimiser, for an exact resume."""

@@ -68,6 +68,7 @@ class TrustRegion(Models):
         ``lap(name)`` is called at the end of each phase, for timing.
         """
         lap = lap or (lambda _: None)
+        self.by_agent = {}
         observations = self.policy_inputs(batch.observations)
         advantages, targets, fit_quality = self.estimate_advantages(batch)
         fit = self.settings.values
@@ -152,11 +153,17 @@ class TrustRegion(Models):
         by_head = torch.stack([moved.kl for moved in moves])  # [G, H]
         took_part = [problem.at.acting is None or bool(problem.at.acting.any()) for problem in problems]
         bound = [problem.binding for problem, there in zip(problems, took_part, strict=True) if there]
-        by_policy = by_head.sum(-1)[took_part]
+        of_policies = by_head.sum(-1)
+        own_kl = self.own_heads(by_head[:, None, :, None])
+        if self.learners == self.spaces.agents:
+            of_agents = of_policies.double().cpu().numpy()
+            self.by_agent["kl"] = np.where(took_part, of_agents, np.nan)
+        self.by_agent["kl_played"] = own_kl.flatten().double().cpu().numpy()
+        by_policy = of_policies[took_part]
         return {
             "kl": float(by_policy.mean()),
             "kl_max": float(by_policy.max()) if bound else math.nan,
-            "kl_played": float(self.own_heads(by_head[:, None, :, None]).sum()),
+            "kl_played": float(own_kl.sum()),
             "kl_halvings": float(sum(moved.halvings for moved in moves)),
             "steps_refused": float(sum(moved.refused for moved in moves)),
             "binding": sum(bound) / len(bound) if bound else math.nan,
@@ -169,7 +176,10 @@ class TrustRegion(Models):
         }
 
     def estimate_advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
-        """Normalised advantages [G, M], value targets [G, M] and the mean explained variance."""
+        """Normalised advantages [G, M], value targets [G, M] and the mean explained variance.
+
+        Where each agent has a critic, the explained variances [N] go to ``by_agent``.
+        """
         rewards, terminations, boundaries = self.rewarded(batch)
         values = self.values_of(batch.observations).reshape(rewards.shape)
         following = self.values_of(batch.next_observations).reshape(rewards.shape)
@@ -185,7 +195,10 @@ class TrustRegion(Models):
         targets = (raw + values).reshape(-1, self.learners)
         counted = self._counted(batch)
         quality = explained_variance(targets, values.reshape(-1, self.learners), counted)
-        quality = quality[self._paid(batch) & ~np.isnan(quality)]
+        quality = np.where(self._paid(batch), quality, np.nan)
+        if self.learners == batch.agents:
+            self.by_agent["explained_variance"] = quality
+        quality = quality[~np.isnan(quality)]
         fit_quality = float(quality.mean()) if len(quality) else math.nan
         advantages = normalised(
             raw.reshape(-1, self.learners),

@@ -33,6 +33,7 @@ from studies.spec.study import Study, TrialSpec
 from studies.storage.provenance import OWN, versions
 from studies.storage.store import Store
 from testbed import workloads
+from testbed.training.trainer import Series
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,13 @@ def perform(task: Task, report: ProgressCallback) -> None:
             report(BY_OTHERS, 0, 0, {})
         else:
             with ExitStack() as stack:
-                last = _recording(task, store, report)
+                last, series = _recording(task, store, report), None
                 if task.tensorboard:
-                    last = stack.enter_context(closing(Board(task.folder, trial, last)))
+                    last = board = stack.enter_context(closing(Board(task.folder, trial, last)))
+                    series = board.series
                 if task.wandb is not None:
                     last = stack.enter_context(closing(WandbRun(task.folder, task.wandb, trial, last)))
-                _perform(task, store, last)
+                _perform(task, store, last, series)
 
 
 WRITE_PROGRESS_EVERY = 2.0
@@ -114,7 +116,7 @@ def _recording(task: Task, store: Store, report: ProgressCallback) -> ProgressCa
     return both
 
 
-def _perform(task: Task, store: Store, report: ProgressCallback) -> None:
+def _perform(task: Task, store: Store, report: ProgressCallback, series: Series | None = None) -> None:
     trial, begin = task.trial, time.perf_counter()
     checkpoint = (
         store.claims.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
@@ -127,6 +129,7 @@ def _perform(task: Task, store: Store, report: ProgressCallback) -> None:
             progress=report,
             checkpoint=checkpoint,
             batches=store.batches,
+            series=series,
         )
     wall = time.perf_counter() - begin
     store.write(trial, result.metrics, result.curves, task.versions, wall, result.models)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 FOLDER = "tensorboard"
+
+AGENT_AXES = ("update", "steps", "seconds", "agent")
+"""Columns of an agent's row that are not measurements."""
+
+LINK_COLUMNS = ("dropped", "utilisation")
+"""Columns of a direction's row that are written: with all of them, large graphs would fill the board."""
 
 
 def check() -> None:
@@ -43,13 +50,36 @@ class Board:
     def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
         """See :data:`studies.execution.executor.ProgressCallback`."""
         if self.writer is None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.writer = SummaryWriter(str(self.folder), purge_step=done)
+            self.writer = self._begun(done)
         for name, value in latest.items():
-            if math.isfinite(value):
-                self.writer.add_scalar(f"{phase}/{name}", value, done)
+            self._write(f"{phase}/{name}", value, done)
         self.report(phase, done, total, latest)
+
+    def series(
+        self, update: int, agents: Sequence[Mapping[str, float]], links: Sequence[Mapping[str, float]]
+    ) -> None:
+        """Writes the numbers of each agent, and the dropped packets and utilisation of each direction.
+
+        See :data:`testbed.training.trainer.Series`.
+        """
+        if self.writer is None:
+            self.writer = self._begun(update)
+        for row in agents:
+            for name in (name for name in row if name not in AGENT_AXES):
+                self._write(f"agents/{name}/{int(row['agent'])}", row[name], update)
+        for row in links:
+            for name in (name for name in LINK_COLUMNS if name in row):
+                way = f"{int(row['source'])}-{int(row['destination'])}"
+                self._write(f"links/{name}/{way}", row[name], update)
+
+    def _begun(self, done: int) -> SummaryWriter:
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(self.folder), purge_step=done)
+
+    def _write(self, name: str, value: float, step: int) -> None:
+        if self.writer is not None and math.isfinite(value):
+            self.writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Flushes and closes the event file."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from studies.figures.agent_curves import AgentCurves
 from studies.figures.curve import Curve
 from studies.figures.final import Final
 from studies.figures.forest_plot import Differences, Improvement
 from studies.figures.heat_map import HeatMap
+from studies.figures.link_drops import LinkDrops
 from studies.figures.plan import Plan
 from studies.figures.scatter import Against
 
@@ -22,8 +24,9 @@ TRAFFIC = (
     Curve("message_age_by_seconds", "consensus", "seconds", "message_age"),
     Final("message_age", "message_age_average", when="average over the agreement"),
     Final("utilisation", "utilisation", when="average over the agreement"),
+    LinkDrops("drops_by_link"),
 )
-"""Message age and link utilisation; the latter only if links have a rate."""
+"""Message age, link utilisation (only if links have a rate), and dropped packets."""
 PLANS: Mapping[str, Sequence[Plan]] = {
     "problem": (
         *DISAGREEMENT,
@@ -60,6 +63,8 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Curve("win_rate_by_steps", "training", "steps", "return_battle_won"),
         Curve("evaluation_return_by_steps", "training", "steps", "evaluation_return"),
         Curve("evaluation_win_rate_by_steps", "training", "steps", "evaluation_return_battle_won"),
+        AgentCurves("return_by_agent", "return"),
+        LinkDrops("drops_by_link"),
         Curve("disagreement_by_update", "training", "update", "relative_disagreement"),
         *DISAGREEMENT,
         Final("final_return", "return", when="last tenth of the updates"),

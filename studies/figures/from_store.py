@@ -8,7 +8,7 @@ from warnings import warn
 
 import pandas as pd
 
-from studies.analysis import baselines, comparisons, fault_windows
+from studies.analysis import baselines, comparisons, fault_windows, series
 from studies.analysis.reach import cost_to_reach
 from studies.figures import draw
 from studies.figures.plan import FigureData
@@ -68,7 +68,11 @@ def figure_data(
         question=study.question,
         varied=study.varied,
         summary=summary,
-        curves=curves,
+        curves={
+            **curves,
+            "agents": series.agents(study, store),
+            "links": series.links(study, store),
+        },
         baselines=measured,
         environment_factors=study.environment_factors,
         comparison_factor=study.comparison_factor,

@@ -19,6 +19,10 @@ PANEL = "panel"
 """The column that joins the varied settings which share the panels."""
 
 
+PANELS = 12
+"""Maximum number of panels where each condition has one."""
+
+
 class Measured(Plan):
     """A figure of one metric, ``y``."""
 
@@ -86,6 +90,31 @@ def assign_encoding(
             order[PANEL] = list(dict.fromkeys(table[PANEL]))
     hue, style = (*seen[:lines], None, None)[:2]
     return table, Encoding(hue, style, col, order, numeric)
+
+
+def panel_per_condition(table: pd.DataFrame, varied: Sequence[str]) -> tuple[pd.DataFrame, list[str], str]:
+    """Gives each condition a panel, the first ``PANELS`` of them.
+
+    Returns:
+        A copy with the column ``PANEL``, the titles of the panels in order, and a note if some are left out.
+    """
+    seen = [path for path in varied if table[path].nunique() > 1]
+    words = pd.Series("", index=table.index)
+    for path in seen:
+        values = list(dict.fromkeys(table[path]))
+        named = dict(zip(values, format_levels(path, values), strict=True))
+        title = f"{column_title(path)} " if pd.api.types.is_numeric_dtype(table[path]) else ""
+        words = (
+            words
+            + (", " if path != seen[0] else "")
+            + table[path].map(named).map(lambda word, title=title: title + word)
+        )
+    levels = list(dict.fromkeys(words))
+    titles = dict(zip(levels, text.apart([legend_text(each) for each in levels]), strict=True))
+    shown = list(titles.values())[:PANELS]
+    table = table.assign(**{PANEL: words.map(titles)})
+    note = f"; the first {PANELS} of {len(levels)} conditions" if len(levels) > PANELS else ""
+    return table[table[PANEL].isin(shown)].copy(), shown, note
 
 
 def finished(grid: sns.FacetGrid, results: FigureData, shown: str) -> Figure:

@@ -32,7 +32,8 @@ class FigureData:
         question: shown above each figure; may be empty.
         varied: varied settings, which are columns of the tables.
         summary: one row per trial.
-        curves: name -> rows of all trials, with the varied columns and ``seed``.
+        curves: name -> rows of all trials, with the varied columns and ``seed``; those of ``agents`` and
+            ``links`` are thinned, see :mod:`studies.analysis.series`.
         baselines: hash of a trial -> baselines of policies without learning in its environment.
         environment_factors: those of ``varied`` that change the environment.
         comparison_factor: the one of ``varied`` whose values are compared with the first of them.

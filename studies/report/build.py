@@ -12,11 +12,12 @@ import pandas as pd
 
 from studies import columns, text
 from studies.analysis import baselines, fault_windows
+from studies.analysis import series as stored_series
 from studies.analysis.bootstrap import ENOUGH
 from studies.analysis.reach import cost_to_reach
 from studies.columns import column_title, format_value
 from studies.formatting import duration
-from studies.report import answer, final_values, page, provenance, tables
+from studies.report import answer, final_values, page, provenance, series, tables
 from studies.report.conditions import Arrangement, arrange
 from studies.report.curves import lines
 from studies.report.fault_bands import fault_bands
@@ -87,6 +88,10 @@ def write(
     plans, first = final_values.plans(study.workload, summary), final_values.decisive(study.workload, summary)
     statistics = final_values.statistics(study, summary, conditions)
     name = text.label(study.name)
+    over_time = {
+        "agents": series.agents(study, stored_series.agents(study, store), conditions),
+        "links": series.links(study, stored_series.links(study, store), conditions),
+    }
     data = {
         "trials": [trial.hash for trial in study.trials],
         "titles": [trial.title for trial in study.trials],
@@ -95,10 +100,12 @@ def write(
         "faults": fault_bands(study, curves, conditions, windows),
         "finals": final_values.finals(study, summary, conditions),
         "references": _baselines(study, store, set(summary["trial"]) if len(summary) else set(), conditions),
+        "series": over_time,
         "replay": shown.data,
     }
     numbers = [plan.y for plan in plans] + [name for name in columns.shown("report") if name in summary]
     link, section = page.replay(shown.note)
+    series_link, series_section = page.series(over_time)
     parts = {
         "heading": escape(text.visible(" ".join(study.question.split())) or name),
         "facts": escape(_facts(study, conditions)),
@@ -108,6 +115,8 @@ def write(
         "answer": page.paragraphs(answer.answer(study, summary, conditions)),
         "statistics": _statistics(statistics, study, summary, conditions) + _reach(study, store),
         "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
+        "series_link": series_link,
+        "series": series_section,
         "replay_link": link,
         "replay": section,
         "document": escape(provenance.document(study)),

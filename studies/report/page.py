@@ -21,6 +21,7 @@ SCRIPTS = (
     "faults",
     "curves",
     "finals",
+    "series",
     "recorded",
     "network",
     "key",
@@ -82,6 +83,18 @@ def replay(note: str) -> tuple[str, str]:
         '<section id="replay-section" aria-labelledby="replay-title">\n'
         '<h2 id="replay-title">Replay of the network</h2>\n'
         f'<p class="prose">{escape(note)}</p>\n<div id="replay"></div>\n</section>'
+    )
+
+
+def series(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The link to the series of agents and links and their section; both empty if there are none."""
+    named = [name for name in ("agents", "links") if data[name] is not None]
+    if not named:
+        return "", ""
+    title = " and ".join(named).capitalize()
+    return f'<a href="#series-section">{title}</a>', (
+        '<section id="series-section" aria-labelledby="series-title">\n'
+        f'<h2 id="series-title">{title}</h2>\n<div id="series"></div>\n</section>'
     )
 
 

@@ -5,7 +5,7 @@
     OUT/
       study.json           the study that was run here last, and its trials by hash
       trials/<hash>/       spec.json      all settings of the trial
-                           metrics.parquet, curves_<name>.parquet   <name> as in CURVES and TABLES
+                           metrics.parquet, curves_<name>.parquet   <name> as in CURVES, SERIES, TABLES
                            models.pt      of a training run: the learnt models
                            timings.json   wall times: the only file that differs between two runs
                            versions.json  of Python, the libraries and this package, and the commit
@@ -28,12 +28,14 @@ is ever found, and a trial's checkpoint is removed only when its results would s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from studies import text
 from studies.spec.document import StudyError
@@ -48,6 +50,10 @@ STUDY = "study.json"
 
 CURVES = ("consensus", "training")
 """Tables of a trial that are curves: along an agreement, and along a training run."""
+
+SERIES = ("agents", "links")
+"""Curves with more than one row at each point: one per agent, along a training run, and one per direction of
+a link, along a training run or a consensus run. Earlier versions did not store them."""
 
 TABLES = ("traffic", "faults", "fault_windows")
 """Other tables of a trial."""
@@ -165,19 +171,30 @@ class Store(TrialFolders):
         """The curves of one name over all finished trials, with the columns that identify the trials."""
         return self._joined(study, f"curves_{name}")
 
+    def having(self, study: StudyRecord, name: str) -> list[TrialRecord]:
+        """The finished trials whose curve or other table of this name has rows."""
+        found = self._having(study, f"curves_{name}")
+        files = (self.trials / trial.hash / f"curves_{name}.parquet" for trial in found)
+        return [trial for trial, file in zip(found, files, strict=True) if pq.read_metadata(file).num_rows]
+
+    def _having(self, study: StudyRecord, name: str) -> list[TrialRecord]:
+        finished = [trial for trial in study.trials if self.status(trial) == "finished"]
+        return [t for t in finished if (self.trials / t.hash / f"{name}.parquet").is_file()]
+
     def _joined(self, study: StudyRecord, name: str) -> pd.DataFrame:
         """One table of all finished trials that have it, one after the other."""
-        finished = [trial for trial in study.trials if self.status(trial) == "finished"]
-        having = [t for t in finished if (self.trials / t.hash / f"{name}.parquet").is_file()]
-        if not having:
-            return pd.DataFrame()
-        tables = [self.read_table(trial, name) for trial in having]
-        measured = pa.concat_tables(tables, promote_options="default").to_pandas()
-        identities = pd.DataFrame([_identity(trial) for trial in having])
-        rows = np.repeat(np.arange(len(having)), [table.num_rows for table in tables])
-        return uniform(
-            pd.concat([identities.iloc[rows].reset_index(drop=True), measured], axis=1), study.varied
-        )
+        having = self._having(study, name)
+        return joined(study, having, [self.read_table(trial, name) for trial in having])
+
+
+def joined(study: StudyRecord, trials: Sequence[TrialRecord], tables: Sequence[pa.Table]) -> pd.DataFrame:
+    """One table of each trial, one after the other, with the columns that identify the trials in front."""
+    if not trials:
+        return pd.DataFrame()
+    measured = pa.concat_tables(tables, promote_options="default").to_pandas()
+    identities = pd.DataFrame([_identity(trial) for trial in trials])
+    rows = np.repeat(np.arange(len(trials)), [table.num_rows for table in tables])
+    return uniform(pd.concat([identities.iloc[rows].reset_index(drop=True), measured], axis=1), study.varied)
 
 
 def _place(trial: TrialRecord) -> tuple[object, ...]:

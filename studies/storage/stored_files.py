@@ -158,6 +158,13 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "trials/<hash>/curves_training.parquet": {
         "training": 'one row per update; in Python `results.curve("training")`'
     },
+    "trials/<hash>/curves_agents.parquet": {
+        "training": 'one row per agent and update; in Python `results.curve("agents")`'
+    },
+    "trials/<hash>/curves_links.parquet": {
+        "always": "packets of each direction of each link over time, by update of training or in up to 128"
+        ' intervals of a consensus run; in Python `results.curve("links")`'
+    },
     "trials/<hash>/curves_traffic.parquet": {
         "always": 'traffic in each direction of each link; in Python `results.table("traffic")`'
     },

@@ -163,10 +163,15 @@ class TrialFolders:
     def _json(self, trial: TrialRecord, name: str) -> dict[str, Any]:
         return read_json(self.trials / trial.hash / name)
 
-    def read_table(self, trial: TrialRecord, table: str) -> pa.Table:
-        """A table of a trial, such as ``metrics``. StudyError if it has a column with a factor's name."""
+    def read_table(self, trial: TrialRecord, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table of a trial, such as ``metrics``, or some of its columns.
+
+        Raises:
+            StudyError: it has a column with a factor's name.
+        """
         # Arrow's own reader: pandas' takes several times as long for each of many small files.
-        read = pq.ParquetFile(self.trials / trial.hash / f"{table}.parquet").read(use_threads=False)
+        file = pq.ParquetFile(self.trials / trial.hash / f"{table}.parquet")
+        read = file.read(columns=None if columns is None else list(columns), use_threads=False)
         for name in trial.varied:
             if name in read.column_names:
                 raise StudyError(f"vary.{name}: {name!r} is a column of the results; choose another name")

@@ -11,6 +11,7 @@ from testbed.network.impairments.duplicate import DuplicateRule
 from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.impairments.rule import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
 from testbed.network.ledger import Ledger
+from testbed.network.link_counts import LinkCounts
 from testbed.network.message import Message
 from testbed.network.trace.trace import Trace
 
@@ -18,8 +19,10 @@ from testbed.network.trace.trace import Trace
 class Hop(Occurrence):
     """The arrival of one packet at the end of a direction."""
 
-    __slots__ = ("message",)
+    __slots__ = ("entered", "message")
     message: Message
+    entered: float
+    """Simulated time at which the packet was put on the direction."""
 
 
 Rules = tuple[Callable[[Message, Fate], None], ...]
@@ -51,6 +54,7 @@ class Direction:
         "_ledger",
         "_timeline",
         "_trace",
+        "counts",
         "destination",
         "filters",
         "in_flight",
@@ -84,6 +88,8 @@ class Direction:
         """Packets waiting in the queue or on the wire, in the order of sending."""
         self.receive: Callable[[Message], object] = _nobody_there
         """Called with each packet that arrives."""
+        self.counts: LinkCounts | None = None
+        """Fates of this direction's packets; None where nobody measures the traffic."""
         self._timeline = timeline
         self._ledger = ledger
         self._trace = trace
@@ -114,7 +120,7 @@ class Direction:
             self.drop(message, fate.reason)
             return
         hop = Hop(self._arrivals)
-        hop.message = message
+        hop.message, hop.entered = message, now
         self.in_flight[hop] = None
         self._timeline.schedule_at(fate.time, hop)
 
@@ -132,6 +138,13 @@ class Direction:
         ledger.delivered_bytes += message.size
         if message.corruption is not None:
             ledger.corrupted += 1
+        counts = self.counts
+        if counts is not None:
+            delay = self._timeline._now - hop.entered  # a property costs as much as all the rest
+            counts.delivered += 1
+            counts.delay += delay
+            if delay > counts.delay_max:
+                counts.delay_max = delay
         if self._trace is not None:
             damage = None if message.corruption is None else CORRUPT
             self._trace.packet(self._timeline.now, "delivered", message, damage)
@@ -140,6 +153,8 @@ class Direction:
     def drop(self, message: Message, reason: str) -> None:
         """Account for a packet that will never arrive."""
         self._ledger.drop(message, reason)
+        if self.counts is not None:
+            self.counts.drop(reason)
         if self._trace is not None:
             self._trace.packet(self._timeline.now, "dropped", message, reason)
 
@@ -176,7 +191,7 @@ class Direction:
         if hop in self.in_flight:
             del self.in_flight[hop]
             again = Hop(self._arrivals)
-            again.message = hop.message
+            again.message, again.entered = hop.message, hop.entered
             self.in_flight[again] = None
             self._timeline.schedule_first_at(self._timeline.now, again)
 
@@ -250,6 +265,8 @@ class CopyingDirection(Direction):
         ledger, now = self._ledger, self._timeline.now
         ledger.duplicated += 1
         ledger.duplicated_bytes += copy.size
+        if self.counts is not None:
+            self.counts.duplicated += 1
         if self._trace is not None:
             self._trace.packet(now, "duplicated", copy)
         self._launch(copy, now, self._decide_copies)

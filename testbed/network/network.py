@@ -145,6 +145,8 @@ class Network(FaultsByHand):
                 late += 1
                 ledger.late += 1
                 ledger.late_bytes += message.size
+                if direction.counts is not None:
+                    direction.counts.late += 1
                 if self.trace is not None:
                     self.trace.packet(self.clock.now, "late", message)
         self._transport.forget()

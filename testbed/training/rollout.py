@@ -27,6 +27,10 @@ class Collector:
 
     A return is the sum over agents of undiscounted reward over one whole episode; a return component is the
     sum over the episode of one of the environment's ``components``.
+
+    Attributes:
+        returns_by_agent: [N], those of the last ``collect``: means over the episodes that ended, which add up
+            to the return; nan when none did.
     """
 
     def __init__(self, environment: BatchedEnvironment, seed: int) -> None:
@@ -35,6 +39,8 @@ class Collector:
         self.masks, self.active = info.get("action_masks"), info.get("active")
         names = ("return", *(f"return_{name}" for name in environment.components))
         self.running = {name: np.zeros(environment.batch) for name in names}
+        self.running_by_agent = np.zeros((environment.batch, environment.agents))
+        self.returns_by_agent = np.full(environment.agents, np.nan)
         self.resumptions = 0
         """Times that resuming had to start new episodes, because the old ones' state was not saved."""
 
@@ -55,21 +61,25 @@ class Collector:
         masks: list[np.ndarray] = []
         active: list[np.ndarray] = []
         ended: dict[str, list[np.ndarray]] = {name: [] for name in self.running}
+        ended_by_agent: list[np.ndarray] = []
         for _ in range(steps):
             if self.masks is not None:
                 masks.append(self.masks)
             if self.active is not None:
                 active.append(self.active)
-            row, over, sums = self._step(actor, generator)
+            row, over, sums, earned = self._step(actor, generator)
             rows.append(row)
             if observe is not None:
                 observe(_batch(rows[-1:], masks[-1:], active[-1:]))
             if over.any():
                 for name, values in sums.items():
                     ended[name].append(values[over])
+                ended_by_agent.append(earned[over])
         batch = _batch(rows, masks, active)
         finished = {name: np.concatenate(sums) if sums else np.empty(0) for name, sums in ended.items()}
         means = {name: float(sums.mean()) if len(sums) else math.nan for name, sums in finished.items()}
+        whole = np.concatenate(ended_by_agent) if ended_by_agent else np.full((1, batch.agents), np.nan)
+        self.returns_by_agent = whole.mean(axis=0)
         counts = {"episodes": float(len(finished["return"]))}
         if not self.environment.saves_state:
             counts["resumptions"] = float(self.resumptions)
@@ -85,7 +95,7 @@ class Collector:
         playing = np.ones(self.environment.batch, dtype=bool)
         finished = {name: np.zeros(self.environment.batch) for name in self.running}
         while playing.any():
-            _, over, sums = self._step(actor, generator)
+            _, over, sums, _ = self._step(actor, generator)
             for name, values in sums.items():
                 finished[name] = np.where(playing & over, values, finished[name])
             playing &= ~over
@@ -93,10 +103,11 @@ class Collector:
 
     def _step(
         self, actor: Actor, generator: np.random.Generator | None
-    ) -> tuple[tuple[np.ndarray, ...], np.ndarray, dict[str, np.ndarray]]:
+    ) -> tuple[tuple[np.ndarray, ...], np.ndarray, dict[str, np.ndarray], np.ndarray]:
         """One step of every row, and a new episode in those rows that it ended.
 
-        Returns the columns of a batch, which rows `[B]` ended, and the sums `[B]` over their episodes so far.
+        Returns the columns of a batch, which rows `[B]` ended, and the sums over their episodes so far: by
+        name, `[B]` each, and the rewards of each agent, `[B, N]`.
         """
         actions = actor.act(self.observations, self.masks, generator)
         following, rewards, terminations, truncations, info = self.environment.step(actions)
@@ -107,12 +118,14 @@ class Collector:
         sums = {"return": self.running["return"] + rewards.sum(axis=1)}
         for name in self.environment.components:
             sums[f"return_{name}"] = self.running[f"return_{name}"] + info[name]
+        earned = self.running_by_agent + rewards
         self.running = {name: np.where(over, 0.0, values) for name, values in sums.items()}
+        self.running_by_agent = np.where(over[:, None], 0.0, earned)
         if over.any():
             following, info = self.environment.reset(where=over)
         self.observations = following
         self.masks, self.active = info.get("action_masks"), info.get("active")
-        return row, over, sums
+        return row, over, sums, earned
 
     def state_dict(self) -> dict[str, Any]:
         """The environment, its generator, and the running sums, as arrays and JSON-able values.
@@ -123,6 +136,7 @@ class Collector:
             "environment": self.environment.state if self.environment.saves_state else {},
             "rng": self.environment.rng_state,
             "running": {name: sums.copy() for name, sums in self.running.items()},
+            "running_by_agent": self.running_by_agent.copy(),
             "resumptions": self.resumptions,
         }
 
@@ -144,9 +158,13 @@ class Collector:
             self.observations, info = self.environment.reset()
             self.masks, self.active = info.get("action_masks"), info.get("active")
             self.running = {name: np.zeros(self.environment.batch) for name in self.running}
+            self.running_by_agent = np.zeros_like(self.running_by_agent)
             return
         self.environment.state = state["environment"]
         self.running = {name: np.array(sums) for name, sums in state["running"].items()}
+        # Earlier versions did not keep them: what agents earned in episodes under way is not known.
+        unknown = np.full_like(self.running_by_agent, np.nan)
+        self.running_by_agent = np.array(state.get("running_by_agent", unknown))
         self.observations = self.environment.observations()
         self.masks = self.environment.masks().get("action_masks")
         self.active = self.environment.active().get("active")

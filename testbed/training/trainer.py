@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from policies.algorithms.learner import OnlineLearner, Spaces, check_finite
+from policies.algorithms.learner import MeasuredByAgent, OnlineLearner, Spaces, check_finite
 from policies.batch import Batch
 from testbed.common import checkpoints
 from testbed.common.finite import learning_from, named_errors
@@ -19,6 +19,7 @@ from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
+from testbed.network.link_series import LinkSeries
 from testbed.training.communication import NetworkCommunication
 from testbed.training.learners import AlgorithmSettings
 from testbed.training.rollout import Collector
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, float]
 Progress = Callable[[str, int, int, Row], None]
+Series = Callable[[int, Sequence[Row], Sequence[Row]], None]
+"""Receives, after each update, its number, a row of each agent, and one of each direction of a link."""
 
 
 class EvaluationSettings(Settings):
@@ -94,11 +97,13 @@ class Trainer:
         if trace is not None:
             trace.announce_update(1)  # faults from 0 s begin before the first update is announced
         self.network = Network(graph, network, self.streams, trace=trace)
-        self.network.measure_traffic()
+        self.links = LinkSeries(self.network.measure_traffic())
         self.communication = NetworkCommunication(make_consensus(self.network, consensus, self.streams))
         self.environment_settings = environment
         self.rows: list[Row] = []
         self.consensus_rows: list[Row] = []
+        self.agent_rows: list[Row] = []
+        """One for each agent after each update."""
 
     @property
     def update(self) -> int:
@@ -106,13 +111,24 @@ class Trainer:
         return len(self.rows)
 
     def train(
-        self, progress: Progress | None = None, checkpoint: Path | None = None, identity: str = ""
+        self,
+        progress: Progress | None = None,
+        checkpoint: Path | None = None,
+        identity: str = "",
+        series: Series | None = None,
     ) -> None:
         """Continue until all updates are done, saving ``checkpoint`` for ``identity`` after each."""
         while self.update < self.loop.updates:
             row = self.advance()
             if checkpoint is not None:
                 checkpoints.keep(checkpoint, self.state_dict(), identity)
+            if series is not None:
+                agents = self.agent_rows[-self.collector.environment.agents :]
+                series(
+                    self.update,
+                    agents,
+                    [link for link in self.links.newest() if link["update"] == self.update],
+                )
             if progress is not None:
                 progress("training", self.update, self.loop.updates, row)
 
@@ -145,7 +161,20 @@ class Trainer:
         row |= {f"wall_{name}": seconds for name, seconds in watch.laps.items()}
         row = {name: float(value) for name, value in row.items()}
         self.rows.append(row)
+        when = {name: row[name] for name in ("update", "steps", "seconds")}
+        self.agent_rows += self._agents(when)
+        self.links.mark(when, last=self.update == self.loop.updates)
         return row
+
+    def _agents(self, when: Row) -> list[Row]:
+        """Each agent's return and measurements of the learner, as far as it has them."""
+        columns = {"return": self.collector.returns_by_agent}
+        if isinstance(self.learner, MeasuredByAgent):
+            columns |= self.learner.by_agent
+        return [
+            {**when, "agent": float(agent), **{name: float(each[agent]) for name, each in columns.items()}}
+            for agent in range(self.collector.environment.agents)
+        ]
 
     def _listener(self) -> Callable[[Batch], None] | None:
         """Callback for learners that learn from each step of a rollout; its time counts as the rollout's."""
@@ -187,6 +216,8 @@ class Trainer:
             "communication": self.communication.state_dict(),
             "rows": _table(self.rows),
             "consensus_rows": _table(self.consensus_rows),
+            "agent_rows": _table(self.agent_rows),
+            "links": self.links.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -197,6 +228,9 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.communication.load_state_dict(state["communication"])
         self.rows, self.consensus_rows = _rows(state["rows"]), _rows(state["consensus_rows"])
+        # Checkpoints of earlier versions have neither: these tables begin with the next update.
+        self.agent_rows = _rows(state["agent_rows"]) if "agent_rows" in state else []
+        self.links.load_state_dict(state.get("links"))
 
 
 def spaces(world: BatchedEnvironment) -> Spaces:

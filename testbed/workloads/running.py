@@ -1,9 +1,9 @@
 """Running a trial: a convex problem, one policy update, or a training run."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -21,14 +21,12 @@ from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
 from testbed.identity import content_of, digest, essence, paths, with_contents
 from testbed.network import Network, NetworkSettings, Streams, Trace
-from testbed.network.faults.windows import window_row
 from testbed.training import warm_start
 from testbed.training.communication import NetworkCommunication
-from testbed.training.trainer import Progress, Row, Trainer
+from testbed.training.trainer import Progress, Row, Series, Trainer
 from testbed.training.warm_start import Start
+from testbed.workloads.network_tables import ConsensusLinks, Table, network_tables
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
-
-Table = Sequence[Mapping[str, float | str]]
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,13 @@ class Hooks:
         progress: called as the trial goes on.
         trace: records all events on the network.
         observer: observes agreements as they run.
+        series: called after each update of training with the rows of its agents and links.
     """
 
     progress: Progress | None = None
     trace: Trace | None = None
     observer: Observer | None = None
+    series: Series | None = None
 
 
 @dataclass
@@ -68,13 +68,15 @@ def run(
     batches: Path | None = None,
     trace: Trace | None = None,
     observer: Observer | None = None,
+    series: Series | None = None,
 ) -> WorkloadResult:
     """Run a trial; apart from wall times, the result depends only on the settings, the seed and the graph.
 
     ``progress(phase, done, total, numbers)`` is called as it goes. A training run saves ``checkpoint`` after
     every update and resumes from it when it exists; an update keeps the batch it starts from, and the models
     that played it, in the folder ``batches``, where trials with the same start find them.
-    ``observer`` observes agreements, and must change nothing.
+    ``observer`` observes agreements, and must change nothing. ``series(update, agents, links)`` gets
+    the rows of each update of training in the tables ``agents`` and ``links``.
 
     Raises:
         ValueError: the trial is not a trial, the graph is not undirected with the agents 0..n-1 as nodes or
@@ -82,7 +84,7 @@ def run(
     """
     _check(trial, seed, graph)
     trial.check(graph)
-    hooks = Hooks(progress, trace, observer)
+    hooks = Hooks(progress, trace, observer, series)
     if isinstance(trial, ProblemWorkload):
         return _problem(trial, seed, graph, hooks)
     if isinstance(trial, UpdateWorkload):
@@ -121,12 +123,14 @@ def _problem(trial: ProblemWorkload, seed: int, graph: "nx.Graph[int]", hooks: H
     problem = trial.problem.make(streams)
     error = _error(problem, graph, trial.consensus.coupling)
     network = _network(graph, trial.network, streams, hooks.trace)
-    network.measure_traffic()
+    links = ConsensusLinks(network)
     consensus = make_consensus(network, trial.consensus, streams)
     consensus.observer = hooks.observer
-    result = consensus.agree(problem.local, measure=error, progress=_steps(trial.consensus, hooks.progress))
+    progress = links.observing(_steps(trial.consensus, hooks.progress))
+    result = consensus.agree(problem.local, measure=error, progress=progress)
     metrics = {**result.flat(), **network.metrics()}
-    return WorkloadResult(metrics, {"consensus": result.curve, **_tables(network)})
+    curves = {"consensus": result.curve, **links.table(result.curve), **network_tables(network)}
+    return WorkloadResult(metrics, curves)
 
 
 def _network(
@@ -187,12 +191,14 @@ def _update(
     network = _network(graph, trial.network, streams, hooks.trace)
     consensus = make_consensus(network, trial.consensus, streams)
     consensus.observer = hooks.observer
-    network.measure_traffic()
-    communication = NetworkCommunication(consensus, _steps(trial.consensus, hooks.progress))
+    links = ConsensusLinks(network)
+    progress = links.observing(_steps(trial.consensus, hooks.progress))
+    communication = NetworkCommunication(consensus, progress)
     with named_errors(trial.algorithm.name, 1), learning_from(start.batch, trial.environment.name):
         learnt = _learn(start, communication)
         check_finite(start.learner.state_dict(), learnt, trial.agents)
-    curves = {"consensus": communication.take_curve(), **_tables(network)}
+    curve = communication.take_curve()
+    curves = {"consensus": curve, **links.table(curve), **network_tables(network)}
     return WorkloadResult({**learnt, **communication.metrics()}, curves)
 
 
@@ -255,7 +261,7 @@ def _training(
     with closing(trainer):
         if checkpoint is not None and (state := checkpoints.resume(checkpoint, identity)) is not None:
             trainer.load_state_dict(state)
-        trainer.train(hooks.progress, checkpoint, identity)
+        trainer.train(hooks.progress, checkpoint, identity, hooks.series)
     rows = trainer.rows
     metrics = {
         **rows[-1],
@@ -263,10 +269,10 @@ def _training(
         "return_first": rows[0]["return"],
         **trainer.communication.metrics(),
     }
-    curves = {"training": rows, "consensus": trainer.consensus_rows}
-    return WorkloadResult(
-        metrics, {**curves, **_tables(trainer.network)}, models=trainer.learner.state_dict()
-    )
+    curves: dict[str, Table] = {"training": rows, "consensus": trainer.consensus_rows}
+    series = {"agents": trainer.agent_rows, "links": trainer.links.rows()}
+    curves |= {name: table for name, table in series.items() if table} | network_tables(trainer.network)
+    return WorkloadResult(metrics, curves, models=trainer.learner.state_dict())
 
 
 def _lately(rows: Sequence[Row]) -> Row:
@@ -277,30 +283,6 @@ def _lately(rows: Sequence[Row]) -> Row:
             values = [row[name] for row in rows if not math.isnan(row[name])]
             means[name] = float(np.mean(values)) if values else math.nan
     return means
-
-
-def _tables(network: Network) -> dict[str, Table]:
-    """Tables of each fault's effects, of the times at which they were active, and of directions' traffic."""
-    reports = network.faults_report()
-    tables: dict[str, Table] = {}
-    if reports:
-        tables["faults"] = [{**asdict(report), "touched": report.touched} for report in reports]
-    if windows := network.fault_windows():
-        tables["fault_windows"] = [window_row(window) for window in windows]
-    if network.traffic is None:
-        return tables
-    now = network.clock.now
-    tables["traffic"] = [
-        {
-            "source": float(load.source),
-            "destination": float(load.destination),
-            "bytes": float(load.bytes),
-            "transmitting": load.transmitting,
-            "utilisation": load.transmitting / now if now > 0 else 0.0,
-        }
-        for load in network.traffic.loads()
-    ]
-    return tables
 
 
 def _steps(consensus: ConsensusSettings, progress: Progress | None) -> Callable[[Row], None] | None:

@@ -54,6 +54,7 @@ def messages(
     *,
     transport: str = "datagram",
     traced: bool = False,
+    metered: bool = False,
 ) -> int:
     """A ring of 10 nodes: each message that arrives sends the next one on, `in_flight` at a time.
 
@@ -62,6 +63,8 @@ def messages(
     """
     settings = NetworkSettings.model_validate({"link": link, "transport": transport})
     network = Network(nx.cycle_graph(10), settings, Streams(0), trace=Trace() if traced else None)
+    if metered:
+        network.measure_traffic()
     send, ledger = network.send, network.ledger
 
     def forward(message: Message) -> None:
@@ -123,6 +126,7 @@ CASES: dict[str, Callable[[int], int]] = {
     "delay + loss + rate": partial(messages, link=LINK),
     "delay + jitter + loss + rate + limit": partial(messages, link=JITTERY),
     "delay + loss + rate, with a trace": partial(messages, link=LINK, traced=True),
+    "delay + loss + rate, metered": partial(messages, link=LINK, metered=True),
     "delay + loss + rate, reliable": partial(messages, link=LINK, transport="reliable"),
 }
 
@@ -156,6 +160,18 @@ def test_the_network_reaches_a_quarter_of_simpys_rate_and_overtakes_ns_py() -> N
         )
         assert network > simpy / 4
         assert network > wire
+
+
+def test_measuring_the_traffic_costs_a_small_share_of_the_time() -> None:
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(7):  # in turn, so that other programs slow both down
+        for metered, times in seconds.items():
+            started = time.process_time()
+            messages(1000, LINK, metered=metered)
+            times.append(time.process_time() - started)
+    share = min(seconds[True]) / min(seconds[False]) - 1
+    print(f"\nmeasuring the traffic of each direction: {share:+.1%} of the time", file=sys.stderr)
+    assert share < 0.25
 
 
 def test_time_and_memory_grow_linearly_with_the_messages_in_flight() -> None:

@@ -48,6 +48,12 @@ def test_a_training_study_has_statistics_curves_and_figures(here, in_this_proces
     results = studies.run(TRAINING, "out", jobs=2)
     assert list(results.statistics["seeds"].unique()) == [2]
     assert len(results.curve("training")) == 2 * 2 * 2
+    agents, links = results.curve("agents"), results.curve("links")
+    assert len(agents) == 2 * 2 * (3 + 4)
+    assert {"environment.agents", "seed", "update", "agent", "return"} <= set(agents)
+    assert links.groupby("trial").size().to_dict() == {
+        trial: 2 * len(table) for trial, table in results.table("traffic").groupby("trial")
+    }
     figure = results.plot("return_by_steps")
     assert figure.get_suptitle() == "Does it learn?"
     plt.close(figure)
@@ -58,7 +64,9 @@ def test_a_training_study_has_statistics_curves_and_figures(here, in_this_proces
     assert list(here.iterdir()) == [here / "out"]
     with pytest.raises(ValueError, match=r"no figure 'returns'; there are .*return_by_steps"):
         again.plot("returns")
-    with pytest.raises(ValueError, match=r"no trial has one named 'train'; there are training$"):
+    with pytest.raises(
+        ValueError, match=r"no trial has one named 'train'; there are training, agents, links$"
+    ):
         again.curve("train")
 
 

@@ -41,6 +41,8 @@ class Fdmarl:
         self.theta = self._leaf(stack_initial(self.policy.network, spaces.agents, generator))
         self.omega = self._leaf(np.tile(self.critic.network.initial(generator), (spaces.agents, 1)))
         self.mu = self.precision.tensor(np.full(spaces.agents, np.nan))
+        self.by_agent: dict[str, np.ndarray] = {}
+        """See :class:`policies.algorithms.learner.MeasuredByAgent`."""
         self.held: dict[str, np.ndarray] = {}
         """The last step so far, whose successor is not known yet: arrays [B, N, ...]; none at first."""
         kind = torch.optim.Adam if settings.optimiser == "adam" else torch.optim.SGD
@@ -149,7 +151,8 @@ class Fdmarl:
         acting = batch.averaged(self.settings.average_over)
         own = None if acting is None else self.precision.place(acting.T)
         measured = {"average_reward": float(self.mu.mean()), "acting_share": batch.acting_share}
-        return measured | movement(old, new, own)
+        moved, self.by_agent = movement(old, new, own)
+        return measured | moved
 
     # --- saving ----------------------------------------------------------------------------------------
 

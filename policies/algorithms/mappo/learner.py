@@ -46,6 +46,8 @@ class Mappo:
             stack_initial(self.value_network, 1, generator, output_gain=1.0), settings.value_learning_rate
         )
         self.normaliser = ValueNormaliser(settings.normaliser_beta) if settings.normalise_values else None
+        self.by_agent: dict[str, np.ndarray] = {}
+        """See :class:`policies.algorithms.learner.MeasuredByAgent`."""
 
     @torch.no_grad()
     def act(
@@ -201,7 +203,9 @@ class Mappo:
             losses.append(float(losses_of_agents.detach().mean()))
             beyond.append(float(clipped.mean()))
         with torch.no_grad():
-            moved = movement(old, self.log_probs(observations, masks), acting)
+            moved, by_agent = movement(old, self.log_probs(observations, masks), acting)
+        # One learner moves all policies together: only the agents' own actions have a KL each.
+        self.by_agent = {name: by_agent[name] for name in ("kl_played", "entropy")}
         means = {"policy_loss": losses, "clip_fraction": beyond, "policy_gradient_norm": norms}
         return moved | {name: float(np.mean(each)) if each else math.nan for name, each in means.items()}
 

@@ -20,5 +20,6 @@ selectableTables();
 legend();
 curvesChart();
 finalsChart();
+seriesPart();
 replayPart();
 readAddress();

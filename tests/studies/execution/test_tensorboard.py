@@ -10,7 +10,9 @@ from studies.storage.store import Store
 
 TRAINING = """\
 workload: training
+environment: {name: navigation, agents: 3}
 algorithm: {name: itrpo, hidden: [8]}
+network: {link: {rate: 10mbit}}
 training: {updates: 4, samples: 200}
 vary: {way: {"a/b: 60 % lost": {network.link.loss: 0.6}}}
 """
@@ -42,6 +44,18 @@ def test_a_run_has_its_curves_once_even_if_it_was_stopped_and_resumed(write, tmp
     curve = store.curve(study, "training")
     assert [event.step for event in events] == [1, 2, 3, 4]
     assert [event.value for event in events] == pytest.approx(list(curve["return"]), rel=1e-6)
+    agents, links = store.curve(study, "agents"), store.curve(study, "links")
+    for agent, each in agents.groupby("agent"):
+        for name in ("return", "kl", "kl_played", "entropy"):
+            events = read.Scalars(f"agents/{name}/{int(agent)}")
+            assert [event.step for event in events] == [1, 2, 3, 4]
+            assert [event.value for event in events] == pytest.approx(list(each[name]), rel=1e-6)
+    tags = {tag for tag in read.Tags()["scalars"] if tag.startswith("links/")}
+    assert tags == {
+        f"links/{name}/{int(row.source)}-{int(row.destination)}"
+        for name in ("dropped", "utilisation")
+        for row in links.itertuples()
+    }
 
 
 def test_without_the_extra_it_is_one_line(call, write, monkeypatch):

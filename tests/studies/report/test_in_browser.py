@@ -10,6 +10,7 @@ import shutil
 import time
 from importlib import resources
 
+import made_up_series
 import numpy as np
 import pytest
 import reported
@@ -137,6 +138,53 @@ def test_the_measure_and_the_axis_can_be_chosen_and_colours_switched_off(visit):
     assert page.locator("#finals .interval").count() == 2
     page.get_by_role("button", name="star").click()
     assert page.locator("#curves .line").count() == 4
+
+
+def test_each_link_has_a_strip_of_its_drops_by_reason(visit):
+    page = visit()
+    condition, quantity = page.locator("#series select").all()
+    links = page.evaluate("JSON.parse(document.getElementById('data').textContent).series.links")
+    assert page.locator("#agents-figure").count() == 0  # a problem has no returns
+    rows = page.locator("#links tbody tr")
+    for place in (0, 3):
+        condition.select_option(str(place))
+        for number, (name, totals, cells) in enumerate(links["conditions"][place]["links"]):
+            row = rows.nth(number)
+            assert row.locator("th").inner_text() == name
+            assert [each.inner_text() for each in row.locator("td.number").all()] == [
+                figure(total, "count") for total in totals
+            ]
+            assert row.locator(".hot").count() == sum(value is not None and value > 0 for value in cells[0])
+    quantity.select_option(label="dropped: link_down")
+    assert "dropped: link_down" in page.locator("#links thead").inner_text()
+    hot = page.locator("#links .hot title").all_text_contents()
+    assert hot
+    assert all(text.startswith(("0>1, activation", "1>0, activation")) for text in hot)
+    page.locator("#series summary").click()
+    until(page, lambda: page.locator("#series .numbers tbody tr").count() == len(hot))
+
+
+def test_the_curves_of_agents_follow_the_chosen_condition(browser, tmp_path):
+    _, store = made_up_series.store_made_up(tmp_path, updates=12)
+    file = report.write(store.folder, replayed=False).file
+    context = browser.new_context(viewport={"width": 390, "height": 900})
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(file.as_uri())
+    condition, measure, _ = page.locator("#series select").all()
+    assert page.locator("#agents-figure .line").count() == 3
+    first = page.locator("#agents-figure .line").first.get_attribute("d")
+    condition.select_option("1")
+    assert page.locator("#agents-figure .line").first.get_attribute("d") != first
+    measure.select_option(label="entropy of the agent's policy (nats)")
+    label = page.locator("#agents-figure svg").get_attribute("aria-label")
+    assert label.startswith("Line chart of entropy of the agent's policy (nats) by agent. agent 0: from ")
+    page.goto(f"{file.as_uri()}#condition=0")
+    until(page, lambda: condition.input_value() == "0")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    context.close()
+    assert said == []
 
 
 def test_the_numbers_of_a_chart_are_there_as_a_table(visit):
