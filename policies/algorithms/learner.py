@@ -222,7 +222,15 @@ ALWAYS_KNOWN = ("kl_played", "surrogate_gain", "td_error", "average_reward", "va
 FINITE = (*ALWAYS_KNOWN, "kl", "kl_max", "entropy", "value_loss", "policy_loss", "policy_gradient_norm")
 
 
-def movement(
+def movement(old: Tensor, new: Tensor, acting: Tensor | None = None) -> dict[str, float]:
+    """Movement of agents that act by their own policies, under the names of the tables.
+
+    As :func:`movement_by_agent`, but only of the team.
+    """
+    return movement_by_agent(old, new, acting)[0]
+
+
+def movement_by_agent(
     old: Tensor, new: Tensor, acting: Tensor | None = None
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Movement of agents that act by their own policies: of the team, and of each agent, [N] each.

@@ -20,7 +20,7 @@ from studies.figures.catalogue import PLANS, Final
 from studies.figures.from_store import draw_figures, figure_data
 from studies.formatting import quantity
 from studies.report import numbers
-from studies.storage.store import CURVES, TABLES
+from studies.storage.store import CURVES, SERIES, TABLES
 from studies.storage.stored_files import FILES
 
 STUDIES = {"problem": reported.LOSSY, "update": reported.UPDATE, "training": reported.TRAINING}
@@ -115,7 +115,7 @@ def test_every_file_and_curve_that_the_reference_names_is_there_and_the_other_wa
     assert there == {name for name, found in FILES.items() if set(found) & when}
     results = api.load(store.folder)
     written = {name.split("curves_")[1].removesuffix(".parquet") for name in there if "curves_" in name}
-    assert {*results.curves, *results.tables} == written <= {*CURVES, *TABLES}
+    assert {*results.curves, *results.tables} == written <= {*CURVES, *SERIES, *TABLES}
     for name in results.curves:
         assert len(results.curve(name))
         with pytest.raises(ValueError, match=f"there are {', '.join(results.tables)}"):

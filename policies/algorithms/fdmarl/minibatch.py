@@ -15,7 +15,7 @@ from policies.algorithms.learner import (
     Communication,
     Spaces,
     Stopwatch,
-    movement,
+    movement_by_agent,
 )
 from policies.batch import Batch
 from policies.critics.joint_critic import JointCritic
@@ -151,7 +151,7 @@ class Fdmarl:
         acting = batch.averaged(self.settings.average_over)
         own = None if acting is None else self.precision.place(acting.T)
         measured = {"average_reward": float(self.mu.mean()), "acting_share": batch.acting_share}
-        moved, self.by_agent = movement(old, new, own)
+        moved, self.by_agent = movement_by_agent(old, new, own)
         return measured | moved
 
     # --- saving ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from policies.algorithms.learner import (
     Spaces,
     Stopwatch,
     experience_bytes,
-    movement,
+    movement_by_agent,
 )
 from policies.algorithms.mappo.options import MappoOptions
 from policies.batch import Batch
@@ -203,7 +203,7 @@ class Mappo:
             losses.append(float(losses_of_agents.detach().mean()))
             beyond.append(float(clipped.mean()))
         with torch.no_grad():
-            moved, by_agent = movement(old, self.log_probs(observations, masks), acting)
+            moved, by_agent = movement_by_agent(old, self.log_probs(observations, masks), acting)
         # One learner moves all policies together: only the agents' own actions have a KL each.
         self.by_agent = {name: by_agent[name] for name in ("kl_played", "entropy")}
         means = {"policy_loss": losses, "clip_fraction": beyond, "policy_gradient_norm": norms}
