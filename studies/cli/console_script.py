@@ -4,6 +4,9 @@ Before that only Python itself starts, which handles Ctrl-C in its own way.
 """
 
 import sys
+import time
+
+BEGUN = time.monotonic()
 
 try:
     from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
@@ -20,4 +23,4 @@ def main() -> None:
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
         sys.exit(INTERRUPTED)
-    cli.main()
+    cli.main(begun=BEGUN)

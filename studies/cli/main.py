@@ -8,7 +8,9 @@ Invalid input gives one line on stderr and exit code 2, before anything is writt
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +32,16 @@ if TYPE_CHECKING:
 _USAGE_ERRORS: type[typer.BadParameter] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
+
+
+@dataclass
+class _Process:
+    """When this process started, if that was for a command: see :func:`main`."""
+
+    begun: float | None = None
+
+
+_process = _Process()
 
 
 def _tell_versions(wanted: bool) -> None:
@@ -201,12 +213,14 @@ from studies.cli import report  # noqa: E402, F401
 # isort: on
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, *, begun: float | None = None) -> None:
     """The console script. Raises SystemExit: 0 success, 1 failed trials, 2 bad input, 130 stopped.
 
     Args:
         arguments: used instead of those of the command line.
+        begun: `time.monotonic` when this process started; None if it has done other things since.
     """
+    _process.begun = begun
     try:
         with interrupted_once(then_exits=arguments is None):
             code = app(args=arguments, standalone_mode=False)
@@ -240,10 +254,12 @@ def _tell_failure(trial: TrialSpec, reason: str, store: Store) -> None:
 def _dry_run(study: Study, store: Store, jobs: int) -> None:
     from studies.execution import dry_run
 
+    # This process has imported what a worker imports before it begins.
+    startup = 0.0 if _process.begun is None else time.monotonic() - _process.begun
     with err.status("") as busy:
         found = dry_run.estimate(study, store, lambda trial: busy.update(f"measuring {escape(trial.title)}"))
     show(dry_run.estimate_table(found))
-    out.print(f"{study.name}: {dry_run.remaining(found, jobs)}", markup=False)
+    out.print(f"{study.name}: {dry_run.remaining(found, jobs, startup)}", markup=False)
 
 
 def _advise(study: Study) -> None:

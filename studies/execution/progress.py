@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +14,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from studies.columns import watched
-from studies.formatting import duration, last_line
+from studies.execution import pieces
+from studies.execution.pace import Pace, Work
+from studies.formatting import counted, duration, last_line
 from studies.spec.study import TrialSpec
 from studies.text import visible
 
@@ -24,52 +26,11 @@ SIGN_OF_LIFE = 30.0
 STEP = 5.0
 """... and after which it gets one if it has completed another tenth of its work."""
 
-ENOUGH_DONE = 0.05
-"""Share of a study's work after which the remaining time is shown, even if no trial has ended."""
-
-
 MOST_LINES = 30
 """About how many trials get a line when they finish, where few lines are wanted."""
 
 MOST_OF_A_KIND = 10
 """Number of failures, say, that get a line there."""
-
-
-class Pace:
-    """Estimates the remaining time of a study from its average speed since this object was created.
-
-    Args:
-        trials: number of trials to run.
-    """
-
-    def __init__(self, trials: int) -> None:
-        self._trials = trials
-        self._begun = time.monotonic()
-        self._shares: dict[str, tuple[float, float]] = {}
-        """Trial -> share of its work done at its first report, and share done now."""
-        self._any_ended = False
-
-    def progressed(self, name: str, done: int, total: int) -> None:
-        """Records the share of a trial that is done."""
-        if total:
-            first, _ = self._shares.get(name, ((done - 1) / total, 0.0))
-            self._shares[name] = first, done / total
-
-    def ended(self, name: str) -> None:
-        """Records that a trial has ended, finished or not."""
-        self._shares[name] = self._shares.get(name, (0.0, 0.0))[0], 1.0
-        self._any_ended = True
-
-    def left(self) -> float | None:
-        """Remaining wall seconds; None until a trial has ended or ``ENOUGH_DONE`` of all work is done.
-
-        Before that, start-up dominates the elapsed time.
-        """
-        done = sum(now - first for first, now in self._shares.values())
-        if not self._any_ended and done < ENOUGH_DONE * self._trials:
-            return None
-        missing = self._trials - sum(now for _, now in self._shares.values())
-        return (time.monotonic() - self._begun) * missing / done if done > 0 else None
 
 
 class FewLines:
@@ -113,13 +74,23 @@ class Display:
 
     Args:
         console: the console to write to.
-        total: number of trials in the study.
+        trials: the trials to run.
         kept: number of trials that had already finished.
+        known: condition of trials -> seconds of a piece, from those that had finished; see
+            :mod:`studies.execution.pieces`.
         brief: whether to print few lines where there is no terminal, as a notebook should.
     """
 
-    def __init__(self, console: Console, total: int, kept: int, *, brief: bool = False) -> None:
-        self._few = FewLines(total - kept) if brief and not console.is_terminal else None
+    def __init__(
+        self,
+        console: Console,
+        trials: Sequence[TrialSpec],
+        kept: int,
+        *,
+        known: Mapping[str, float] | None = None,
+        brief: bool = False,
+    ) -> None:
+        self._few = FewLines(len(trials)) if brief and not console.is_terminal else None
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -130,7 +101,9 @@ class Display:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._pace = Pace(total - kept)
+        work = {trial.hash: Work(pieces.condition(trial), pieces.pieces(trial)) for trial in trials}
+        self._pace = Pace(work, known, time.monotonic)
+        total = len(trials) + kept
         self._whole = self._progress.add_task("trials", total=total, completed=kept, latest="")
         self._rows: dict[str, TaskID] = {}
         self._begun: dict[str, float] = {}
@@ -148,6 +121,7 @@ class Display:
 
     def started(self, trial: TrialSpec) -> None:
         """Adds a row for a trial."""
+        self._pace.started(trial.hash)
         self._begun[trial.hash] = time.monotonic()
         self._said[trial.hash] = time.monotonic(), 0
         self._rows[trial.hash] = self._progress.add_task(
@@ -158,7 +132,7 @@ class Display:
         self, trial: TrialSpec, phase: str, done: int, total: int, latest: dict[str, float]
     ) -> None:
         """Updates a trial's bar and latest numbers."""
-        self._pace.progressed(trial.hash, done, total)
+        self._pace.progressed(trial.hash, phase, done, total)
         self._progress.update(self._whole, latest=self._left())
         text = f"{phase}  {watched(latest)}"
         self._progress.update(self._rows[trial.hash], completed=done, total=total, latest=text)
@@ -187,39 +161,47 @@ class Display:
         """Prints a line that concerns no single trial."""
         self._progress.console.print(visible(reason), highlight=False, soft_wrap=True, markup=False)
 
-    def finished(self, trial: TrialSpec, metrics: Mapping[str, Any]) -> None:
+    def finished(self, trial: TrialSpec, metrics: Mapping[str, Any], *, here: bool = True) -> None:
         """Replaces a trial's row by a permanent line with the final numbers as stored.
 
         The latest reported numbers would not do: reports are some time apart, and a final number may differ
-        from that of the last update.
+        from that of the last update. ``here`` is false if another process has run it.
         """
-        self._end(trial)
-        counted = "" if self._few is None else self._few.ended()
-        if counted is not None:
+        self._end(trial, measured=here)
+        count = "" if self._few is None else self._few.ended()
+        if count is not None:
             line = f"[green]finished[/]  {escape(trial.title)}  {watched(metrics)}"
-            self._print(trial, f"{line}  {counted}" if counted else line)
+            self._print(trial, f"{line}  {count}" if count else line)
 
     def left(self, trial: TrialSpec, why: str) -> None:
         """Removes the row of a trial that was not run here, until it is started again."""
         self._progress.remove_task(self._rows.pop(trial.hash))
+        self._pace.put_back(trial.hash)
         if self._few is None or self._few.few("left"):
             self._print(trial, f"left      {escape(trial.title)}  {why}")
 
     def failed(self, trial: TrialSpec, trace: str) -> None:
         """Replaces a trial's row by a permanent line with the last line of the traceback."""
         said = visible(last_line(trace))
-        self._end(trial)
+        self._end(trial, measured=False)
         if self._few is None or self._few.few("failed"):
             self._print(trial, f"[red]failed[/]    {escape(trial.title)}  {escape(said)}")
 
-    def _end(self, trial: TrialSpec) -> None:
+    def _end(self, trial: TrialSpec, *, measured: bool) -> None:
         self._progress.remove_task(self._rows.pop(trial.hash))
-        self._pace.ended(trial.hash)
+        self._pace.ended(trial.hash, measured=measured)
         self._progress.update(self._whole, advance=1, latest=self._left())
 
     def _left(self) -> str:
         left = self._pace.left()
-        return f"about {duration(left)} left" if left else ""
+        if left is None or left.seconds == 0:
+            return ""
+        if left.unmeasured == 0:
+            return f"about {duration(left.seconds)} left"
+        return (
+            f"at least {duration(left.seconds)} left"
+            f" ({left.unmeasured} of {counted(left.conditions, 'condition')} not measured yet)"
+        )
 
     def _print(self, trial: TrialSpec, line: str) -> None:
         seconds = time.monotonic() - self._begun[trial.hash]

@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from studies.columns import shown
+from studies.execution import pieces
 from studies.execution.executor import (
     Event,
     Executor,
@@ -25,6 +26,7 @@ from studies.execution.executor import (
     Started,
 )
 from studies.execution.frozen import frozen
+from studies.execution.pace import STARTING
 from studies.execution.progress import Display
 from studies.execution.tensorboard import Board
 from studies.execution.weights_and_biases import WandbRun
@@ -73,6 +75,7 @@ def perform(task: Task, report: ProgressCallback) -> None:
     Called in a worker process, or in the main one for ``testbed train``.
     """
     torch.set_num_threads(1)
+    report(STARTING, 0, 0, {})
     trial, store = task.trial, Store(task.folder)
 
     def waiting() -> None:
@@ -171,13 +174,33 @@ def run(
     if others:
         console.print(f"{others} of the {kept} finished trials were made by another version of the code")
     rounds, folder = _Rounds(store, now), store.folder.absolute()
-    with Display(console, total=len(study.trials), kept=kept, brief=brief) as display:
-        left = missing
+    known = _known(finished, missing, store)
+    with Display(console, missing, kept, known=known, brief=brief) as display:
+        left = _each_condition_first(missing)
         for wait in (False, True):  # first the trials nobody runs, then those that others did not finish
             tasks = [Task(trial, folder, now, wait, tensorboard, wandb) for trial in left]
             left = rounds.follow(executor.run(tasks), left, display) if tasks else []
     run = len(missing) - len(left) - len(rounds.failed) - rounds.others
-    return Outcome(run, kept, tuple(rounds.failed), rounds.others, tuple(rounds.reasons))
+    failed = [trial for trial in missing if trial.hash in rounds.failed]
+    reasons = tuple(rounds.failed[trial.hash] for trial in failed)
+    return Outcome(run, kept, tuple(failed), rounds.others, reasons)
+
+
+def _each_condition_first(trials: Sequence[TrialSpec]) -> list[TrialSpec]:
+    """The first trial of each condition, then the others: so the remaining time is soon known."""
+    first = {pieces.condition(trial): trial.hash for trial in reversed(trials)}
+    return sorted(trials, key=lambda trial: first[pieces.condition(trial)] != trial.hash)
+
+
+def _known(finished: Sequence[TrialSpec], missing: Sequence[TrialSpec], store: Store) -> dict[str, float]:
+    """Seconds of a piece, by condition, from one finished trial of each that has others to run."""
+    wanted = {pieces.condition(trial) for trial in missing}
+    one = {pieces.condition(trial): trial for trial in finished}
+    return {
+        condition: store.wall_seconds(trial) / pieces.pieces(trial)
+        for condition, trial in one.items()
+        if condition in wanted
+    }
 
 
 class _Rounds:
@@ -185,8 +208,8 @@ class _Rounds:
 
     def __init__(self, store: Store, now: dict[str, str]) -> None:
         self.store, self.now = store, now
-        self.failed: list[TrialSpec] = []
-        self.reasons: list[str] = []
+        self.failed: dict[str, str] = {}
+        """Hash of each failed trial -> the reason, one line."""
         self.others = 0
 
     def follow(
@@ -214,11 +237,10 @@ class _Rounds:
                         display.left(trial, ELSEWHERE)
                     case Finished():
                         self.others += event.index in by_others
-                        display.finished(trial, self.store.metrics(trial))
+                        display.finished(trial, self.store.metrics(trial), here=event.index not in by_others)
                     case Failed():
                         self._record(trial, event.trace)
-                        self.failed.append(trial)
-                        self.reasons.append(last_line(event.trace))
+                        self.failed[trial.hash] = last_line(event.trace)
                         display.failed(trial, event.trace)
         return left
 

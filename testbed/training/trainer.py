@@ -191,6 +191,13 @@ class Trainer:
             return {}
         if (self.update + 1) % settings.every and self.update + 1 != self.loop.updates:
             return {f"evaluation_{name}": math.nan for name in self.collector.running}
+        return self.evaluate(settings)
+
+    def evaluate(self, settings: EvaluationSettings) -> Row:
+        """Mean numbers of whole episodes with the most probable actions; learning goes on unchanged.
+
+        The episodes are the same whenever this is called after the same number of updates.
+        """
         # A fresh environment with a stream of its own: evaluation never changes learning.
         seed = int(self.streams.fresh("evaluation", self.update).integers(2**31))
         with self.environment_settings.make(settings.episodes) as world:

@@ -63,8 +63,7 @@ def prepare(
     Raises:
         SettingError: the stored models or the stored batch do not suit this environment and algorithm.
     """
-    defaults = MatrpoSettings()
-    usual = algorithm.model_copy(update={name: getattr(defaults, name) for name in OF_THE_UPDATE})
+    usual = _usual(algorithm)
     source = Trainer(
         environment=environment,
         algorithm=usual,
@@ -74,19 +73,11 @@ def prepare(
         graph=nx.complete_graph(environment.agents),
         seed=seed,
     )
-    origin = {}
     if models is not None:
         load_models(models, source.learner)
-        origin["models"] = content_of(models)
-    identity = digest(
-        {
-            "batch": {"samples": samples, "warmup": warmup, "seed": seed, **origin},
-            "environment": environment.meaning(),
-            "algorithm": essence(usual),
-        }
-    )
-    kept = None if folder is None or batch is not None else folder / identity
-    state = _load(kept, identity) if kept is not None and kept.exists() else None
+    name = identity(environment, algorithm, samples=samples, warmup=warmup, seed=seed, models=models)
+    kept = None if folder is None or batch is not None else folder / name
+    state = _load(kept, name) if kept is not None and kept.exists() else None
     if state is not None:
         source.learner.load_state_dict(state["learner"])
         source.streams.load_state_dict(state["streams"])
@@ -109,11 +100,36 @@ def prepare(
             }
             kept.parent.mkdir(parents=True, exist_ok=True)
             # Two trials may get here at once: each writes its own file, and the last one remains.
-            checkpoints.save(kept, state, identity)
+            checkpoints.save(kept, state, name)
     source.close()
     learner = Matrpo(algorithm, spaces(source.collector.environment), Streams(seed).generator("initial"))
     learner.load_state_dict(source.learner.state_dict())
     return Start(learner, played, holdout, source.streams)
+
+
+def identity(
+    environment: EnvironmentSettings,
+    algorithm: MatrpoSettings,
+    *,
+    samples: int,
+    warmup: int,
+    seed: int,
+    models: Path | None = None,
+) -> str:
+    """The name under which a starting point is stored: a digest of all that it depends on."""
+    origin = {} if models is None else {"models": content_of(models)}
+    return digest(
+        {
+            "batch": {"samples": samples, "warmup": warmup, "seed": seed, **origin},
+            "environment": environment.meaning(),
+            "algorithm": essence(_usual(algorithm)),
+        }
+    )
+
+
+def _usual(algorithm: MatrpoSettings) -> MatrpoSettings:
+    defaults = MatrpoSettings()
+    return algorithm.model_copy(update={name: getattr(defaults, name) for name in OF_THE_UPDATE})
 
 
 def _load(kept: Path, identity: str) -> dict[str, Any] | None:

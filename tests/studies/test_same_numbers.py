@@ -38,7 +38,7 @@ def test_the_finished_line_has_the_stored_numbers(finished):
     study, store = finished
     trial, text = study.trials[0], StringIO()
     metrics = store.metrics(trial)
-    with Display(Console(file=text, width=400), total=1, kept=0) as display:
+    with Display(Console(file=text, width=400), [trial], kept=0) as display:
         display.started(trial)
         display.progressed(trial, "training", 1, 2, dict.fromkeys(shown("progress"), 123.0))
         display.finished(trial, metrics)
