@@ -19,7 +19,7 @@ from studies.columns import column_title, format_value
 from studies.formatting import duration
 from studies.report import answer, final_values, page, provenance, series, tables
 from studies.report.conditions import Arrangement, arrange
-from studies.report.curves import lines
+from studies.report.curves import budget_unit, lines
 from studies.report.fault_bands import fault_bands
 from studies.report.numbers import exact
 from studies.report.replayed import Replayed, Wanted, run_again
@@ -92,11 +92,13 @@ def write(
         "agents": series.agents(study, stored_series.agents(study, store), conditions),
         "links": series.links(study, stored_series.links(study, store), conditions),
     }
+    finished = (trial for trial in study.trials if store.status(trial) == "finished")
+    budget = budget_unit(store.settings(trial) for trial in finished)
     data = {
         "trials": [trial.hash for trial in study.trials],
         "titles": [trial.title for trial in study.trials],
         **conditions.as_data(),
-        "curves": lines(study, curves, conditions, first),
+        "curves": lines(study, curves, conditions, first, budget),
         "faults": fault_bands(study, curves, conditions, windows),
         "finals": final_values.finals(study, summary, conditions),
         "references": _baselines(study, store, set(summary["trial"]) if len(summary) else set(), conditions),

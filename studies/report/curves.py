@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,9 @@ AXES = {
     "consensus": ("activations", "exchanges", "seconds", "bytes"),
 }
 """Columns available for the x axis, by table of curves."""
+
+BUDGETS = ("activations", "seconds", "bytes")
+"""Limits of ``consensus.budget`` that are columns, too; the first that a trial has is its budget's unit."""
 
 Runs = Mapping[str, Mapping[str, Array]]
 """Hash of a trial -> column -> numbers by row."""
@@ -74,8 +77,25 @@ def measures(workload: str) -> list[Measure]:
     return list(found)
 
 
+def budget_unit(settings: Iterable[Mapping[str, Any]]) -> str:
+    """The column that counts what the agreements of all trials spend; ``activations`` unless it is the same.
+
+    Args:
+        settings: all settings of each trial, as they are stored.
+    """
+    found = set()
+    for each in settings:
+        budget = each.get("consensus", {}).get("budget", {})  # an older format may have had other names
+        found.add(next((name for name in BUDGETS if budget.get(name) is not None), BUDGETS[0]))
+    return found.pop() if len(found) == 1 else "activations"
+
+
 def lines(
-    study: StudyRecord, curves: Mapping[str, pd.DataFrame], conditions: Arrangement, first: str | None
+    study: StudyRecord,
+    curves: Mapping[str, pd.DataFrame],
+    conditions: Arrangement,
+    first: str | None,
+    budget: str = "activations",
 ) -> dict[str, Any]:
     """The curves as plain data for the page.
 
@@ -84,10 +104,11 @@ def lines(
         curves: name -> rows of all trials, in the order of the study.
         conditions: of the study.
         first: the column shown initially.
+        budget: the column of the x axis on which curves along an agreement open.
 
     Returns:
-        ``xs``: lists of x values that lines share; ``measures``: for each its names, axes, lines of
-        conditions ``[condition, axis, x, y, low, high]`` and of trials ``[trial, y, {axis: x}]``, where x is
+        ``xs``: lists of x values that lines share; ``measures``: for each its names, axes, of which the first is
+        shown initially, lines of conditions ``[condition, axis, x, y, low, high]`` and of trials ``[trial, y, {axis: x}]``, where x is
         an index into ``xs``. A measure without two points in any condition is left out.
     """
     xs = Places()
@@ -96,7 +117,7 @@ def lines(
         source = curves.get(measure.table)
         if source is None or measure.y not in source:
             continue
-        axes = [axis for axis in AXES[measure.table] if axis in source]
+        axes = [axis for axis in _axes(measure.table, budget) if axis in source]
         runs = _apart(_usable(source, measure, study.workload), [measure.y, *axes])
         bands = list(_bands(study, conditions, runs, axes, measure, xs))
         shown = [axis for axis in axes if any(band[1] == axis for band in bands)]
@@ -121,6 +142,13 @@ def lines(
             }
         )
     return {"xs": xs.lists, "measures": drawn}
+
+
+def _axes(table: str, budget: str) -> Sequence[str]:
+    """The columns for the x axis, with the budget's unit first where a curve goes along an agreement."""
+    if table != "consensus":
+        return AXES[table]
+    return sorted(AXES[table], key=lambda axis: axis != budget)
 
 
 def _usable(table: pd.DataFrame, measure: Measure, workload: str) -> pd.DataFrame:

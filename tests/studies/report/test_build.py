@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reported
+import yaml
 
 from studies import report
 from studies.analysis import comparisons
@@ -124,6 +125,34 @@ def test_seeds_are_told_of_each_condition(write, tmp_path, left_out, header, sai
     text = store.folder.joinpath("report.html").read_text()
     assert f"<p>{said}; at least 5 are needed. In these runs, " in text
     assert "replay-section" not in re.sub("<script.*|<style.*?</style>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("budget", "vary", "axis"),
+    [
+        ({"activations": 60}, {}, "activations"),
+        ({"seconds": 2}, {}, "seconds"),
+        ({"bytes": 9000}, {}, "bytes"),
+        ({"seconds": 2}, {"consensus.budget.seconds": [1, 2]}, "seconds"),
+        ({"activations": 60, "seconds": 2}, {}, "activations"),
+        ({"seconds": 2}, {"consensus.budget.activations": [None, 60]}, "activations"),
+    ],
+)
+def test_curves_open_on_the_unit_of_the_budget(write, tmp_path, budget, vary, axis):
+    document = {**yaml.safe_load(reported.LOSSY), "vary": vary, "seeds": 1}
+    document["consensus"]["budget"] = budget
+    study, store = load(str(write(yaml.safe_dump(document)))), Store(tmp_path / "out")
+    store.remember(study)
+    for trial in study.trials:
+        rows = [
+            {**dict.fromkeys(("activations", "exchanges", "seconds", "bytes"), k), "error": 1 / (1 + k)}
+            for k in range(5)
+        ]
+        store.write(trial, {"error": 1.0}, {"consensus": rows}, {"commit": "c"}, 1.0)
+    page = reported.read(report.write(store.folder, replayed=False).file)
+    (measure,) = (each for each in page.data["curves"]["measures"] if each["name"] == "consensus.error")
+    assert measure["axes"][0]["name"] == axis
+    assert {each["name"] for each in measure["axes"]} == {"activations", "exchanges", "seconds", "bytes"}
 
 
 @pytest.mark.parametrize("axis", ["steps", "seconds"])
