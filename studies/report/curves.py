@@ -107,9 +107,10 @@ def lines(
         budget: the column of the x axis on which curves along an agreement open.
 
     Returns:
-        ``xs``: lists of x values that lines share; ``measures``: for each its names, axes, of which the first is
-        shown initially, lines of conditions ``[condition, axis, x, y, low, high]`` and of trials ``[trial, y, {axis: x}]``, where x is
-        an index into ``xs``. A measure without two points in any condition is left out.
+        ``xs``: lists of x values that lines share; ``measures``: for each its names, axes, the one shown
+        initially first, lines of conditions ``[condition, axis, x, y, low, high]`` and of trials ``[trial, y,
+        {axis: x}]``, where x is an index into ``xs``. A measure without two points in any condition is left
+        out.
     """
     xs = Places()
     drawn = []
