@@ -3,6 +3,7 @@
 Before that only Python itself starts, which handles Ctrl-C in its own way.
 """
 
+import os
 import sys
 import time
 
@@ -19,8 +20,10 @@ def main() -> None:
     """The console script; see :func:`studies.cli.main.main`."""
     try:
         with interrupted_once(then_exits=True):
+            from studies.cli import completion
             from studies.cli import main as cli
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
         sys.exit(INTERRUPTED)
+    completion.rejoin(os.environ)
     cli.main(begun=BEGUN)

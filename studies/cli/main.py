@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-import topologies
 from studies.cli.options import Out, Overrides, Quick, StudyName, app, err, out, prepare, show
 from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
 from studies.formatting import counted, last_line
 from studies.spec.document import StudyError, one_line
-from studies.spec.manifest import described
 from testbed.common.errors import PluginError, WorldError
 
 if TYPE_CHECKING:
@@ -106,6 +104,7 @@ def run(
     A folder with finished trials of another study is refused, because its tables would lose them.
     """
     from studies.execution import backends, host_resources, requirements, runner
+    from studies.spec.manifest import described
 
     loaded, store = prepare(study, out_folder, overrides, quick)
     if on == backends.LOCAL:
@@ -147,6 +146,7 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
     """Check a study and every trial of its grid without running it, and print the memory a trial needs."""
     from studies.execution import requirements
     from studies.spec.loading import load
+    from studies.spec.manifest import described
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     requirements.check_memory(loaded)
@@ -199,6 +199,7 @@ def list_studies() -> None:
     """List the built-in studies."""
     from studies.spec.builtin import builtin_names
     from studies.spec.loading import load
+    from studies.spec.manifest import described
 
     for name in builtin_names():
         study = load(name)
@@ -229,7 +230,9 @@ def main(arguments: Sequence[str] | None = None, *, begun: float | None = None) 
         typer.Abort,
     ):  # typer turns it into the exit code, older versions into Abort
         code = INTERRUPTED
-    except (StudyError, topologies.TopologyError, WorldError, PluginError) as error:
+    except SystemExit:  # a word has been completed: nothing further is to be imported
+        raise
+    except _bad_input() as error:
         for line in str(error).splitlines():
             err.print(one_line(line))
         sys.exit(2)
@@ -243,6 +246,13 @@ def main(arguments: Sequence[str] | None = None, *, begun: float | None = None) 
     if code == INTERRUPTED:
         err.print(STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _bad_input() -> tuple[type[Exception], ...]:
+    """The classes of errors of bad input, imported when there is one: completions cannot wait for them."""
+    from topologies import TopologyError
+
+    return StudyError, TopologyError, WorldError, PluginError
 
 
 def _tell_failure(trial: TrialSpec, reason: str, store: Store) -> None:

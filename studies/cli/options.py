@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from studies.cli import completion
 from studies.formatting import counted
 from studies.spec.document import StudyError
 from studies.terminal import PlainConsole
@@ -24,29 +25,21 @@ out = PlainConsole(highlight=False, soft_wrap=True, emoji=False)
 err = PlainConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def _completions(incomplete: str) -> list[str]:
-    """Completions of a study argument: built-in studies, and files as shells complete them by default."""
-    from studies.spec.builtin import builtin_names
-
-    folder = Path(incomplete).parent if incomplete else Path()
-    files = [
-        f"{path}/" if path.is_dir() else f"{path}"
-        for path in sorted(folder.glob("*"))
-        if path.is_dir() or path.suffix in (".yaml", ".yml")
-    ]
-    return [name for name in [*builtin_names(), *files] if name.startswith(incomplete)]
-
-
 StudyName = Annotated[
     str,
     typer.Argument(
-        metavar="STUDY", help="A study file, or the name of a built-in study.", autocompletion=_completions
+        metavar="STUDY",
+        help="A study file, or the name of a built-in study.",
+        autocompletion=completion.studies,
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="A.B=C", help="Replaces one setting, e.g. network.link.loss=0.1. Repeatable."
+        "--set",
+        metavar="A.B=C",
+        help="Replaces one setting, e.g. network.link.loss=0.1. Repeatable.",
+        autocompletion=completion.overrides,
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="The study's short form: its `quick:` block.")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from studies.cli import completion
 from studies.cli.options import Force, ResultsFolder, app, err, out, show
 from studies.formatting import counted
 from studies.spec.document import StudyError
@@ -50,7 +51,13 @@ def status(
 def table(
     folder: ResultsFolder,
     metrics: Annotated[
-        str | None, typer.Option("--metrics", metavar="A,B", help="Metrics to show; default: the main ones.")
+        str | None,
+        typer.Option(
+            "--metrics",
+            metavar="A,B",
+            help="Metrics to show; default: the main ones.",
+            autocompletion=completion.metrics,
+        ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print every trial with every number as CSV.")] = False,
     markdown: Annotated[
@@ -170,7 +177,12 @@ def compare(
     first: ResultsFolder,
     second: ResultsFolder,
     metric: Annotated[
-        str | None, typer.Option("--metric", help="Metric to compare; default: the first one shown.")
+        str | None,
+        typer.Option(
+            "--metric",
+            help="Metric to compare; default: the first one shown.",
+            autocompletion=completion.metric,
+        ),
     ] = None,
 ) -> None:
     """Compare two results folders: check that equal trials agree, and show the effect of other settings.

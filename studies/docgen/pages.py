@@ -19,7 +19,7 @@ import topologies
 from studies import columns
 from studies.analysis.bootstrap import ENOUGH
 from studies.cli.options import app
-from studies.docgen import format_record
+from studies.docgen import completions, format_record
 from studies.docgen.settings import COLUMNS, Documented, Section, prose, table, written
 from studies.spec.study import Header
 from studies.spec.topology import TopologySettings
@@ -239,4 +239,5 @@ def _word(kinds: set[Any]) -> str:
 
 if __name__ == "__main__":
     format_record.write()
+    completions.write()
     write(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -16,8 +16,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
-import numpy as np
 import yaml
 
 from testbed.common import yaml_text
@@ -256,6 +254,9 @@ def plain(data: Any, source: str, keys: Keys = ()) -> Any:
     Raises:
         StudyError: it has values that no study file can have, such as a graph, or keys that are not text.
     """
+    import networkx as nx  # here, because the command line needs this module even to complete a word
+    import numpy as np
+
     where = f"{source}: {dotted(keys)}" if keys else source
     if len(keys) > yaml_text.MOST_LEVELS:
         levels = f"{yaml_text.MOST_LEVELS} levels"

@@ -217,20 +217,6 @@ def test_a_device_that_is_not_there_is_one_line_and_nothing_is_written(call, wri
     assert list(Path.cwd().iterdir()) == before
 
 
-def test_shells_complete_built_in_studies_and_study_files(tmp_path):
-    (tmp_path / "navy.yaml").touch()
-    (tmp_path / "navy.txt").touch()
-    script = Path(sys.executable).with_name("testbed")
-    asked = {"_TESTBED_COMPLETE": "complete_bash", "COMP_WORDS": "testbed run nav", "COMP_CWORD": "2"}
-    done = subprocess.run(
-        [str(script)], cwd=tmp_path, capture_output=True, text=True, check=True, env={**os.environ, **asked}
-    )
-    offered = done.stdout.split()
-    assert {"navigation", "navigation-topologies", "navy.yaml"} <= set(offered)
-    assert all(word.startswith("nav") for word in offered)
-    assert "navy.txt" not in offered
-
-
 GAME = """\
 workload: training
 environment: {name: starcraft, map: 3m}
