@@ -8,13 +8,40 @@ function strength(value, { least, most }) {
   return Math.min(6, Math.round((6 * Math.log(value / least)) / Math.log(most / least)));
 }
 
-/** A radius with which hardly any agents overlap. */
+/** Distance in the picture below which agents are pushed apart, and the rounds of that. */
+const APART = { distance: 20, rounds: 80 };
+
+/** The places with agents pushed apart that are too close to be told from each other; each stays in the picture. */
+function pushedApart(places) {
+  const { width, height } = NETWORK;
+  const at = places.map(([x, y]) => [x, y]);
+  const inside = (value, most) => Math.min(most - APART.distance, Math.max(APART.distance, value));
+  for (let round = 0, moved = true; moved && round < APART.rounds; round++) {
+    moved = false;
+    for (let i = 0; i < at.length; i++) {
+      for (let j = i + 1; j < at.length; j++) {
+        const [dx, dy] = [at[j][0] - at[i][0], at[j][1] - at[i][1]];
+        const near = Math.hypot(dx, dy);
+        if (near >= APART.distance) continue;
+        moved = true;
+        const turn = i + 2.4 * j; // the direction of agents in the same place: another one for each pair
+        const [ux, uy] = near > 1e-6 ? [dx / near, dy / near] : [Math.cos(turn), Math.sin(turn)];
+        const step = (APART.distance * 1.02 - near) / 2;
+        at[i] = [inside(at[i][0] - ux * step, width), inside(at[i][1] - uy * step, height)];
+        at[j] = [inside(at[j][0] + ux * step, width), inside(at[j][1] + uy * step, height)];
+      }
+    }
+  }
+  return at;
+}
+
+/** A radius with which no agents overlap. */
 function roomy(places) {
-  const nearest = places.map(([x, y], i) =>
-    Math.min(...places.map(([u, v], j) => (i === j ? Infinity : Math.hypot(x - u, y - v)))),
-  );
-  const close = nearest.sort((a, b) => a - b)[Math.floor(places.length / 10)];
-  return Math.max(7, Math.min(22, close * 0.45));
+  let nearest = Infinity;
+  places.forEach(([x, y], i) => {
+    for (const [u, v] of places.slice(i + 1)) nearest = Math.min(nearest, Math.hypot(x - u, y - v));
+  });
+  return Math.min(22, nearest * 0.45);
 }
 
 class NetworkPicture {
@@ -26,8 +53,12 @@ class NetworkPicture {
     const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
     const unit = Math.min((width - 2 * margin) / (x1 - x0 || 1), (height - 2 * margin) / (y1 - y0 || 1));
     const to = ([x, y]) => [width / 2 + (x - (x0 + x1) / 2) * unit, height / 2 - (y - (y0 + y1) / 2) * unit];
-    this.at = recorded.nodes.map(to);
-    this.routes = recorded.links.map(([, , route]) => route.map(to));
+    this.at = pushedApart(recorded.nodes.map(to));
+    this.routes = recorded.links.map(([source, destination, route]) => [
+      this.at[source],
+      ...route.slice(1, -1).map(to),
+      this.at[destination],
+    ]);
     this.radius = roomy(this.at);
     const many = recorded.links.length > 300 ? " many crowded" : recorded.links.length > 80 ? " many" : "";
     this.svg = s("svg", {

@@ -13,17 +13,24 @@ from studies.execution.progress import Display
 from studies.spec.loading import load
 
 
+class WallClock:
+    """A clock that is set by calling it."""
+
+    now = 0.0
+
+    def __call__(self, seconds):
+        self.now = seconds
+
+    def clock(self):
+        return self.now
+
+
 @pytest.fixture
 def at(monkeypatch):
     """Sets the wall clock."""
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-
-    def at(seconds):
-        now[0] = seconds
-
-    at.clock = lambda: now[0]
-    return at
+    clock = WallClock()
+    monkeypatch.setattr(progress.time, "monotonic", clock.clock)
+    return clock
 
 
 def test_a_log_file_shows_that_a_study_lives(write, at):

@@ -488,6 +488,76 @@ def test_the_script_writes_numbers_and_ticks_as_the_tables_and_figures_do(browse
     page.close()
 
 
+ASSETS = resources.files("studies.report") / "assets"
+DRAW = """([nodes, width]) => {{
+  const s = (name, attributes = {{}}, ...children) => {{
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  }};
+  const path = (places) => places.map(([x, y], k) => `${{k ? "L" : "M"}}${{x}} ${{y}}`).join("");
+  {script}
+  const links = nodes.slice(1).map((node, k) => [0, k + 1, [nodes[0], node]]);
+  const picture = new NetworkPicture({{ nodes, links, names: nodes.map((_, k) => k) }}, "network");
+  picture.svg.style.width = `${{width}}px`;
+  document.body.replaceChildren(picture.svg);
+  const boxes = [...document.querySelectorAll("circle.agent")].map((disc) => disc.getBoundingClientRect());
+  const outer = picture.svg.getBoundingClientRect();
+  return {{
+    discs: boxes.map(({{ x, y, width }}) => [x + width / 2, y + width / 2, width / 2]),
+    outer: [outer.x, outer.y, outer.right, outer.bottom],
+    ends: picture.routes.map((route) => route.at(-1)),
+    at: picture.at,
+  }};
+}}"""
+
+
+@pytest.mark.parametrize("width", [358, 900])
+@pytest.mark.parametrize("crowd", ["same place", "one far away", "two hundred", "few"])
+def test_agents_of_the_replay_do_not_overlap_and_stay_in_the_picture(browser, crowd, width):
+    generator = np.random.default_rng(3)
+    nodes = {
+        "same place": np.zeros((12, 2)),
+        "one far away": np.vstack([generator.uniform(0, 0.01, (30, 2)), [[1.0, 1.0]]]),
+        "two hundred": generator.uniform(0, 1, (200, 2)),
+        "few": np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]),
+    }[crowd]
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    script = (ASSETS / "network.js").read_text(encoding="utf-8")
+    found = page.evaluate(DRAW.format(script=script), [nodes.tolist(), width])
+    page.close()
+    assert len(found["discs"]) == len(nodes)
+    left, top, right, bottom = found["outer"]
+    for x, y, radius in found["discs"]:
+        assert radius > 0.008 * width
+        assert left <= x - radius < x + radius <= right
+        assert top <= y - radius < y + radius <= bottom
+    for (x, y, radius), (u, v, other) in itertools.combinations(found["discs"], 2):
+        assert np.hypot(x - u, y - v) >= radius + other
+    assert found["ends"] == found["at"][1:]  # links end at the agents, wherever they were pushed
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_wide_table_scrolls_below_its_caption_and_beside_its_first_column(visit, width):
+    page = visit(width=width)
+    for name in ("statistics", "trials"):
+        box = page.locator(f".scroll:has(> #{name})")
+        caption = page.locator(f"#{name}-caption").bounding_box()
+        outer = box.bounding_box()
+        assert outer["x"] >= 0
+        assert outer["x"] + outer["width"] <= width
+        last = page.locator(f"#{name} thead th").last
+        first = page.locator(f"#{name} tbody tr").first.locator("th, td").first
+        before = first.bounding_box()
+        box.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+        seen = last.bounding_box()
+        assert seen["x"] + seen["width"] <= outer["x"] + outer["width"] + 1
+        assert first.bounding_box()["x"] == pytest.approx(before["x"], abs=1)
+        assert before["width"] <= 0.5 * outer["width"]
+        assert page.locator(f"#{name}-caption").bounding_box() == caption
+
+
 @pytest.mark.parametrize("width", [390, 1200])
 def test_every_axis_of_a_chart_has_three_labels_that_do_not_meet(visit, width):
     page = visit(width=width)
