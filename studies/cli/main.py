@@ -162,6 +162,7 @@ def train(
     """Run a training study of one trial in this process, with a line per update."""
     from studies import columns
     from studies.execution import executor, requirements, runner
+    from studies.execution.pace import STARTING
     from studies.storage.provenance import versions
 
     loaded, store = prepare(study, out_folder, overrides, quick)
@@ -183,7 +184,8 @@ def train(
     else:
 
         def report(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
-            out.print(f"{phase} {done}/{total}  {columns.watched(latest)}")
+            if phase != STARTING:
+                out.print(f"{phase} {done}/{total}  {columns.watched(latest)}")
 
         task = runner.Task(trial, store.folder, versions(), wait=True)
         ended = executor.attempt(runner.perform, 0, task, report)
