@@ -75,7 +75,7 @@ def test_the_same_study_twice_gives_identical_tables(write, tmp_path, capsys, mo
     assert ended.value.code == 0
     run_here(load(str(write()), quick=True), Store(tmp_path / "two"))
     one, two = tables(tmp_path / "one"), tables(tmp_path / "two")
-    assert len(one) == 7  # metrics and two curves of each trial, and the summary
+    assert len(one) == 9  # metrics, a curve and the tables of each trial's links and traffic, and the summary
     assert one == two
     shown = capsys.readouterr().out
     assert str(tmp_path / "one" / "figures" / "disagreement_by_activations.png") in shown
