@@ -23,6 +23,7 @@ import studies
 import topologies
 from studies.spec.document import StudyError
 from studies.spec.study import Study
+from studies.storage.store import SERIES
 from testbed import workloads
 from testbed.consensus.traits import ALGORITHMS, averaging
 from testbed.network import Trace, first_difference
@@ -40,6 +41,13 @@ UNKNOWN = {
     "message_age": "of messages that nobody made use of",
     "primal_residual": "of averaging, which has no link variables",
     "joint_connectivity": "of fewer rounds than one window has",
+    "lifted": "of faults that were not lifted",
+    "agents.return": "of an update in which no episode ended",
+    "agents.explained_variance": "of an agent whose return does not vary",
+    "agents.entropy": "of an agent that could never act",
+    "agents.kl": "of an agent that could never act",
+    "links.delay": "of a direction that delivered nothing in an interval",
+    "links.utilisation": "of a direction without a rate, where another has one",
 }
 """Numbers, by the beginning of their names, that may be unknown (nan), and of what they are then."""
 
@@ -152,11 +160,13 @@ def flips_bits(plan: Plan) -> bool:
 
 
 def numbers(result: workloads.WorkloadResult) -> list[tuple[str, float]]:
-    """Every number of a result but for wall times, by its name."""
-    rows = [result.metrics, *(row for table in result.curves.values() for row in table)]
+    """Every number of a result but for wall times, by its name; of an agent or a link with the table's."""
+    rows = [("", result.metrics)]
+    for table, found in result.curves.items():
+        rows += [(f"{table}." if table in SERIES else "", row) for row in found]
     return [
-        (name, value)
-        for row in rows
+        (prefix + name, value)
+        for prefix, row in rows
         for name, value in row.items()
         if isinstance(value, int | float) and not name.startswith("wall_")
     ]
