@@ -35,7 +35,7 @@ from studies.spec.study import Study, TrialSpec
 from studies.storage.provenance import OWN, versions
 from studies.storage.store import Store
 from testbed import workloads
-from testbed.training.trainer import Series
+from testbed.training.trainer import Row
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,16 @@ def perform(task: Task, report: ProgressCallback) -> None:
             report(BY_OTHERS, 0, 0, {})
         else:
             with ExitStack() as stack:
-                last, series = _recording(task, store, report), None
+                last: ProgressCallback = _recording(task, store, report)
+                dashboards: list[Board | WandbRun] = []
                 if task.tensorboard:
-                    last = board = stack.enter_context(closing(Board(task.folder, trial, last)))
-                    series = board.series
+                    dashboards.append(stack.enter_context(closing(Board(task.folder, trial, last))))
+                    last = dashboards[-1]
                 if task.wandb is not None:
-                    last = stack.enter_context(closing(WandbRun(task.folder, task.wandb, trial, last)))
-                _perform(task, store, last, series)
+                    run = WandbRun(task.folder, task.wandb, trial, last)
+                    dashboards.append(stack.enter_context(closing(run)))
+                    last = run
+                _perform(task, store, last, dashboards)
 
 
 WRITE_PROGRESS_EVERY = 2.0
@@ -119,8 +122,15 @@ def _recording(task: Task, store: Store, report: ProgressCallback) -> ProgressCa
     return both
 
 
-def _perform(task: Task, store: Store, report: ProgressCallback, series: Series | None = None) -> None:
+def _perform(
+    task: Task, store: Store, report: ProgressCallback, dashboards: Sequence[Board | WandbRun] = ()
+) -> None:
     trial, begin = task.trial, time.perf_counter()
+
+    def series(update: int, agents: Sequence[Row], links: Sequence[Row]) -> None:
+        for dashboard in dashboards:
+            dashboard.series(update, agents, links)
+
     checkpoint = (
         store.claims.checkpoint(trial) if isinstance(trial.settings, workloads.TrainingWorkload) else None
     )
@@ -132,7 +142,7 @@ def _perform(task: Task, store: Store, report: ProgressCallback, series: Series 
             progress=report,
             checkpoint=checkpoint,
             batches=store.batches,
-            series=series,
+            series=series if dashboards else None,
         )
     wall = time.perf_counter() - begin
     store.write(trial, result.metrics, result.curves, task.versions, wall, result.models)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studies.execution.executor import ProgressCallback
+from studies.execution.series_scalars import series_scalars
 from studies.spec.document import StudyError
 from studies.spec.manifest import TrialRecord
 
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 FOLDER = "tensorboard"
-
-AGENT_AXES = ("update", "steps", "seconds", "agent")
-"""Columns of an agent's row that are not measurements."""
-
-LINK_COLUMNS = ("dropped", "utilisation")
-"""Columns of a direction's row that are written: with all of them, large graphs would fill the board."""
 
 
 def check() -> None:
@@ -64,13 +59,8 @@ class Board:
         """
         if self.writer is None:
             self.writer = self._begun(update)
-        for row in agents:
-            for name in (name for name in row if name not in AGENT_AXES):
-                self._write(f"agents/{name}/{int(row['agent'])}", row[name], update)
-        for row in links:
-            for name in (name for name in LINK_COLUMNS if name in row):
-                way = f"{int(row['source'])}-{int(row['destination'])}"
-                self._write(f"links/{name}/{way}", row[name], update)
+        for name, value in series_scalars(agents, links):
+            self._write(name, value, update)
 
     def _begun(self, done: int) -> SummaryWriter:
         from torch.utils.tensorboard import SummaryWriter

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from studies.execution.executor import ProgressCallback
+from studies.execution.series_scalars import series_scalars
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from studies.text import visible
@@ -49,18 +51,30 @@ class WandbRun:
     def __init__(self, folder: Path, project: str, trial: TrialSpec, report: ProgressCallback) -> None:
         self.folder, self.project, self.trial, self.report = folder, project, trial, report
         self._run: Any = None
-        self._phases: set[str] = set()
+        self._groups: set[str] = set()
 
     def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
         """See :data:`studies.execution.executor.ProgressCallback`."""
+        self._log(phase, done, ((f"{phase}/{name}", value) for name, value in latest.items()))
+        self.report(phase, done, total, latest)
+
+    def series(
+        self, update: int, agents: Sequence[Mapping[str, float]], links: Sequence[Mapping[str, float]]
+    ) -> None:
+        """Sends the numbers of each agent and direction; see :data:`testbed.training.trainer.Series`."""
+        scalars = list(series_scalars(agents, links))
+        for group in ("agents", "links"):
+            self._log(group, update, [each for each in scalars if each[0].startswith(f"{group}/")])
+
+    def _log(self, group: str, step: int, scalars: Iterable[tuple[str, float]]) -> None:
         if self._run is None:
             self._run = self._begin()
-        if phase not in self._phases:
-            self._phases.add(phase)
-            self._run.define_metric(f"{phase}/*", step_metric=f"{phase}/step")
-        finite = {f"{phase}/{name}": value for name, value in latest.items() if math.isfinite(value)}
-        self._run.log({f"{phase}/step": done, **finite})
-        self.report(phase, done, total, latest)
+        if group not in self._groups:
+            self._groups.add(group)
+            self._run.define_metric(f"{group}/*", step_metric=f"{group}/step")
+        finite = {name: value for name, value in scalars if math.isfinite(value)}
+        if finite:
+            self._run.log({f"{group}/step": step, **finite})
 
     def close(self) -> None:
         """Ends the run and waits until its data are written, or sent."""

@@ -34,8 +34,10 @@ def train_and_wait(task: Task, report: ProgressCallback) -> None:
     """Trains, notes which node and process has made an update, and waits after the second to go on."""
 
     def note(phase: str, done: int, total: int, latest: dict[str, float]) -> None:
-        with (task.folder.parent / "updates.txt").open("a") as file:
-            file.write(f"{task.trial.hash} {done} {ray.get_runtime_context().get_node_id()} {os.getpid()}\n")
+        if phase == "training":
+            with (task.folder.parent / "updates.txt").open("a") as file:
+                node = ray.get_runtime_context().get_node_id()
+                file.write(f"{task.trial.hash} {done} {node} {os.getpid()}\n")
         report(phase, done, total, latest)
         late = time.monotonic() + 120
         while done == 2 and not (task.folder.parent / "go").exists() and time.monotonic() < late:

@@ -76,8 +76,15 @@ def test_a_resumed_trial_continues_the_same_run_and_nothing_is_sent(write, tmp_p
         assert run.given["settings"]["silent"] is True
         assert run.axes["training/*"] == "training/step"
     curve = store.curve(study, "training")
-    values = {row["training/step"]: row["training/return"] for run in runs for row in run.rows}
+    rows = [row for run in runs for row in run.rows]
+    values = {row["training/step"]: row["training/return"] for row in rows if "training/step" in row}
     assert values == dict(enumerate(curve["return"], start=1))
+    agents = store.curve(study, "agents")
+    for agent, one in agents.groupby("agent"):
+        name = f"agents/return/{int(agent)}"
+        assert {row["agents/step"]: row[name] for row in rows if name in row} == dict(
+            zip(one["update"], one["return"], strict=True)
+        )
 
 
 def test_the_user_decides_whether_runs_are_sent(write, tmp_path, runs, monkeypatch):

@@ -321,8 +321,9 @@ def test_the_models_of_a_trial_that_was_stopped_and_went_on_are_the_same(trained
     trial, store = trained
     stopped = Store(tmp_path / "stopped")
 
-    def stop(*_):
-        raise KeyboardInterrupt
+    def stop(phase, *_):
+        if phase == "training":
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         runner.perform(runner.Task(trial, stopped.folder, {}), stop)

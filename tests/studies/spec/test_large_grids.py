@@ -75,6 +75,9 @@ def test_the_trials_that_are_missing_are_found_without_comparing_all_with_all(wr
         def damage(self, trial):
             return None
 
+        def wall_seconds(self, trial):
+            return 1.0
+
     class Nothing:
         def run(self, tasks):
             self.tasks = tasks

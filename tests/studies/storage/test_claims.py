@@ -107,7 +107,7 @@ def test_a_trial_that_another_process_runs_is_left_until_that_is_done(write, tmp
         assert mine
         runner.perform(task, report)
         store.write_failure(study.trials[0], {}, "no")
-    assert said == [runner.ELSEWHERE]
+    assert said == [runner.STARTING, runner.ELSEWHERE]
     assert store.status(study.trials[0]) == "missing"
     runner.perform(task, report)
     assert store.status(study.trials[0]) == "finished"

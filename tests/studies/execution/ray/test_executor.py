@@ -140,7 +140,7 @@ def test_a_trial_whose_node_is_killed_goes_on_from_its_checkpoint(cluster, fakes
     run_here(study, local)
     store.summarise(study)
     local.summarise(study)
-    assert len(tables(store)) == 2 * 4 + 1
+    assert len(tables(store)) == 2 * 6 + 1
     assert tables(store) == tables(local)
 
 
@@ -152,7 +152,7 @@ def test_a_problem_study_gives_the_same_tables_as_here(cluster, call, write, tmp
     study, store, local = load(str(write())), Store(Path("ray")), Store(tmp_path / "local")
     run_here(study, local)
     local.summarise(study)
-    assert len(tables(store)) == 8 * 3 + 1
+    assert len(tables(store)) == 8 * 4 + 1  # metrics, a curve, links and traffic of each, and the summary
     assert tables(store) == tables(local)
     assert not list(store.folder.glob(".shared*"))
 
