@@ -19,7 +19,7 @@ MOST = 8
 PATIENCE = 600.0
 """Wall seconds up to which the update with the most faults is run again without being asked for."""
 
-CHEAP = 60.0
+CHEAP = 10.0
 """Wall seconds up to which further updates are."""
 
 
