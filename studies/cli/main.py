@@ -7,11 +7,12 @@ Invalid input gives one line on stderr and exit code 2, before anything is writt
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -226,7 +227,7 @@ def main(arguments: Sequence[str] | None = None, *, begun: float | None = None) 
     _process.begun = begun
     try:
         with interrupted_once(then_exits=arguments is None):
-            code = app(args=arguments, standalone_mode=False)
+            code = _command()(args=arguments, standalone_mode=False)
     except (
         KeyboardInterrupt,
         typer.Abort,
@@ -248,6 +249,12 @@ def main(arguments: Sequence[str] | None = None, *, begun: float | None = None) 
     if code == INTERRUPTED:
         err.print(STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@functools.cache
+def _command() -> Any:
+    """The command that typer makes of all functions above, which takes it a while."""
+    return typer.main.get_command(app)
 
 
 def _bad_input() -> tuple[type[Exception], ...]:
