@@ -3,6 +3,7 @@
 A map is one YAML file. The built-in ones are in the folder `data/maps`; any other is named by its path.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -161,6 +162,7 @@ def _same_types(field: str, given: Sequence[str], wanted: set[str]) -> None:
         raise ValueError(f"{field}: got {got}, needed is each of {', '.join(sorted(wanted))} once")
 
 
+@functools.cache
 def builtin_maps() -> tuple[str, ...]:
     """Names of the maps that come with the package."""
     files = (DATA / "maps").iterdir()
@@ -191,6 +193,12 @@ def load_map(name: str) -> Map:
         known = builtin_maps()
         allowed = f"{', '.join(known)}, or a path ending in .yaml"
         raise ValueError(f"unknown map {name!r}, allowed: {allowed}{did_you_mean(name, known)}")
+    return _map(text, name)
+
+
+@functools.lru_cache(maxsize=64)
+def _map(text: str, name: str) -> Map:
+    """The map that a text describes; each trial of a study asks for it several times."""
     content = _mapping(text, name)
     own = content.get("units", {})
     if isinstance(own, dict):
