@@ -6,6 +6,8 @@ TORCH_INDEX ?=
 # How many processes `make test` runs the tests in: a number, or logical, which means one for each processor.
 WORKERS ?= logical
 BIN := .venv/bin
+# Python compiles a module when it is first imported; pip would compile thousands that never are, in a minute.
+PIP := $(BIN)/pip install --quiet --no-compile
 export MPLBACKEND := Agg
 
 .PHONY: demo test lint types layers unit coverage bench lowest reference clean
@@ -14,7 +16,9 @@ demo: .venv/.base
 	$(BIN)/testbed run topologies --quick --out demo
 	$(BIN)/testbed report demo
 
-test: lint types layers unit
+# Types are checked beside the tests: mypy is one process.
+test: lint layers
+	$(MAKE) --jobs=2 types unit
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -33,7 +37,7 @@ unit: .venv/.dev
 
 # The tests once more, counting which lines they run; fails below the floor in pyproject.toml. Takes twice as long.
 coverage: .venv/.dev
-	$(BIN)/pip install --quiet 'pytest-cov>=6'
+	$(PIP) 'pytest-cov>=6'
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal -p no:benchmark \
 		--cov --cov-report=term:skip-covered --cov-report=html
 
@@ -63,23 +67,23 @@ clean:
 .venv/.torch:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
 	touch $@
 
 .venv/.base: .venv/.torch pyproject.toml
-	$(BIN)/pip install --quiet --editable .
+	$(PIP) --editable .
 	touch $@
 
 .venv/.bench: .venv/.dev
-	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(PIP) --editable '.[bench]'
 	touch $@
 
 .venv/.dev: .venv/.base
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	touch $@
 
 .venv-lowest/.installed: pyproject.toml tests/lowest.txt
 	$(PYTHON) -m venv .venv-lowest
-	$(LOWEST)/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep ^torch tests/lowest.txt)
-	$(LOWEST)/pip install --quiet --requirement tests/lowest.txt pytest hypothesis jsonschema scipy mpe2 --editable .
+	$(LOWEST)/pip install --quiet --no-compile $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep ^torch tests/lowest.txt)
+	$(LOWEST)/pip install --quiet --no-compile --requirement tests/lowest.txt pytest hypothesis jsonschema scipy mpe2 --editable .
 	touch $@
