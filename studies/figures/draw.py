@@ -27,6 +27,7 @@ from studies.spec.presentation import FigureSettings
 from testbed.common.atomic_files import atomic_write
 
 Warn = Callable[[str], None]
+Style = Callable[[], AbstractContextManager[None]]
 
 
 def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Path]:
@@ -76,7 +77,7 @@ def drawings(results: FigureData, wanted: str | None = None) -> Generator[tuple[
             with style():
                 figure = plan.draw(results)
             if figure is not None:
-                yield plan.name, figure
+                yield plan.name, _saved_as_drawn(figure, style, _box(plan))
 
 
 def plans(results: FigureData) -> list[Plan]:
@@ -95,10 +96,27 @@ def draw_own(results: FigureData, settings: FigureSettings) -> Figure:
     """One figure that is in no study file. Raises StudyError, one line, if the results do not allow it."""
     style, _ = _style(results)
     with style():
-        return OwnFigure(settings).draw(results)
+        plan = OwnFigure(settings)
+        return _saved_as_drawn(plan.draw(results), style, _box(plan))
 
 
-def _style(results: FigureData) -> tuple[Callable[[], AbstractContextManager[None]], str]:
+def _box(plan: Plan) -> str | None:
+    return None if plan.exact_size else "tight"
+
+
+def _saved_as_drawn(figure: Figure, style: Style, box: str | None) -> Figure:
+    """The figure, of which ``savefig`` by default writes what the study's own files show, titles included."""
+    save = figure.savefig
+
+    def savefig(*arguments: Any, **settings: Any) -> None:
+        with style():
+            save(*arguments, **{"bbox_inches": box, **settings})
+
+    figure.savefig = savefig
+    return figure
+
+
+def _style(results: FigureData) -> tuple[Style, str]:
     """Context with the settings for drawing figures; yields the characters that no font has."""
     texts = [text.visible(results.question), *map(column_title, results.varied)]
     texts += [format_value(path, value) for path in results.varied for value in results.summary.get(path, ())]
@@ -122,11 +140,12 @@ _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def _save(figure: Figure, folder: Path, plan: Plan) -> Path:
-    box = None if plan.exact_size else "tight"
     for ending in plan.formats:
         with atomic_write(folder / f"{plan.name}.{ending}") as part:
             dots = 300 if plan.exact_size else 150
-            figure.savefig(part, format=ending, dpi=dots, bbox_inches=box, metadata=_UNDATED.get(ending))
+            figure.savefig(
+                part, format=ending, dpi=dots, bbox_inches=_box(plan), metadata=_UNDATED.get(ending)
+            )
     plt.close(figure)
     return folder / f"{plan.name}.{'png' if 'png' in plan.formats else plan.formats[0]}"
 

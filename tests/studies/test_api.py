@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from rich import console
 
 import studies
@@ -55,6 +56,10 @@ def test_a_training_study_has_statistics_curves_and_figures(here, in_this_proces
         trial: 2 * len(table) for trial, table in results.table("traffic").groupby("trial")
     }
     figure = results.plot("return_by_steps")
+    figure.savefig(here / "return.png", dpi=100)
+    with Image.open(here / "return.png") as image:  # the question stands above the figure, and is not cut off
+        assert image.height > 100 * figure.get_figheight() + 20
+    (here / "return.png").unlink()
     assert figure.get_suptitle() == "Does it learn?"
     plt.close(figure)
     assert "return_by_steps" in results.figures
