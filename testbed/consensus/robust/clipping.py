@@ -34,7 +34,7 @@ class ClippingRule(RobustRule):
         apart = received - own
         distance = np.linalg.norm(apart, axis=1)
         radius = self._radius(distance, weights)
-        share = np.minimum(1.0, radius / np.maximum(distance, np.finfo(np.float64).tiny))
+        share = radius / np.maximum(distance, max(radius, np.finfo(np.float64).tiny))
         moved: NDArray[Any] = own + (weights * share) @ apart
         return moved.astype(own.dtype)
 
