@@ -128,7 +128,10 @@ def _explained(
         if isinstance(written, str):  # a name alone, short for a mapping with nothing but the name
             names = [name.strip(" '") for name in context["expected_tags"].split(",")]
             return problem(
-                document, keys, f"must be one of {', '.join(names)}{did_you_mean(written, names)}", value=written
+                document,
+                keys,
+                f"must be one of {', '.join(names)}{did_you_mean(written, names)}",
+                value=written,
             )
         keys = (*keys, tag)
         tags = choices_at(model, keys, document.data)

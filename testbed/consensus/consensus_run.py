@@ -200,9 +200,7 @@ class ConsensusRun(ABC):
         Every payload of a signal passes through here on its way to `Network.send`; ``dimension`` is the
         length of the whole signal, ``sign`` that of the sender's signal in the numbers.
         """
-        told = self._falsification.told(
-            payload, source, destination, kind, dimension=dimension, sign=sign
-        )
+        told = self._falsification.told(payload, source, destination, kind, dimension=dimension, sign=sign)
         if told is not payload:
             self.counts.falsified += 1
             self.note("falsified", (min(source, destination), max(source, destination)), source)

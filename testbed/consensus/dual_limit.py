@@ -10,8 +10,9 @@ variation that Ben-Ameur, Bianchi & Jakubowicz 2016 ("Robust distributed consens
 IEEE Trans. Automatic Control 61(6), arXiv 1309.7264) and, for learning, Peng, Li & Ling 2021
 ("Byzantine-robust decentralized stochastic optimization over static and time-varying networks", Signal
 Processing 183) use against stubborn and Byzantine agents: a liar changes the gradient of each honest
-neighbour's problem by at most lambda in each coordinate. Gaucher, Dieuleveut & Hendrikx 2024 ("Byzantine-robust
-gossip: insights from a dual approach", arXiv 2405.03449) clip the duals of gossip for the same reason.
+neighbour's problem by at most lambda in each coordinate. Gaucher, Dieuleveut & Hendrikx 2024
+("Byzantine-robust gossip: insights from a dual approach", arXiv 2405.03449) clip the duals of gossip for the
+same reason.
 
 Edge-ADMM (beta the penalty) minimises over z_ie and z_je, with P = p_i + p_j,
 

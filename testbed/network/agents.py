@@ -8,7 +8,6 @@ AgentState = Literal["kept", "lost"]
 """Whether a crashed agent restarts with its state or without it."""
 
 
-
 class Liar(Protocol):
     """A fault that changes the numbers which an agent sends; see `testbed.network.faults.byzantine`."""
 

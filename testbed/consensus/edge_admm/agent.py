@@ -59,7 +59,7 @@ class EdgeAgent:
         return (self.y[e] + self.beta * self.sign[e] * self.s) / 2
 
     def commit(self, e: Link, offers: Signal) -> None:
-        """With nu = kappa (p_i + p_j), within the limit: z_qe <- (y_qe - nu) / beta + C_qe s_q and y_qe <- nu.
+        """With nu = kappa (p_i + p_j), clipped: z_qe <- (y_qe - nu) / beta + C_qe s_q and y_qe <- nu.
 
         ``offers`` is p_i + p_j.
         """

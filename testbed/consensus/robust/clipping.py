@@ -22,7 +22,7 @@ class ClippingRule(RobustRule):
     radius: Annotated[float | None, Field(gt=0)] = None
     """The radius, the same for all agents at all times; or give `liars`."""
     liars: Annotated[int | None, Field(ge=1)] = None
-    """Most neighbours of an agent that lie, from which the radius follows in every round; or give `radius`."""
+    """Most neighbours of an agent that lie; the radius follows from it in every round. Or give `radius`."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

@@ -59,7 +59,7 @@ class FaultsByHand:
         return self._kept(Straggler(f"agent {node} slowed down by hand", node, factor, self._context))
 
     def lie(self, node: int, behaviour: Behaviour) -> Byzantine:
-        """A fault of an agent: false numbers in what it sends. Raises ValueError if there is no such agent."""
+        """A fault of an agent: it sends false numbers. Raises ValueError if there is no such agent."""
         target = ("by hand", len(self._by_hand))
         return self._kept(Byzantine(f"agent {node} lying by hand", node, behaviour, target, self._context))
 

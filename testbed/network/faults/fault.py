@@ -23,7 +23,7 @@ class FaultReport:
     slowed: int = 0
     """Packets that were sent while it made their sender, or their link, slower."""
     falsified: int = 0
-    """Messages whose numbers it changed as they were sent; retransmissions and copies are not counted again."""
+    """Messages whose numbers it changed; retransmissions and copies are not counted again."""
 
     @property
     def touched(self) -> int:

@@ -85,7 +85,7 @@ def test_rounded_messages_hold_the_audit_and_end_close_by(algorithm, codec):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("target", [30.0, -1e6])
 def test_a_liar_moves_each_neighbour_by_no_more_than_the_limit(algorithm, target):
-    """With f_q strongly convex (1), a change of the gradient by lambda at d_q links moves s_q by lambda d_q."""
+    """f_q is strongly convex (1): a gradient that changes by lambda at d_q links moves s_q by lambda d_q."""
     limit = 0.25
     lie = {"fault": "byzantine", "agent": 0, "behaviour": {"name": "collude", "target": target}, "down": 0.0}
     found = _agreed(algorithm, RING, START, limit, faults=[lie], audit=True, activations=200)

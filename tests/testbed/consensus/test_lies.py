@@ -1,4 +1,4 @@
-"""Lies in every kind of message of every algorithm: who sends them, what arrives, and what honest agents keep."""
+"""Lies in every message of every algorithm: who sends them, what arrives, and what honest agents keep."""
 
 import json
 from typing import Any

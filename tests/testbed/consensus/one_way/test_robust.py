@@ -122,7 +122,7 @@ def _complete_graphs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 def test_clipping_contracts_as_in_the_paper_on_a_complete_graph(
     drawn: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """He, Karimireddy & Jaggi 2022: mean |s_i' - mean|^2 <= (1 - gamma + c sqrt(delta))^2 mean |s_i - mean|^2.
+    """He, Karimireddy & Jaggi 2022: the variance shrinks by (1 - gamma + c sqrt(delta))^2 at least.
 
     With weights 1/n, and b of n agents lying, delta = b/n, and gossip among the honest alone, which keep the
     weights of the liars, contracts by 1 - gamma = delta. Clipping adds an error to each honest agent of at
@@ -198,7 +198,7 @@ def _subsets(nodes: list[int]) -> Iterator[set[int]]:
 
 
 def _is_robust(graph: "nx.Graph[int]", r: int) -> bool:
-    """r-robust (LeBlanc et al. 2013, Definition 6): of any two disjoint sets, one has a node with r outside."""
+    """r-robust (LeBlanc et al. 2013): of any two disjoint sets, one has a node with r neighbours outside."""
 
     def reaches(group: set[int]) -> bool:
         return any(len(set(graph[node]) - group) >= r for node in group)
@@ -215,7 +215,9 @@ def _grown(nodes: int, r: int) -> "nx.Graph[int]":
     return graph
 
 
-TWO_CLIQUES = nx.convert_node_labels_to_integers(nx.cartesian_product(nx.complete_graph(2), nx.complete_graph(4)))
+TWO_CLIQUES = nx.convert_node_labels_to_integers(
+    nx.cartesian_product(nx.complete_graph(2), nx.complete_graph(4))
+)
 """Two complete graphs of four nodes, each node joined with its twin: 4-connected, but not 2-robust."""
 
 

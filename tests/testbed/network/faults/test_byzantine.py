@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-import networkx as nx
 import network_plans
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
