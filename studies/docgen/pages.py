@@ -219,7 +219,8 @@ def _section(documented: Documented, section: Section, level: str = "###") -> It
         yield section.schema["description"]
     if len(section.places) > 1:
         yield "Also at " + ", ".join(f"`{place}`" for place in section.places[1:]) + "."
-    yield table(COLUMNS, documented.rows(section.schema["properties"], section.schema.get("required", [])))
+    rows = documented.rows(section.schema["properties"], section.schema.get("required", []))
+    yield table(COLUMNS, rows) if rows else "It has no further keys."
 
 
 def _first(model: type) -> str:

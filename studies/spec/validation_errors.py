@@ -124,6 +124,15 @@ def _explained(
             members = [", ".join(one.model_fields) for one in members_at(model, keys, document.data)]
             reason = f"must be a single value, or a mapping with the keys {'; or '.join(members)}"
             return problem(document, keys, reason, value=_written(document.data, keys, _NO_VALUE))
+        written = _written(document.data, keys, None)
+        if isinstance(written, str):  # a name alone, short for a mapping with nothing but the name
+            names = [name.strip(" '") for name in context["expected_tags"].split(",")]
+            return problem(
+                document,
+                keys,
+                f"must be one of {', '.join(names)}{did_you_mean(written, names)}",
+                value=written,
+            )
         keys = (*keys, tag)
         tags = choices_at(model, keys, document.data)
         if kind == "union_tag_not_found":

@@ -19,10 +19,10 @@ from importlib import import_module, metadata
 from pkgutil import iter_modules
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from testbed.common.errors import PluginError, first_line
 
@@ -43,6 +43,7 @@ class Registry(Generic[BaseT]):
             None if settings are told apart by a key that only they have, their first field without a default:
             its name is the name then.
         default: the name where none is given; or what finds it from the mapping that was given.
+        by_name: whether text stands for the settings of that name, with the defaults of the rest.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class Registry(Generic[BaseT]):
         *,
         tag: str | None = "name",
         default: str | Callable[[Mapping[str, Any]], str] | None = None,
+        by_name: bool = False,
     ) -> None:
         self.kind, self.base, self.package, self.tag, self._default = kind, base, package, tag, default
+        self.by_name = by_name
         self._builtin_loaded = self._plugins_loaded = False
 
     @property
@@ -86,7 +89,12 @@ class Registry(Generic[BaseT]):
         return dict(sorted(self._subclasses().items(), key=order))
 
     def completed(self, given: Any) -> Any:
-        """A mapping with the default name if it has none; anything else as it is."""
+        """A mapping with the default name if it has none; anything else as it is.
+
+        Text becomes a mapping with this name where that is allowed (``by_name``).
+        """
+        if self.by_name and self.tag is not None and isinstance(given, str):
+            return {self.tag: given}
         if self.tag is None or not isinstance(given, Mapping) or self.tag in given or self._default is None:
             return given
         name = self._default if isinstance(self._default, str) else self._default(given)
@@ -143,6 +151,10 @@ class Registry(Generic[BaseT]):
             return value
         given = self.completed(value)
         if not isinstance(given, Mapping):
+            if self.by_name:
+                names = ", ".join(self.members())
+                reason = "must be a name ({names}) or a mapping of keys to values"
+                raise PydanticCustomError("name_or_mapping", reason, {"names": names})
             raise PydanticKnownError("model_attributes_type")
         if self.tag is None:
             kind: Any = self.chosen(given) or self.members()[str(self._default)]
@@ -170,7 +182,20 @@ class Registry(Generic[BaseT]):
         choices = {name: _with_reference(each) for name, each in members.items()}
         if self.tag is None:
             return handler(core_schema.union_schema(list(choices.values())))
-        return handler(core_schema.tagged_union_schema(choices, discriminator=self.tag))
+        tagged = core_schema.tagged_union_schema(choices, discriminator=self.tag)
+        if not self.by_name:
+            return handler(tagged)
+        names = [name for name, each in members.items() if _named_alone(each, self.tag)]
+        return handler(core_schema.union_schema([core_schema.literal_schema(names), tagged]))
+
+
+def _named_alone(kind: type[BaseModel], tag: str) -> bool:
+    """Whether settings need nothing but their name."""
+    try:
+        kind.model_validate({tag: _name(kind, tag)})
+    except ValidationError:
+        return False
+    return True
 
 
 def _with_reference(kind: type[BaseModel]) -> Any:

@@ -86,6 +86,27 @@ class Codecs:
         exact = where is None and bool(np.array_equal(decoded, chosen))
         return Payload(signal if exact else like(signal, decoded), where, size, exact, written, step)
 
+    def falsified(
+        self, payload: Payload, numbers: NDArray[np.float64], generator: np.random.Generator
+    ) -> Payload:
+        """The payload with other numbers [k] in its place, written in the format and read again.
+
+        Numbers beyond `largest_lie` of the signal's type become this number. ``generator`` rounds ``int8``.
+        """
+        values = as_numpy(payload.values)
+        most = largest_lie(values.dtype)
+        told = np.clip(numbers, -most, most).astype(values.dtype)
+        if self.codec is None:
+            return payload._replace(values=like(payload.values, told), exact=False)
+        written: NDArray[Any]
+        step = 1.0
+        if self.codec == "int8":
+            written, step = stochastic_int8(told, generator)
+        else:
+            written = rounded(told, self.codec)
+        decoded = like(payload.values, decode(written, step))
+        return payload._replace(values=decoded, exact=False, written=written, step=step)
+
     def arrived(self, payload: Payload, damage: Corruption | None) -> Payload | None:
         """The payload as its receiver reads it, with any damage applied; None unless all of it is finite."""
         if damage is None:
@@ -105,6 +126,11 @@ class Codecs:
     def _size(self, count: int, signal: Signal) -> int:
         each = int(signal.itemsize) if self.codec is None else np.dtype(self.codec).itemsize
         return count * each + SCALE_BYTES * (self.codec == "int8") + SEED_BYTES * (self.subset < 1)
+
+
+def largest_lie(dtype: np.dtype[Any]) -> float:
+    """The fourth root of the largest number of a type: receivers can square what they make of it, twice."""
+    return float(np.finfo(dtype).max) ** 0.25
 
 
 def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:

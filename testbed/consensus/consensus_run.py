@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from testbed.consensus.codecs import Codecs, Payload
+from testbed.consensus.falsification import Falsification
 from testbed.consensus.measures import disagreement, magnitude
 from testbed.consensus.message_age import MessageAges
 from testbed.consensus.problems.base import Signal
@@ -33,12 +35,16 @@ class ConsensusRun(ABC):
         network: Network,
         links: Sequence[Link],
         settings: ConsensusSettings,
+        codecs: Codecs,
         measure: Measure | None = None,
         progress: Progress | None = None,
     ) -> None:
         """``measure(signals)`` adds columns to the curve; ``progress(row)`` receives every row."""
         self.network, self.links, self.settings = network, list(links), settings
         self.clock = network.clock
+        self.codecs = codecs
+        """The encoding of numbers in messages."""
+        self._falsification = Falsification(network, codecs)
         self.measure, self.progress = measure, progress
         self.counts = Counts()
         self.order: list[Link] = []
@@ -185,6 +191,20 @@ class ConsensusRun(ABC):
     def applied(self, message: Message) -> None:
         """Note that the receiver has used a message: its information about the sender is now younger."""
         self._ages.applied(message.source, message.destination, message.sent_at, self.clock.now)
+
+    def told(
+        self, payload: Payload, source: int, destination: int, kind: str, dimension: int, sign: float = 1.0
+    ) -> Payload:
+        """The payload as its sender sends it: false numbers in place of the true ones if it lies now.
+
+        Every payload of a signal passes through here on its way to `Network.send`; ``dimension`` is the
+        length of the whole signal, ``sign`` that of the sender's signal in the numbers.
+        """
+        told = self._falsification.told(payload, source, destination, kind, dimension=dimension, sign=sign)
+        if told is not payload:
+            self.counts.falsified += 1
+            self.note("falsified", (min(source, destination), max(source, destination)), source)
+        return told
 
     def note(self, event: str, link: Link, agent: int) -> None:
         """Record an event of the algorithm in the trace, if there is one."""

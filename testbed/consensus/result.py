@@ -34,6 +34,8 @@ class Counts:
     """Activations of an agent that had crashed."""
     garbled: int = 0
     """Messages ignored because damage on the way left numbers in them that are not finite."""
+    falsified: int = 0
+    """Messages sent with false numbers by agents that lie, whether they arrived or not."""
     repeated: int = 0
     """Repeated requests, answered as the first time."""
     solves: int = 0
@@ -74,6 +76,7 @@ class ConsensusResult:
             "repeated": float(c.repeated),
             "down": float(c.down),
             "garbled": float(c.garbled),
+            "falsified": float(c.falsified),
             "late": float(self.late),
             "stalled": float(self.stalled),
             "consensus_seconds": self.seconds,

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from testbed.common.registered_names import NameIn
 from testbed.common.settings import SettingError, Settings
 from testbed.common.units import Seconds
+from testbed.consensus.robust_rule import AnyRobustRule
 from testbed.consensus.traits import ALGORITHMS, Activation, ConsensusAlgorithm
 from testbed.identity import differing
 
@@ -70,6 +71,23 @@ class ConsensusSettings(Settings):
             le=1e6,
             description="ADMM: gamma of the cost gamma/2 |s_i - s_j|^2 that each link has instead of the"
             " constraint s_i = s_j, so that agents need not agree exactly; null: the constraint",
+        ),
+    ] = None
+    dual_limit: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1e9,
+            description="ADMM: lambda, the bound on each entry of a link's dual variable, which bounds the"
+            " pull of a neighbour that lies; s_i = s_j gives way to the cost lambda |s_i - s_j|_1; null: no"
+            " bound",
+        ),
+    ] = None
+    robust: Annotated[
+        AnyRobustRule | None,
+        Field(
+            description="metropolis: the rule by which an agent combines what its neighbours send, where some"
+            " may lie; null: the weighted mean"
         ),
     ] = None
     initial_dual: Annotated[

@@ -40,7 +40,7 @@ class ConsensusAlgorithm(ABC):
 
     options: ClassVar[frozenset[str]] = frozenset()
     """The settings it uses among those that not all algorithms use: `penalty`, `relaxation`, `coupling`,
-    `initial_dual` and `timeout`."""
+    `dual_limit`, `robust`, `initial_dual` and `timeout`."""
 
     @classmethod
     def check(cls, settings: Any) -> None:
@@ -49,8 +49,14 @@ class ConsensusAlgorithm(ABC):
             choose = ", ".join(cls.allowed_activations)
             reason = f"activation {settings.activation!r} is not one of {cls.name}: choose {choose}"
             raise SettingError(("activation",), reason)
-        for option, unused, word in (("initial_dual", 0, "0"), ("coupling", None, "null")):
+        for option, unused, word in (
+            ("initial_dual", 0, "0"),
+            ("coupling", None, "null"),
+            ("dual_limit", None, "null"),
+            ("robust", None, "null"),
+        ):
             value = getattr(settings, option)
+            value = getattr(value, "name", value)
             if value != unused and option not in cls.options:
                 reason = f"{option} {value} with {cls.name}: must be {word}, {_those_with(option)}"
                 raise SettingError((option,), reason)

@@ -1,6 +1,8 @@
 """A discrete-event network (SimPy): links, impairments, faults, transports, ledger and trace."""
 
 from testbed.network.clock import Clock, Handle
+from testbed.network.faults.behaviour import Behaviour, FalseMessage
+from testbed.network.faults.byzantine import ByzantineFault
 from testbed.network.faults.crash import CrashFault
 from testbed.network.faults.fault import FaultReport
 from testbed.network.faults.hold import HoldFault
@@ -16,8 +18,11 @@ from testbed.network.streams import Streams
 from testbed.network.trace.trace import Trace, first_difference
 
 __all__ = [
+    "Behaviour",
+    "ByzantineFault",
     "Clock",
     "CrashFault",
+    "FalseMessage",
     "FaultReport",
     "Handle",
     "HoldFault",

@@ -1,11 +1,23 @@
-"""The agents of a network: which are up, and how fast they compute."""
+"""The agents of a network: which are up, how fast they compute, and which of them lie."""
 
 from collections.abc import Callable, Iterable
 from math import prod
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 AgentState = Literal["kept", "lost"]
 """Whether a crashed agent restarts with its state or without it."""
+
+
+class Liar(Protocol):
+    """A fault that changes the numbers which an agent sends; see `testbed.network.faults.byzantine`."""
+
+    name: str
+
+    def generator(self) -> Any:
+        """The random numbers of the next message, a NumPy generator."""
+
+    def falsify(self, numbers: Any, message: Any) -> Any:
+        """The numbers [k] to send in place of the true ones [k]."""
 
 
 OnCrash = Callable[[int], object]
@@ -24,6 +36,7 @@ class Agents:
         self._crashes = dict.fromkeys(nodes, 0)
         self._lost: set[int] = set()
         self._factors: dict[int, list[float]] = {}
+        self._liars: dict[int, tuple[Liar, ...]] = {}
         self._on_crash: list[OnCrash] = []
         self._on_restart: list[OnRestart] = []
 
@@ -42,6 +55,10 @@ class Agents:
         self.require(node)
         # In an order that does not depend on which fault came first, because rounding does.
         return prod(sorted(self._factors.get(node, ())), start=1.0)
+
+    def liars(self, node: int) -> tuple[Liar, ...]:
+        """The faults that make an agent lie now, in the order in which they change its numbers."""
+        return self._liars.get(node, ())
 
     def on_crash(self, callback: OnCrash) -> Callable[[], None]:
         """Call `callback(node)` when an agent crashes; returns a function that ends it."""
@@ -82,6 +99,15 @@ class Agents:
     def recover(self, node: int, factor: float) -> None:
         """Undo one `slow`."""
         self._factors[node].remove(factor)
+
+    def begin_lying(self, node: int, liar: Liar) -> None:
+        """One more fault changes the numbers that the agent sends."""
+        # In an order that does not depend on which fault came first, so that a restored state has the same.
+        self._liars[node] = tuple(sorted((*self.liars(node), liar), key=lambda each: each.name))
+
+    def stop_lying(self, node: int, liar: Liar) -> None:
+        """Undo one `begin_lying`."""
+        self._liars[node] = tuple(each for each in self._liars[node] if each is not liar)
 
     def state_dict(self) -> list[int]:
         """Agents that will restart without their state, JSON-able; active faults determine the rest."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import networkx as nx
 
-from testbed.network.agents import Agents, OnCrash, OnRestart
+from testbed.network.agents import Agents, Liar, OnCrash, OnRestart
 from testbed.network.clock import Clock
 from testbed.network.custom_rules import CustomRules, PacketRule
 from testbed.network.event_list import Agenda
@@ -71,7 +71,7 @@ class Network(FaultsByHand):
             else Reliable(self._links, self.clock, settings)
         )
         self.agents = Agents(graph.nodes)
-        """Which agents are up and how fast they compute."""
+        """Which agents are up, how fast they compute, and which of them lie."""
         super().__init__(FaultContext(graph, self._links, self.agents, streams))
         plans = [(plan, planned(plan, self._context)) for plan in settings.faults]
         self._agenda = Agenda(self.clock.timeline)
@@ -206,6 +206,13 @@ class Network(FaultsByHand):
         Raises ValueError if there is no such agent.
         """
         return self.agents.compute_factor(node)
+
+    def liars(self, node: int) -> tuple[Liar, ...]:
+        """The faults that make an agent lie now; whoever makes the payloads of messages has to ask them.
+
+        The network never touches a payload: `testbed.consensus.falsification` does, for every algorithm.
+        """
+        return self.agents.liars(node)
 
     def on_crash(self, callback: OnCrash) -> Callable[[], None]:
         """Call `callback(node)` when an agent crashes; returns a function that ends it."""

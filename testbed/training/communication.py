@@ -20,6 +20,7 @@ AVERAGED = (
     "unfinished",
     "down",
     "garbled",
+    "falsified",
     "late",
     "stalled",
     "consensus_seconds",

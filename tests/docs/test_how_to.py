@@ -44,7 +44,12 @@ def _run(place: Path, *command: str) -> str:
     return done.stdout
 
 
-ADDED = {"add-a-fault": "detour", "add-a-link-model": "gumbel", "add-a-loss-model": "every"}
+ADDED = {
+    "add-a-behaviour": "drift",
+    "add-a-fault": "detour",
+    "add-a-link-model": "gumbel",
+    "add-a-loss-model": "every",
+}
 """A word of each how-to's study file that the reference of study files must know then."""
 
 CHECKS = """

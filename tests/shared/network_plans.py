@@ -71,6 +71,18 @@ def _when(draw: st.DrawFn) -> Plan:
     return {"down": down, "up": draw(st.one_of(until))}
 
 
+LIES: list[Any] = [
+    "sign_flip",
+    {"name": "scale", "factor": -3.0},
+    {"name": "noise", "std": 0.5},
+    "random",
+    {"name": "random", "std": 2.0},
+    "stuck",
+    {"name": "collude", "target": 4.0},
+]
+"""Every behaviour of an agent that lies."""
+
+
 @st.composite
 def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     """One fault of a network on a graph, and when it happens."""
@@ -96,6 +108,9 @@ def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
             ),
             st.fixed_dictionaries(
                 {"fault": st.just("straggler"), "agent": agents, "factor": st.sampled_from([0.5, 20.0])}
+            ),
+            st.fixed_dictionaries(
+                {"fault": st.just("byzantine"), "agent": agents, "behaviour": st.sampled_from(LIES)}
             ),
         )
     )

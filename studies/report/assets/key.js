@@ -69,6 +69,12 @@ function replayLegend(r) {
       s("circle", { cx: 16, cy: 9, r: 5, class: "agent level-0" }),
       s("circle", { cx: 16, cy: 9, r: 8, class: "ring" }),
     ],
+    [
+      r.spells.some(([, kind]) => kind === "lying"),
+      "agent lying",
+      s("circle", { cx: 16, cy: 9, r: 5, class: "agent level-0" }),
+      s("circle", { cx: 16, cy: 9, r: 8, class: "ring lying" }),
+    ],
   ];
   const items = entries
     .filter(([there]) => there)

@@ -149,7 +149,10 @@ class NetworkPicture {
       if (kind === "crashed") {
         disc.setAttribute("class", "agent crashed");
         cross.setAttribute("visibility", "visible");
-      } else ring.setAttribute("visibility", "visible");
+      } else {
+        ring.setAttribute("class", kind === "lying" ? "ring lying" : "ring");
+        ring.setAttribute("visibility", "visible");
+      }
     }
   }
 

@@ -11,6 +11,7 @@ const SORTS = [
   ["given_up", "given up"],
   ["busy", "busy"],
   ["stale", "too old"],
+  ["falsified", "sent with false numbers"],
   ["solved", "solves"],
 ];
 

@@ -18,7 +18,7 @@ class EdgeAgent:
     exchange. Arrays are replaced, never written into, so that they may travel as payloads.
     """
 
-    __slots__ = ("beta", "index", "kappa", "links", "problem", "s", "sign", "y", "z")
+    __slots__ = ("beta", "index", "kappa", "limit", "links", "problem", "s", "sign", "y", "z")
 
     def __init__(
         self,
@@ -28,14 +28,17 @@ class EdgeAgent:
         beta: float,
         coupling: float | None = None,
         initial_dual: float = 0.0,
+        dual_limit: float | None = None,
     ) -> None:
         """Take part in those of the given links that end here.
 
         ``beta`` is the penalty, ``coupling`` the gamma of quadratic coupling (None: exact consensus; see
-        ``testbed.consensus.coupling``), ``initial_dual`` the initial value of every entry of y.
+        ``testbed.consensus.coupling``), ``initial_dual`` the initial value of every entry of y,
+        ``dual_limit`` the bound lambda on every entry of nu (None: no bound; see
+        ``testbed.consensus.dual_limit``).
         """
         self.index, self.problem, self.beta = index, problem, beta
-        self.kappa = coupling_share(coupling, beta)
+        self.kappa, self.limit = coupling_share(coupling, beta), dual_limit
         self.links = [link for link in links if index in link]
         self.sign = {link: 1.0 if index == link[0] else -1.0 for link in self.links}
         self.s: Signal = problem.zeros()
@@ -56,11 +59,11 @@ class EdgeAgent:
         return (self.y[e] + self.beta * self.sign[e] * self.s) / 2
 
     def commit(self, e: Link, offers: Signal) -> None:
-        """With nu = kappa (p_i + p_j): z_qe <- (y_qe - nu) / beta + C_qe s_q and y_qe <- nu.
+        """With nu = kappa (p_i + p_j), clipped: z_qe <- (y_qe - nu) / beta + C_qe s_q and y_qe <- nu.
 
         ``offers`` is p_i + p_j.
         """
-        nu = self.kappa * offers
+        nu = self._dual(offers)
         self.z[e] = (self.y[e] - nu) / self.beta + self.sign[e] * self.s
         self.y[e] = nu
 
@@ -74,9 +77,17 @@ class EdgeAgent:
         if own.exact and other.exact:
             self.commit(e, own.values + other.values)
             return
-        z = ((2 - self.kappa) * own.values - self.kappa * other.values) / self.beta
+        nu = self._dual(own.values + other.values)
+        if self.limit is None:
+            z = ((2 - self.kappa) * own.values - self.kappa * other.values) / self.beta
+        else:
+            z = (2 * own.values - nu) / self.beta
         self.z[e] = updated(self.z[e], own.where, z)
-        self.y[e] = updated(self.y[e], own.where, self.kappa * (own.values + other.values))
+        self.y[e] = updated(self.y[e], own.where, nu)
+
+    def _dual(self, offers: Signal) -> Signal:
+        nu = self.kappa * offers
+        return nu if self.limit is None else nu.clip(-self.limit, self.limit)
 
 
 @unwarned

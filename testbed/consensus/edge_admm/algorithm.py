@@ -26,7 +26,7 @@ class EdgeADMM(Consensus):
     name = "edge_admm"
     allowed_activations = BY_LINK
     message_kinds = ("request", "response", "busy")
-    options = frozenset({"penalty", "coupling", "initial_dual", "timeout"})
+    options = frozenset({"penalty", "coupling", "dual_limit", "initial_dual", "timeout"})
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
@@ -50,9 +50,8 @@ class _EdgeAgreement(ExchangeProtocol):
         measure: Measure | None,
         progress: Progress | None,
     ) -> None:
-        super().__init__(parent.network, parent.links, parent.settings, measure, progress)
+        super().__init__(parent.network, parent.links, parent.settings, parent.codecs, measure, progress)
         self.activations, self.turns = parent.activations, parent.activations.in_turn()
-        self.codecs = parent.codecs
         self.at: list[list[Link]] = [[] for _ in problems]
         for link in self.links:
             for q in link:
@@ -67,7 +66,13 @@ class _EdgeAgreement(ExchangeProtocol):
         self.newest: dict[tuple[Link, int], int] = {}
         self.audited = (
             LinkAudit(
-                self.network, self.agents, self.links, self.half, self._answered, self.settings.coupling
+                self.network,
+                self.agents,
+                self.links,
+                self.half,
+                self._answered,
+                self.settings.coupling,
+                self.settings.dual_limit,
             )
             if self.network.settings.audit
             else None
@@ -130,13 +135,23 @@ class _EdgeAgreement(ExchangeProtocol):
         if self.audited is not None:
             self.audited.forgotten(node)
 
+    def _committed(self, exchange: Exchange) -> None:
+        if exchange.falsified and self.audited is not None:
+            self.audited.misled(exchange.link, self._about(exchange))
+
     def _answered(self) -> list[tuple[Link, Coordinates]]:
         return [(each.link, self._about(each)) for each in self.under_way if each.responded]
 
     def _new(self, q: int) -> EdgeAgent:
         chosen = self.settings
         agent = EdgeAgent(
-            q, self.problems[q], self.at[q], chosen.penalty, chosen.coupling, chosen.initial_dual
+            q,
+            self.problems[q],
+            self.at[q],
+            chosen.penalty,
+            chosen.coupling,
+            chosen.initial_dual,
+            chosen.dual_limit,
         )
         if not agent.links:
             # It has no neighbour to exchange with: its own optimum is all it can reach.

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from testbed.consensus.codecs import Codecs, Coordinates, Payload
+from testbed.consensus.codecs import Coordinates, Payload
 from testbed.consensus.consensus_run import ConsensusRun
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.edge_admm.exchange import Exchange
@@ -38,7 +38,6 @@ class ExchangeProtocol(ConsensusRun):
     Attributes:
         agents: by number.
         problems: of the agents.
-        codecs: the encoding of numbers in messages.
         busy_with: the exchange that each agent is in; None for one that is free.
         under_way: exchanges not yet closed by their initiator.
         half: coordinates at which the two ends of a link differ.
@@ -47,7 +46,6 @@ class ExchangeProtocol(ConsensusRun):
 
     agents: list[EdgeAgent]
     problems: list[LocalProblem]
-    codecs: Codecs
     busy_with: list[Exchange | None]
     under_way: dict[Exchange, None]
     half: dict[Link, Coordinates]
@@ -56,6 +54,10 @@ class ExchangeProtocol(ConsensusRun):
     @abstractmethod
     def _ended(self) -> None:
         """One activation is over, completed or not."""
+
+    @abstractmethod
+    def _committed(self, exchange: Exchange) -> None:
+        """One end has committed an exchange."""
 
     def _compute(self, node: int, exchange: Exchange, then: Callable[[], None]) -> None:
         """Let a local solve's simulated time pass, for an exchange that the agent may not survive."""
@@ -88,7 +90,7 @@ class ExchangeProtocol(ConsensusRun):
         problem = self.agents[i].problem
         where = self.codecs.coordinates(problem.dimension, i, j, problem.width)
         exchange.offer = payload = self.codecs.payload(offer, i, j, where)
-        size = self._send(exchange, i, "request", payload)
+        size = self._send(exchange, i, "request", self._tell(exchange, i, "request", payload))
         exchange.timer = self.clock.schedule_last(self._timeout(i, j, size), lambda: self._give_up(exchange))
 
     def _receive(self, message: Message) -> None:
@@ -106,6 +108,7 @@ class ExchangeProtocol(ConsensusRun):
         elif message.kind == "response":
             self.agents[exchange.initiator].commit_payloads(exchange.link, exchange.offer, payload)
             self.applied(message)
+            self._committed(exchange)
             self._completed(exchange)
         else:
             self.counts.busy += 1
@@ -137,7 +140,8 @@ class ExchangeProtocol(ConsensusRun):
             payload = self.codecs.payload(answer, responder, exchange.initiator, offer.where)
             self.agents[responder].commit_payloads(exchange.link, payload, offer)
             self.applied(message)
-            exchange.answer = ("response", payload)
+            exchange.answer = ("response", self._tell(exchange, responder, "response", payload))
+            self._committed(exchange)
             if exchange.open:
                 self.note("answered", exchange.link, responder)
             else:
@@ -149,7 +153,7 @@ class ExchangeProtocol(ConsensusRun):
     def _completed(self, exchange: Exchange) -> None:
         self.counts.completed += 1
         self.order.append(exchange.link)
-        if exchange.link in self.half:
+        if exchange.link in self.half and not exchange.falsified:
             left = np.setdiff1d(self.half.pop(exchange.link), self._about(exchange))
             if left.size:
                 self.half[exchange.link] = left
@@ -190,6 +194,13 @@ class ExchangeProtocol(ConsensusRun):
         self.agents[q].solve()
         self.counts.solves += 1
         return self.agents[q].offer(link)
+
+    def _tell(self, exchange: Exchange, q: int, kind: str, payload: Payload) -> Payload:
+        """The offer of agent q as it sends it, which may be false; q itself commits the true one."""
+        agent, other = self.agents[q], sum(exchange.link) - q
+        told = self.told(payload, q, other, kind, agent.problem.dimension, agent.sign[exchange.link])
+        exchange.falsified |= told is not payload
+        return told
 
     def _send(self, exchange: Exchange, source: int, kind: str, payload: Payload | None) -> int:
         """Send to the other end; returns the size in bytes."""

@@ -21,10 +21,14 @@ class LinkAudit:
     With a coupling gamma, z_i + z_j = y_i / gamma (``testbed.consensus.coupling``): that holds from the first
     exchange on, or from the start if the duals start at zero.
 
+    With a dual limit, they may differ where y_i is at the limit, by a number with its sign
+    (``testbed.consensus.dual_limit``).
+
     Both hold coordinate by coordinate: the y of the two ends are the same sum and so the same number; the z
     add up but for rounding. The ends of a link may only differ at the coordinates of an exchange that
     is answered and not completed, at those of a recorded half-commit, and, until they agree again,
-    anywhere after one of them has lost its state.
+    anywhere after one of them has lost its state and at the coordinates of an exchange in which one of them
+    has lied.
     """
 
     def __init__(
@@ -35,12 +39,14 @@ class LinkAudit:
         half: Mapping[Link, Coordinates],
         answered: Callable[[], Iterable[tuple[Link, Coordinates]]],
         coupling: float | None = None,
+        limit: float | None = None,
     ) -> None:
         """`half`: coordinates recorded as half-committed, read as they change. `answered()`: the
         links and coordinates of exchanges under way whose answering end has committed. `coupling`: gamma;
-        None for exact consensus."""
+        None for exact consensus. `limit`: the dual limit, if there is one."""
         self._network, self._agents, self._links = network, agents, links
         self._half, self._answered, self._coupling = half, answered, coupling
+        self._limit = limit
         self._torn: dict[Link, Coordinates] = {}
         if coupling is not None:
             for link in links:
@@ -54,6 +60,10 @@ class LinkAudit:
         """An agent has lost its state."""
         for link in self._agents[node].links:
             self._torn[link] = np.arange(len(self._agents[node].s))
+
+    def misled(self, link: Link, about: Coordinates) -> None:
+        """An end of a link has committed an exchange in which one of the two has lied."""
+        self._torn[link] = np.union1d(self._torn.get(link, about), about)
 
     def check(self) -> None:
         """Raise AssertionError if a link's ends differ without a recorded reason.
@@ -99,7 +109,11 @@ class LinkAudit:
         unit = max(float(np.finfo(array.dtype).eps) for array in (s_i, y_i, z_i, s_j, y_j, z_j))
         with np.errstate(over="ignore", invalid="ignore"):  # sums of numbers that are not finite
             apart = 0.0 if self._coupling is None else y_i / self._coupling
-            gap = np.abs(z_i + z_j - apart)
+            excess = z_i + z_j - apart
+            if self._limit is not None:
+                limited = (np.abs(y_i) >= self._limit) & (excess * y_i > 0)
+                excess = np.where(limited, 0.0, excess)
+            gap = np.abs(excess)
             off = np.isfinite(gap) & (gap > _ROUNDINGS * unit * self._largest[link])
         differ = (y_i != y_j) & ~(np.isnan(y_i) & np.isnan(y_j))
         self._apart[link] = np.flatnonzero(off | differ)

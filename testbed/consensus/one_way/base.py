@@ -89,9 +89,9 @@ class _OneWayRun(ConsensusRun):
         measure: Measure | None,
         progress: Progress | None,
     ) -> None:
-        super().__init__(parent.network, parent.links, parent.settings, measure, progress)
+        super().__init__(parent.network, parent.links, parent.settings, parent.codecs, measure, progress)
         self.parent, self.problems = parent, list(problems)
-        self.activations, self.codecs = parent.activations, parent.codecs
+        self.activations = parent.activations
         self.agents = [self._new(q) for q in range(len(problems))]
         self.period = 0.0
         self.solving: dict[int, Handle] = {}
@@ -247,6 +247,7 @@ class _OneWayRun(ConsensusRun):
             where = self.codecs.coordinates(len(offer), q, neighbour, self.problems[q].width)
             payload = self.codecs.payload(offer, q, neighbour, where)
             extra = agent.sent(neighbour, payload)
+            payload = self.told(payload, q, neighbour, "news", len(offer))
             size = ONE_WAY_HEADER + WEIGHT_BYTES * agent.sends_weight + payload.size
             self.network.send(q, neighbour, (payload, extra), size, "news")
         if self.settings.activation != "synchronous":

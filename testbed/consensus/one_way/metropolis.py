@@ -1,11 +1,16 @@
-"""Averaging with Metropolis weights."""
+"""Averaging with Metropolis weights, or by a robust rule among neighbours that may lie."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+
+from testbed.common.settings import SettingError
 from testbed.consensus.codecs import Payload, updated
 from testbed.consensus.one_way.averaging import Averaging
 from testbed.consensus.one_way.base import OneWayAgent
 from testbed.consensus.problems.base import Signal
+from testbed.consensus.robust_rule import RobustRule
 
 
 class MetropolisAgent(OneWayAgent):
@@ -52,13 +57,43 @@ class MetropolisAgent(OneWayAgent):
         self.s = updated(self.s, where, now + self.weights[j] * (values - before))
 
 
+class RobustMetropolisAgent(MetropolisAgent):
+    """s_i is what a rule makes of b_i and of the b_j heard since b_i was sent."""
+
+    def __init__(self, index: int, start: Signal, weights: dict[int, float], rule: RobustRule) -> None:
+        """``weights`` has W_ij for each neighbour j, which some rules use."""
+        super().__init__(index, start, weights)
+        self.rule = rule
+
+    def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
+        """Combine everything heard; a newer message takes an older one's place."""
+        self.inbox[neighbour] = payload
+        heard = sorted(self.inbox)
+        received = np.stack([self.inbox[j].values for j in heard])
+        self.s = self.rule.combine(self.base, received, np.array([self.weights[j] for j in heard]))
+
+
 class Metropolis(Averaging):
     """Averaging with Metropolis weights: Xiao, Boyd & Lall 2005. Lost messages bias the result."""
 
     name = "metropolis"
+    options = frozenset({"robust"})
+
+    @classmethod
+    def check(cls, settings: Any) -> None:
+        """Check as for all averaging; a robust rule compares whole vectors."""
+        super().check(settings)
+        if settings.robust is not None and settings.subset < 1:
+            reason = (
+                f"subset {settings.subset} with robust {settings.robust.name}: must be 1, the rule compares"
+                " whole vectors"
+            )
+            raise SettingError(("subset",), reason)
 
     def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent that holds the vector ``start``."""
         around = self.activations.neighbours
         weights = {j: 1 / (1 + max(len(neighbours), len(around[j]))) for j in neighbours}
+        if self.settings.robust is not None:
+            return RobustMetropolisAgent(index, start, weights, self.settings.robust)
         return MetropolisAgent(index, start, weights)

@@ -21,7 +21,7 @@ class RelaxedAgent(OneWayAgent):
     Arrays are replaced, never written into, so that they may travel as payloads.
     """
 
-    __slots__ = ("_asked", "_solved", "alpha", "coupling", "kappa", "problem", "rho", "s", "z")
+    __slots__ = ("_asked", "_solved", "alpha", "coupling", "kappa", "limit", "problem", "rho", "s", "z")
 
     def __init__(
         self,
@@ -31,15 +31,17 @@ class RelaxedAgent(OneWayAgent):
         rho: float,
         alpha: float,
         coupling: float | None = None,
+        dual_limit: float | None = None,
     ) -> None:
         """``rho`` is the penalty, ``alpha`` the relaxation.
 
         ``coupling`` is the gamma of quadratic coupling (None: exact consensus; see
-        ``testbed.consensus.coupling``).
+        ``testbed.consensus.coupling``), ``dual_limit`` the bound lambda on the dual of each link (None: no
+        bound; see ``testbed.consensus.dual_limit``).
         """
         super().__init__(index, neighbours)
         self.problem, self.rho, self.alpha = problem, rho, alpha
-        self.coupling, self.kappa = coupling, coupling_share(coupling, rho)
+        self.coupling, self.kappa, self.limit = coupling, coupling_share(coupling, rho), dual_limit
         self.s: Signal = problem.zeros()
         self.z: dict[int, Signal] = {j: problem.zeros() for j in self.neighbours}
         self.start_round()
@@ -65,16 +67,31 @@ class RelaxedAgent(OneWayAgent):
     def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """z_ji <- (1 - alpha) z_ji + alpha q_{i->j}, at the coordinates the message covers.
 
-        With quadratic coupling kappa q_{i->j} + (1 - kappa) q_{j->i} replaces q_{i->j}.
+        With quadratic coupling kappa q_{i->j} + (1 - kappa) q_{j->i} replaces q_{i->j}, and with a dual limit
+        its distance from q_{j->i} is at most 2 lambda.
         """
-        held, heard = self.z[neighbour], payload.values
+        held = self.z[neighbour]
         old = held if payload.where is None else held[payload.where]
-        if self.coupling is not None:
-            own = self.offer(neighbour)
-            own = own if payload.where is None else own[payload.where]
-            heard = self.kappa * heard + (1 - self.kappa) * own
+        heard = self._heard(payload.values, self._offered(neighbour, payload))
         new = (1 - self.alpha) * old + self.alpha * heard
         self.z[neighbour] = updated(held, payload.where, new)
+
+    def _offered(self, neighbour: int, payload: Payload) -> Signal | None:
+        """q_{j->i} at the coordinates of a message, where it is needed."""
+        if self.coupling is None and self.limit is None:
+            return None
+        own = self.offer(neighbour)
+        return own if payload.where is None else own[payload.where]
+
+    def _heard(self, heard: Signal, own: Signal | None) -> Signal:
+        """The signal that a message asks z_ji to become, given one's own q_{j->i}."""
+        if own is None:
+            return heard
+        if self.coupling is not None:
+            heard = self.kappa * heard + (1 - self.kappa) * own
+        if self.limit is not None:
+            heard = own + (heard - own).clip(-2 * self.limit, 2 * self.limit)
+        return heard
 
     def residual(self, others: Sequence[OneWayAgent]) -> Iterable[float]:
         """s_i against (z_ij + z_ji) / (2 rho), which it equals once all agree.
@@ -98,7 +115,7 @@ class RelaxedADMM(OneWay):
     """
 
     name = "relaxed_admm"
-    options = frozenset({"penalty", "relaxation", "coupling"})
+    options = frozenset({"penalty", "relaxation", "coupling", "dual_limit"})
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
@@ -109,5 +126,11 @@ class RelaxedADMM(OneWay):
         """A new agent at the beginning of an agreement."""
         settings = self.settings
         return RelaxedAgent(
-            index, problem, neighbours, settings.penalty, settings.relaxation, settings.coupling
+            index,
+            problem,
+            neighbours,
+            settings.penalty,
+            settings.relaxation,
+            settings.coupling,
+            settings.dual_limit,
         )

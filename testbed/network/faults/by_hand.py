@@ -5,6 +5,8 @@ from math import inf
 from typing import TypeVar
 
 from testbed.network.agents import AgentState
+from testbed.network.faults.behaviour import Behaviour
+from testbed.network.faults.byzantine import Byzantine
 from testbed.network.faults.context import FaultContext, Way
 from testbed.network.faults.crash import Crash
 from testbed.network.faults.fault import Fault
@@ -55,6 +57,11 @@ class FaultsByHand:
         if not 0 < factor < inf:
             raise ValueError(f"factor {factor!r} must be a finite number above 0")
         return self._kept(Straggler(f"agent {node} slowed down by hand", node, factor, self._context))
+
+    def lie(self, node: int, behaviour: Behaviour) -> Byzantine:
+        """A fault of an agent: it sends false numbers. Raises ValueError if there is no such agent."""
+        target = ("by hand", len(self._by_hand))
+        return self._kept(Byzantine(f"agent {node} lying by hand", node, behaviour, target, self._context))
 
     def hold(self, u: int, v: int, *, direction: Way = "both") -> Hold:
         """A fault of a link: packets that reach its end are held there, and arrive when the fault is lifted.

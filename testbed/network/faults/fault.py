@@ -22,11 +22,13 @@ class FaultReport:
     """Packets that were kept from arriving while it lasted."""
     slowed: int = 0
     """Packets that were sent while it made their sender, or their link, slower."""
+    falsified: int = 0
+    """Messages whose numbers it changed; retransmissions and copies are not counted again."""
 
     @property
     def touched(self) -> int:
-        """Packets whose fate it changed."""
-        return self.refused + self.removed + self.held + self.slowed
+        """Packets whose fate it changed, and messages whose numbers it did."""
+        return self.refused + self.removed + self.held + self.slowed + self.falsified
 
 
 class Fault(ABC):
@@ -89,7 +91,8 @@ class Fault(ABC):
         """Its target, JSON-able, under names of its own.
 
         Audits and pictures read some names: `agent` with `state` is a crash, `agent` with `factor` a
-        straggler, `ways` with `in_flight` are directions that are down, `ways` alone ones that are held.
+        straggler, `agent` with `behaviour` a liar, `ways` with `in_flight` are directions that are down,
+        `ways` alone ones that are held.
         """
         return {}
 

@@ -172,6 +172,7 @@ class FaultSchedule:
                     removed=sum(part.removed for part in parts),
                     held=sum(part.held for part in parts),
                     slowed=sum(part.slowed for part in parts),
+                    falsified=sum(part.falsified for part in parts),
                 )
             )
         return reports

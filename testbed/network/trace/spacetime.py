@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 from testbed.network.trace.trace import LinkEvent, OtherEvent, PacketEvent, Restored, Trace
 
 Way = tuple[int, int]
-_Key = tuple[Literal["down", "held"], int, int] | tuple[Literal["crashed", "slow"], int]
+_Key = tuple[Literal["down", "held"], int, int] | tuple[Literal["crashed", "slow", "lying"], int]
 _Moment = tuple[float, int]
 """Simulated seconds, and a place in the trace."""
 Fate = Literal["delivered", "dropped", "late", "in flight"]
@@ -65,10 +65,10 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """An agent did not run, or computed more slowly; faults that overlap are one spell."""
+    """An agent did not run, computed more slowly, or lied; faults that overlap are one spell."""
 
     agent: int
-    kind: Literal["crashed", "slow"]
+    kind: Literal["crashed", "slow", "lying"]
     begin: float
     end: float
     first: int = field(default=0, compare=False)
@@ -251,8 +251,10 @@ class _Spans:
 
 
 def _befallen(fault: Mapping[str, Any]) -> list[_Key]:
-    """The targets that a fault holds, crashes or slows down; links that go down have events of their own."""
+    """The targets that a fault holds, crashes, slows down or makes lie; links that go down have events."""
     if "agent" in fault:
+        if "behaviour" in fault:
+            return [("lying", fault["agent"])]
         return [("slow" if "factor" in fault else "crashed", fault["agent"])]
     if "in_flight" in fault:
         return []

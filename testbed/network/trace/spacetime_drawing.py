@@ -38,6 +38,9 @@ _MARKS = {
 }
 """Event -> its name in the legend, marker, colour, size in square points."""
 
+_SPELLS = {"crashed": "white", "slow": _ORANGE, "lying": _PURPLE}
+"""The fill of an agent's thick line by what a fault does to it; a liar's is hatched."""
+
 _FIXED: Any = {"svg.hashsalt": "testbed", "svg.fonttype": "none"}
 
 
@@ -54,8 +57,8 @@ def draw(
     ``agents`` are lines from left to right, time with them, or from top to bottom. A message is an arrow from
     where and when it was sent to where and when it arrived, coloured by kind; a cross marks the end of a lost
     one. A direction that is down or held is shaded along its source, on its destination's side: half of the
-    lane if the two are next to each other. An agent that has crashed or is slow has a thick line, empty or
-    filled. ``names``, one per agent, are shown with the agents' numbers.
+    lane if the two are next to each other. An agent that has crashed, is slow or lies has a thick line:
+    empty, filled or hatched. ``names``, one per agent, are shown with the agents' numbers.
 
     Raises ValueError for another ending, OSError if a file cannot be written.
     """
@@ -145,7 +148,9 @@ class _Drawing:
             row, thickness = self.rows[spell.agent], 0.16
             width, height = (thickness, end - begin) if self.upright else (end - begin, thickness)
             corner = self._place(begin, row - thickness / 2)
-            style: Any = {"facecolor": "white" if spell.kind == "crashed" else _ORANGE, "edgecolor": "0.3"}
+            style: Any = {"facecolor": _SPELLS[spell.kind], "edgecolor": "0.3"}
+            if spell.kind == "lying":
+                style["hatch"] = "////"
             axes.add_patch(Rectangle(corner, width, height, linewidth=0.8, zorder=2.5, **style))
             self.legend[f"agent {spell.kind}"] = Patch(linewidth=0.8, **style)
 

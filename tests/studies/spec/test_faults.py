@@ -24,7 +24,7 @@ FAULTS = [
     ("{link: zero-one, down: 1s}", "5: network.faults.0.link = 'zero-one': link 'zero-one' must be two node"),
     (
         "{fault: crsh, down: 1s}",
-        "5: network.faults.0.fault = 'crsh': must be one of link_down, crash, hold, partition,",
+        "5: network.faults.0.fault = 'crsh': must be one of link_down, byzantine, crash, hold,",
     ),
     ("{fault: crash, agnt: 1, down: 1}", "5: network.faults.0.agnt: unknown key; did you mean 'agent'?"),
     (
@@ -41,6 +41,31 @@ FAULTS = [
     (
         "{fault: straggler, agent: 1, factor: 0, down: 0}",
         "5: network.faults.0.factor = 0: must be more than 0",
+    ),
+    (
+        "{fault: byzantine, agent: 1, behaviour: sign_flp, down: 0}",
+        "5: network.faults.0.behaviour = 'sign_flp': must be one of collude, noise, random, scale,",
+    ),
+    (
+        "{fault: byzantine, agent: 1, behaviour: 3, down: 0}",
+        "5: network.faults.0.behaviour = 3: must be a name (collude, noise, random, scale,",
+    ),
+    ("{fault: byzantine, agent: 1, down: 0}", "5: network.faults.0.behaviour: missing"),
+    (
+        "{fault: byzantine, agent: 1, behaviour: scale, down: 0}",
+        "5: network.faults.0.behaviour.factor: missing",
+    ),
+    (
+        "{fault: byzantine, agent: 1, behaviour: {name: scale, factor: 1}, down: 0}",
+        "5: network.faults.0.behaviour.factor = 1: factor 1 changes nothing",
+    ),
+    (
+        "{fault: byzantine, agent: 1, behaviour: {name: collude, targt: 1}, down: 0}",
+        "5: network.faults.0.behaviour.targt: unknown key; did you mean 'target'?",
+    ),
+    (
+        "{fault: byzantine, agent: 7, behaviour: stuck, down: 0}",
+        "5: network.faults.0.agent: 7 is not an agent of this network",
     ),
     ("{link: 0-1, down: 1, name: a}\n    - {link: 1-2, down: 1, name: a}", "two are named 'a'"),
 ]

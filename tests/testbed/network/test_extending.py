@@ -1,4 +1,4 @@
-"""Loss models and faults of another package, found by entry points: the files of the how-tos."""
+"""Loss models, faults and behaviours of another package, found by entry points: the files of the how-tos."""
 
 import os
 import re
@@ -18,7 +18,9 @@ consensus: {budget: {activations: 20}}
 network:
   audit: true
   link: {delay: 5ms, duplicate: 0.5}
-  faults: [{fault: detour, link: all, extra: 50ms, mtbf: 100ms, mttr: 50ms}]
+  faults:
+    - {fault: detour, link: all, extra: 50ms, mtbf: 100ms, mttr: 50ms}
+    - {fault: byzantine, agent: 0, behaviour: {name: drift, step: 0.1}, down: 0s}
 vary:
   network.link.loss: [0.1, {every: 5}]
 """
@@ -42,6 +44,7 @@ for trial in load("study.yaml").trials:
     assert metrics["dropped_loss"] > 0 == metrics["faults_untouched"], metrics
 page = pages.pages()["study-file.md"]
 assert "`network.link.loss` with `every`" in page and "`fault: detour`" in page
+assert "`network.faults.behaviour` with `name: drift`" in page
 assert label({"every": 5}) == "1 packet in 5"
 assert label({"every": 5, "episodes": 2}) == "every=5 episodes=2"
 assert "EveryLoss" not in format_record.now()["always"], "defaults of others are not the format's"
@@ -57,7 +60,11 @@ def run(tmp_path):
     package.mkdir()
     (package / "__init__.py").touch()
     points = []
-    for page, file in (("add-a-loss-model", "every"), ("add-a-fault", "detour")):
+    for page, file in (
+        ("add-a-loss-model", "every"),
+        ("add-a-fault", "detour"),
+        ("add-a-behaviour", "drift"),
+    ):
         text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text()
         (package / f"{file}.py").write_text(re.findall(r"^```python\n(.*?)^```$", text, re.S | re.M)[0])
         points += re.findall(
@@ -92,6 +99,6 @@ def test_what_is_wrong_with_it_is_one_line_with_its_place(run):
     wrong = STUDY.replace("fault: detour", "fault: detuor").replace("every: 5", "every: 0")
     done = run(wrong)
     assert done.returncode != 0
-    assert "must be one of link_down, crash, hold, partition, straggler, detour; did you mean 'detour'?" in (
-        done.stdout + done.stderr
-    ).replace("\n", " ")
+    said = (done.stdout + done.stderr).replace("\n", " ")
+    assert "must be one of link_down, byzantine, crash, hold, partition, straggler, detour; did" in said
+    assert "did you mean 'detour'?" in said

@@ -22,6 +22,7 @@ from .test_fuzz import plans
 Plan = dict[str, Any]
 
 _OWN_CLOCKS = ["synchronous", "asynchronous", "gossip"]
+ROBUST = [None, "median", "trimmed_mean", "w_msr", {"name": "clipping", "radius": 0.5}]
 _WORKLOADS = {
     "problem": workloads.ProblemWorkload,
     "update": workloads.UpdateWorkload,
@@ -32,6 +33,9 @@ _WORKLOADS = {
 def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
     chosen = draw(st.sampled_from(algorithms))
     consensus = plan["consensus"] | {"algorithm": chosen}
+    if chosen not in ("edge_admm", "relaxed_admm"):
+        consensus.pop("coupling", None)
+        consensus.pop("dual_limit", None)
     if chosen != "edge_admm":
         consensus["activation"] = draw(st.sampled_from(_OWN_CLOCKS))
         consensus.pop("timeout", None)
@@ -41,6 +45,8 @@ def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
     # Running sums in few bits are another matter.
     if chosen == "robust_push_sum":
         consensus["codec"] = None
+    if chosen == "metropolis" and consensus["subset"] == 1:
+        consensus["robust"] = draw(st.sampled_from(ROBUST))
     consensus["budget"] = {"activations": draw(st.integers(1, 12)), "seconds": 10.0}
     return consensus
 

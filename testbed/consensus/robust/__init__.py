@@ -1,0 +1,1 @@
+"""The rules of robust averaging, one in each module."""

@@ -1,0 +1,1 @@
+"""The behaviours of lying agents, one in each module."""
