@@ -125,7 +125,7 @@ class StarCraftSettings(BaseEnvironmentSettings):
 
     def without_pictures(self) -> str | None:
         """The reason: only the game itself draws pictures."""
-        return "starcraft: has no pictures; its replays can be watched in the game"
+        return "starcraft: has no pictures; `testbed play` writes a replay, which the game shows"
 
     def for_baselines(self) -> Self:
         """The same battle with masks."""

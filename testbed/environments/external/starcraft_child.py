@@ -99,10 +99,15 @@ def starcraft_environment() -> Any:
 
     class Client(StarCraft2Env):  # type: ignore[misc]
         max_reward: float
+        obs_timestep_number: bool
 
         def full_restart(self) -> None:
             # SMAC's own launches a client with the old seed and goes on with units of the lost game.
             raise ClientLost("the client of the game was lost")
+
+        def get_obs_size(self) -> int:
+            # SMAC's own forgets that it leaves a 0 in place of the step number, which it then appends.
+            return int(super().get_obs_size()) + bool(self.obs_timestep_number)
 
         def init_units(self) -> None:
             # SMAC's own adds the enemies again each time it waits for units that are still missing, and the

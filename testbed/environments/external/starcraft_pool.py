@@ -29,7 +29,8 @@ LAUNCHED_AT_ONCE = 4
 """Clients that are launched at the same time; more would often get each other's ports."""
 
 NOT_THE_GAME = re.compile(
-    r"[IWEF]\d{4} [\d:.]+ +\d+ \S+:\d+\]|WARNING: (Logging before|All log messages)|launching again, "
+    r"[IWEF]\d{4} [\d:.]+ +\d+ \S+:\d+\]"
+    r"|[A-Z]+:absl:|WARNING: (Logging before|All log messages)|launching again, "
 )
 """Lines of pysc2's log and of `starcraft_child`, between those that a game writes to standard error."""
 

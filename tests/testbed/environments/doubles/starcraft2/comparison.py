@@ -1,9 +1,9 @@
 """Feature by feature: numbers that SMAC's own code computes of a battle, and those of skirmish for the same.
 
-Run as a script with `states`, `lockstep` or `ends` and names of maps, in a Python with the testbed and, from
-the folder of `STARCRAFT2_DOUBLE_SITE`, smac and pysc2. SMAC's code plays the stand-in for the game in this
-process, which is given the units of skirmish. Prints a JSON object: `features`, map -> feature -> [numbers compared,
-those not 0, those that differ, largest difference], and `ends`: how battles ended.
+Run as a script with `states`, `lockstep`, `ends` or `parts` and names of maps, in a Python with the testbed
+and, from the folder of `STARCRAFT2_DOUBLE_SITE`, smac and pysc2. SMAC's code plays the stand-in for the game
+in this process, which is given the units of skirmish. Prints a JSON object: `features`, map -> feature ->
+[numbers compared, those not 0, those that differ, largest difference], and `ends`: how battles ended.
 """
 
 import collections
@@ -21,6 +21,7 @@ from s2clientprotocol import sc2api_pb2 as sc_pb
 from smac.env import StarCraft2Env
 from smac.env.starcraft2 import starcraft2
 
+from testbed.environments.external.starcraft_child import starcraft_environment
 from testbed.environments.skirmish.environment import Skirmish, SkirmishSettings
 
 UNIT_ARRAYS = ("x", "y", "vx", "vy", "hp", "shield", "cooldown", "energy", "stock", "shield_wait", "target")
@@ -86,10 +87,10 @@ starcraft2.run_configs.get = lambda version=None: RunConfig()
 class Pair:
     """Skirmish, and SMAC's code on a stand-in with the same units; every look at both is counted."""
 
-    def __init__(self, name: str, old_grid: bool = False) -> None:
+    def __init__(self, name: str, *, old_grid: bool = False, kind: Any = StarCraft2Env) -> None:
         skirmish_game.OPTIONS.update(jitter=0.0, bits=8 if old_grid else 1)
         self.ours = Skirmish(SkirmishSettings(map=name, reward="shared", spawn_jitter=0.0), 1)
-        self.smac = StarCraft2Env(map_name=name, seed=5, continuing_episode=True)
+        self.smac = kind(map_name=name, seed=5, continuing_episode=True)
         self.rows: dict[str, list[float]] = {}
         self.ours.reset(5)
         self.smac.reset()
@@ -143,11 +144,15 @@ class Pair:
         for unit in range(self.ours.roster.units):  # SMAC forgets the dead for good; here they come back
             kept = self.smac.agents[unit] if unit < agents else self.smac.enemies[unit - agents]
             kept.tag = self.world.first_tag + unit
+            tracked = self.smac.death_tracker_ally if unit < agents else self.smac.death_tracker_enemy
+            tracked[unit if unit < agents else unit - agents] = not self.ours.battle.alive[unit, 0]
         self.smac.update_units()
 
     def play(self, choose: Any) -> tuple[str, float]:
         """Play a battle to its end; how it ended, and the return."""
-        dead, total = np.zeros((2, 2)), np.zeros(2)
+        agents, units = self.ours.agents, self.ours.roster.units
+        gone = ~self.ours.battle.alive[:units, 0]
+        dead, total = np.array([[gone[:agents].sum(), gone[agents:].sum()], [0, 0]], dtype=float), np.zeros(2)
         while True:
             masks = self.ours.masks()["action_masks"][0]
             actions = np.argmax(choose(masks) * masks, axis=1)
@@ -165,8 +170,8 @@ class Pair:
             total += rewards[0, 0], reward
             if over:
                 self.count("return", total[0], total[1], 1e-4)
-                alive = self.world.battle.alive[: self.ours.roster.units].any()
-                name = "timed out" if theirs.get("episode_limit") else "lost" if alive else "draw"
+                draw = dead[1].tolist() == [self.smac.n_agents, self.smac.n_enemies]
+                name = "timed out" if theirs.get("episode_limit") else "draw" if draw else "lost"
                 return "won" if theirs["battle_won"] else name, total[1]
 
     def again(self) -> None:
@@ -258,7 +263,7 @@ def ends(name: str, found: collections.Counter[str]) -> dict[str, list[float]]:
         preferences[:, :2] += 2
         return preferences
 
-    for number, kind in enumerate(["victory", "defeat", "time", *["one hit each"] * 12]):
+    for number, kind in enumerate(["victory", "defeat", "time", "duel", *["one hit each"] * 3]):
         if number:
             pair.again()
         new = ours.state
@@ -269,6 +274,11 @@ def ends(name: str, found: collections.Counter[str]) -> dict[str, list[float]]:
             new["shield"][0, :agents] = 0
         elif kind == "time":
             new["cooldown"][0, agents:] = 1e5
+        elif kind == "duel":
+            rival = roster.names.index(roster.names[0], agents)
+            new["hp"][0], new["shield"][0] = 0, 0
+            new["hp"][0, [0, rival]] = 1
+            new["pos"][0, rival] = new["pos"][0, 0] + [2, 0]
         else:
             new["hp"][0, fights], new["shield"][0], new["cooldown"][0] = 1, 0, 0
         ours.state = new
@@ -279,11 +289,14 @@ def ends(name: str, found: collections.Counter[str]) -> dict[str, list[float]]:
 
 def main() -> None:
     kind, *names = sys.argv[1:]
+    skirmish_game.OPTIONS["in_parts"] = kind == "parts"
     found: collections.Counter[str] = collections.Counter()
     results: dict[str, Any] = {}
     for name in names:
         if kind == "states":
             results[name] = states(name)
+        elif kind == "parts":
+            results[name] = Pair(name, kind=starcraft_environment()).rows
         else:
             results[name] = lockstep(name, found) if kind == "lockstep" else ends(name, found)
     print(json.dumps({"features": results, "ends": found}))
