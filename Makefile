@@ -10,7 +10,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --no-compile
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint types layers unit coverage bench lowest reference clean
+.PHONY: demo test lint types layers unit coverage starcraft-test bench lowest reference clean
 
 demo: .venv/.base
 	$(BIN)/testbed run topologies --quick --out demo
@@ -40,6 +40,11 @@ coverage: .venv/.dev
 	$(PIP) 'pytest-cov>=6'
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal -p no:benchmark \
 		--cov --cov-report=term:skip-covered --cov-report=html
+
+# The StarCraft adapter with SMAC's own code, against a stand-in for the game. SMAC_PYTHON is an interpreter with smac.
+starcraft-test: .venv/.dev
+	@test -n "$(SMAC_PYTHON)" || { echo "make starcraft-test SMAC_PYTHON=smac-venv/bin/python, of Python 3.10 with smac from github.com/oxwhirl/smac"; exit 2; }
+	SMAC_PYTHON=$(abspath $(SMAC_PYTHON)) $(BIN)/pytest tests/testbed/environments/external/test_starcraft_protocol.py
 
 bench: .venv/.bench
 	$(BIN)/pytest tests/benchmarks --override-ini addopts=--import-mode=importlib \

@@ -1,6 +1,7 @@
 """What the README shows works as written."""
 
 import re
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,7 +17,13 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("shown", blocks("yaml"))
-def test_the_study_files_are_valid(shown, tmp_path, capsys):
+def test_the_study_files_are_valid(shown, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    double = Path(__file__).parent / "testbed" / "environments" / "doubles" / "smac"
+    python = tmp_path / "smac-venv" / "bin" / "python"  # that an example names
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{double}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     path = tmp_path / "my.yaml"
     path.write_text(shown)
     with pytest.raises(SystemExit) as ended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from studies.columns import unit
 from studies.formatting import interval_text, quantity
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyRecord, TrialRecord, condition_title
+from studies.storage.provenance import THIS_PROCESS
 from studies.storage.store import Store
 
 
@@ -70,6 +71,8 @@ class Comparison:
         sides: these conditions, where both have finished seeds; empty without a metric.
         only_first, only_second: finished trials without a counterpart in the other folder.
         metric: the one by which conditions are compared; None: there is none.
+        programs: programs outside the testbed that played trials in both folders in different versions, such
+            as a game -> the pairs of versions.
     """
 
     equal: int
@@ -80,6 +83,7 @@ class Comparison:
     only_first: int
     only_second: int
     metric: str | None = None
+    programs: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -172,7 +176,21 @@ def compare(first: Store, second: Store, metric: str | None) -> Comparison:
         only_first=len(ones) - len(shared) - len(pairs),
         only_second=len(apart),
         metric=metric,
+        programs=_programs(first, second, [(trial, trial) for trial in shared] + pairs),
     )
+
+
+def _programs(
+    first: Store, second: Store, pairs: Sequence[tuple[TrialRecord, TrialRecord]]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for ours, theirs in pairs:
+        versions = first.versions(ours), second.versions(theirs)
+        for name in sorted({*versions[0]} & {*versions[1]} - {*THIS_PROCESS}):
+            pair = versions[0][name], versions[1][name]
+            if pair[0] != pair[1] and pair not in found.get(name, ()):
+                found[name] = (*found.get(name, ()), pair)
+    return found
 
 
 def _finished(store: Store) -> dict[str, TrialRecord]:

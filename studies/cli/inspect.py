@@ -116,7 +116,8 @@ def play(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="A .gif or .mp4; default runs/<study>/episodes/<hash>-<policy>-<seed>.gif.",
+            help="A .gif or .mp4, of StarCraft an .SC2Replay; default"
+            " runs/<study>/episodes/<hash>-<policy>-<seed>.gif.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the episodes and the actions.")] = 0,
@@ -128,7 +129,11 @@ def play(
     quick: Quick = False,
     force: Force = False,
 ) -> None:
-    """Play episodes of a trial's environment with learnt models or a scripted policy, and write a film."""
+    """Play episodes of a trial's environment with learnt models or a scripted policy, and write a film.
+
+    Of StarCraft, a replay is written instead, which the game shows.
+    """
+    from studies.execution import requirements
     from studies.playback import episodes, video
     from studies.spec.loading import load
     from studies.storage.store import Store, default_folder
@@ -137,14 +142,23 @@ def play(
     store = Store(default_folder(loaded.name, quick=quick))
     chosen = chosen_trial(loaded, trial)
     player = episodes.choose_player(chosen, store, policy=policy, checkpoint=checkpoint, greedy=greedy)
-    file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}.gif"
-    video.check(file)
+    ending = player.workload.environment.replay_ending
+    file = film or store.folder / "episodes" / f"{chosen.hash}-{player.policy}-{seed}{ending or '.gif'}"
+    if ending is None:
+        video.check(file)
+    else:
+        episodes.check_replay(player, file)
+        requirements.check_game(chosen)
     if film is not None:
         refuse_to_replace("--out", film, force=force)
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
     out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""), markup=False)
-    episodes.film(player, file, out.print, seed=seed, episodes=count, frames_per_second=fps)
-    out.print(f"film:    {file}", markup=False)
+    if ending is None:
+        episodes.film(player, file, out.print, seed=seed, episodes=count, frames_per_second=fps)
+        out.print(f"film:    {file}", markup=False)
+    else:
+        episodes.record(player, file, out.print, seed=seed, episodes=count)
+        out.print(f"replay:  {file}", markup=False)
 
 
 @app.command()

@@ -151,8 +151,10 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     requirements.check_memory(loaded)
+    requirements.check_games(loaded)
     out.print(f"{loaded.name}: {described(loaded)}; valid", markup=False)
     out.print(requirements.described(loaded))
+    _tell_clients(loaded)
     _advise(loaded)
 
 
@@ -279,6 +281,14 @@ def _dry_run(study: Study, store: Store, jobs: int) -> None:
         found = dry_run.estimate(study, store, lambda trial: busy.update(f"measuring {escape(trial.title)}"))
     show(dry_run.estimate_table(found))
     out.print(f"{study.name}: {dry_run.remaining(found, jobs, startup)}", markup=False)
+    _tell_clients(study)
+
+
+def _tell_clients(study: Study) -> None:
+    from studies.execution import requirements
+
+    if (line := requirements.clients(study)) is not None:
+        out.print(line, markup=False)
 
 
 def _advise(study: Study) -> None:

@@ -217,6 +217,9 @@ def _tell(found: Comparison, metric: str | None) -> None:
         out.print(
             f"[red]different[/] {escape(one.trial.title)}  {escape(_said(one))}  [dim]{one.trial.hash}[/]"
         )
+    for name, versions in found.programs.items():
+        pairs = ", ".join(f"{ours} -> {theirs}" for ours, theirs in versions)
+        out.print(f"trials in both were played with other versions of {name}: {pairs}", markup=False)
     if found.pairs:
         out.print("the same conditions with other settings:")
         for name, values in found.changed.items():

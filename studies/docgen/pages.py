@@ -102,6 +102,9 @@ def _environments() -> Iterator[str]:
         yield from paragraphs(world)
         listed = ", ".join(f"`return_{component}`" for component in world.components)
         yield f"Columns of its own: {listed or 'none'}."
+    kinds = {environments.settings_of(name).__name__ for name in environments.NAMES}
+    inner = [name for name, section in documented.sections.items() if section.root == "environment"]
+    yield from _sections(documented, [documented.sections[name] for name in inner if name not in kinds])
 
 
 def _algorithms() -> Iterator[str]:

@@ -130,6 +130,7 @@ def _training(trial: TrialSpec, settings: workloads.TrainingWorkload, clock: Clo
     apart = settings.model_copy(update={"training": loop.model_copy(update={"evaluation": None})})
     begun = clock()
     with closing(workloads.make_trainer(apart, seed=trial.seed, graph=trial.graph())) as trainer:
+        trainer.collector.begin()
         setup = clock() - begun
         update = _shortest(trainer.advance, min(loop.updates, MOST_PIECES), clock)
         begun = clock()

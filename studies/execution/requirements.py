@@ -6,10 +6,12 @@ from collections.abc import Callable, Hashable
 
 from policies.nn.precision import bfloat16_cost, require
 from studies.execution import host_resources
+from studies.formatting import counted
 from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
 from testbed import workloads
 from testbed.common.errors import WorldError
+from testbed.training.trainer import LoopSettings
 from testbed.workloads import memory
 
 SURE = 1.25
@@ -130,6 +132,32 @@ def peaks() -> Callable[[TrialSpec], int | None]:
         return known[condition]
 
     return peak
+
+
+def clients(study: Study) -> str | None:
+    """The programs that a trial starts for its parallel episodes, in one sentence; None if it starts none."""
+    most: dict[str, tuple[int, int]] = {}
+    for trial in study.trials:
+        settings = trial.settings
+        if not isinstance(settings, workloads.LearningWorkload) or settings.environment.client is None:
+            continue
+        world, evaluation = settings.environment, None
+        loop = LoopSettings()
+        if isinstance(settings, workloads.TrainingWorkload):
+            loop, evaluation = settings.training, settings.training.evaluation
+        elif isinstance(settings, workloads.UpdateWorkload):
+            loop = LoopSettings(samples=settings.update.samples)
+        numbers = (
+            loop.shape(world.episode_length, world.most_parallel)[1],
+            0 if evaluation is None else evaluation.parallel(world),
+        )
+        most[str(world.client)] = max(most.get(str(world.client), (0, 0)), numbers, key=sum)
+    parts = [
+        f"{counted(learning, 'client')} of {name}"
+        + (f", and {evaluating} more during each evaluation" if evaluating else "")
+        for name, (learning, evaluating) in most.items()
+    ]
+    return f"each concurrent trial runs {' or '.join(parts)}" if parts else None
 
 
 def described(study: Study) -> str:

@@ -145,7 +145,8 @@ def _perform(
             series=series if dashboards else None,
         )
     wall = time.perf_counter() - begin
-    store.write(trial, result.metrics, result.curves, task.versions, wall, result.models)
+    versions_played = {**task.versions, **result.versions}
+    store.write(trial, result.metrics, result.curves, versions_played, wall, result.models)
 
 
 def run(

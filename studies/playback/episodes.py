@@ -18,6 +18,7 @@ from studies.spec.synonyms import did_you_mean
 from studies.storage.store import Store
 from testbed import workloads
 from testbed.common import checkpoints
+from testbed.common.atomic_files import atomic_write
 from testbed.common.errors import WorldError
 from testbed.environments import ENVIRONMENTS, BaseEnvironmentSettings, BatchedEnvironment
 from testbed.network import Streams
@@ -50,11 +51,10 @@ class Player:
 
 
 @dataclass(frozen=True)
-class Frame:
+class Moment:
     """One moment of an episode.
 
     Attributes:
-        picture: uint8 ``[height, width, 3]``.
         episode: counted from 1.
         step: steps played; 0 is the start.
         total: undiscounted reward so far, summed over agents.
@@ -62,7 +62,6 @@ class Frame:
         over: whether the episode has ended.
     """
 
-    picture: NDArray[np.uint8]
     episode: int
     step: int
     total: float
@@ -79,6 +78,17 @@ class Frame:
         """A summary of the episode at its end."""
         parts = "".join(f", {name} {value:g}" for name, value in self.components.items())
         return f"episode {self.episode}: {self.step} steps, return {self.total:.2f}{parts}"
+
+
+@dataclass(frozen=True)
+class Frame(Moment):
+    """A moment with its picture.
+
+    Attributes:
+        picture: uint8 ``[height, width, 3]``.
+    """
+
+    picture: NDArray[np.uint8]
 
 
 def choose_player(
@@ -100,7 +110,7 @@ def choose_player(
         greedy: let learnt models take their most probable actions.
 
     Raises:
-        StudyError: there is no such player, or the environment has no pictures; one line.
+        StudyError: there is no such player, or the environment has neither pictures nor replays; one line.
     """
     settings = trial.settings
     if not isinstance(settings, workloads.LearningWorkload):
@@ -108,7 +118,7 @@ def choose_player(
             f"workload = {settings.workload!r}: has no environment to play; needs training or update"
         )
     environment = settings.environment
-    if reason := environment.without_pictures():
+    if (reason := environment.without_pictures()) and environment.replay_ending is None:
         raise StudyError(f"environment {reason}")
     policy = policy or LEARNT
     if policy != LEARNT:
@@ -158,7 +168,8 @@ def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
         described = described.for_baselines()
     try:
         with described.make(1) as environment:
-            yield from _frames(environment, chooser(player, environment), seed, episodes)
+            for moment in _moments(environment, chooser(player, environment), seed, episodes):
+                yield Frame(**vars(moment), picture=environment.render())
     except WorldError as error:
         raise StudyError(f"environment {described.name}: {error}") from error
 
@@ -187,7 +198,44 @@ def film(
     video.write(file, captioned(), frames_per_second=frames_per_second)
 
 
-def _frames(environment: BatchedEnvironment, choose: Choose, seed: int, episodes: int) -> Iterator[Frame]:
+def check_replay(player: Player, file: Path) -> None:
+    """Raises StudyError unless the environment's own replay can be written into a file of this name."""
+    ending = player.workload.environment.replay_ending
+    if file.suffix != ending:
+        name = player.workload.environment.name
+        raise StudyError(f"--out {file}: must end in {ending}, for {name} records replays of its own")
+    video.check_place(file)
+
+
+def record(player: Player, file: Path, report: Callable[[str], None], *, seed: int, episodes: int) -> None:
+    """Plays as ``play`` does, and writes the environment's own replay of all episodes.
+
+    Args:
+        player: whose environment has a ``replay_ending``.
+        file: the file, see ``check_replay``; an existing one is replaced.
+        report: hears how each episode ended.
+        seed, episodes: as for ``play``.
+
+    Raises:
+        StudyError: of ``play``; then nothing is written.
+    """
+    described = player.workload.environment
+    if player.policy != LEARNT:
+        described = described.for_baselines()
+    try:
+        with described.make(1) as environment:
+            for moment in _moments(environment, chooser(player, environment), seed, episodes):
+                if moment.over:
+                    report(moment.outcome)
+            replay = environment.replay()
+    except WorldError as error:
+        raise StudyError(f"environment {described.name}: {error}") from error
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(file) as part:
+        part.write_bytes(replay)
+
+
+def _moments(environment: BatchedEnvironment, choose: Choose, seed: int, episodes: int) -> Iterator[Moment]:
     streams = Streams(seed)
     generator = streams.generator("actions")
     first: int | None = int(streams.fresh("environment").integers(2**31))
@@ -196,14 +244,14 @@ def _frames(environment: BatchedEnvironment, choose: Choose, seed: int, episodes
         first = None
         step, total, over = 0, 0.0, False
         sums = dict.fromkeys(environment.components, 0.0)
-        yield Frame(environment.render(), episode, step, total, sums, over)
+        yield Moment(episode, step, total, sums, over)
         while not over:
             actions = choose(observations, info.get("action_masks"), generator)
             observations, rewards, terminations, truncations, info = environment.step(actions)
             step, total = step + 1, total + float(rewards.sum())
             sums = {name: value + float(info[name][0]) for name, value in sums.items()}
             over = bool((terminations | truncations).all())
-            yield Frame(environment.render(), episode, step, total, sums, over)
+            yield Moment(episode, step, total, sums, over)
 
 
 def chooser(player: Player, environment: BatchedEnvironment) -> Choose:

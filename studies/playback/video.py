@@ -35,10 +35,15 @@ def check(file: Path) -> None:
     """
     if file.suffix not in (".gif", ".mp4"):
         raise StudyError(f"--out {file}: must end in .gif or .mp4")
-    if file.is_dir():
-        raise StudyError(f"--out {file}: is a folder")
     if file.suffix == ".mp4":
         _ffmpeg()
+    check_place(file)
+
+
+def check_place(file: Path) -> None:
+    """Raises StudyError if no file of this name can be written; writes nothing."""
+    if file.is_dir():
+        raise StudyError(f"--out {file}: is a folder")
     place = next(folder for folder in file.absolute().parents if folder.exists())
     if not place.is_dir() or not os.access(place, os.W_OK):
         raise StudyError(f"--out {file}: cannot be written: {place} is no folder to write in")

@@ -43,7 +43,7 @@ def check_samples(document: Document, settings: workloads.Workload) -> bool:
     else:
         loop = LoopSettings(samples=settings.update.samples)
     try:
-        loop.shape(settings.environment.episode_length)
+        loop.shape(settings.environment.episode_length, settings.environment.most_parallel)
     except SettingError as error:
         raise complaint(document, (settings.workload, *error.keys), error.reason) from error
     return True

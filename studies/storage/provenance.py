@@ -12,6 +12,9 @@ PACKAGES = ("consensus-testbed", "torch", "numpy", "networkx", "simpy", "pandas"
 OWN = ("consensus-testbed", "commit")
 """The entries of the versions that describe this package."""
 
+THIS_PROCESS = (*PACKAGES, "python", "platform", "commit")
+"""All entries that :func:`versions` may have; others are of programs that a trial started, such as a game."""
+
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the dependencies, and the commit (``-dirty`` if files had changed).

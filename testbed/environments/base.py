@@ -48,7 +48,14 @@ class BaseEnvironmentSettings(Settings):
     """Scripted policies of which the one with the highest mean return is a baseline."""
 
     baseline_episodes: ClassVar[int] = 100
-    """Number of episodes over which the return of a baseline is averaged."""
+    """Number of episodes over which the return of a baseline is averaged; 0: there are no baselines."""
+
+    client: ClassVar[str | None] = None
+    """The program of which every parallel episode starts one process, by its name; None if it starts none."""
+
+    replay_ending: ClassVar[str | None] = None
+    """How the names of its own files of recorded episodes end, which `replay` of the environment gives; None
+    if it records none."""
 
     name: str
 
@@ -61,6 +68,11 @@ class BaseEnvironmentSettings(Settings):
         @property
         def episode_length(self) -> int:
             """Steps until truncation."""
+
+    @property
+    def most_parallel(self) -> int | None:
+        """Most parallel episodes, in learning and again in an evaluation; None: no limit."""
+        return None
 
     @abstractmethod
     def make(self, batch: int) -> BatchedEnvironment:

@@ -132,6 +132,18 @@ class BatchedEnvironment(SavedState):
     def render(self, row: int = 0) -> NDArray[np.uint8]:
         """A picture `[height, width, 3]` of the current state of one episode."""
 
+    def versions(self) -> dict[str, str]:
+        """Versions of programs and packages outside the testbed's own environment that play it, by name."""
+        return {}
+
+    def replay(self, row: int = 0) -> bytes:
+        """A file of the episodes of one row, where the settings have a `replay_ending`.
+
+        Raises:
+            RuntimeError: it records no episodes.
+        """
+        raise RuntimeError(f"{self.name}: records no episodes")
+
     def masks(self) -> Info:
         """`action_masks` of the current state, bool `[batch, agent, action]`, if some can be unavailable."""
         return {}

@@ -72,11 +72,11 @@ def settings(name: str, **options: Any) -> BaseEnvironmentSettings:
     try:
         return model(**options)
     except ValidationError as error:
-        _, message, first = first_error(error)
+        keys, message, first = first_error(error)
         option = str(first["loc"][0])
         choices = get_args(model.model_fields[option].annotation)
         near = did_you_mean(first["input"], [choice for choice in choices if isinstance(choice, str)])
-        raise ValueError(f"{name}: {option}: got {first['input']!r}, {message}{near}") from error
+        raise ValueError(f"{name}: {keys or option}: got {first['input']!r}, {message}{near}") from error
 
 
 def make(name: str, *, batch: int = 1, **options: Any) -> BatchedEnvironment:

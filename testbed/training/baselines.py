@@ -59,9 +59,9 @@ def measure(environment: EnvironmentSettings) -> tuple[Baseline, ...]:
 
     The uniformly random policy, and among the scripted policies in ``best_of`` the one with the highest mean
     return: a maximum over a few noisy means, so biased slightly upwards. Empty for environments without
-    policies, such as StarCraft, which needs a game.
+    policies, or without episodes for them, such as StarCraft, which needs games.
     """
-    if not environment.policies:
+    if not environment.policies or not environment.baseline_episodes:
         return ()
     environment = environment.for_baselines()
     references = [_play(environment, RANDOM)]

@@ -35,14 +35,41 @@ class Collector:
 
     def __init__(self, environment: BatchedEnvironment, seed: int) -> None:
         self.environment = environment
-        self.observations, info = environment.reset(seed)
-        self.masks, self.active = info.get("action_masks"), info.get("active")
+        self.versions: dict[str, list[str]] = {}
+        """Versions of the programs outside the testbed that have played, in order: more than one where a run
+        was resumed with others."""
+        self.seed: int | None = seed
+        """The seed of the first episodes while they have not begun."""
+        if environment.saves_state:
+            self.begin()
         names = ("return", *(f"return_{name}" for name in environment.components))
         self.running = {name: np.zeros(environment.batch) for name in names}
         self.running_by_agent = np.zeros((environment.batch, environment.agents))
         self.returns_by_agent = np.full(environment.agents, np.nan)
         self.resumptions = 0
         """Times that resuming had to start new episodes, because the old ones' state was not saved."""
+
+    def begin(self) -> None:
+        """Begin the first episodes, unless they have begun.
+
+        Where a state cannot be saved, they begin only when they are played: a run that resumes would begin
+        them, and end as many games, for nothing.
+        """
+        if self.seed is not None:
+            self._see(self.environment.reset(self.seed))
+
+    def _see(self, started: tuple[np.ndarray, Mapping[str, np.ndarray]]) -> None:
+        self.seed = None
+        self.observations, info = started
+        self.masks, self.active = info.get("action_masks"), info.get("active")
+        for name, version in self.environment.versions().items():
+            known = self.versions.setdefault(name, [])
+            if version not in known[-1:]:
+                known.append(version)
+
+    def played_by(self) -> dict[str, str]:
+        """``versions`` with commas between those of one program."""
+        return {name: ", ".join(known) for name, known in self.versions.items()}
 
     def collect(
         self,
@@ -57,6 +84,7 @@ class Collector:
         state also has ``resumptions``: unless it is 0, this is not one uninterrupted run.
         ``observe(step)`` gets each step as a batch [1, B, N] of its own, before the next action is chosen.
         """
+        self.begin()
         rows: list[tuple[np.ndarray, ...]] = []
         masks: list[np.ndarray] = []
         active: list[np.ndarray] = []
@@ -85,21 +113,34 @@ class Collector:
             counts["resumptions"] = float(self.resumptions)
         return batch, {**means, **counts}
 
-    def finish(self, actor: Actor, generator: np.random.Generator | None) -> dict[str, float]:
+    def finish(
+        self, actor: Actor, generator: np.random.Generator | None, episodes: int | None = None
+    ) -> dict[str, float]:
         """Play until the present episode of every row is over; returns the means over these episodes.
 
         With a fresh collector these are whole episodes, one per row, so that short ones count no more than
         long ones. A row that finishes before others begins its next episode, which does not count here;
         ``collect`` and ``finish`` continue it.
+
+        Args:
+            actor, generator: as for ``collect``.
+            episodes: number of episodes, where it is not that of rows. They are divided among the rows before
+                any is played, so that again short ones count no more than long ones.
         """
-        playing = np.ones(self.environment.batch, dtype=bool)
-        finished = {name: np.zeros(self.environment.batch) for name in self.running}
-        while playing.any():
+        self.begin()
+        rows = self.environment.batch
+        episodes = rows if episodes is None else episodes
+        shares = np.full(rows, episodes // rows) + (np.arange(rows) < episodes % rows)
+        played = np.zeros(rows, dtype=int)
+        finished = {name: np.zeros((int(shares.max()), rows)) for name in self.running}
+        while (playing := played < shares).any():
             _, over, sums, _ = self._step(actor, generator)
+            ended = np.flatnonzero(playing & over)
             for name, values in sums.items():
-                finished[name] = np.where(playing & over, values, finished[name])
-            playing &= ~over
-        return {name: float(values.mean()) for name, values in finished.items()}
+                finished[name][played[ended], ended] = values[ended]
+            played[ended] += 1
+        counted = np.arange(int(shares.max()))[:, None] < shares
+        return {name: float(values[counted].mean()) for name, values in finished.items()}
 
     def _step(
         self, actor: Actor, generator: np.random.Generator | None
@@ -132,12 +173,14 @@ class Collector:
 
         For an environment that cannot save its state, only its generator is kept.
         """
+        self.begin()
         return {
             "environment": self.environment.state if self.environment.saves_state else {},
             "rng": self.environment.rng_state,
             "running": {name: sums.copy() for name, sums in self.running.items()},
             "running_by_agent": self.running_by_agent.copy(),
             "resumptions": self.resumptions,
+            "versions": {name: list(known) for name, known in self.versions.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -155,13 +198,25 @@ class Collector:
                 stacklevel=2,
             )
             self.resumptions = state["resumptions"] + 1
-            self.observations, info = self.environment.reset()
-            self.masks, self.active = info.get("action_masks"), info.get("active")
+            self.versions = {name: list(known) for name, known in state.get("versions", {}).items()}
+            before = {name: known[-1] for name, known in self.versions.items()}
+            self._see(self.environment.reset())
+            others = [
+                f"{name} {version} instead of {before[name]}"
+                for name, version in self.environment.versions().items()
+                if before.get(name, version) != version
+            ]
+            if others:
+                text = f"{self.environment.name}: the run is resumed with {', '.join(others)}"
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
             self.running = {name: np.zeros(self.environment.batch) for name in self.running}
             self.running_by_agent = np.zeros_like(self.running_by_agent)
             return
         self.environment.state = state["environment"]
-        self.running = {name: np.array(sums) for name, sums in state["running"].items()}
+        self.seed = None
+        # Earlier versions did not keep some components: their sums in episodes under way are not known.
+        without = np.full(self.environment.batch, np.nan)
+        self.running = {name: np.array(state["running"].get(name, without)) for name in self.running}
         # Earlier versions did not keep them: what agents earned in episodes under way is not known.
         unknown = np.full_like(self.running_by_agent, np.nan)
         self.running_by_agent = np.array(state.get("running_by_agent", unknown))

@@ -17,7 +17,7 @@ from testbed.common.finite import learning_from, named_errors
 from testbed.common.settings import SettingError, Settings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
-from testbed.environments import BatchedEnvironment, EnvironmentSettings
+from testbed.environments import BaseEnvironmentSettings, BatchedEnvironment, EnvironmentSettings
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.network.link_series import LinkSeries
 from testbed.training.communication import NetworkCommunication
@@ -42,6 +42,10 @@ class EvaluationSettings(Settings):
     every: Annotated[int, Field(ge=1, description="updates between evaluations")] = 10
     episodes: Annotated[int, Field(ge=1, description="episodes per evaluation")] = 32
 
+    def parallel(self, environment: BaseEnvironmentSettings) -> int:
+        """Episodes played side by side: all of them, or as many as the environment allows."""
+        return min(self.episodes, environment.most_parallel or self.episodes)
+
 
 class LoopSettings(Settings):
     """The amounts of collection, learning and evaluation."""
@@ -56,16 +60,25 @@ class LoopSettings(Settings):
         EvaluationSettings | None, Field(description="evaluation, separate from learning; null: none")
     ] = None
 
-    def shape(self, episode_length: int) -> tuple[int, int]:
+    def shape(self, episode_length: int, limit: int | None = None) -> tuple[int, int]:
         """(steps, parallel episodes) of one batch.
 
-        Unless ``batch`` gives their number, there are as many as can play a whole episode each, or a few
-        fewer so that the samples divide evenly.
+        Unless ``batch`` gives their number, there are as many as can play a whole episode each and
+        ``limit`` allows, or a few fewer so that the samples divide evenly.
+
+        Args:
+            episode_length: steps of a whole episode.
+            limit: most parallel episodes of the environment; None: no limit.
 
         Raises:
-            SettingError: the samples do not divide evenly.
+            SettingError: the samples do not divide evenly, or ``batch`` is more than ``limit``.
         """
         most = max(self.samples // episode_length, 1)
+        if limit is not None:
+            if self.batch is not None and self.batch > limit:
+                reason = f"{self.batch} is more than the {limit} episodes that environment.games allows"
+                raise SettingError(("batch",), reason, field="batch")
+            most = min(most, limit)
         whole = (n for n in range(most, most // 2, -1) if self.samples % n == 0)
         batch = self.batch or next(whole, most)
         if self.samples % batch:
@@ -91,7 +104,7 @@ class Trainer:
     ) -> None:
         self.loop, self.algorithm = loop, algorithm.name
         self.streams = Streams(seed)
-        self.steps, batch = loop.shape(environment.episode_length)
+        self.steps, batch = loop.shape(environment.episode_length, environment.most_parallel)
         self.collector = Collector(environment.make(batch), self._seed("environment"))
         self.learner = algorithm.make(spaces(self.collector.environment), self.streams.generator("initial"))
         if trace is not None:
@@ -200,8 +213,9 @@ class Trainer:
         """
         # A fresh environment with a stream of its own: evaluation never changes learning.
         seed = int(self.streams.fresh("evaluation", self.update).integers(2**31))
-        with self.environment_settings.make(settings.episodes) as world:
-            means = Collector(world, seed).finish(self.learner, None)
+        described = self.environment_settings
+        with described.make(settings.parallel(described)) as world:
+            means = Collector(world, seed).finish(self.learner, None, settings.episodes)
         return {f"evaluation_{name}": mean for name, mean in means.items()}
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,15 @@ class Start:
     """A learner with the batch it has just collected, and the random streams at that point.
 
     ``holdout`` is a second batch by the same policies, which measures what was learnt from the first; None
-    where the first was stored in a file.
+    where the first was stored in a file. ``versions`` are those of programs outside the testbed that played
+    the batch, empty where it was stored in a file.
     """
 
     learner: Matrpo
     batch: Batch
     holdout: Batch | None
     streams: Streams
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 OF_THE_UPDATE = ("step", "solver", "kl_safeguard", "fisher", "radius", "curvature", "where_inactive")
@@ -82,6 +84,7 @@ def prepare(
         source.learner.load_state_dict(state["learner"])
         source.streams.load_state_dict(state["streams"])
         played, holdout = Batch(**state["batch"]), Batch(**state["holdout"])
+        versions = dict(state.get("versions", {}))
     else:
         for done in range(warmup):
             source.advance()
@@ -91,12 +94,14 @@ def prepare(
             played, holdout = _stored(batch, source), None
         else:
             played, holdout = _collect(source), _collect(source)
+        versions = source.collector.played_by()
         if kept is not None and holdout is not None:
             state = {
                 "learner": source.learner.state_dict(),
                 "streams": source.streams.state_dict(),
                 "batch": vars(played),
                 "holdout": vars(holdout),
+                "versions": versions,
             }
             kept.parent.mkdir(parents=True, exist_ok=True)
             # Two trials may get here at once: each writes its own file, and the last one remains.
@@ -104,7 +109,7 @@ def prepare(
     source.close()
     learner = Matrpo(algorithm, spaces(source.collector.environment), Streams(seed).generator("initial"))
     learner.load_state_dict(source.learner.state_dict())
-    return Start(learner, played, holdout, source.streams)
+    return Start(learner, played, holdout, source.streams, versions)
 
 
 def identity(

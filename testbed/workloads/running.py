@@ -50,12 +50,15 @@ class Hooks:
 class WorkloadResult:
     """Results of a trial: one row of final numbers, and curves and other tables by name as rows.
 
-    ``models`` is the final state of the learner of a training run, None for other workloads.
+    ``models`` is the final state of the learner of a training run, None for other workloads. ``versions`` are
+    those of the programs outside the testbed that played, such as a game; several are separated by commas,
+    in order, where a run was resumed with others.
     """
 
     metrics: Row
     curves: dict[str, Table] = field(default_factory=dict)
     models: dict[str, object] | None = field(default=None, repr=False)
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 def run(
@@ -199,7 +202,7 @@ def _update(
         check_finite(start.learner.state_dict(), learnt, trial.agents)
     curve = communication.take_curve()
     curves = {"consensus": curve, **links.table(curve), **network_tables(network)}
-    return WorkloadResult({**learnt, **communication.metrics()}, curves)
+    return WorkloadResult({**learnt, **communication.metrics()}, curves, versions=start.versions)
 
 
 def _learn(start: Start, communication: NetworkCommunication) -> Row:
@@ -272,7 +275,8 @@ def _training(
     curves: dict[str, Table] = {"training": rows, "consensus": trainer.consensus_rows}
     series = {"agents": trainer.agent_rows, "links": trainer.links.rows()}
     curves |= {name: table for name, table in series.items() if table} | network_tables(trainer.network)
-    return WorkloadResult(metrics, curves, models=trainer.learner.state_dict())
+    versions = trainer.collector.played_by()
+    return WorkloadResult(metrics, curves, models=trainer.learner.state_dict(), versions=versions)
 
 
 def _lately(rows: Sequence[Row]) -> Row:

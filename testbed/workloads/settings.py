@@ -146,9 +146,10 @@ class TrainingWorkload(LearningWorkload):
     def essence(self) -> dict[str, Any]:
         """Differences from the defaults; a number of parallel episodes that equals the default is none."""
         found = differing(self)
-        loop, steps = self.training, self.environment.episode_length
+        loop = self.training
+        sizes = self.environment.episode_length, self.environment.most_parallel
         anyway = loop.model_copy(update={"batch": None})
-        if loop.batch is not None and loop.shape(steps) == anyway.shape(steps):
+        if loop.batch is not None and loop.shape(*sizes) == anyway.shape(*sizes):
             del found["training"]["batch"]
         return found
 

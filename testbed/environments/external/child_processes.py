@@ -7,6 +7,7 @@ refuses to start any from the worker process of a study.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,6 +39,7 @@ class Children:
         names: Sequence[str],
         failure: type[RuntimeError],
         environment: Mapping[str, str] | None = None,
+        ignored: re.Pattern[str] | None = None,
     ) -> None:
         """Start one process for each name.
 
@@ -46,6 +48,7 @@ class Children:
             names: name of each process in error messages.
             failure: the error to raise when one has died.
             environment: variables set for them in addition to those of this process.
+            ignored: lines that match at their beginning are never among the last words of a process.
 
         Raises:
             OSError: the command cannot be run.
@@ -53,7 +56,9 @@ class Children:
         self.processes: list[subprocess.Popen[bytes]] = []
         self._names = tuple(names)
         self._failure = failure
+        self._ignored = ignored
         self._logs: list[BinaryIO] = []
+        self._asked = [0] * len(names)
         self._stop = weakref.finalize(self, _stop, self.processes, self._logs)
         try:
             for _ in names:
@@ -86,6 +91,7 @@ class Children:
         answers: list[Message] = []
         try:
             for index, (fields, arrays) in requests.items():
+                self._asked[index] = self._logs[index].seek(0, os.SEEK_END)
                 self._guarded(index, send, self.processes[index].stdin, fields, arrays)
             for index in requests:
                 answers.append(self._guarded(index, receive, self.processes[index].stdout))
@@ -99,16 +105,26 @@ class Children:
             return function(*arguments)
         except (EOFError, OSError) as error:
             _end(self.processes[index])
-            code, words = self.processes[index].returncode, self._last_words(index)
+            code, words = self.processes[index].returncode, self.last_words(index)
             raise self._failure(
                 f"{self._names[index]} died (exit code {code}); the last it said was {words!r}"
             ) from error
 
-    def _last_words(self, index: int) -> str:
+    def last_words(self, index: int, *, of_last_request: bool = False) -> str:
+        """The last line that a process, or one that it started, has written to standard error; may be empty.
+
+        Args:
+            index: which process.
+            of_last_request: leave out what was written before its last request.
+        """
         log = self._logs[index]
-        log.seek(max(0, log.seek(0, os.SEEK_END) - 4000))
-        lines = log.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        begin = self._asked[index] if of_last_request else 0
+        log.seek(max(begin, log.seek(0, os.SEEK_END) - 4000))
+        for line in reversed(log.read().decode(errors="replace").splitlines()):
+            words = "".join(letter if letter.isprintable() else " " for letter in line).strip()
+            if words and not (self._ignored and self._ignored.match(words)):
+                return words
+        return ""
 
     def close(self) -> None:
         """End the processes; closing twice is harmless."""

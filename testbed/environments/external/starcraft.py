@@ -4,8 +4,9 @@ SMAC (Samvelyan et al. 2019, https://github.com/oxwhirl/smac) and the game are n
 Each game runs in a process of its own, run by the interpreter that has smac; see `starcraft_child`.
 """
 
-from collections.abc import Hashable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,9 @@ from testbed.common.suggestions import did_you_mean
 from testbed.environments.action_masks import refuse_unavailable, replace_unavailable
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
+from testbed.environments.external.starcraft_options import StarCraftOptions
 from testbed.environments.external.starcraft_pool import GameError, Games, stacked
+from testbed.identity import differing
 
 SEEDS = 2**31  # the game takes a signed 32-bit integer
 
@@ -33,6 +36,7 @@ MAPS: dict[str, tuple[int, int]] = {
     "27m_vs_30m": (27, 180),
     "MMM": (10, 150),
     "3s5z_vs_3s6z": (8, 170),
+    "1c3s5z": (9, 180),
     "3s_vs_3z": (3, 150),
     "3s_vs_4z": (3, 200),
     "3s_vs_5z": (3, 250),
@@ -50,16 +54,18 @@ class StarCraftSettings(BaseEnvironmentSettings):
     """Options of SMAC's battles in the real game."""
 
     outside: ClassVar = True
+    replay_ending: ClassVar = ".SC2Replay"
     sizes_known: ClassVar = False  # before a game has been opened
-    policies: ClassVar = ()  # these would need games
+    baseline_episodes: ClassVar = 0  # these would need games
+    client: ClassVar = "StarCraft II"
 
     name: Literal["starcraft"] = "starcraft"
     map_agents: Annotated[int | None, Field(ge=1, strict=True)] = None
-    """Agents of a map that is not among SMAC's own 22; null otherwise."""
+    """Agents of a map that is not among SMAC's own 23; null otherwise."""
     map_limit: Annotated[int | None, Field(ge=1, strict=True)] = None
     """Step limit of such a map; null otherwise."""
     map: str = "2s3z"  # declared after the numbers it is checked against
-    """A map of SMAC; agents and step limit of its own 22 are known."""
+    """A map of SMAC; agents and step limit of its own 23 are known."""
     reward: Literal["paper", "shared"] = "paper"
     """`paper`, as Li & He describe it: agent 0 receives the team's reward, dead or alive, and the others
     nothing. `shared`, as in SMAC: every agent receives it."""
@@ -67,8 +73,15 @@ class StarCraftSettings(BaseEnvironmentSettings):
     """Meaning of an unavailable action. `mask`: an error, as in SMAC, and there are action masks. `random`:
     it is replaced by a uniformly random available one and there are no masks, as in the published training
     script of MATRPO."""
+    games: Annotated[int, Field(ge=1)] = 8
+    """Most games at once, each a client of StarCraft II: so many battles are played side by side to learn
+    (`training.batch` may ask for fewer), and in an evaluation by as many clients of its own, one after the
+    other until `training.evaluation.episodes` have been played."""
+    options: StarCraftOptions = StarCraftOptions()
+    """Options of SMAC."""
     python: str | None = None
-    """Path of an interpreter that has smac; null: this one."""
+    """Path of an interpreter that has smac; null: this one. It is no part of a trial's name; the versions of
+    smac, pysc2 and StarCraft II that played are stored with the trial."""
 
     @field_validator("map")
     @classmethod
@@ -93,29 +106,46 @@ class StarCraftSettings(BaseEnvironmentSettings):
         """Steps until SMAC ends an undecided battle."""
         return MAPS[self.map][1] if self.map_limit is None else self.map_limit
 
+    @property
+    def most_parallel(self) -> int:
+        """As many as there may be games."""
+        return self.games
+
+    def essence(self) -> dict[str, Any]:
+        """Differences from the defaults, without the path of the interpreter.
+
+        The number of games is always among them, as trials of earlier versions had as many as they liked.
+        """
+        found = {name: value for name, value in differing(self).items() if name != "python"}
+        return {**found, "games": self.games}
+
     def make(self, batch: int) -> "StarCraft":
         """The environment, with `batch` parallel games."""
         return StarCraft(self, batch)
 
     def without_pictures(self) -> str | None:
         """The reason: only the game itself draws pictures."""
-        return "starcraft: has no pictures; its replays can be watched in the game"
+        return "starcraft: has no pictures; `testbed play` writes a replay, which the game shows"
+
+    def for_baselines(self) -> Self:
+        """The same battle with masks."""
+        return self.model_copy(update={"unavailable": "mask"})
 
     def opens(self) -> Hashable | None:
-        """The interpreter and the map of its games."""
-        return self.python, self.map
+        """The interpreter, the map and the options of its games."""
+        return self.python, self.map, self.map_agents, self.map_limit, self.options.model_dump_json()
 
     def check_opens(self) -> None:
         """Open a game and close it again: no client is launched. Raises ValueError, or GameError."""
-        Games(self.python, self.map, 1).close()
+        StarCraft(self, 1).close()
 
 
 class StarCraft(BatchedEnvironment):
     """A batch of StarCraft II games, one client of the game each.
 
-    Actions, observations and rewards are SMAC's with its default options. A battle that is decided
-    terminates for all agents; one that runs out of time is truncated. So is one whose client broke down,
-    which SMAC relaunches by itself. The dead observe zeros and can only play 0.
+    Actions, observations and rewards are SMAC's. A battle that is decided terminates for all agents; one that
+    runs out of time is truncated. So is one whose client broke down; the next battle of its row has a new
+    client. The dead observe zeros and can only play 0.
 
     Randomness: every start of a row draws one seed from the environment's generator, but the game takes a
     seed only when its client is launched: for the first battle of a row, after `reset(seed)`, after a
@@ -127,20 +157,21 @@ class StarCraft(BatchedEnvironment):
     starts new battles with the next seeds of its generator; it is not the run that was interrupted.
 
     Components of the return: `team_reward`, SMAC's reward; `battle_won`, `dead_allies`, `dead_enemies`, the
-    changes in this step; `breakdowns`, clients lost.
+    changes in this step; `timed_out`, whether the battle ended in this step because its time was up;
+    `breakdowns`, clients lost in this step, or as the battle began.
 
     Raises:
         GameError: when it is made, reset or stepped: smac or the game is missing, or a game failed.
     """
 
     name = "starcraft"
-    components = ("team_reward", "battle_won", "dead_allies", "dead_enemies", "breakdowns")
+    components = ("team_reward", "battle_won", "timed_out", "dead_allies", "dead_enemies", "breakdowns")
     saves_state = False
 
     def __init__(self, settings: StarCraftSettings, batch: int) -> None:
         if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
             raise ValueError(f"batch: got {batch!r}, allowed are integers from 1 up")
-        self._games = Games(settings.python, settings.map, int(batch))
+        self._games = Games(settings.python, settings.map, int(batch), settings.options.passed())
         info = self._games.info
         found, expected = (
             (info["n_agents"], info["episode_limit"]),
@@ -161,7 +192,6 @@ class StarCraft(BatchedEnvironment):
         )
         self.settings = settings
         self.state_size = info["state_shape"]
-        self._launch = False
         shape = (self.batch, self.agents)
         self._seen: dict[str, NDArray[Any]] = {
             "observations": np.zeros((*shape, self.observation_size), dtype=np.float32),
@@ -170,6 +200,9 @@ class StarCraft(BatchedEnvironment):
         }
         self._dead = np.zeros((2, self.batch), dtype=np.int64)  # allies, enemies
         self._lost: NDArray[np.bool_] = np.zeros(self.batch, dtype=np.bool_)
+        self._lost_before = np.zeros(self.batch, dtype=np.int64)
+        # SMAC starts a battle in a client that runs only once it has seen one end there.
+        self._restartable: NDArray[np.bool_] = np.zeros(self.batch, dtype=np.bool_)
 
     def close(self) -> None:
         """End the games and their processes."""
@@ -189,54 +222,70 @@ class StarCraft(BatchedEnvironment):
         """SMAC's state vector `[batch, state_size]`, which no agent sees."""
         return self._seen["state"].copy()
 
+    def versions(self) -> dict[str, str]:
+        """Versions of `smac` and `pysc2`, and of `starcraft` once a game has been launched."""
+        return dict(self._games.versions)
+
+    def replay(self, row: int = 0) -> bytes:
+        """The game's replay of a row: all battles since its client was launched, an `.SC2Replay` file."""
+        return self._games.replay(row)
+
     def reset(self, seed: int | None = None, where: ArrayLike | None = None) -> tuple[Observations, Info]:
         """Start episodes as the base class does; a `seed` also relaunches these rows' clients to take it."""
-        self._launch = seed is not None
+        if seed is not None:
+            self._restartable[:] = False
         return super().reset(seed, where)
 
     def _begin(self, rows: NDArray[np.intp]) -> None:
         seeds = self._generator.integers(SEEDS, size=rows.size)
-        requests: dict[int, Any] = {
-            row: ({"do": "reset", "seed": seed, "launch": self._launch}, {})
-            for row, seed in zip(rows.tolist(), seeds.tolist(), strict=True)
-        }
-        if requests:
-            self._look(rows, self._ask(requests))
+        launch = rows[~self._restartable[rows]].tolist()
+        if rows.size:
+            with self._all_or_none():
+                replies = self._games.reset(dict(zip(rows.tolist(), seeds.tolist(), strict=True)), launch)
+            self._look(rows, replies)
+            self._lost_before[rows] = stacked(replies, "lost", np.int64)
+        self._restartable[rows] = False
         self._dead[:, rows] = 0
         self._lost[rows] = False
 
     def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
         if self.settings.unavailable == "random":
             actions = replace_unavailable(actions, self._seen["masks"], self._generator)
-        chosen = actions.astype("<i8")
-        replies = self._ask({row: ({"do": "step"}, {"actions": chosen[row]}) for row in range(self.batch)})
+        with self._all_or_none():
+            replies = self._games.step(actions)
         self._look(np.arange(self.batch), replies)
         team = stacked(replies, "reward", np.float64)
         rewards = np.zeros((self.batch, self.agents))
         rewards[:, : 1 if self.settings.reward == "paper" else self.agents] = team[:, None]
         self._lost = stacked(replies, "lost", np.bool_)
         timed_out = stacked(replies, "timed_out", np.bool_)
-        decided = stacked(replies, "terminated", np.bool_) & ~timed_out & ~self._lost
+        over = stacked(replies, "terminated", np.bool_)
+        decided = over & ~timed_out & ~self._lost
+        self._restartable |= over & ~self._lost
         dead = np.stack([stacked(replies, name, np.int64) for name in ("dead_allies", "dead_enemies")])
-        dead = np.where(self._lost, self._dead, dead)  # SMAC counts nothing when it loses its client
+        dead = np.where(self._lost, self._dead, dead)  # nothing is counted when a client is lost
         fallen, self._dead = dead - self._dead, dead
         info: Info = {
             "team_reward": team,
             "battle_won": stacked(replies, "battle_won", np.int64),
+            "timed_out": timed_out.astype(np.int64),
             "dead_allies": fallen[0],
             "dead_enemies": fallen[1],
-            "breakdowns": self._lost.astype(np.int64),
+            "breakdowns": self._lost + self._lost_before,
         }
+        self._lost_before[:] = 0
         return rewards, np.repeat(decided[:, None], self.agents, axis=1), info
 
     def _truncated(self) -> NDArray[np.bool_]:
         return np.repeat(self._lost[:, None], self.agents, axis=1)
 
-    def _ask(self, requests: Mapping[int, Any]) -> Any:
+    @contextmanager
+    def _all_or_none(self) -> Iterator[None]:
         try:
-            return self._games.ask(requests)
+            yield
         except BaseException:
             self._started = False  # some games may have moved: all must be reset next
+            self._restartable[:] = False
             raise
 
     def _look(self, rows: NDArray[np.intp], replies: Any) -> None:

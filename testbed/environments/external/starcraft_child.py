@@ -16,6 +16,9 @@ import os
 import signal
 import struct
 import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -66,8 +69,23 @@ class Refusal(Exception):
         self.kind = kind
 
 
+class ClientLost(Exception):
+    """The client of the game broke down; SMAC would launch another one by itself."""
+
+
+LAUNCHES = 3
+"""Attempts to launch a client: pysc2 releases a port before the game binds it, so another may take it."""
+
+LAUNCHED_ANEW = ("ClientLost", "ConnectError", "ConnectionError")
+"""Errors, by the names that pysc2 gives them, of a client that never listened or was lost at once."""
+
+
 def starcraft_environment() -> Any:
-    """SMAC's `StarCraft2Env`. Raises Refusal, which describes what was found instead."""
+    """SMAC's `StarCraft2Env` without its own restarts, which raise ClientLost instead.
+
+    Raises:
+        Refusal: it describes what was found instead.
+    """
     spec = importlib.util.find_spec("smac")
     if spec is None:
         raise Refusal("absent", "")
@@ -78,7 +96,29 @@ def starcraft_environment() -> Any:
         from smac.env import StarCraft2Env
     except Exception as error:
         raise Refusal("broken", described(error)) from error
-    return StarCraft2Env
+
+    class Client(StarCraft2Env):  # type: ignore[misc]
+        max_reward: float
+        obs_timestep_number: bool
+
+        def full_restart(self) -> None:
+            # SMAC's own launches a client with the old seed and goes on with units of the lost game.
+            raise ClientLost("the client of the game was lost")
+
+        def get_obs_size(self) -> int:
+            # SMAC's own forgets that it leaves a 0 in place of the step number, which it then appends.
+            return int(super().get_obs_size()) + bool(self.obs_timestep_number)
+
+        def init_units(self) -> None:
+            # SMAC's own adds the enemies again each time it waits for units that are still missing, and the
+            # scale of all rewards of the client is wrong.
+            before = self.max_reward
+            super().init_units()
+            if self._episode_count == 0:
+                points = sum(unit.health_max + unit.shield_max for unit in self.enemies.values())
+                self.max_reward = before + points
+
+    return Client
 
 
 def described(error: BaseException) -> str:
@@ -87,44 +127,75 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}"
 
 
-class Game:
-    """One `StarCraft2Env`, recreated when its client has to be launched with another seed."""
+def installed(*packages: str) -> dict[str, str]:
+    """The versions of packages of this interpreter; `unknown` if they lie on its path without metadata."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
 
-    def __init__(self, map_name: str) -> None:
+
+class Game:
+    """One `StarCraft2Env`, made anew when its client has to be launched with another seed."""
+
+    def __init__(self, map_name: str, options: dict[str, Any]) -> None:
         self.environment = starcraft_environment()
-        self.map_name = map_name
-        self.client = self._client(None)
+        self.map_name, self.options = map_name, options
+        self.client: Any = self._made(None)
         info = self.client.get_env_info()
         names = ("n_agents", "n_actions", "obs_shape", "state_shape", "episode_limit")
-        self.info = {name: int(info[name]) for name in names}
-        # SMAC restarts a battle within its client only once it has seen one end; before, and after the
-        # client was lost, its reset would launch a second client and forget the first.
-        self.can_restart = False
+        self.info: dict[str, Any] = {name: int(info[name]) for name in names}
+        self.info["versions"] = installed("smac", "pysc2")
 
-    def _client(self, seed: int | None) -> Any:
-        # continuing_episode makes SMAC report in `info` that a battle ran out of time; it changes nothing
-        # else.
-        return self.environment(map_name=self.map_name, seed=seed, continuing_episode=True)
+    def _made(self, seed: int | None) -> Any:
+        try:
+            # continuing_episode makes SMAC report in `info` that a battle ran out of time; it changes
+            # nothing else.
+            return self.environment(
+                map_name=self.map_name, seed=seed, continuing_episode=True, **self.options
+            )
+        except KeyError as error:
+            if error.args != (self.map_name,):
+                raise
+            raise Refusal("map", self.map_name) from error
 
     def reset(self, seed: int, launch: bool) -> tuple[dict[str, Any], Arrays]:
-        """Start a battle, in a new client with this seed if asked for or needed."""
-        if launch or not self.can_restart:
-            self.client.close()
-            self.client = self._client(seed)
-            self.can_restart = False
-        try:
-            self.client.reset()
-        except Exception as error:
-            kind = "launch" if not self.can_restart else "raised"
-            raise Refusal(kind, described(error)) from error
-        return {}, self._seen()
+        """Start a battle, in a new client with this seed if asked for, or if the old one is lost on the way.
+
+        SMAC can start a battle in the present client only after it has seen one end there.
+        """
+        lost = False
+        if not launch:
+            try:
+                self.client.reset()
+            except ClientLost:
+                lost = True
+        fields = {"lost": lost, **(self._launch(seed) if launch or lost else {})}
+        return fields, self._seen()
+
+    def _launch(self, seed: int) -> dict[str, Any]:
+        for left in reversed(range(LAUNCHES)):
+            self.close()
+            self.client = self._made(seed)
+            try:
+                self.client.reset()
+                return {"starcraft": str(self.client._controller.ping().game_version)}
+            except Exception as error:
+                if left == 0 or type(error).__name__ not in LAUNCHED_ANEW:
+                    raise Refusal("launch", described(error)) from error
+                print(f"launching again, with another port: {described(error)}", file=sys.stderr, flush=True)
+        raise AssertionError("unreachable")
 
     def step(self, actions: Any) -> tuple[dict[str, Any], Arrays]:
-        """Play one joint action."""
-        reward, terminated, info = self.client.step([int(action) for action in actions])
-        lost = bool(terminated) and "battle_won" not in info  # the client broke down and was relaunched
-        if terminated:
-            self.can_restart = not lost
+        """Play one joint action; a battle whose client is lost ends with the last observations."""
+        try:
+            reward, terminated, info = self.client.step([int(action) for action in actions])
+            lost = False
+        except ClientLost:
+            reward, terminated, info, lost = 0.0, True, {}, True
         fields = {
             "reward": float(reward),
             "terminated": bool(terminated),
@@ -134,7 +205,10 @@ class Game:
             "dead_allies": int(info.get("dead_allies", 0)),
             "dead_enemies": int(info.get("dead_enemies", 0)),
         }
-        return fields, self._seen()
+        seen = self._seen()
+        if lost:
+            self.close()
+        return fields, seen
 
     def _seen(self) -> Arrays:
         return {
@@ -143,17 +217,29 @@ class Game:
             "state": np.asarray(self.client.get_state(), dtype="<f4"),
         }
 
+    def replay(self) -> tuple[dict[str, Any], Arrays]:
+        """The bytes of the game's replay of all battles of the present client."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.client.replay_dir = folder
+            self.client.save_replay()
+            (file,) = Path(folder).iterdir()
+            return {}, {"replay": np.frombuffer(file.read_bytes(), dtype="|u1")}
+
     def close(self) -> None:
-        """Close the client."""
-        self.client.close()
+        """Close the client, if there is one."""
+        client, self.client = self.client, None
+        if client is not None:
+            client.close()
 
 
 def _answer(game: Game | None, fields: dict[str, Any], arrays: Arrays) -> tuple[Game, dict[str, Any], Arrays]:
     if game is None:
-        game = Game(fields["map"])
+        game = Game(fields["map"], fields["options"])
         return game, game.info, {}
     if fields["do"] == "reset":
         return (game, *game.reset(fields["seed"], fields["launch"]))
+    if fields["do"] == "replay":
+        return (game, *game.replay())
     return (game, *game.step(arrays["actions"]))
 
 

@@ -61,7 +61,9 @@ class SkirmishSettings(BaseEnvironmentSettings):
     """Every unit starts up to this far from its place in the spawn grid, uniformly in x and in y. With 0 a
     battle has no randomness of its own, and playing one policy without randomness for many episodes plays
     the same episode many times. Gaps in the grid are 0.05, so units may overlap a little at first; they
-    part as they move."""
+    part as they move. Agents and enemies keep the numbers of their places in the grid, however far they are
+    moved. SMAC instead numbers the agents of a type by x, then y, at the start of each battle, so that there
+    two neighbours may change numbers from one battle to the next."""
     rules: Literal["smac", "smaclite"] = "smac"
     """`smac`: the reward is the absolute change of the enemy's hp and shields in a step, healing and
     regrowth included, and a side left with healers only has lost. `smaclite`, for comparisons with that
@@ -116,12 +118,13 @@ class Skirmish(BatchedEnvironment):
     `[batch, unit]`; `last_action` `[batch, agent]`, -1 before the first step. Units are the agents, then the
     enemies. Numbers are float32 inside.
 
-    Components of the return: `battle_won`, `dead_allies`, `dead_enemies`: the changes in this step, so
-    that their sums give the outcome of the battle.
+    Components of the return: `team_reward`, SMAC's reward, whoever is paid; `battle_won`, `timed_out`,
+    `dead_allies`, `dead_enemies`: the changes in this step, so that their sums give the outcome of the
+    battle.
     """
 
     name = "skirmish"
-    components = ("battle_won", "dead_allies", "dead_enemies")
+    components = ("team_reward", "battle_won", "timed_out", "dead_allies", "dead_enemies")
 
     def __init__(self, settings: SkirmishSettings, batch: int) -> None:
         self.settings = settings
@@ -197,8 +200,11 @@ class Skirmish(BatchedEnvironment):
         rewards[:, : 1 if self.settings.reward == "paper" else agents] = team[:, None]
         terminations = np.repeat((lost | won)[:, None], agents, axis=1)
         self._sight.look()
+        timed_out = (self._t >= self.episode_length) & ~(lost | won)
         info: Info = {
+            "team_reward": team,
             "battle_won": won.astype(np.int64),
+            "timed_out": timed_out.astype(np.int64),
             "dead_allies": dead_allies,
             "dead_enemies": dead_enemies,
         }

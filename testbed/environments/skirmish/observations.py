@@ -17,6 +17,17 @@ FIRST_TARGET = 6  # actions 0 to 5: no-op, stop, north, south, east, west
 LOOK_AHEAD = 1.0  # a move is available when the cell that far away can be walked
 
 
+def _cell_in(place: Array, low: int, high: int, *, ahead: float = 0.0) -> NDArray[np.bool_]:
+    """Whether the cell of `place + ahead` is at least `low` and below `high`.
+
+    Cells are those of SMAC, which cuts off decimals by `int`: between -1 and 0 lies cell 0, too. So west is
+    available at any x above 0.
+    """
+    above = place > -1 - ahead if low == 0 else place >= low - ahead
+    inside: NDArray[np.bool_] = above & (place < high - ahead)
+    return inside
+
+
 class Layout:
     """Sizes of one roster's vectors.
 
@@ -73,16 +84,15 @@ class Sight:
         """Available actions `[agent, action, batch]`."""
         battle, roster, allies = self.battle, self.roster, self.roster.allies
         x, y, alive = battle.x[:allies], battle.y[:allies], battle.alive[:allies]
-        low, high = roster.map.corridor
+        columns, rows = (0, roster.map.width), roster.map.corridor
         allowed = np.zeros((allies, self.layout.actions, battle.batch), dtype=np.bool_)
         allowed[:, 0] = ~alive
         allowed[:, 1] = alive
-        inside_x = (x >= 0) & (x < roster.map.width) & alive
-        inside_y = (y >= low) & (y < high) & alive
-        allowed[:, 2] = (y + LOOK_AHEAD < high) & (y + LOOK_AHEAD >= low) & inside_x
-        allowed[:, 3] = (y - LOOK_AHEAD >= low) & (y - LOOK_AHEAD < high) & inside_x
-        allowed[:, 4] = (x + LOOK_AHEAD < roster.map.width) & inside_y
-        allowed[:, 5] = (x - LOOK_AHEAD >= 0) & inside_y
+        inside_x, inside_y = _cell_in(x, *columns) & alive, _cell_in(y, *rows) & alive
+        allowed[:, 2] = _cell_in(y, *rows, ahead=LOOK_AHEAD) & inside_x
+        allowed[:, 3] = _cell_in(y, *rows, ahead=-LOOK_AHEAD) & inside_x
+        allowed[:, 4] = _cell_in(x, *columns, ahead=LOOK_AHEAD) & inside_y
+        allowed[:, 5] = _cell_in(x, *columns, ahead=-LOOK_AHEAD) & inside_y
         within = self._square <= TARGETS_WITHIN**2
         within &= self._both
         allowed[:, FIRST_TARGET : FIRST_TARGET + roster.enemies] = within[:, allies:]

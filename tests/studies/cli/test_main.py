@@ -1,5 +1,6 @@
 """The command line."""
 
+import json
 import os
 import re
 import subprocess
@@ -201,9 +202,24 @@ def test_validate_tells_the_memory_of_the_most_demanding_trial(call, write):
     assert mebibytes[0] == mebibytes[1] > mebibytes[2]
 
 
-def test_validate_does_not_start_a_game_to_tell_its_memory(call, write):
-    _, out, _ = call("validate", write("workload: training\nenvironment: {name: starcraft}\n"))
+SMAC = Path(__file__).parents[2] / "testbed" / "environments" / "doubles" / "smac"
+
+
+def test_validate_starts_no_game_and_tells_how_many_there_will_be(call, write, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(SMAC))
+    monkeypatch.setenv("SMAC_DOUBLE_LOG", str(tmp_path / "log"))
+    text = "workload: training\nenvironment: {name: starcraft}\n"
+    code, out, _ = call("validate", write(text))
+    assert code == 0
     assert "not known before its games have been started" in out
+    assert "each concurrent trial runs 8 clients of StarCraft II\n" in out
+    _, out, _ = call("validate", write(text + "training: {samples: 600, evaluation: {episodes: 32}}\n"))
+    assert "runs 5 clients of StarCraft II, and 8 more during each evaluation\n" in out
+    assert not (tmp_path / "log").exists()
+    code, _, err = call("validate", write(text + "training: {batch: 9, samples: 9000}\n"))
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "training.batch: 9 is more than the 8 episodes that environment.games allows" in err
 
 
 @pytest.mark.parametrize("command", ["run", "train", "trace"])
@@ -217,6 +233,35 @@ def test_a_device_that_is_not_there_is_one_line_and_nothing_is_written(call, wri
     assert list(Path.cwd().iterdir()) == before
 
 
+BATTLES = """\
+workload: training
+topology: path
+environment: {name: starcraft, map: tiny, map_agents: 2, map_limit: 6}
+algorithm: {hidden: [4]}
+consensus: {budget: {activations: 2}}
+training: {updates: 1, samples: 24, evaluation: {episodes: 9}}
+"""
+
+
+def test_a_trial_has_the_versions_of_its_game_and_a_comparison_tells_others(
+    call, write, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PYTHONPATH", str(SMAC))
+    monkeypatch.setenv("SMAC_DOUBLE_LOG", str(tmp_path / "log"))
+    file = write(BATTLES)
+    for folder, version in (("one", "4.10.0"), ("two", "4.10.1")):
+        monkeypatch.setenv("SMAC_DOUBLE_GAME", version)
+        assert call("train", file, "--out", folder)[0] == 0
+        (stored,) = Path(folder, "trials").glob("*/versions.json")
+        assert json.loads(stored.read_text())["starcraft"] == version
+    launched = (tmp_path / "log").read_text().count("launch")
+    assert launched == 2 * (4 + 8)
+    _, out, _ = call("compare", "one", "two")
+    assert "trials in both were played with other versions of starcraft: 4.10.0 -> 4.10.1\n" in out
+    _, out, _ = call("compare", "one", "one")
+    assert "other versions" not in out
+
+
 GAME = """\
 workload: training
 environment: {name: starcraft, map: 3m}
@@ -225,7 +270,9 @@ training: {updates: 1, samples: 60}
 
 
 @pytest.mark.parametrize(
-    "command", [["train"], ["run"], ["run", "--dry-run"], ["trace"]], ids=["train", "run", "dry-run", "trace"]
+    "command",
+    [["validate"], ["train"], ["run"], ["run", "--dry-run"], ["trace"], ["play", "--policy", "random"]],
+    ids=["validate", "train", "run", "dry-run", "trace", "play"],
 )
 def test_a_game_that_is_not_there_is_one_line_and_nothing_is_written(call, write, command):
     code, out, err = call(*command, write(GAME), "--set", "environment.python=/nowhere/python")

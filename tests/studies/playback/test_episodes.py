@@ -264,8 +264,8 @@ def test_random_uses_every_action_an_agent_has(write):
         ("workload: problem\n", ["--policy", "random"], "workload = 'problem'"),
         (
             "workload: training\nenvironment: {name: starcraft}\n",
-            ["--policy", "random"],
-            "starcraft: has no pictures",
+            ["--policy", "random", "--out", "a.gif"],
+            "--out a.gif: must end in .SC2Replay, for starcraft records replays of its own",
         ),
     ],
 )
@@ -279,6 +279,22 @@ def test_what_cannot_be_played_is_one_line_and_nothing_is_written(
     assert err.count("\n") == 1
     assert message in err
     assert [path.name for path in Path.cwd().iterdir()] == ["taken"]
+
+
+def test_of_starcraft_its_own_replay_is_written(call, write, monkeypatch):
+    doubles = Path(__file__).parents[2] / "testbed" / "environments" / "doubles"
+    monkeypatch.setenv("PYTHONPATH", str(doubles / "smac"))
+    text = "environment: {name: starcraft, map: tiny, map_agents: 2, map_limit: 6}\ntopology: path\n"
+    text += "workload: training\n"
+    arguments = ("play", write(text), "--policy", "random", "--episodes", "2", "--out", "battles.SC2Replay")
+    code, out, err = call(*arguments)
+    assert (code, err) == (0, "")
+    assert out.count("episode ") == 2
+    assert "replay:  battles.SC2Replay" in out
+    assert Path("battles.SC2Replay").read_bytes() == b"replay of 2 battles"
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert "already exists" in err
 
 
 def test_a_world_without_pictures_is_told_before_it_is_played(call, write, monkeypatch):

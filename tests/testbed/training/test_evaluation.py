@@ -91,7 +91,7 @@ def test_every_row_counts_with_its_first_episode_whole(generator):
     collector = Collector(world, seed=3)
     starts = world.state
     means = collector.finish(Scripted(world, "nearest"), generator)
-    played = {"return": [], "battle_won": [], "dead_allies": [], "dead_enemies": [], "length": []}
+    played = {name: [] for name in ("return", *world.components, "length")}
     for row in range(rows):
         alone = Skirmish(settings, 1)
         alone.reset(0)

@@ -458,3 +458,146 @@ def test_the_child_runs_on_old_pythons_and_imports_nothing_of_ours() -> None:
     }
     assert imported <= {*sys.stdlib_module_names, "numpy", "smac"}
     assert not re.search(r"pickle|eval\(|exec\(", source)
+
+
+@pytest.mark.parametrize("fault", ["lost", "emptied"])
+def test_a_client_lost_between_battles_is_noticed_and_counted_once(
+    python: str, log: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setenv("SMAC_DOUBLE_FAULT", f"{fault} 2")
+    rng = np.random.default_rng(0)
+    with make(python) as env:
+        env.reset(0)
+        broken, starts = 0, [env.observations()]
+        while len(starts) < 4:
+            masks = env._seen["masks"]
+            assert (env.observations().any(axis=2) == ~masks[..., 0]).all()
+            _, rewards, terminations, truncations, info = env.step(available(env, rng))
+            assert rewards.sum() != 14.4
+            broken += info["breakdowns"][0]
+            over = (terminations | truncations).all(axis=1)
+            if over.any():
+                starts.append(env.reset(where=over)[0])
+    assert broken == 1
+    assert len({start.tobytes() for start in starts}) == len(starts)  # no battle is played twice
+    assert len(clients(log)) == 2
+    seeds = [words[3] for words in events(log) if words[0] == "launch"]
+    assert seeds[0] != seeds[1]
+    assert gone(clients(log))
+
+
+@pytest.mark.parametrize("episodes", [0, 2])
+def test_a_breakdown_launches_one_client_and_no_second(
+    python: str, log: Path, monkeypatch: pytest.MonkeyPatch, episodes: int
+) -> None:
+    monkeypatch.setenv("SMAC_DOUBLE_FAULT", f"breakdown {episodes}")
+    rng = np.random.default_rng(1)
+    with make(python, map="2s3z", map_agents=None, map_limit=None) as env:
+        env.reset(0)
+        for _ in range(60):
+            *_, info = env.step(available(env, rng))
+            if info["breakdowns"][0]:
+                break
+            env.reset(where=env._finished)
+        assert info["breakdowns"][0] == 1
+        env.reset(where=env._finished)
+        assert len(clients(log)) == 2
+    assert gone(clients(log))
+
+
+def test_a_taken_port_is_tried_again(python: str, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMAC_DOUBLE_FAULT", "port taken 2")
+    with make(python, batch=6) as env:
+        env.reset(0)
+        assert len(clients(log)) == 6
+        assert [words[0] for words in events(log)].count("failed") == 12
+    monkeypatch.setenv("SMAC_DOUBLE_FAULT", "port taken 3")
+    with (
+        make(python) as env,
+        pytest.raises(GameError, match=r"did not start \(ConnectError: Failed to connect to the SC2 webs"),
+    ):
+        env.reset(0)
+
+
+def test_a_game_that_dies_at_its_start_is_shown_with_its_own_last_words(
+    python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMAC_DOUBLE_FAULT", "dies at start 9")
+    words = "its last words were 'SC2_x64: error while loading shared libraries: libsome.so'"
+    with make(python) as env, pytest.raises(GameError, match=words) as caught:
+        env.reset(0)
+    assert "\n" not in str(caught.value)
+
+
+def test_games_are_launched_in_small_groups(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with make(python, batch=6) as env:
+        groups = []
+        ask = env._games.children.ask
+        monkeypatch.setattr(
+            env._games.children, "ask", lambda asked: groups.append(list(asked)) or ask(asked)
+        )
+        env.reset(0)
+        assert groups == [[0, 1, 2, 3], [4, 5]]
+        assert env.versions()["starcraft"] == "4.10.0"
+
+
+def test_a_map_that_smac_does_not_know_is_named(python: str) -> None:
+    with pytest.raises(GameError, match=r"map: the smac of .*python-with-smac does not know '2s4z'"):
+        make(python, map="2s4z")
+
+
+def test_options_reach_smac_and_only_those_that_were_set(python: str, log: Path) -> None:
+    with make(python, options={"difficulty": 3, "reward_sparse": True, "step_mul": 8}):
+        assert events(log)[0] == ["options", "{'difficulty':", "'3',", "'reward_sparse':", "True}"]
+    with pytest.raises(ValueError, match=r"starcraft: options\.difficulty: got 'B', must be"):
+        environments.settings("starcraft", options={"difficulty": "B"})
+    with pytest.raises(GameError, match="TypeError: unexpected keyword argument 'move_amount'"):
+        make(python, options={"move_amount": 3})
+
+
+def test_the_interpreter_is_no_part_of_a_trials_name_and_the_number_of_games_is() -> None:
+    def name(**options: Any) -> Any:
+        return environments.settings("starcraft", **options).meaning()
+
+    assert name(python="/one") == name(python="/other") == name()
+    assert name()["games"] == 8
+    assert name(games=4) != name()
+    assert name(options={"difficulty": "5"}) != name()
+    assert name(options={"difficulty": 7}) == name()
+
+
+def test_the_replay_is_smacs_own(python: str) -> None:
+    with make(python) as env:
+        env.reset(0)
+        rng = np.random.default_rng(0)
+        while not env._finished[0]:
+            env.step(available(env, rng))
+        assert env.replay() == b"replay of 1 battles"
+
+
+def test_an_evaluation_of_many_episodes_needs_few_games(python: str, log: Path) -> None:
+    with make(python, batch=2) as env:
+        means = Collector(env, 0).finish(Random(), np.random.default_rng(0), episodes=5)
+        assert len(clients(log)) == 2
+    assert (means["return_battle_won"] * 5) % 1 == pytest.approx(0)
+    assert means["return_breakdowns"] == 0
+
+
+def test_a_resumed_run_launches_every_game_once_and_tells_another_version(
+    python: str, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    with make(python, batch=2) as env:
+        collector = Collector(env, seed=1)
+        assert clients(log) == []
+        collector.collect(Random(), 3, rng)
+        state = collector.state_dict()
+    monkeypatch.setenv("SMAC_DOUBLE_GAME", "4.10.1")
+    with make(python, batch=2) as env:
+        resumed = Collector(env, seed=1)
+        with pytest.warns(RuntimeWarning) as warned:
+            resumed.load_state_dict(state)
+        assert len(clients(log)) == 4
+        told = "starcraft: the run is resumed with starcraft 4.10.1 instead of 4.10.0"
+        assert told in [str(one.message) for one in warned]
+        assert resumed.played_by()["starcraft"] == "4.10.0, 4.10.1"

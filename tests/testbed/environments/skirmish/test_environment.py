@@ -137,7 +137,7 @@ def test_both_sides_falling_together_is_no_win() -> None:
     _, rewards, terminations, truncations, info = env.step(actions)
     assert terminations.all()
     assert not truncations.any()
-    assert [info[name][0] for name in env.components] == [0, 1, 1]
+    assert [info[name][0] for name in env.components[1:]] == [0, 0, 1, 1]
     assert rewards[0, 0] == pytest.approx((6 + 10) / 40.25)
 
 

@@ -143,12 +143,12 @@ def test_targets_within_six_and_sight_below_nine(distance: float, available: int
         assert not block.any()
 
 
-def test_moves_end_one_cell_from_walls_and_borders() -> None:
+def test_moves_end_one_cell_from_walls_and_borders_but_in_the_west_as_int_has_it() -> None:
     env = Skirmish(SkirmishSettings(map="10m_vs_11m"), 1)
     env.reset(0)
     state = env.state
     state["pos"][0, :4] = [[16, 22.99], [16, 23], [16, 9], [16, 8.99]]
-    state["pos"][0, 4:8] = [[30.99, 16], [31, 16], [1, 16], [0.99, 16]]
+    state["pos"][0, 4:8] = [[30.99, 16], [31, 16], [0.01, 16], [0, 16]]
     env.state = state
     moves = env.masks()["action_masks"][0, :8, 2:6].tolist()
     north, south, east, west = range(4)
