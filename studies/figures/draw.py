@@ -112,7 +112,7 @@ def _saved_as_drawn(figure: Figure, style: Style, box: str | None) -> Figure:
         with style():
             save(*arguments, **{"bbox_inches": box, **settings})
 
-    figure.savefig = savefig
+    figure.savefig = savefig  # type: ignore[method-assign]
     return figure
 
 
