@@ -148,7 +148,7 @@ class Results:
         from studies.spec.presentation import FigureSettings, checked, column_faults
 
         settings = checked(FigureSettings, data, "plot")
-        for key, reason in column_faults(settings, self.study.varied).items():
+        for key, reason in column_faults(settings, self.study.varied, self.study.workload).items():
             raise StudyError(f"plot: {key} = {getattr(settings, key)!r}: {reason}")
         return draw.draw_own(self._gathered, settings)
 
