@@ -41,6 +41,7 @@ class Column:
             ``report`` (its table of trials), and ``problem-1``, ``update-2``, ... (its place in
             ``testbed table``, by workload).
         meaning: one phrase.
+        workloads: those that measure it, as far as this is known; empty: any.
     """
 
     section: str
@@ -51,6 +52,7 @@ class Column:
     geometric: bool
     shown: frozenset[str]
     meaning: str
+    workloads: frozenset[str]
 
 
 def _table() -> tuple[Column, ...]:
@@ -65,6 +67,7 @@ def _table() -> tuple[Column, ...]:
             geometric=row["estimator"] == "geometric",
             shown=frozenset(row["shown"].split()),
             meaning=row["meaning"],
+            workloads=frozenset((row["workloads"] or "").split()),
         )
         for row in rows
     )
@@ -134,18 +137,36 @@ def column(name: str) -> Column | None:
     return next(exact, None) or next((each for each in COLUMNS if fnmatchcase(name, each.name)), None)
 
 
-@cache
-def measured() -> tuple[str, ...]:
+def measured(workload: str | None = None) -> tuple[str, ...]:
     """The names of the columns of ``summary.csv`` and the curves that trials measure, in order.
 
     The headings of the columns of other tables name their files.
+
+    Args:
+        workload: only columns that its trials may measure; None: those of all.
     """
-    return tuple(each.name for each in COLUMNS if "`" not in each.section and each.section != "Which trial")
+    return tuple(each.name for each in _measured() if _may_measure(each, workload))
 
 
-def is_measured(name: str) -> bool:
-    """Whether trials may measure a column of this name."""
-    return any(name == each or ("*" in each and fnmatchcase(name, each)) for each in measured())
+def main_columns(workload: str) -> tuple[str, ...]:
+    """Those of a workload's columns that have a title of their own, and so appear on its figures."""
+    return tuple(each.name for each in _measured() if each.title and _may_measure(each, workload))
+
+
+def is_measured(name: str, workload: str | None = None) -> bool:
+    """Whether trials, or those of one workload, may measure a column of this name."""
+    exact = [each for each in _measured() if each.name == name]
+    starred = (each for each in _measured() if "*" in each.name and fnmatchcase(name, each.name))
+    return any(_may_measure(each, workload) for each in exact or starred)
+
+
+@cache
+def _measured() -> tuple[Column, ...]:
+    return tuple(each for each in COLUMNS if "`" not in each.section and each.section != "Which trial")
+
+
+def _may_measure(column: Column, workload: str | None) -> bool:
+    return workload is None or not column.workloads or workload in column.workloads
 
 
 @cache

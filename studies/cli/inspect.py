@@ -125,6 +125,16 @@ def play(
         int, typer.Option("--episodes", min=1, help="Number of episodes, played one after the other.")
     ] = 1,
     fps: Annotated[int, typer.Option("--fps", min=1, max=50, help="Steps shown per second.")] = 10,
+    size: Annotated[
+        int, typer.Option("--size", min=480, max=1920, help="Width of the film in pixels, with its panel.")
+    ] = 800,
+    no_panel: Annotated[
+        bool,
+        typer.Option(
+            "--no-panel",
+            help="Omit the panel of each agent's rewards and of the network; the world has its usual size.",
+        ),
+    ] = False,
     overrides: Overrides = None,
     quick: Quick = False,
     force: Force = False,
@@ -154,7 +164,16 @@ def play(
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
     out.print(f"policy:  {player.policy}" + (f", {player.models}" if player.models else ""), markup=False)
     if ending is None:
-        episodes.film(player, file, out.print, seed=seed, episodes=count, frames_per_second=fps)
+        episodes.film(
+            player,
+            file,
+            out.print,
+            seed=seed,
+            episodes=count,
+            frames_per_second=fps,
+            width=size,
+            panel=not no_panel,
+        )
         out.print(f"film:    {file}", markup=False)
     else:
         episodes.record(player, file, out.print, seed=seed, episodes=count)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,11 +21,11 @@ from studies.figures.encoding import legend_text
 from studies.figures.heat_map import Layout, heat_map
 from studies.figures.looks import DASHES, MARKERS, colours, look
 from studies.figures.own_marks import Group, draw_lines, draw_points
+from studies.figures.own_rows import source
 from studies.figures.plan import FigureData, Plan, title_lines
 from studies.figures.ticks import readable
 from studies.spec.document import StudyError
 from studies.spec.presentation import SEED, FigureSettings
-from studies.spec.synonyms import did_you_mean
 
 WIDTHS = {"one_column": 3.35, "two_columns": 6.9}
 """Inches."""
@@ -63,10 +62,10 @@ class OwnFigure(Plan):
             StudyError: the results lack a column, or all its numbers; one line.
         """
         with _paper():
-            kind, source = _source(results, self.settings)
+            kind, rows = source(results, self.settings)
             if kind == "heatmap":
-                return _heat_map(results, self.settings, source)
-            return _plot(results, self.settings, source, kind)
+                return _heat_map(results, self.settings, rows)
+            return _plot(results, self.settings, rows, kind)
 
 
 @contextmanager
@@ -89,52 +88,6 @@ def _paper() -> Iterator[None]:
     }
     with mpl.rc_context(small):
         yield
-
-
-def _source(results: FigureData, wanted: FigureSettings) -> tuple[str, pd.DataFrame]:
-    """The kind of the figure, and the rows of the table with its columns in which these are finite."""
-    settings = (*results.varied, SEED)
-    if wanted.kind == "heatmap":
-        return "heatmap", _finite(results.summary, [str(wanted.hue)], settings, "trials")
-    names = [wanted.x, wanted.y]
-    curves = _curves(results)
-    known = dict.fromkeys(str(name) for table in (results.summary, *curves) for name in table)
-    for name in names:
-        if name not in known:
-            raise StudyError(f"these trials have no column {name!r}{did_you_mean(name, known)}")
-    curve = next((table for table in curves if {*names} <= {*table.columns}), None)
-    if wanted.kind == "points" or (wanted.kind is None and (curve is None or wanted.x in settings)):
-        return "points", _finite(results.summary, names, settings, "trials")
-    if curve is None:
-        _finite(pd.concat(curves) if curves else pd.DataFrame(), names, settings, "curves")
-        raise StudyError(f"no curve has both {wanted.x!r} and {wanted.y!r}")
-    return "line", _finite(curve, names, settings, "curves")
-
-
-def _finite(table: pd.DataFrame, names: Sequence[str], settings: Sequence[str], owner: str) -> pd.DataFrame:
-    """The rows in which the measured ones of these columns are finite."""
-    for name in names:
-        if name not in table:
-            near = did_you_mean(name, [str(column) for column in table])
-            raise StudyError(f"these {owner} have no column {name!r}{near}")
-    measured = [name for name in names if name not in settings]
-    found: pd.DataFrame = table[np.isfinite(table[measured].to_numpy(float)).all(axis=1)]
-    if found.empty:
-        raise StudyError(f"these {owner} have no finite {' with '.join(map(repr, measured))}")
-    return found
-
-
-def _curves(results: FigureData) -> list[pd.DataFrame]:
-    """The curves, those of training first; of their consensus runs the last update's."""
-    found = []
-    for name in ("training", "consensus"):
-        table = results.curves.get(name)
-        if table is None or table.empty:
-            continue
-        if name == "consensus" and "update" in table:
-            table = table[table["update"] == table.groupby("trial")["update"].transform("max")]
-        found.append(table)
-    return found
 
 
 def _estimator(results: FigureData, wanted: FigureSettings, metric: str) -> Estimator | None:

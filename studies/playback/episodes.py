@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+import topologies
 from policies.algorithms.learner import Learner
-from studies.playback import video
+from studies.playback import update_packets, video
+from studies.playback.film_frame import WIDTH, FilmFrames, world_width
+from studies.playback.moment import Moment
+from studies.playback.update_packets import UpdatePackets
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from studies.spec.synonyms import did_you_mean
@@ -21,6 +26,7 @@ from testbed.common import checkpoints
 from testbed.common.atomic_files import atomic_write
 from testbed.common.errors import WorldError
 from testbed.environments import ENVIRONMENTS, BaseEnvironmentSettings, BatchedEnvironment
+from testbed.environments.drawing import agent_colours
 from testbed.network import Streams
 from testbed.training import baselines
 from testbed.training.learners import AlgorithmSettings
@@ -42,53 +48,16 @@ class Player:
         policy: ``learnt``, ``random``, or a scripted policy that the environment has.
         models: the file with the models of ``learnt``.
         greedy: whether they take their most probable actions instead of sampling.
+        packets: the network of the models, if they came from updates over one.
+        labels: names of the agents from the file of their graph; None if it has none.
     """
 
     workload: workloads.LearningWorkload
     policy: str
     models: Path | None = None
     greedy: bool = False
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One moment of an episode.
-
-    Attributes:
-        episode: counted from 1.
-        step: steps played; 0 is the start.
-        total: undiscounted reward so far, summed over agents.
-        components: the environment's components of the return, summed so far.
-        over: whether the episode has ended.
-    """
-
-    episode: int
-    step: int
-    total: float
-    components: dict[str, float]
-    over: bool
-
-    @property
-    def caption(self) -> str:
-        """The moment in words."""
-        return f"step {self.step}   return {self.total:.2f}"
-
-    @property
-    def outcome(self) -> str:
-        """A summary of the episode at its end."""
-        parts = "".join(f", {name} {value:g}" for name, value in self.components.items())
-        return f"episode {self.episode}: {self.step} steps, return {self.total:.2f}{parts}"
-
-
-@dataclass(frozen=True)
-class Frame(Moment):
-    """A moment with its picture.
-
-    Attributes:
-        picture: uint8 ``[height, width, 3]``.
-    """
-
-    picture: NDArray[np.uint8]
+    packets: UpdatePackets | None = None
+    labels: tuple[str, ...] | None = None
 
 
 def choose_player(
@@ -126,7 +95,7 @@ def choose_player(
         if checkpoint is not None or greedy:
             option = "--greedy" if checkpoint is None else "--checkpoint"
             raise StudyError(f"{option}: is for --policy {LEARNT}, not {policy}")
-        return Player(settings, policy)
+        return Player(settings, policy, labels=_labels(trial))
     models = checkpoint or store.models(trial)
     if models is None:
         trained = isinstance(settings, workloads.TrainingWorkload)
@@ -135,7 +104,13 @@ def choose_player(
             f"no models of this trial are under {store.folder}: {train}name a file with --checkpoint,"
             f" or choose --policy {' or '.join(environment.policies)}"
         )
-    return Player(settings, LEARNT, models, greedy)
+    packets = update_packets.of_models(trial, store, models)
+    return Player(settings, LEARNT, models, greedy, packets, _labels(trial))
+
+
+def _labels(trial: TrialSpec) -> tuple[str, ...] | None:
+    graph = trial.graph()
+    return tuple(topologies.node_names(graph)) if topologies.has_names(graph) else None
 
 
 def _check_policy(policy: str, environment: BaseEnvironmentSettings) -> None:
@@ -155,21 +130,27 @@ def _check_policy(policy: str, environment: BaseEnvironmentSettings) -> None:
     raise StudyError(f"--policy {policy}: {allowed}{did_you_mean(base, (LEARNT, *scripts))}")
 
 
-def play(player: Player, *, seed: int, episodes: int) -> Iterator[Frame]:
+def play(player: Player, *, seed: int, episodes: int) -> Iterator[Moment]:
     """Plays ``episodes`` episodes in sequence, and yields the start and every step of each.
 
-    The same player and seed give the same frames.
+    The same player and seed give the same moments.
 
     Raises:
         StudyError: the models do not fit, or the environment failed; one line.
     """
+    with _environment(player) as environment:
+        yield from _moments(environment, chooser(player, environment), seed, episodes)
+
+
+@contextmanager
+def _environment(player: Player) -> Iterator[BatchedEnvironment]:
+    """The environment of one episode; StudyError, one line, if it fails."""
     described = player.workload.environment
     if player.policy != LEARNT:
         described = described.for_baselines()
     try:
         with described.make(1) as environment:
-            for moment in _moments(environment, chooser(player, environment), seed, episodes):
-                yield Frame(**vars(moment), picture=environment.render())
+            yield environment
     except WorldError as error:
         raise StudyError(f"environment {described.name}: {error}") from error
 
@@ -182,20 +163,34 @@ def film(
     seed: int,
     episodes: int,
     frames_per_second: int,
+    width: int = WIDTH,
+    panel: bool = True,
 ) -> None:
-    """Plays as ``play`` does, into a film (see ``films.write``); ``report`` hears how each episode ended.
+    """Plays as ``play`` does, into a film (see ``video.write``); ``report`` hears how each episode ended.
+
+    Args:
+        player: who plays.
+        file: the film, a ``.gif`` or ``.mp4``.
+        report: called with a line for each episode.
+        seed, episodes: as for ``play``.
+        frames_per_second: 1 to ``video.FASTEST``.
+        width: pixels of its width, with a panel.
+        panel: whether each agent's rewards and the network are shown; otherwise a film is the world in its
+            usual size over a line of text.
 
     Raises:
-        StudyError: of ``play`` and ``films.write``; then no film is left.
+        StudyError: of ``play`` and ``video.write``; then no film is left.
     """
 
-    def captioned() -> Iterator[Image]:
-        for frame in play(player, seed=seed, episodes=episodes):
-            if frame.over:
-                report(frame.outcome)
-            yield video.captioned(frame.picture, frame.caption)
+    def drawn() -> Iterator[Image]:
+        with _environment(player) as environment:
+            draw = _panelled(player, environment, width) if panel else _captioned
+            for moment in _moments(environment, chooser(player, environment), seed, episodes):
+                if moment.over:
+                    report(moment.outcome)
+                yield draw(moment)
 
-    video.write(file, captioned(), frames_per_second=frames_per_second)
+    video.write(file, drawn(), frames_per_second=frames_per_second)
 
 
 def check_replay(player: Player, file: Path) -> None:
@@ -219,23 +214,45 @@ def record(player: Player, file: Path, report: Callable[[str], None], *, seed: i
     Raises:
         StudyError: of ``play``; then nothing is written.
     """
-    described = player.workload.environment
-    if player.policy != LEARNT:
-        described = described.for_baselines()
-    try:
-        with described.make(1) as environment:
-            for moment in _moments(environment, chooser(player, environment), seed, episodes):
-                if moment.over:
-                    report(moment.outcome)
-            replay = environment.replay()
-    except WorldError as error:
-        raise StudyError(f"environment {described.name}: {error}") from error
+    with _environment(player) as environment:
+        choose = chooser(player, environment)
+        for moment in _moments(environment, choose, seed, episodes, pictures=False):
+            if moment.over:
+                report(moment.outcome)
+        replay = environment.replay()
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as part:
         part.write_bytes(replay)
 
 
-def _moments(environment: BatchedEnvironment, choose: Choose, seed: int, episodes: int) -> Iterator[Moment]:
+def _captioned(moment: Moment) -> Image:
+    return video.captioned(moment.picture, moment.caption)
+
+
+def _panelled(player: Player, environment: BatchedEnvironment, width: int) -> Callable[[Moment], Image]:
+    """Draws moments with a panel; the environment is asked for pictures as large as they are shown.
+
+    Their ratio, and so their place, is known from the first one, which is drawn twice.
+    """
+    colours = environment.agent_colours or agent_colours(environment.agents)
+    frames = FilmFrames(width, player.labels or environment.agent_names, colours, player.packets)
+    known = False
+
+    def draw(moment: Moment) -> Image:
+        nonlocal known
+        if not known:
+            height, across = moment.picture.shape[:2]
+            environment.picture_side, known = world_width(width, across / height), True
+            moment = replace(moment, picture=environment.render())
+        return frames.draw(moment)
+
+    return draw
+
+
+def _moments(
+    environment: BatchedEnvironment, choose: Choose, seed: int, episodes: int, *, pictures: bool = True
+) -> Iterator[Moment]:
+    draw = environment.render if pictures else _nothing
     streams = Streams(seed)
     generator = streams.generator("actions")
     first: int | None = int(streams.fresh("environment").integers(2**31))
@@ -244,14 +261,20 @@ def _moments(environment: BatchedEnvironment, choose: Choose, seed: int, episode
         first = None
         step, total, over = 0, 0.0, False
         sums = dict.fromkeys(environment.components, 0.0)
-        yield Moment(episode, step, total, sums, over)
+        rewards = returns = np.zeros(environment.agents)
+        yield Moment(draw(), episode, step, rewards, returns, total, sums, over)
         while not over:
             actions = choose(observations, info.get("action_masks"), generator)
-            observations, rewards, terminations, truncations, info = environment.step(actions)
-            step, total = step + 1, total + float(rewards.sum())
+            observations, paid, terminations, truncations, info = environment.step(actions)
+            step, total = step + 1, total + float(paid.sum())
+            rewards, returns = paid[0], returns + paid[0]
             sums = {name: value + float(info[name][0]) for name, value in sums.items()}
             over = bool((terminations | truncations).all())
-            yield Moment(episode, step, total, sums, over)
+            yield Moment(draw(), episode, step, rewards, returns, total, sums, over)
+
+
+def _nothing() -> NDArray[np.uint8]:
+    return np.zeros((0, 0, 3), np.uint8)
 
 
 def chooser(player: Player, environment: BatchedEnvironment) -> Choose:

@@ -24,7 +24,8 @@ SMALLEST = 300
 """Pictures whose longer side has fewer pixels are magnified by a whole number."""
 
 CAPTION_PIXELS, TEXT_PIXELS, MARGIN = 24, 14, 8
-COLOURS, MANY_COLOURS = 256, 4096  # limit of a GIF's frame; most that are chosen from one by one
+COLOURS, MANY_COLOURS = 255, 4096  # a GIF's frame has one more, for what stays the same; most that are
+# chosen from one by one
 
 
 def check(file: Path) -> None:
@@ -98,11 +99,12 @@ def _write_gif(
         append_images=map(_indexed, following),
         duration=round(1000 / frames_per_second),
         loop=0,
+        optimize=True,  # stores only the pixels that change
     )
 
 
 def _indexed(frame: Image.Image) -> Image.Image:
-    """The frame in at most 256 colours.
+    """The frame in at most 255 colours.
 
     A drawn picture has few colours that fill areas and many along their edges. The most common colours fill
     half of the palette exactly; each further entry is the colour furthest from all previous ones, so that

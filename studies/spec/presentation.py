@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from studies.columns import better, is_measured, measured
+from studies.columns import better, is_measured, main_columns, measured
 from studies.spec.document import Document, Keys, Problem, StudyError, one_line
 from studies.spec.synonyms import did_you_mean
 from studies.spec.validation_errors import problem, problems
@@ -177,15 +177,33 @@ def parse_reach(text: str, place: str) -> list[Threshold]:
 
 
 def check(
-    document: Document, reach: Mapping[str, Reach], figures: Sequence[FigureSettings], varied: Sequence[str]
+    document: Document,
+    reach: Mapping[str, Reach],
+    figures: Sequence[FigureSettings],
+    varied: Sequence[str],
+    workload: str | None = None,
 ) -> None:
-    """Checks the columns that a study's ``reach`` and ``figures`` name. Raises StudyError."""
+    """Checks the columns that a study's ``reach`` and ``figures`` name.
+
+    Args:
+        document: the source, for messages.
+        reach, figures: the settings.
+        varied: what the study varies.
+        workload: whose trials must be able to measure the columns; None: those of any workload, as in stored
+            results, which may be of another version.
+
+    Raises:
+        StudyError: a column is unknown or of the wrong kind; one line per problem.
+    """
     found: list[Problem] = []
     for column, reached in reach.items():
         keys: Keys = ("reach", column)
         if not is_measured(column):
             reason = f"no such column of the curves{did_you_mean(column, measured())}"
             found.append(problem(document, keys, reason))
+            continue
+        if not is_measured(column, workload):
+            found.append(problem(document, keys, _of_others(column, str(workload))))
             continue
         try:
             thresholds({column: reached})
@@ -197,14 +215,16 @@ def check(
             keys = ("figures", number, "name")
             found.append(problem(document, keys, "another figure has this name", value=figure.name))
         names.add(figure.name)
-        for key, reason in column_faults(figure, varied).items():
+        for key, reason in column_faults(figure, varied, workload).items():
             keys = ("figures", number, key)
             found.append(problem(document, keys, reason, value=getattr(figure, key)))
     if found:
         raise StudyError.of(found)
 
 
-def column_faults(figure: FigureSettings, varied: Sequence[str]) -> dict[str, str]:
+def column_faults(
+    figure: FigureSettings, varied: Sequence[str], workload: str | None = None
+) -> dict[str, str]:
     """Key of a figure -> the reason why its column is unknown or of the wrong kind."""
     settings = [*varied, SEED]
     heat = figure.kind == "heatmap"
@@ -224,7 +244,18 @@ def column_faults(figure: FigureSettings, varied: Sequence[str]) -> dict[str, st
             near = did_you_mean(name, [*measured(), *(settings if key == "x" else ())])
             also = ", a varied setting" if key == "x" else ""
             faults[key] = f"must be a column of numbers that trials measure{also}{near}"
+        elif not is_measured(name, workload):
+            faults[key] = _of_others(name, str(workload))
     return faults
+
+
+def _of_others(column: str, workload: str) -> str:
+    """The reason why a column cannot be one of this workload's."""
+    owners = [other for other in ("problem", "update", "training") if is_measured(column, other)]
+    return (
+        f"is measured by workload {' and '.join(owners)}, not by {workload}, whose trials measure"
+        f" {', '.join(main_columns(workload))} and others (docs/reference/columns.md)"
+    )
 
 
 class _Shown(Settings):

@@ -52,7 +52,8 @@ def resolve(document: Document, name: str) -> Study:
             raise StudyError.of(found.problems)
         header = Header()
     levels = grid.read(document, TOP_KEYS, HEADER_KEYS)
-    found.attempt(partial(presentation.check, document, header.reach, header.figures, tuple(levels)))
+    shown = (header.reach, header.figures, tuple(levels), workload)
+    found.attempt(partial(presentation.check, document, *shown))
     _check_number(document, levels, len(header.seeds))
     seen: dict[str, TrialSpec] = {}
     for trial in _trials(document, header, levels, workload, found):

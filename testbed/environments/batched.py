@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from testbed.common.errors import WorldError
 from testbed.environments.checks import USABLE, as_array, unusable
+from testbed.environments.drawing import SIDE, Colour
 from testbed.environments.saved_state import SavedState
 
 Observations = NDArray[np.float32]
@@ -52,6 +53,9 @@ class BatchedEnvironment(SavedState):
         episode_length: steps after which an unfinished episode is truncated.
         components: names in `info` whose values `[batch]`, summed over the steps of an episode, are the
         components of the return.
+
+        picture_side: pixels of the longer side of what `render` draws; pictures that come from elsewhere,
+        such as those of other people's environments, have a size of their own.
 
         saves_state: whether `state` can be read and set. Where it cannot, a resumed run starts new episodes.
 
@@ -96,12 +100,23 @@ class BatchedEnvironment(SavedState):
         self._state_shapes = dict(state_shapes)
         self._state_limits = dict(state_limits or {})
         self._state_copies = dict(state_copies or {})
+        self.picture_side = SIDE
         self._t = np.zeros(self.batch, dtype=np.int64)
         self._finished: NDArray[np.bool_] = np.zeros(self.batch, dtype=np.bool_)
         self._started = False
         self._generator = np.random.default_rng()
         self._action_limits = np.array(self.action_sizes)
         self._same_actions = len(set(self.action_sizes)) == 1
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """A name for each agent, for people."""
+        return tuple(f"agent {index}" for index in range(self.agents))
+
+    @property
+    def agent_colours(self) -> tuple[Colour, ...] | None:
+        """The colour that each agent has in pictures; None if they do not tell agents apart by known ones."""
+        return None
 
     # What a subclass supplies
 

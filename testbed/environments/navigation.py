@@ -14,7 +14,7 @@ from pydantic import Field
 
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
-from testbed.environments.drawing import Disc, draw, view
+from testbed.environments.drawing import Colour, Disc, Text, agent_colours, draw, numbered, view
 from testbed.environments.particle_physics import (
     DIRECTIONS,
     Pairs,
@@ -149,13 +149,20 @@ class Navigation(BatchedEnvironment):
         self._measure()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """Landmarks are grey, agents blue (agent 0, which pays for distance, dark); all bodies are in view.
+        """Landmarks are small and black, agents numbered in their colours; all bodies are in view.
 
         The grey square is [-1, 1]^2, where all of them start.
         """
         agents, landmarks = self._positions[:, :, row], self._landmarks[:, :, row]
         furthest = max(np.abs(agents).max(), np.abs(landmarks).max())
-        blues = [(31, 78, 140)] + [(122, 172, 222)] * (self.agents - 1)
-        discs = [Disc(x, y, RADIUS, colour, rim=True) for (x, y), colour in zip(agents, blues, strict=True)]
-        discs += [Disc(x, y, LANDMARK_RADIUS, (90, 90, 90)) for x, y in landmarks]
-        return draw(discs, half_width=view(furthest) + 1.2 * RADIUS, square=1.0)
+        discs: list[Disc | Text] = []
+        for agent, ((x, y), colour) in enumerate(zip(agents, self.agent_colours, strict=True)):
+            discs += numbered(Disc(x, y, RADIUS, colour, rim=True), agent)
+        discs += [Disc(x, y, LANDMARK_RADIUS, (0, 0, 0), rim=True) for x, y in landmarks]
+        half_width = view(furthest) + 1.2 * RADIUS
+        return draw(discs, half_width=half_width, square=1.0, pixels=self.picture_side)
+
+    @property
+    def agent_colours(self) -> tuple[Colour, ...]:
+        """The colour of each agent."""
+        return agent_colours(self.agents)

@@ -246,6 +246,11 @@ class PettingZooWorlds(BatchedEnvironment):
             self._started = False  # some worlds may have moved: all must be reset next
             raise
 
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """The names in the world's `possible_agents`."""
+        return tuple(str(name) for name in self._world.agents)
+
     def render(self, row: int = 0) -> NDArray[np.uint8]:
         """The world's own picture of one episode, from a second copy that replays it.
 

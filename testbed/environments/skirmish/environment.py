@@ -16,10 +16,11 @@ from pydantic import Field, ValidationInfo, field_validator
 from testbed.environments.action_masks import refuse_unavailable, replace_unavailable
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
+from testbed.environments.drawing import Colour, agent_colours
 from testbed.environments.skirmish.battle import Battle
 from testbed.environments.skirmish.maps import load_map, names_a_file
 from testbed.environments.skirmish.observations import Layout, Sight
-from testbed.environments.skirmish.render import paint
+from testbed.environments.skirmish.render import AGENTS, paint
 from testbed.environments.skirmish.scripted import BASES, Scripted
 from testbed.environments.skirmish.units import Roster
 from testbed.identity import essence
@@ -280,8 +281,18 @@ class Skirmish(BatchedEnvironment):
         self._sight.look()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """The corridor from above: agents blue (agent 0 dark), enemies red, the dead faint and small.
+        """The corridor from above: agents numbered in their colours, enemies red, the dead faint and small.
 
         The full-coloured core of a disc is its hp, the pale blue rim its shield.
         """
-        return paint(self.battle, row)
+        return paint(self.battle, row, self.picture_side)
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Each agent's type of unit and its number."""
+        return tuple(f"{name} {agent}" for agent, name in enumerate(self.roster.names[: self.agents]))
+
+    @property
+    def agent_colours(self) -> tuple[Colour, ...]:
+        """The colour of each agent."""
+        return agent_colours(self.agents, AGENTS)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
-from testbed.environments.drawing import Disc, draw, hues, view
+from testbed.environments.drawing import Colour, Disc, Text, draw, hues, numbered, view
 from testbed.environments.particle_physics import (
     DIRECTIONS,
     Pairs,
@@ -27,6 +27,8 @@ from testbed.environments.treasure.observations import Observer, observation_siz
 from testbed.environments.treasure.rewards import DEPOSIT_WITHIN, Situation
 
 HUNTER_RADIUS, BANK_RADIUS, TREASURE_RADIUS = 0.05, 0.075, 0.025
+HUNTER: Colour = (105, 105, 105)
+CORE = 0.7  # radius of a held treasure's colour in a picture, as a share of the hunter's
 HUNTER_MASS, BANK_MASS = 1.0, 2.25
 # The original multiplies an action's direction by the agent's `accel`, 1.5, twice; masses cancel.
 ACCELERATIONS = 1.5 * 1.5 * DIRECTIONS
@@ -292,19 +294,35 @@ class Treasure(BatchedEnvironment):
         self._measure()
 
     def render(self, row: int = 0) -> NDArray[np.uint8]:
-        """Banks large and treasures small in their type's colour; hunters grey around their treasure."""
+        """Banks large and treasures small in their type's colour; hunters grey around their treasure.
+
+        Hunters and banks have their numbers as agents.
+        """
         colours = hues(self.banks)
         positions, places = self._positions[:, :, row], self._places[:, :, row]
         furthest = np.abs(positions).max()
-        discs = [
-            Disc(x, y, BANK_RADIUS, colour)
-            for (x, y), colour in zip(positions[self.hunters :], colours, strict=True)
-        ]
+        discs: list[Disc | Text] = []
+        banks = zip(positions[self.hunters :], colours, strict=True)
+        for agent, ((x, y), colour) in enumerate(banks, start=self.hunters):
+            discs += numbered(Disc(x, y, BANK_RADIUS, colour), agent)
         for (x, y), alive, kind in zip(places, self._alive[:, row], self._types[:, row], strict=True):
             if alive:
                 discs.append(Disc(x, y, TREASURE_RADIUS, colours[kind]))
-        for (x, y), kind in zip(positions[: self.hunters], self._holding[:, row], strict=True):
-            discs.append(Disc(x, y, HUNTER_RADIUS, (120, 120, 120), rim=True))
-            if kind != EMPTY:
-                discs.append(Disc(x, y, 0.7 * HUNTER_RADIUS, colours[kind]))
-        return draw(discs, half_width=view(furthest) + 1.2 * BANK_RADIUS, square=1.0)
+        held = self._holding[:, row]
+        for agent, ((x, y), kind) in enumerate(zip(positions[: self.hunters], held, strict=True)):
+            discs.append(Disc(x, y, HUNTER_RADIUS, HUNTER, rim=True))
+            core = HUNTER if kind == EMPTY else colours[kind]
+            discs += numbered(Disc(x, y, CORE * HUNTER_RADIUS, core), agent, radius=HUNTER_RADIUS)
+        half_width = view(furthest) + 1.2 * BANK_RADIUS
+        return draw(discs, half_width=half_width, square=1.0, pixels=self.picture_side)
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Hunters first, then banks."""
+        kinds = ["hunter"] * self.hunters + ["bank"] * self.banks
+        return tuple(f"{kind} {agent}" for agent, kind in enumerate(kinds))
+
+    @property
+    def agent_colours(self) -> tuple[Colour, ...]:
+        """Hunters are grey, banks have the colours of their types."""
+        return (HUNTER,) * self.hunters + tuple(hues(self.banks))

@@ -57,7 +57,8 @@ def played(player, seed=0):
 
 def test_a_gif_has_the_start_and_every_step_of_every_episode(call, write):
     code, out, err = call(
-        "play", write(TRAINING), "--policy", "random", "--episodes", "2", "--fps", "5", "--out", "a/b.gif"
+        *("play", write(TRAINING), "--policy", "random", "--episodes", "2", "--fps", "5", "--out", "a/b.gif"),
+        "--no-panel",
     )
     assert (code, err) == (0, "")
     pictures, durations = frames("a/b.gif")
@@ -115,7 +116,9 @@ def test_an_mp4_is_made_by_ffmpeg_from_raw_frames(call, write, monkeypatch, prog
     (tools / "ffmpeg").write_text("#!/bin/sh\n" + script)
     (tools / "ffmpeg").chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    code, _, err = call("play", write(TRAINING), "--policy", "random", "--fps", "7", "--out", "a.mp4")
+    code, _, err = call(
+        "play", write(TRAINING), "--policy", "random", "--fps", "7", "--out", "a.mp4", "--no-panel"
+    )
     if program == "fails":
         assert (code, err) == (2, "--out: ffmpeg failed with exit code 3: Unknown encoder\n")
         assert [path.name for path in Path.cwd().iterdir()] == ["tools"]
@@ -261,6 +264,7 @@ def test_random_uses_every_action_an_agent_has(write):
         (TRAINING, ["--policy", "random", "--out", "a.mp4"], "needs the program ffmpeg"),
         (TRAINING, ["--policy", "random", "--out", "taken/a.gif"], "taken is no folder to write in"),
         (TRAINING, ["--policy", "random", "--fps", "51"], "--fps"),
+        (TRAINING, ["--policy", "random", "--size", "479"], "--size"),
         ("workload: problem\n", ["--policy", "random"], "workload = 'problem'"),
         (
             "workload: training\nenvironment: {name: starcraft}\n",

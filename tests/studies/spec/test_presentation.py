@@ -3,10 +3,14 @@
 import jsonschema
 import pytest
 
+from studies import columns
+from studies.figures.catalogue import PLANS
 from studies.spec.document import StudyError
 from studies.spec.json_schema import study_schema
 from studies.spec.loading import define
 from studies.spec.presentation import Threshold, parse_reach, stored_figures, stored_reach
+
+WORKLOADS = ("problem", "update", "training")
 
 BASE = {
     "workload": "problem",
@@ -63,6 +67,18 @@ FIGURE = {"name": "a", "x": "bytes", "y": "error"}
         ({"figures": [FIGURE, FIGURE]}, "figures.1.name = 'a': another figure has this name", False),
         ({"figures": [{**FIGURE, "kind": "heatmap"}]}, "figures.0: a heat map needs hue", False),
         ({"figures": [{"name": "a", "x": "bytes"}]}, "figures.0.y: missing", True),
+        (
+            {"figures": [{**FIGURE, "y": "return"}]},
+            "= 'return': is measured by workload training",
+            False,
+        ),
+        ({"figures": [{**FIGURE, "x": "return_x"}]}, "figures.0.x = 'return_x': is measured by work", False),
+        (
+            {"figures": [{**FIGURE, "y": "kl"}]},
+            "by workload update and training, not by problem",
+            False,
+        ),
+        ({"reach": {"return": [1]}}, "reach.return: is measured by workload training, not by problem", False),
         ({"vary": {"reach.error": [1]}}, "reach belongs to the whole study and cannot be varied", False),
         ({"vary": {"threshold": {"a": {}}}}, "'threshold' is a column of the results", False),
     ],
@@ -74,6 +90,26 @@ def test_errors_are_one_line_with_the_field(wrong, message, in_schema):
     assert "\n" not in str(caught.value)
     if in_schema:
         assert not VALIDATOR.is_valid({**BASE, **wrong})
+
+
+def test_every_column_that_a_workload_is_not_said_to_measure_is_measured_by_another():
+    for name in columns.measured():
+        assert any(columns.is_measured(name, workload) for workload in WORKLOADS)
+    assert columns.is_measured("return_of_ones_own", "training")
+    assert not columns.is_measured("return_of_ones_own", "problem")
+    assert columns.is_measured("bytes_sent", "problem")
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_columns_of_standard_figures_are_those_of_their_workload(workload):
+    for plan in PLANS[workload]:
+        for name in (getattr(plan, "x", None), getattr(plan, "y", None)):
+            assert not isinstance(name, str) or columns.is_measured(name, workload)
+
+
+def test_stored_figures_of_another_workload_are_still_read():
+    document = {"figures": [{**FIGURE, "y": "return"}]}
+    assert stored_figures(document, "out/study.json", []) != ()
 
 
 @pytest.mark.parametrize(

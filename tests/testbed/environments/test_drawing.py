@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from testbed.environments.drawing import OUTLINE, Disc, draw, view
+from testbed.environments.drawing import OUTLINE, SMALLEST_TEXT, Disc, draw, numbered, view
 
 
 def test_every_pixel_is_what_painting_whole_layers_gives() -> None:
@@ -40,6 +40,23 @@ def test_the_outline_of_a_square_lies_below_the_discs() -> None:
     assert not grey[60:140, 60:140].any()
     assert not grey[:40].any()
     assert picture[100, 150].tolist() == [9, 9, 9]
+
+
+def test_a_number_stands_in_the_middle_of_a_disc_that_is_large_enough_and_is_cut_at_the_edge() -> None:
+    disc = Disc(0.0, 0.0, 0.2, (0, 114, 178))
+    plain, shown = (draw(discs, half_width=1.0, pixels=200) for discs in ([disc], numbered(disc, 7)))
+    rows, columns = np.nonzero((plain != shown).any(axis=2))
+    assert abs(rows.mean() - 99.5) < 4
+    assert abs(columns.mean() - 99.5) < 4
+    assert np.hypot(rows - 99.5, columns - 99.5).max() < 20
+    assert shown[rows, columns].min(axis=1).max() > 200  # white
+    small = Disc(0.0, 0.0, SMALLEST_TEXT / 400, (0, 114, 178))
+    without, with_number = (
+        draw(discs, half_width=1.0, pixels=200) for discs in ([small], numbered(small, 7))
+    )
+    assert np.array_equal(without, with_number)
+    for x, y in ((1.0, 1.0), (-1.0, -1.0), (5.0, 0.0)):
+        draw(numbered(Disc(x, y, 0.2, (255, 255, 0)), 12), half_width=1.0, pixels=100)
 
 
 @pytest.mark.parametrize(("furthest", "half"), [(0.2, 1.0), (1.0, 1.0), (1.01, 1.5), (1.5, 1.5), (7.3, 7.5)])

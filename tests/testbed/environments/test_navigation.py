@@ -291,7 +291,7 @@ def test_a_picture_shows_the_agents_where_they_are() -> None:
     half_width = 5.0 + 1.2 * 0.15
     column = int((-0.9 / half_width + 1) * 150)
     row = int((-0.9 / half_width + 1) * 150)
-    assert picture[row, column].tolist() == [31, 78, 140]
+    assert picture[row, column - 3].tolist() == [0, 114, 178]  # the number stands in the middle
     assert picture[0, 0].tolist() == [255, 255, 255]
 
 

@@ -286,11 +286,12 @@ def test_a_picture_shows_sides_health_shields_and_the_dead() -> None:
         colours: list[int] = picture[int((25 - y) * 20), int(x * 20)].tolist()
         return colours
 
-    assert pixel(4, 10) == [31, 78, 140]
-    assert pixel(16, 10) == [74, 134, 200]
+    assert pixel(4, 10.35) == list(env.agent_colours[0])
+    assert pixel(16, 10.35) == list(env.agent_colours[3])
     assert pixel(4, 20) == [196, 62, 52]
     assert pixel(8, 10) == pixel(8, 20) == [228, 228, 228]
     assert pixel(4.7, 10) == [120, 220, 240]  # shield
-    assert pixel(12.1, 10) == [74, 134, 200]  # a quarter of hp: half the radius
-    assert pixel(12.4, 10) != [74, 134, 200]
+    agent = list(env.agent_colours[2])
+    assert pixel(11.8, 10) == agent  # a quarter of hp: half the radius
+    assert pixel(12.4, 10) != agent
     assert pixel(16, 7.5) == pixel(16, 24.5) == [150, 150, 150]

@@ -378,10 +378,10 @@ def test_a_picture_shows_banks_and_treasures_by_type_and_hunters_round_what_they
         pixel: list[int] = picture[int((1 - y / half_width) * 150), int((1 + x / half_width) * 150)].tolist()
         return pixel
 
-    colour, grey, white = [204, 51, 51], [120, 120, 120], [255, 255, 255]
-    assert at(0.0, -0.9) == colour
+    colour, grey, white = [204, 51, 51], [105, 105, 105], [255, 255, 255]
+    assert at(0.05, -0.9) == colour
     assert at(0.5, 0.5) == colour
     assert at(-0.5, 0.5) == white
-    assert at(-0.9, 0.9) == colour
+    assert at(-0.93, 0.9) == colour  # its number stands in the middle
     assert at(-0.9, 0.9 - 0.043) == grey
-    assert at(0.9, 0.9) == grey
+    assert at(0.93, 0.9) == grey
