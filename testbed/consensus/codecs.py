@@ -4,6 +4,7 @@ Both ends work with the numbers actually sent: the result of `Codecs.payload` ha
 Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,7 +131,8 @@ class Codecs:
 
 def largest_lie(dtype: np.dtype[Any]) -> float:
     """The fourth root of the largest number of a type: receivers can square what they make of it, twice."""
-    return float(np.finfo(dtype).max) ** 0.25
+    largest = float(np.finfo(dtype).max)
+    return math.sqrt(math.sqrt(largest))
 
 
 def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:

@@ -44,7 +44,7 @@ class Falsification:
         if not liars:
             return payload
         true = as_numpy(payload.values).astype(np.float64)
-        false, generator = sign * true, None
+        false = sign * true
         for liar in liars:
             generator = liar.generator()
             memory = self._memories.setdefault((liar.name, source, destination, kind), {})
@@ -53,4 +53,4 @@ class Falsification:
         false = sign * false
         if np.array_equal(false, true):
             return payload
-        return self._codecs.falsified(payload, false, generator)
+        return self._codecs.falsified(payload, false, generator)  # rounded by the last liar's numbers
