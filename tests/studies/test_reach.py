@@ -134,7 +134,9 @@ def test_any_columns_are_drawn_from_python(store):
 def test_thresholds_that_no_curve_has_are_a_warning_and_cost_no_other_figure(store, monkeypatch):
     monkeypatch.setitem(draw.PLANS, "problem", ())
     lines: list[str] = []
-    drawn = draw_figures(studies.define({**STUDY, "reach": {"joint_connectivity": {"at_least": [1]}}}), store, lines.append)
+    drawn = draw_figures(
+        studies.define({**STUDY, "reach": {"joint_connectivity": {"at_least": [1]}}}), store, lines.append
+    )
     assert [path.name for path in drawn] == ["mine.svg"]
     assert len(lines) == 1
     assert lines[0].startswith("reach: joint_connectivity: these curves have no such column")
