@@ -4,7 +4,7 @@ from topologies import spectrum
 from topologies.errors import TopologyError
 from topologies.families import make
 from topologies.files import read
-from topologies.names import has_names, node_names
+from topologies.names import has_names, link_title, named_link, node_names, node_title
 from topologies.registry import FAMILIES, Family, family
 
 __all__ = [
@@ -13,8 +13,11 @@ __all__ = [
     "TopologyError",
     "family",
     "has_names",
+    "link_title",
     "make",
+    "named_link",
     "node_names",
+    "node_title",
     "read",
     "spectrum",
 ]

@@ -45,7 +45,11 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        hint = suggestion(path.suffix, _READERS)
+        hint = (
+            " (FNSS and other XML but GraphML is not read)"
+            if path.suffix.lower() == ".xml"
+            else suggestion(path.suffix, _READERS)
+        )
         raise TopologyError(
             f"{path}: cannot read {path.suffix or 'a file without ending'!r}{hint}; {_ENDINGS}"
         )

@@ -88,12 +88,14 @@ def write(
     plans, first = final_values.plans(study.workload, summary), final_values.decisive(study.workload, summary)
     statistics = final_values.statistics(study, summary, conditions)
     name = text.label(study.name)
+    finished = [trial for trial in study.trials if store.status(trial) == "finished"]
+    settings = [store.settings(trial) for trial in finished]
+    names = shown.names if len({repr(each.get("topology")) for each in settings}) == 1 else None
     over_time = {
         "agents": series.agents(study, stored_series.agents(study, store), conditions),
-        "links": series.links(study, stored_series.links(study, store), conditions),
+        "links": series.links(study, stored_series.links(study, store), conditions, names),
     }
-    finished = (trial for trial in study.trials if store.status(trial) == "finished")
-    budget = budget_unit(store.settings(trial) for trial in finished)
+    budget = budget_unit(settings)
     data = {
         "trials": [trial.hash for trial in study.trials],
         "titles": [trial.title for trial in study.trials],

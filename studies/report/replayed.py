@@ -68,6 +68,11 @@ class Replayed:
     note: str
     warnings: tuple[str, ...]
 
+    @property
+    def names(self) -> list[str] | None:
+        """Names of the agents from the file of the replayed trial's graph; None if they have none."""
+        return self.data["recordings"][0]["labels"] if self.data else None
+
 
 def run_again(
     study: StoredStudy,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import topologies
 from studies.analysis.bootstrap import described, estimator
 from studies.analysis.resampling import POINTS, evenly, together
 from studies.analysis.series import AGENT_AXES, LINK_PLACES
@@ -113,13 +114,19 @@ def _members(
                 yield number, agent, members
 
 
-def links(study: StudyRecord, table: pd.DataFrame, conditions: Arrangement) -> dict[str, Any] | None:
+def links(
+    study: StudyRecord,
+    table: pd.DataFrame,
+    conditions: Arrangement,
+    names: Sequence[str] | None = None,
+) -> dict[str, Any] | None:
     """Dropped packets of links over time as plain data for the page; None where there are none.
 
     Args:
         study: the study.
         table: from :func:`studies.analysis.series.links`.
         conditions: of the study.
+        names: of the agents, from the file of the graph that all trials have; None: their numbers.
 
     Returns:
         ``ends`` of the intervals, the titles of the ``quantities``, and for each condition its links
@@ -138,7 +145,7 @@ def links(study: StudyRecord, table: pd.DataFrame, conditions: Arrangement) -> d
     found = []
     for condition in conditions.conditions:
         hashes = [study.trials[i].hash for i in condition.trials]
-        found.append(_condition(table[table["trial"].isin(hashes)], place, ends, quantities, totals))
+        found.append(_condition(table[table["trial"].isin(hashes)], place, ends, quantities, totals, names))
     return {
         "place": {"name": place, "title": column_title(place)},
         "ends": rounded(ends),
@@ -172,7 +179,12 @@ def _coarser(table: pd.DataFrame, place: str, most: int) -> tuple[np.ndarray, pd
 
 
 def _condition(
-    table: pd.DataFrame, place: str, ends: np.ndarray, quantities: Sequence[str], totals: Sequence[str]
+    table: pd.DataFrame,
+    place: str,
+    ends: np.ndarray,
+    quantities: Sequence[str],
+    totals: Sequence[str],
+    names: Sequence[str] | None,
 ) -> dict[str, Any]:
     trials = table["trial"].nunique()
     if not trials:
@@ -186,6 +198,7 @@ def _condition(
         part = means.loc[way]
         series = np.full((len(quantities), len(ends)), np.nan)
         series[:, np.searchsorted(ends, part.index.to_numpy())] = part.to_numpy().T
-        name = f"{int(way[0])}>{int(way[1])}"
+        u, v = int(way[0]), int(way[1])
+        name = topologies.named_link(u, v, names, ">") if names else f"{u}>{v}"
         links.append([name, rounded(whole.loc[way].to_numpy()), [rounded(each) for each in series]])
     return {"links": links, "more": len(whole) - len(links)}

@@ -1,10 +1,10 @@
 """Names of links and agents in study files, and the error messages for names that do not exist."""
 
 import re
-from collections.abc import Iterable
 
 import networkx as nx
 
+import topologies
 from testbed.common.suggestions import closest
 
 Link = tuple[int, int]
@@ -38,21 +38,25 @@ def _two(name: str, match: re.Match[str]) -> tuple[int, int]:
     return u, v
 
 
-def nearest_link(name: str, edges: Iterable[tuple[int, int]]) -> str:
-    """``: did you mean '0-1'?``, or that there are no links at all."""
-    near = closest(name, (f"{u}-{v}" for u, v in edges), cutoff=0.0)
-    return f": did you mean {near!r}?" if near else ", which has no links"
+def nearest_link(name: str, graph: "nx.Graph[int]") -> str:
+    """``: did you mean '0-1'?``, with the names of its nodes, or that there are no links at all."""
+    near = closest(name, (f"{u}-{v}" for u, v in graph.edges), cutoff=0.0)
+    if not near:
+        return ", which has no links"
+    title = topologies.link_title(graph, *parse_link(near))
+    return f": did you mean {near!r}{title.removeprefix(near)}?"
 
 
 def unknown_link(name: str, graph: "nx.Graph[int]") -> str | None:
     """The error in the name of a link; None if the graph has it."""
     if graph.has_edge(*parse_link(name)):
         return None
-    return f"{name!r} is not a link of this graph{nearest_link(name, graph.edges)}"
+    return f"{name!r} is not a link of this graph{nearest_link(name, graph)}"
 
 
 def unknown_agent(agent: int, graph: "nx.Graph[int]") -> str | None:
     """The error in the number of an agent; None if the graph has it."""
     if agent in graph:
         return None
-    return f"{agent} is not an agent of this network: they are {min(graph)} to {max(graph)}"
+    first, last = (topologies.node_title(graph, end) for end in (min(graph), max(graph)))
+    return f"{agent} is not an agent of this network: they are {first} to {last}"

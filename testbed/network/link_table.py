@@ -10,6 +10,7 @@ from typing import Any
 import networkx as nx
 from pydantic import ValidationError
 
+import topologies
 from testbed.common import yaml_text
 from testbed.common.settings import SettingError
 from testbed.common.suggestions import closest
@@ -33,7 +34,7 @@ def settings_by_direction(
     """
     for name in links:
         if not graph.has_edge(*parse_directions(name)[0]):
-            reason = f"{name!r} is not a link of this graph{nearest_link(name, graph.edges)}"
+            reason = f"{name!r} is not a link of this graph{nearest_link(name, graph)}"
             raise SettingError(("links", name), reason, field="links")
     by_class = {name: _merged(("classes", name), everywhere, override) for name, override in classes.items()}
     try:
@@ -51,18 +52,21 @@ def settings_by_direction(
             if name not in by_class:
                 near = closest(name, by_class)
                 hint = f": did you mean {near!r}?" if near else f" ({', '.join(by_class)})"
-                reason = f"link {u}-{v} is of class {name!r}, unknown{hint}"
+                reason = f"link {topologies.link_title(graph, u, v)} is of class {name!r}, unknown{hint}"
                 raise SettingError(("classes",), reason, field="classes")
             used.add(name)
             link = by_class[name]
         try:
             own = stated_settings(attributes, graph.graph)
         except ValueError as error:
-            raise SettingError((), f"attributes of link {u}-{v}: {error}") from None
+            raise SettingError(
+                (), f"attributes of link {topologies.link_title(graph, u, v)}: {error}"
+            ) from None
         if own:
             key = name, repr(own)
             if key not in known:
-                known[key] = _merged((), link, _override(u, v, own), f"attributes of link {u}-{v}")
+                title = f"attributes of link {topologies.link_title(graph, u, v)}"
+                known[key] = _merged((), link, _override(title, own), title)
             link = known[key]
         table[u, v] = table[v, u] = link
     for name in classes:
@@ -83,22 +87,22 @@ def _merged(keys: tuple[str, ...], link: LinkSettings, override: LinkOverride, o
         raise SettingError(keys, str(error), field=field) from None
 
 
-def _override(u: int, v: int, own: dict[str, Any]) -> LinkOverride:
+def _override(title: str, own: dict[str, Any]) -> LinkOverride:
     """The settings among an edge's attributes."""
     for name, value in own.items():
         if isinstance(value, str):
-            own[name] = _read(u, v, name, value)
+            own[name] = _read(title, name, value)
     try:
         return LinkOverride.model_validate(own)
     except ValidationError as error:
         _, message, first = first_error(error)
-        raise SettingError((), f"attributes of link {u}-{v}: {first['loc'][0]}: {message}") from None
+        raise SettingError((), f"{title}: {first['loc'][0]}: {message}") from None
 
 
-def _read(u: int, v: int, name: str, text: str) -> Any:
+def _read(title: str, name: str, text: str) -> Any:
     """GraphML has no nested values, and files may have numbers as text: all is written as in a study file."""
     try:
         return yaml_text.load(text)
     except yaml_text.YamlError:
         shown = text if len(text) <= 60 else f"{text[:57]}..."
-        raise SettingError((), f"attributes of link {u}-{v}: {name} = {shown!r} is not YAML") from None
+        raise SettingError((), f"{title}: {name} = {shown!r} is not YAML") from None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topologies import TopologyError, has_names, make, node_names, read
+from topologies import TopologyError, has_names, link_title, make, node_names, node_title, read
 from topologies.drawing import draw
 
 ZOO = """\
@@ -142,3 +142,32 @@ def test_names_are_on_one_line_and_without_control_marks(labels: list[str]) -> N
 def test_a_drawing_shows_any_name_as_text(tmp_path: Path) -> None:
     graph = read(written(tmp_path, "zoo.gml", ZOO))
     assert draw(graph, tmp_path / "zoo.png", title="$\\bad").read_bytes().startswith(b"\x89PNG")
+
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def test_titles_of_nodes_and_links_have_the_number_and_the_name_if_there_is_one() -> None:
+    graph = read(DATA / "named.graphml")
+    assert [node_title(graph, node) for node in sorted(graph)] == [
+        "0 (Zürich)",
+        "1 (Bern)",
+        "2 (Genève)",
+        "3 (Lugano <south>)",
+    ]
+    assert link_title(graph, 1, 0) == "1-0 (Bern - Zürich)"
+    assert link_title(graph, 0, 3, ">") == "0>3 (Zürich > Lugano <south>)"
+    plain = make("ring", 4)
+    assert (node_title(plain, 2), link_title(plain, 2, 3)) == ("2", "2-3")
+
+
+def test_titles_of_nodes_that_share_a_name_differ() -> None:
+    graph = read(DATA / "zoo.gml")
+    assert node_title(graph, 1) == "1 (None (1))"
+    assert link_title(graph, 1, 2) == "1-2 (None (1) - None (2))"
+    assert node_title(graph, 3) == "3 (Tromsø)"
+
+
+def test_an_xml_file_of_fnss_is_refused_in_one_line_with_the_formats() -> None:
+    with pytest.raises(TopologyError, match=r"fnss\.xml: cannot read '\.xml' \(FNSS .*endings are \.graphml"):
+        read(DATA / "fnss.xml")

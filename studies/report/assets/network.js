@@ -8,6 +8,9 @@ function strength(value, { least, most }) {
   return Math.min(6, Math.round((6 * Math.log(value / least)) / Math.log(most / least)));
 }
 
+/** Names from the file of a graph: the most nodes that have theirs beside them, letters, and size. */
+const NAMED = { nodes: 40, letters: 18, size: 12 };
+
 /** Distance in the picture below which agents are pushed apart, and the rounds of that. */
 const APART = { distance: 20, rounds: 80 };
 
@@ -94,6 +97,23 @@ class NetworkPicture {
         { x, y: y + size * 0.35, "font-size": size, class: "agent-name" },
         String(recorded.names[k]),
       );
+      const words = (recorded.labels ?? [])[k] ?? "";
+      const short = words.length > NAMED.letters ? `${words.slice(0, NAMED.letters - 1)}…` : words;
+      const reach = (short.length * NAMED.size * 0.62) / 2; // half of its width, about
+      const label =
+        short && recorded.nodes.length <= NAMED.nodes
+          ? s(
+              "text",
+              {
+                x: Math.min(width - reach, Math.max(reach, x)),
+                y: y - this.radius - 6,
+                "font-size": NAMED.size,
+                class: "agent-label",
+              },
+              short,
+            )
+          : null;
+      if (label && short !== words) label.append(s("title", {}, words));
       const value = valued ? s("text", { x, y: y + this.radius + 15, class: "agent-value" }) : null;
       const arm = this.radius * 0.6;
       const cross = s("path", {
@@ -101,7 +121,7 @@ class NetworkPicture {
         class: "crossed",
         visibility: "hidden",
       });
-      numbers.append(value ?? "");
+      numbers.append(value ?? "", label ?? "");
       this.svg.append(s("g", {}, disc, ring, name, cross));
       return { disc, ring, name, value, cross };
     });

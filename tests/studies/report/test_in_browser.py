@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from importlib import resources
+from pathlib import Path
 
 import made_up_series
 import numpy as np
@@ -588,3 +589,39 @@ def _labelled(page, chart, axes):
             boxes.sort(key=lambda box: box["x"])
             for one, other in itertools.pairwise(boxes):
                 assert one["x"] + one["width"] <= other["x"] + 1
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """The report of a study on a graph whose file names its nodes."""
+    folder = tmp_path_factory.mktemp("named")
+    graph = Path(__file__).parents[2] / "data" / "named.graphml"
+    (folder / "named.graphml").write_bytes(graph.read_bytes())
+    (folder / "named.yaml").write_text(NAMED)
+    _, store = reported.run(folder / "named.yaml", folder / "out")
+    return report.write(store.folder).file
+
+
+NAMED = """\
+question: Who loses what?
+workload: problem
+problem: {name: mean, agents: 4}
+topology: {file: named.graphml}
+network: {link: {loss: 0.3}}
+consensus: {budget: {activations: 40}}
+"""
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_network_and_its_table_have_the_names_of_the_graph_file(visit, named, width):
+    page = visit(width=width, of=named)
+    labels = page.locator(".network .agent-label")
+    assert labels.all_text_contents() == ["Zürich", "Bern", "Genève", "Lugano <south>"]
+    outer = page.locator("svg.network").bounding_box()
+    for box in (label.bounding_box() for label in labels.all()):
+        assert outer["x"] <= box["x"]
+        assert box["x"] + box["width"] <= outer["x"] + outer["width"] + 1
+        assert outer["y"] <= box["y"]
+    rows = page.locator("#links tbody th").all_text_contents()
+    assert "0>1 (Zürich > Bern)" in rows
+    assert "3>0 (Lugano <south> > Zürich)" in rows
