@@ -130,7 +130,7 @@ class Codecs:
 
 def largest_lie(dtype: np.dtype[Any]) -> float:
     """The fourth root of the largest number of a type: receivers can square what they make of it, twice."""
-    return float(np.finfo(dtype).max) ** 0.25
+    return float(np.sqrt(np.sqrt(float(np.finfo(dtype).max))))
 
 
 def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:
