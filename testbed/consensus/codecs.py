@@ -4,7 +4,6 @@ Both ends work with the numbers actually sent: the result of `Codecs.payload` ha
 Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,8 +130,7 @@ class Codecs:
 
 def largest_lie(dtype: np.dtype[Any]) -> float:
     """The fourth root of the largest number of a type: receivers can square what they make of it, twice."""
-    largest = float(np.finfo(dtype).max)
-    return math.sqrt(math.sqrt(largest))
+    return float(np.sqrt(np.sqrt(float(np.finfo(dtype).max))))
 
 
 def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:

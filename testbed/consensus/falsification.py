@@ -44,13 +44,12 @@ class Falsification:
         if not liars:
             return payload
         true = as_numpy(payload.values).astype(np.float64)
-        false = sign * true
-        for liar in liars:
-            generator = liar.generator()
+        false, generators = sign * true, [liar.generator() for liar in liars]
+        for liar, generator in zip(liars, generators, strict=True):
             memory = self._memories.setdefault((liar.name, source, destination, kind), {})
             message = FalseMessage(generator, memory, dimension, payload.where)
             false = liar.falsify(false, message)
         false = sign * false
         if np.array_equal(false, true):
             return payload
-        return self._codecs.falsified(payload, false, generator)  # rounded by the last liar's numbers
+        return self._codecs.falsified(payload, false, generators[-1])

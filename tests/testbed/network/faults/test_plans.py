@@ -251,7 +251,10 @@ def test_restoring_tells_nobody_of_crashes() -> None:
         ([{"fault": "partition", "down": 1}], "needs groups or isolate, one of the two"),
         ([{"fault": "partition", "groups": "thirds", "down": 1}], "must be halves, or lists of agents"),
         ([{"fault": "partition", "groups": [[0, 1], [1]], "down": 1}], "agent 1 is in a group already"),
-        ([{"fault": "meteor", "down": 1}], "'link_down', 'crash', 'hold', 'partition', 'straggler'"),
+        (
+            [{"fault": "meteor", "down": 1}],
+            "'link_down', 'byzantine', 'crash', 'hold', 'partition', 'straggler'",
+        ),
         (
             [{"link": "0-1", "down": 1, "name": "a"}, {"link": "1-2", "down": 1, "name": "a"}],
             "two are named 'a'",
