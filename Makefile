@@ -13,8 +13,9 @@ export MPLBACKEND := Agg
 .PHONY: demo test lint types layers unit coverage starcraft-test bench lowest reference clean
 
 demo: .venv/.base
-	$(BIN)/testbed run topologies --quick --out demo
+	$(BIN)/testbed run demo --out demo
 	$(BIN)/testbed report demo
+	@echo "then:    docs/tutorials/compare-topologies.md, your own first question in a minute"
 
 # Types are checked beside the tests: mypy is one process.
 test: lint layers

@@ -1,23 +1,38 @@
-"""What the README shows works as written."""
+"""The README and the pages that it leads to work as written, and their numbers are those of results."""
 
 import re
 import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
+from studies.analysis.finding import findings
 from studies.cli.main import main
+from studies.formatting import quantity
+from studies.spec.loading import load
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+NAMES = ("running-studies", "networks", "results-folder", "environments", "learners")
+PAGES = (README, *(DOCS / f"{name}.md" for name in NAMES))
+"""The README, and the pages that were parts of it."""
+
+SCREEN = 25
+"""Lines of the README that a reader sees first."""
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("shown", blocks("yaml"))
-def test_the_study_files_are_valid(shown, tmp_path, capsys, monkeypatch):
+SHOWN = {f"{page.stem} {number}": text for page in PAGES for number, text in enumerate(blocks(page, "yaml"))}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_study_files_are_valid(name, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     double = Path(__file__).parent / "testbed" / "environments" / "doubles" / "smac"
     python = tmp_path / "smac-venv" / "bin" / "python"  # that an example names
@@ -25,26 +40,62 @@ def test_the_study_files_are_valid(shown, tmp_path, capsys, monkeypatch):
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{double}" exec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     path = tmp_path / "my.yaml"
-    path.write_text(shown)
+    path.write_text(SHOWN[name])
     with pytest.raises(SystemExit) as ended:
         main(["validate", str(path)])
     assert ended.value.code in (0, None), capsys.readouterr().err
 
 
+def test_every_page_with_study_files_is_among_them():
+    pages = {page for page in DOCS.glob("*.md") if re.search(r"^workload: ", page.read_text(), re.MULTILINE)}
+    assert pages <= set(PAGES)
+    assert len(SHOWN) >= 6
+
+
 def test_the_python_examples_run(capsys, monkeypatch, tmp_path, in_this_process):
-    studies, parts = blocks("python")
+    studies, parts = blocks(DOCS / "python.md", "python")
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    exec(compile(studies, "README.md", "exec"), names)  # noqa: S102 - our own README
+    exec(compile(studies, "python.md", "exec"), names)  # noqa: S102 - our own page
     assert len(names["results"].summary) == len(names["study"].trials)
     plt.close("all")
     capsys.readouterr()
-    exec(compile(parts, "README.md", "exec"), {})  # noqa: S102
+    exec(compile(parts, "python.md", "exec"), {})  # noqa: S102
     error, events = capsys.readouterr().out.split()
     assert float(error) < 1e-4
     assert int(events) > 2000
 
 
-def test_every_figure_it_shows_is_there():
-    for path in re.findall(r"!\[.*?\]\((.*?)\)", README.read_text()):
-        assert (README.parent / path).is_file(), path
+@pytest.mark.parametrize("page", [README, *sorted(DOCS.glob("*.md"))], ids=lambda page: page.stem)
+def test_every_figure_it_shows_is_there(page):
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", page.read_text()):
+        assert (page.parent / path).is_file(), path
+
+
+def test_it_is_short():
+    assert len(README.read_text().splitlines()) <= 120
+
+
+def test_its_first_screen_says_what_was_found_with_the_numbers_of_the_results():
+    summary = pd.read_csv(ROOT / "studies" / "results" / "demo" / "summary.csv")
+    column = "network between the agents"
+    trials = {trial.hash: trial for trial in load("demo").trials}
+    assert set(summary["trial"]) == set(trials), "the committed results are those of studies/demo.yaml"
+    screen = " ".join(README.read_text().splitlines()[:SCREEN])
+    for network, mean in summary.groupby(column)["return"].mean().items():
+        assert re.search(rf"{re.escape(quantity(round(mean)))} (with|over|if) [^,;]*{network}", screen), (
+            network
+        )
+    by_seed = summary.pivot(index="seed", columns=column, values="return")
+    ring = by_seed.pop("a perfect ring")
+    for other in by_seed:
+        assert (ring > by_seed[other] + 3).all(), "nobody can miss the difference, in any seed"
+    (line,) = findings(load("demo"), summary)
+    assert line in (ROOT / "studies" / "results" / "demo" / "README.md").read_text()
+
+
+def test_the_demo_is_the_study_of_the_figure():
+    make = (ROOT / "Makefile").read_text()
+    assert "$(BIN)/testbed run demo --out demo\n\t$(BIN)/testbed report demo\n" in make
+    (tutorial,) = re.findall(r"docs/tutorials/[\w-]+\.md", make)
+    assert (ROOT / tutorial).is_file()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from studies.cli import next_steps
 from studies.cli.options import (
     Force,
     Overrides,
@@ -91,6 +92,11 @@ def trace(
         out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
         if found is not None:
             raise typer.Exit(1)
+    else:
+        words = next_steps.study_words("trace", study, out_folder, overrides, quick=quick)
+        words += ("--trial", str(trial), *(() if update is None else ("--update", str(update))))
+        words += ("--force",) if out_folder is not None else ()
+        next_steps.show(next_steps.after_trace(words))
 
 
 @app.command()
@@ -178,6 +184,9 @@ def play(
     else:
         episodes.record(player, file, out.print, seed=seed, episodes=count)
         out.print(f"replay:  {file}", markup=False)
+    words = next_steps.study_words("play", study, None, overrides, quick=quick)
+    words += ("--trial", str(trial), "--seed", str(seed))
+    next_steps.show(next_steps.after_playing(words, learnt=player.models is not None and ending is None))
 
 
 @app.command()
@@ -205,6 +214,8 @@ def batch(
     out.print(f"trial {trial} of {len(loaded.trials)}: {chosen.title}", markup=False)
     played = batches.store(chosen, file)
     out.print(f"batch:   {file}, {played.samples} samples of {played.agents} agents", markup=False)
+    words = next_steps.study_words("run", study, None, overrides, quick=quick)
+    next_steps.show(next_steps.after_batch(words, file))
 
 
 @app.command()
@@ -250,11 +261,15 @@ def show_topologies(
         topology_table.show_file(out, file, draw)
         if draw is not None:
             out.print(f"drawn: {draw}", markup=False)
+        else:
+            next_steps.show(next_steps.after_topology_file(file))
         return
     nodes = 16 if nodes is None else nodes
-    topology_table.show(out, nodes, names.split(",") if names else None, seed)
+    listed = topology_table.show(out, nodes, names.split(",") if names else None, seed)
     if (draw is None) != (name is None):
         raise StudyError("--draw and --name belong together: --draw ring.png --name ring")
     if draw is not None and name is not None:
         topology_table.draw(name, nodes, seed, draw)
         out.print(f"drawn: {draw}", markup=False)
+    else:
+        next_steps.show(next_steps.after_topologies(nodes, listed[0] if listed else None))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from studies.cli import command_map, next_steps
 from studies.cli.options import Out, Overrides, Quick, StudyName, app, err, out, prepare, show
 from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
 from studies.formatting import counted, last_line
@@ -41,30 +42,6 @@ class _Process:
 
 
 _process = _Process()
-
-
-def _tell_versions(wanted: bool) -> None:
-    if wanted:
-        from studies.storage.provenance import versions
-
-        for name, version in versions().items():
-            out.print(f"{name} {version}", markup=False)
-        raise typer.Exit
-
-
-@app.callback()
-def _common(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            is_eager=True,
-            callback=_tell_versions,
-            help="Print the versions of this package and its dependencies, as trials record them.",
-        ),
-    ] = False,
-) -> None:
-    """Study decentralised multi-agent learning over imperfect networks."""
 
 
 @app.command()
@@ -113,6 +90,8 @@ def run(
     if dry_run:
         requirements.check_games(loaded)
         _dry_run(loaded, store, jobs or host_resources.processors())
+        again = next_steps.study_words("run", study, out_folder, overrides, quick=quick)
+        next_steps.show(next_steps.after_checking(again))
         return
     if tensorboard:
         from studies.execution.tensorboard import check
@@ -134,10 +113,12 @@ def run(
     kept = f", {outcome.kept} finished earlier" if outcome.kept else ""
     others = f", {outcome.others} by another process" if outcome.others else ""
     out.print(f"{counted(outcome.run, 'trial')} run{kept}{others}")
-    if outcome.run + outcome.kept + outcome.others:
+    finished = bool(outcome.run + outcome.kept + outcome.others)
+    if finished:
         _conclude(loaded, store)
     for trial, reason in zip(outcome.failed, outcome.reasons, strict=True):
         _tell_failure(trial, reason, store)
+    next_steps.show(next_steps.after_running(store.folder, finished=finished, failed=bool(outcome.failed)))
     if outcome.failed:
         raise typer.Exit(1)
 
@@ -156,6 +137,8 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
     out.print(requirements.described(loaded))
     _tell_clients(loaded)
     _advise(loaded)
+    again = next_steps.study_words("run", study, None, overrides, quick=quick)
+    next_steps.show(next_steps.after_checking(again))
 
 
 @app.command()
@@ -197,6 +180,7 @@ def train(
             _tell_failure(trial, last_line(ended.trace), store)
             raise typer.Exit(1)
     _conclude(loaded, store)
+    next_steps.show(next_steps.after_running(store.folder, finished=True, failed=False))
 
 
 @app.command(name="studies")
@@ -209,6 +193,7 @@ def list_studies() -> None:
     for name in builtin_names():
         study = load(name)
         out.print(f"[bold]{escape(name)}[/]  {escape(study.question)} ({escape(described(study))})")
+    next_steps.show(next_steps.after_studies())
 
 
 # isort: off
@@ -217,6 +202,8 @@ from studies.cli import results  # noqa: E402, F401
 from studies.cli import inspect  # noqa: E402, F401
 from studies.cli import report  # noqa: E402, F401
 # isort: on
+
+command_map.group()
 
 
 def main(arguments: Sequence[str] | None = None, *, begun: float | None = None) -> None:
@@ -301,6 +288,7 @@ def _advise(study: Study) -> None:
 
 def _conclude(study: Study, store: Store) -> None:
     from studies.analysis import baselines
+    from studies.analysis.finding import findings
     from studies.analysis.warnings import warnings
     from studies.figures.from_store import draw_figures
 
@@ -313,5 +301,7 @@ def _conclude(study: Study, store: Store) -> None:
     out.print(f"tables:  {store.folder / 'summary.csv'}", markup=False)
     for figure in figures:
         out.print(f"figure:  {figure}", markup=False)
+    for line in findings(study, store.summarise(study)):
+        out.print(f"found:   {line}", markup=False)
     for line in warnings(study, store):
         warn(line)

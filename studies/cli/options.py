@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studies.spec.study import Study, TrialSpec
     from studies.storage.store import Store
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False)
 
 
 out = PlainConsole(highlight=False, soft_wrap=True, emoji=False)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from studies.cli import next_steps
 from studies.cli.options import Force, ResultsFolder, app, err, out
 from studies.spec.document import StudyError
 
@@ -51,6 +52,7 @@ def report(
 ) -> None:
     """Write the results of a study, finished or not, as one self-contained HTML page."""
     from studies.report import write
+    from studies.storage.store import Store
 
     if no_replay and trial is not None:
         raise StudyError("--trial and --no-replay contradict each other: --trial chooses what is replayed")
@@ -70,6 +72,9 @@ def report(
     )
     if written.replayed:
         out.print(f"replay:  {written.replayed}", markup=False)
+    for line in written.found:
+        out.print(f"found:   {line}", markup=False)
     out.print(f"report:  {written.file}", markup=False)
     for line in written.warnings:
         err.print(f"warning: {line}")
+    next_steps.show(next_steps.after_report(folder, written.file, Store(folder).study(), written.trial))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from studies.cli import completion
+from studies.cli import completion, next_steps
 from studies.cli.options import Force, ResultsFolder, app, err, out, show
 from studies.formatting import counted
 from studies.spec.document import StudyError
@@ -41,6 +41,8 @@ def status(
     out.print(f"{study.name}: {status_counts(found)}", markup=False)
     if (lines := status_table(found, everything=everything)) is not None:
         show(lines)
+    done = sum(one.status == "finished" for one in found)
+    next_steps.show(next_steps.after_status(folder, some=done > 0, every=done == len(found)))
     if any(one.status == "failed" for one in found):
         raise typer.Exit(1)
     if any(one.status != "finished" for one in found):
@@ -127,6 +129,8 @@ def table(
     done, all_of_them = len(summary), len(study.trials)
     if done < all_of_them:
         err.print(f"{done} of {counted(all_of_them, 'trial')} have finished")
+    if not (markdown or latex):
+        next_steps.show(next_steps.after_table(folder))
 
 
 def _costs(study: StoredStudy, store: Store, options: list[str] | None) -> pd.DataFrame:
@@ -201,6 +205,7 @@ def compare(
     _tell(found, by)
     if not (found.equal or found.different or found.pairs):
         out.print(_why(*(store.study() for store in stores)), markup=False)
+    next_steps.show(next_steps.after_comparing(first, second))
     if found.different:
         raise typer.Exit(1)
 

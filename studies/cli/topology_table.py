@@ -18,7 +18,7 @@ from topologies import drawing
 HEADINGS = ("topology", "links", "degree", "diameter", "λ2", "w2", "penalty", "factor")
 
 
-def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -> None:
+def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -> list[str]:
     """Prints one row per family, with the reason if a family has no graph of this size.
 
     Args:
@@ -27,11 +27,14 @@ def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -
         names: families, or None for all.
         seed: seed of the random families.
 
+    Returns:
+        The families that have a graph of this size.
+
     Raises:
         topologies.TopologyError: a name is unknown.
     """
     table = _table(f"{nodes} nodes")
-    reasons = []
+    listed, reasons = [], []
     for name in names or topologies.FAMILIES:
         try:
             graph = topologies.make(name, nodes, seed=seed)
@@ -41,10 +44,12 @@ def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -
             reasons.append(f"[bold]{name}[/]: {escape(str(error))}")
             continue
         table.add_row(name, *_numbers(graph))
+        listed.append(name)
     if table.row_count:
         console.print(table)
     for reason in reasons:
         console.print(f"none of this size: {reason}")
+    return listed
 
 
 def show_file(console: Console, file: Path, drawn: Path | None) -> None:

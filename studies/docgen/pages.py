@@ -167,7 +167,10 @@ def _command_line() -> Iterator[str]:
             rows.append([f"`{', '.join(one.opts)}{value}`", default, prose(one.help or "")])
         if rows:
             yield table(("argument or option", "default", "meaning"), rows)
-    yield "Exit codes are in the [README](../../README.md#a-week-of-computing)."
+    yield (
+        "`testbed` alone prints these commands by purpose, and ends with 0. The other exit codes are"
+        " [here](../running-studies.md#exit-codes)."
+    )
 
 
 def _columns() -> Iterator[str]:

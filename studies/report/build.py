@@ -14,6 +14,7 @@ from studies import columns, text
 from studies.analysis import baselines, fault_windows
 from studies.analysis import series as stored_series
 from studies.analysis.bootstrap import ENOUGH
+from studies.analysis.finding import decisive, findings
 from studies.analysis.reach import cost_to_reach
 from studies.columns import column_title, format_value
 from studies.formatting import duration
@@ -21,7 +22,7 @@ from studies.report import answer, final_values, page, provenance, series, table
 from studies.report.conditions import Arrangement, arrange
 from studies.report.curves import budget_unit, lines
 from studies.report.fault_bands import fault_bands
-from studies.report.numbers import exact
+from studies.report.numbers import exact, minus
 from studies.report.replayed import Replayed, Wanted, run_again
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyRecord
@@ -33,11 +34,15 @@ from testbed.common.atomic_files import write_text
 
 @dataclass(frozen=True)
 class Report:
-    """A written report: its file, what its replay shows, and warnings for the reader."""
+    """A written report: its file, what its replay shows and of which trial, warnings, and the findings."""
 
     file: Path
     replayed: str
     warnings: tuple[str, ...]
+    found: tuple[str, ...] = ()
+    """See :func:`studies.analysis.finding.findings`."""
+    trial: int | None = None
+    """Number of the trial that was run again, from 1; None without a replay."""
 
 
 def write(
@@ -85,7 +90,7 @@ def write(
     warned = [*provenance.warnings(study, summary, made_by), *shown.warnings]
     if (damage := baselines.damage(store)) is not None:
         warned.append(f"the baselines of policies without learning are missing: {damage}")
-    plans, first = final_values.plans(study.workload, summary), final_values.decisive(study.workload, summary)
+    plans, first = final_values.plans(study.workload, summary), decisive(study.workload, summary)
     statistics = final_values.statistics(study, summary, conditions)
     name = text.label(study.name)
     finished = [trial for trial in study.trials if store.status(trial) == "finished"]
@@ -107,6 +112,7 @@ def write(
         "series": over_time,
         "replay": shown.data,
     }
+    found = findings(study, summary)
     numbers = [plan.y for plan in plans] + [name for name in columns.shown("report") if name in summary]
     link, section = page.replay(shown.note)
     series_link, series_section = page.series(over_time)
@@ -116,7 +122,12 @@ def write(
         "progress": escape(provenance.progress(made_by)),
         "unfinished": " unfinished" if len(summary) < len(study.trials) else "",
         "warnings": page.notes(warned),
-        "answer": page.paragraphs(answer.answer(study, summary, conditions)),
+        "answer": page.paragraphs(
+            [
+                *(minus(f"{line[0].upper()}{line[1:]}.") for line in found),
+                *answer.answer(study, summary, conditions),
+            ]
+        ),
         "statistics": _statistics(statistics, study, summary, conditions) + _reach(study, store),
         "trials": tables.trials(study, conditions.seen, made_by, summary, numbers),
         "series_link": series_link,
@@ -130,7 +141,8 @@ def write(
         "took": escape(_took(made_by)),
     }
     _write(place, page.page(f"{name}: report", parts, data))
-    return Report(place, shown.note, tuple(warned))
+    again = None if shown.data is None else shown.data["trial"] + 1
+    return Report(place, shown.note, tuple(warned), tuple(found), again)
 
 
 def _checked(place: Path, *, force: bool) -> Path:

@@ -23,6 +23,7 @@ from studies.analysis.bootstrap import (
     not_finite,
     probability_of_improvement,
 )
+from studies.analysis.finding import decisive
 from studies.columns import column_title, format_value, unit
 from studies.figures.catalogue import PLANS
 from studies.figures.final import Final
@@ -48,15 +49,6 @@ class Row:
     estimate: Estimate
     left_out: str = ""
     """The number of seeds left out, in words."""
-
-
-def decisive(workload: str, summary: pd.DataFrame) -> str | None:
-    """The main metric of a workload; None until a trial has finished."""
-    if summary.empty:
-        return None
-    if workload == "training":
-        return comparisons.decisive(summary)
-    return "error" if workload == "problem" else "relative_disagreement"
 
 
 def plans(workload: str, summary: pd.DataFrame) -> list[Final]:

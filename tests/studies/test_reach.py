@@ -75,7 +75,7 @@ def test_the_table_prints_costs_by_default_and_for_given_thresholds(call, store)
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert any(line.startswith("error ≤ 0.5 ring 2 of 2 ") for line in lines)
     assert "error ≤ 1e-09 ring 0 of 2 > 60" in " ".join(lines)
-    assert "Kaplan-Meier" in lines[-1]
+    assert "Kaplan-Meier" in lines[-3]
     code, out, _ = call("table", store.folder, "--reach", "disagreement<=1e9")
     assert "disagreement ≤ 1000000000 ring 2 of 2" in " ".join(out.split())
     assert "relative_disagreement" not in out

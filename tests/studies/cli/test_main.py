@@ -109,11 +109,13 @@ def test_a_real_process_ends_the_same_way(write, tmp_path):
 
 
 def test_validate_says_what_would_run(call, write):
-    assert call("validate", write()) == (
+    file = write()
+    assert call("validate", file) == (
         0,
         "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each;"
         " valid\n"
-        "each concurrent trial will need about 330 MiB of memory\n",
+        "each concurrent trial will need about 330 MiB of memory\n"
+        f"next:    testbed run {file}  # runs the trials; once stopped, the same command continues\n",
         "",
     )
     assert list(Path.cwd().iterdir()) == []
@@ -155,7 +157,9 @@ def test_a_topology_is_drawn(call):
 def test_the_built_in_studies_are_listed(call):
     code, out, _ = call("studies")
     assert code == 0
-    assert {"iteration-budget", "link-loss", "topologies"} <= {line.split()[0] for line in out.splitlines()}
+    assert {"iteration-budget", "link-loss", "topologies"} <= {
+        line.split()[0] for line in out.splitlines() if line.strip()
+    }
 
 
 def test_training_prints_a_line_per_update_and_is_kept(call, write):

@@ -362,7 +362,8 @@ def test_the_command_says_what_it_replays_and_where_the_page_is(call, write):
     code, out, _ = call("report", "out", "--trial", "2")
     assert code == 0
     replayed = "Trial 2 (ring, penalty β 1, seed 1), run again: its consensus run."
-    assert out == f"replay:  {replayed}\nreport:  out/report.html\n"
+    assert out.startswith(f"replay:  {replayed}\nfound:   ")
+    assert "\nreport:  out/report.html\nnext:    open out/report.html in a browser\n" in out
     page = reported.read(Path("out/report.html"))
     assert replayed in page.texts["p"]
     assert page.data["replay"]["trial"] == 1

@@ -14,7 +14,7 @@ from testbed.common import yaml_text
 
 SCHEMA = study_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-README = Path(__file__).parents[3] / "README.md"
+ROOT = Path(__file__).parents[3]
 
 GOOD = """\
 workload: training
@@ -42,9 +42,12 @@ def test_built_in_studies_are_valid(name):
     VALIDATOR.validate(yaml_text.load(find(name).read_text()))
 
 
-def test_the_examples_of_the_readme_are_valid():
-    examples = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.S)
-    assert len(examples) >= 4
+def test_the_examples_of_the_readme_and_the_pages_are_valid():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    examples = [text for page in pages for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.S)]
+    assert len(examples) >= 6
+    examples = [text for text in examples if text.startswith(("question:", "workload:"))]
+    assert len(examples) >= 5
     for text in examples:
         VALIDATOR.validate(yaml_text.load(text))
 
