@@ -1,5 +1,7 @@
 """The map of the commands."""
 
+from typing import Any
+
 import pytest
 import typer
 
@@ -8,7 +10,8 @@ from studies.cli.main import app
 
 
 def commands():
-    return typer.main.get_command(app).commands
+    group: Any = typer.main.get_command(app)
+    return group.commands
 
 
 def test_every_command_has_one_heading():

@@ -33,7 +33,7 @@ def test_status_counts_and_its_exit_code_says_what_is_left(call, ran, write):
     store = ran("out", trials=3)
     failed, stopped, running = store.study().trials[3:6]
     code, out, _ = call("status", store.folder)
-    assert (code, out) == (3, "study: 3 finished, 5 missing of 8 trials\n")
+    assert (code, out.splitlines()[0]) == (3, "study: 3 finished, 5 missing of 8 trials")
     (trial,) = (trial for trial in load(str(write())).trials if trial.hash == failed.hash)
     store.write_failure(trial, {}, "Traceback\nValueError: the bridge is out\n")
     store.claims.write_progress(
@@ -44,18 +44,19 @@ def test_status_counts_and_its_exit_code_says_what_is_left(call, ran, write):
     assert code == 1
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert lines[0] == "study: 3 finished, 1 running, 1 failed, 1 stopped, 2 missing of 8 trials"
-    assert lines[2:] == [
+    assert lines[2:5] == [
         f"failed topology=ring loss=0.3 seed=1 ValueError: the bridge is out {failed.hash}",
         f"stopped topology=star loss=0 seed=0 consensus 4/9 error 0.5 {stopped.hash}",
         f"running topology=star loss=0 seed=1 {running.hash}",
     ]
-    assert len(call("status", store.folder, "--all")[1].splitlines()) == 2 + 8
+    assert len(call("status", store.folder, "--all")[1].partition("next:")[0].splitlines()) == 2 + 8
     assert not store.claims.running(running)
 
 
 def test_a_finished_study_has_exit_code_0(call, ran):
     store = ran("out")
-    assert call("status", store.folder) == (0, "study: 8 finished of 8 trials\n", "")
+    code, out, err = call("status", store.folder)
+    assert (code, out.splitlines()[0], err) == (0, "study: 8 finished of 8 trials", "")
 
 
 def test_the_table_has_a_line_per_condition_and_the_csv_a_line_per_trial(call, ran):
@@ -83,7 +84,7 @@ def test_the_table_has_a_line_per_condition_and_the_csv_a_line_per_trial(call, r
 def test_equal_trials_are_compared_for_equality(call, ran):
     first, second = ran("first"), ran("second")
     code, out, _ = call("compare", first.folder, second.folder)
-    assert (code, out) == (0, "8 trials in both, by hash: 8 with equal results\n")
+    assert (code, out.splitlines()[0]) == (0, "8 trials in both, by hash: 8 with equal results")
     other = second.trials / second.study().trials[2].hash / "metrics.parquet"
     metrics = pd.read_parquet(other).assign(error=9.0)
     metrics.to_parquet(other)

@@ -18,7 +18,7 @@ from studies.analysis import comparisons
 from studies.analysis.bootstrap import estimator
 from studies.analysis.resampling import POINTS, together
 from studies.figures.bands import aligned, over_seeds
-from studies.report.numbers import interval_name, rounded
+from studies.report.numbers import interval_name, minus, rounded
 from studies.spec.document import parse
 from studies.spec.loading import load
 from studies.spec.resolving import resolve
@@ -357,13 +357,29 @@ def test_what_cannot_be_reported_is_one_line_and_nothing_is_written(call, write,
     assert not list(Path.cwd().rglob("*.html"))
 
 
+def test_the_page_begins_with_the_finding_and_the_replay(call, write):
+    reported.run(write(reported.LOSSY), Path("out"))
+    code, out, _ = call("report", "out")
+    assert code == 0
+    (found,) = (line.removeprefix("found:   ") for line in out.splitlines() if line.startswith("found:"))
+    html = Path("out/report.html").read_text()
+    first = reported.read(Path("out/report.html")).texts["p"]
+    place = next(number for number, text in enumerate(first) if text.startswith("Relative distance to the"))
+    assert minus(found) == first[place][0].lower() + first[place][1:].removesuffix(".")
+    parts = [html.index(f'id="{name}"') for name in ("answer", "replay-section", "numbers", "made")]
+    assert parts == sorted(parts)
+    assert first.index(first[place]) < next(
+        number for number, text in enumerate(first) if "run again" in text
+    )
+
+
 def test_the_command_says_what_it_replays_and_where_the_page_is(call, write):
     reported.run(write(reported.LOSSY), Path("out"), trials=2)
     code, out, _ = call("report", "out", "--trial", "2")
     assert code == 0
     replayed = "Trial 2 (ring, penalty β 1, seed 1), run again: its consensus run."
-    assert out.startswith(f"replay:  {replayed}\nfound:   ")
-    assert "\nreport:  out/report.html\nnext:    open out/report.html in a browser\n" in out
+    end = "report:  out/report.html\nnext:    open out/report.html in a browser\n"
+    assert out.startswith(f"replay:  {replayed}\n{end}")  # one condition has finished: nothing is found
     page = reported.read(Path("out/report.html"))
     assert replayed in page.texts["p"]
     assert page.data["replay"]["trial"] == 1
