@@ -15,7 +15,7 @@ from studies.columns import column_title
 from studies.figures.bands import over_seeds
 from studies.figures.baseline_lines import draw_baselines
 from studies.figures.encoding import Encoding
-from studies.figures.looks import HUES, MARKERS
+from studies.figures.looks import HUES, MARKERS, look
 from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
 from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
@@ -64,7 +64,9 @@ def _points(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator
     shared = {"data": table, "x": x, "y": plan.y, "order": encoding.levels(x)}
     if hue:
         shared |= {"hue": hue, "hue_order": encoding.levels(hue), "palette": encoding.palette()}
-        shared |= {"markers": encoding.again(MARKERS)} if encoding.exhausted else {}
+        # Colours of neighbouring levels may be the same grey; where colours repeat, markers tell them apart.
+        each = [look(MARKERS, level) for level in range(len(encoding.levels(hue)))]
+        shared |= {"markers": encoding.again(MARKERS) if encoding.exhausted else each}
     else:
         shared |= {"color": HUES[0]}
     dodge = 0.12 * (len(encoding.levels(hue)) - 1) if hue else False

@@ -25,6 +25,7 @@ from studies.analysis.bootstrap import (
 )
 from studies.analysis.comparisons import Pair, decisive, overall, pairs
 from studies.columns import column_title, format_levels, format_value
+from studies.figures.looks import MARKERS, look
 from studies.figures.plan import FigureData, Plan, head
 from studies.figures.ticks import readable
 
@@ -179,7 +180,7 @@ class ForestPlot:
                     axes.plot(
                         values, places, "o", color=colours[kind], markersize=4, alpha=0.5, markeredgewidth=0
                     )
-                    _point(axes, self.estimate(pair), y, colours[kind])
+                    _point(axes, self.estimate(pair), y, colours[kind], look(MARKERS, kind))
         if self.averages:
             axes = grid.flat[len(panels)]
             axes.set_title("mean over all of these", fontsize=11)
@@ -193,7 +194,10 @@ class ForestPlot:
             axes.set_ylim(len(levels) - 0.5, -0.5)
             axes.grid(visible=False, axis="y")
         if len(kinds) > 1:
-            marks = [Line2D([], [], color=colour, marker="o", linestyle="none") for colour in colours]
+            marks = [
+                Line2D([], [], color=colour, marker=look(MARKERS, kind), linestyle="none")
+                for kind, colour in enumerate(colours)
+            ]
             figure.legend(marks, kinds, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
         return figure
 
@@ -207,6 +211,6 @@ def _words(pair: Pair, environment_factors: Sequence[str], *, inside: bool) -> s
     )
 
 
-def _point(axes: Axes, estimate: Estimate, y: float, colour: Any) -> None:
+def _point(axes: Axes, estimate: Estimate, y: float, colour: Any, marker: Any = "o") -> None:
     axes.plot((estimate.low, estimate.high), (y, y), color=colour, linewidth=1.6, solid_capstyle="butt")
-    axes.plot(estimate.value, y, "o", color=colour, markersize=7)
+    axes.plot(estimate.value, y, marker=marker, color=colour, markersize=7)

@@ -221,7 +221,7 @@ def _note(found: Sequence[Cells]) -> str:
         if any(each.paired for each in found):
             parts.append(
                 "dashed frame: paired difference from it, over the seeds in common, not distinguishable from"
-                " 0 at 95 %"
+                " 0 at 95\N{NO-BREAK SPACE}%"
             )
         else:
             parts.append("no two seeds in common to compare others with it")

@@ -9,7 +9,7 @@ function strength(value, { least, most }) {
 }
 
 /** Names from the file of a graph: the most nodes that have theirs beside them, letters, and size. */
-const NAMED = { nodes: 40, letters: 18, size: 12 };
+const NAMED = { nodes: 40, letters: 18, size: 12, few: 12, large: 20 };
 
 /** Distance in the picture below which agents are pushed apart, and the rounds of that. */
 const APART = { distance: 20, rounds: 80 };
@@ -88,6 +88,7 @@ class NetworkPicture {
     const numbers = s("g");
     this.svg.append(this.lit, numbers, this.moving);
     const valued = recorded.nodes.length <= 16;
+    const few = recorded.nodes.length <= NAMED.few; // names have room for the large size on a narrow page
     this.agents = this.at.map(([x, y], k) => {
       const disc = s("circle", { cx: x, cy: y, r: this.radius, class: "agent" });
       const ring = s("circle", { cx: x, cy: y, r: this.radius + 4, class: "ring", visibility: "hidden" });
@@ -99,7 +100,7 @@ class NetworkPicture {
       );
       const words = (recorded.labels ?? [])[k] ?? "";
       const short = words.length > NAMED.letters ? `${words.slice(0, NAMED.letters - 1)}…` : words;
-      const reach = (short.length * NAMED.size * 0.62) / 2; // half of its width, about
+      const reach = (short.length * (few ? NAMED.large : NAMED.size) * 0.62) / 2; // half of its width, about
       const label =
         short && recorded.nodes.length <= NAMED.nodes
           ? s(
@@ -108,7 +109,7 @@ class NetworkPicture {
                 x: Math.min(width - reach, Math.max(reach, x)),
                 y: y - this.radius - 6,
                 "font-size": NAMED.size,
-                class: "agent-label",
+                class: `agent-label${few ? " few" : ""}`,
               },
               short,
             )

@@ -22,7 +22,7 @@ function seriesPart() {
   build();
   host.append(chooser);
   if (agents) redraw.push(agentsChart(host, agents, () => condition));
-  if (links) redraw.push(linkStrips(host, links, () => condition));
+  if (links) redraw.push(linkStrips(host, links, () => condition, agents !== null));
   onSelection(() => {
     if (selection.condition === null || !there.includes(selection.condition)) return;
     condition = selection.condition;
@@ -161,7 +161,7 @@ function agentNames(svg, lines, y, { left, top, width, height }, of) {
 }
 
 /** A table of links, each with a strip of what it dropped over time; returns what to call for a redraw. */
-function linkStrips(host, { place, ends, quantities, totals, conditions }, condition) {
+function linkStrips(host, { place, ends, quantities, totals, conditions }, condition, headed) {
   let quantity = 0;
   const box = h("div", { id: "links" });
   const note = h("p", { class: "soft" });
@@ -228,7 +228,7 @@ function linkStrips(host, { place, ends, quantities, totals, conditions }, condi
     numbers.refresh();
   };
   host.append(
-    h("h3", {}, "Links"),
+    headed ? h("h3", {}, "Links") : "", // otherwise the section is called so
     h(
       "div",
       { class: "controls" },
