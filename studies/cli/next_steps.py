@@ -131,11 +131,12 @@ def after_report(folder: Path, file: Path, study: StoredStudy, number: int | Non
     steps = [Step(f"open {text.visible(str(file))} in a browser")]
     if number is None:
         return steps
-    name, *quick = again = _built_in(study) or (STUDY,)
+    short = folder.resolve() == default_folder(study.name, quick=True).resolve()
+    name, *quick = again = _built_in(study) or (STUDY, *(["--quick"] if short else []))
     hint = "; STUDY is its study file" if name == STUDY else ""
     models = folder / "trials" / study.trials[number - 1].hash / "models.pt"
     if models.is_file():
-        at_home = folder.resolve() == default_folder(name, quick=bool(quick)).resolve()
+        at_home = folder.resolve() == default_folder(study.name, quick=bool(quick)).resolve()
         where = () if at_home else ("--checkpoint", str(models))
         words = ("play", *again, "--trial", str(number), *where)
         steps.append(Step(words, f"a film of what its agents have learnt{hint}"))

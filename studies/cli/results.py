@@ -42,7 +42,8 @@ def status(
     if (lines := status_table(found, everything=everything)) is not None:
         show(lines)
     done = sum(one.status == "finished" for one in found)
-    next_steps.show(next_steps.after_status(folder, some=done > 0, every=done == len(found)))
+    if found:
+        next_steps.show(next_steps.after_status(folder, some=done > 0, every=done == len(found)))
     if any(one.status == "failed" for one in found):
         raise typer.Exit(1)
     if any(one.status != "finished" for one in found):

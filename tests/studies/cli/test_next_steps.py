@@ -1,13 +1,17 @@
 """The commands that are named at the end of others work as they are printed."""
 
+import json
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
+import reported
 
 from studies.cli import next_steps
 from studies.figures import draw
+from studies.spec.loading import load
+from studies.storage.store import Store
 
 TINY = """\
 workload: training
@@ -61,7 +65,7 @@ def test_a_study_is_followed_from_its_check_to_its_archive(follow, write, in_thi
     assert follow(*run, "--dry-run") == [run]
     report, table = follow(*run)
     (trace,) = follow(*report)
-    assert trace == ["trace", "STUDY", "--trial", "2"]
+    assert trace == ["trace", "STUDY", "--quick", "--trial", "2"]
     again, export = follow(*table)
     assert again == report
     assert follow("status", report[1]) == [report, table]
@@ -80,8 +84,8 @@ def test_a_training_trial_is_followed_to_its_film_and_its_trace(follow, write, i
     (random,) = follow(*play)
     assert random[-2:] == ["--policy", "random"]
     (check,) = follow(*trace)
-    assert check[-1] == "--check"
-    assert follow(*random) == follow(*check) == []
+    assert check == [*trace, "--check"]
+    assert follow(*random) == []
 
 
 def test_a_batch_is_followed_by_the_study_that_learns_from_it(follow, write, in_this_process):
@@ -102,8 +106,6 @@ def test_studies_and_graphs_lead_somewhere(follow, write):
 
 
 def test_an_unfinished_study_is_continued_by_its_own_command(call, write):
-    import reported
-
     reported.run(write(reported.LOSSY), Path("out"), trials=2)
     code, out, _ = call("status", "out")
     assert code == 3
@@ -137,9 +139,6 @@ def test_the_program_is_named_as_it_was_called(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("quick", [False, True])
 def test_results_of_a_built_in_study_name_it(tmp_path, quick):
-    from studies.spec.loading import load
-    from studies.storage.store import Store
-
     store = Store(tmp_path / "results")
     store.remember(load("burst-loss", quick=quick))
     file = store.folder / "report.html"
@@ -150,3 +149,11 @@ def test_results_of_a_built_in_study_name_it(tmp_path, quick):
     changed.remember(load("burst-loss", quick=quick, overrides=["consensus.penalty=7"]))
     _, trace = next_steps.after_report(changed.folder, file, changed.study(), 2)
     assert trace.words[1] == next_steps.STUDY
+
+
+def test_a_study_without_trials_leads_nowhere(call, write):
+    store = Store(Path("out"))
+    store.remember(load(str(write())))
+    file = store.folder / "study.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "trials": []}))
+    assert call("status", "out") == (0, "study: no trials\n", "")
