@@ -29,25 +29,24 @@ def has_names(graph: nx.Graph[int]) -> bool:
 
 def node_title(graph: nx.Graph[int], node: int) -> str:
     """Return "3 (Zürich)": the number that settings use, and the name if the file gives one."""
-    return titled(str(node), node_names(graph)[sorted(graph).index(node)])
+    name = _by_node(graph)[node]
+    return str(node) if name == str(node) else f"{node} ({name})"
 
 
 def link_title(graph: nx.Graph[int], u: int, v: int, joint: str = "-") -> str:
     """Return "0-1 (Zürich - Bern)", or "0>1 (Zürich > Bern)" for the joint ">", as `node_title`."""
-    row = {node: index for index, node in enumerate(sorted(graph))}
-    names = node_names(graph)
-    return named_link(u, v, {node: names[index] for node, index in row.items()}, joint)
+    return named_link(u, v, _by_node(graph), joint)
 
 
 def named_link(u: int, v: int, names: Mapping[int, str] | Sequence[str], joint: str = "-") -> str:
     """Return the title of a link whose nodes have these names; see `link_title`."""
-    ends = titled(f"{u}{joint}{v}", f"{names[u]} {joint} {names[v]}")
-    return ends if (names[u], names[v]) != (str(u), str(v)) else f"{u}{joint}{v}"
+    number = f"{u}{joint}{v}"
+    named = (names[u], names[v]) != (str(u), str(v))
+    return f"{number} ({names[u]} {joint} {names[v]})" if named else number
 
 
-def titled(number: str, name: str) -> str:
-    """Return a number with a name in brackets, unless that is the number itself."""
-    return number if name == number else f"{number} ({name})"
+def _by_node(graph: nx.Graph[int]) -> dict[int, str]:
+    return dict(zip(sorted(graph), node_names(graph), strict=True))
 
 
 def _shown(label: object) -> str:

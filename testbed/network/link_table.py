@@ -4,7 +4,8 @@ From weakest to strongest: `link` (all), `classes` (by the edge attribute `class
 (see `testbed.network.graph_attributes`), `links` by name, names of both directions before those of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -56,17 +57,15 @@ def settings_by_direction(
                 raise SettingError(("classes",), reason, field="classes")
             used.add(name)
             link = by_class[name]
+        edge = partial(_attributes_of, graph, u, v)
         try:
             own = stated_settings(attributes, graph.graph)
         except ValueError as error:
-            raise SettingError(
-                (), f"attributes of link {topologies.link_title(graph, u, v)}: {error}"
-            ) from None
+            raise SettingError((), f"{edge()}: {error}") from None
         if own:
             key = name, repr(own)
             if key not in known:
-                title = f"attributes of link {topologies.link_title(graph, u, v)}"
-                known[key] = _merged((), link, _override(title, own), title)
+                known[key] = _merged((), link, _override(edge, own), edge)
             link = known[key]
         table[u, v] = table[v, u] = link
     for name in classes:
@@ -79,30 +78,37 @@ def settings_by_direction(
     return table
 
 
-def _merged(keys: tuple[str, ...], link: LinkSettings, override: LinkOverride, of: str = "") -> LinkSettings:
+def _attributes_of(graph: "nx.Graph[int]", u: int, v: int) -> str:
+    """The place of an error. Names take time in proportion to the graph, so only errors ask for it."""
+    return f"attributes of link {topologies.link_title(graph, u, v)}"
+
+
+def _merged(
+    keys: tuple[str, ...], link: LinkSettings, override: LinkOverride, place: Callable[[], str] | None = None
+) -> LinkSettings:
     try:
         return link.overridden(override)
     except ValueError as error:
-        field = of or f"{keys[0]} {keys[1]!r}"
+        field = f"{keys[0]} {keys[1]!r}" if place is None else place()
         raise SettingError(keys, str(error), field=field) from None
 
 
-def _override(title: str, own: dict[str, Any]) -> LinkOverride:
+def _override(place: Callable[[], str], own: dict[str, Any]) -> LinkOverride:
     """The settings among an edge's attributes."""
     for name, value in own.items():
         if isinstance(value, str):
-            own[name] = _read(title, name, value)
+            own[name] = _read(place, name, value)
     try:
         return LinkOverride.model_validate(own)
     except ValidationError as error:
         _, message, first = first_error(error)
-        raise SettingError((), f"{title}: {first['loc'][0]}: {message}") from None
+        raise SettingError((), f"{place()}: {first['loc'][0]}: {message}") from None
 
 
-def _read(title: str, name: str, text: str) -> Any:
+def _read(place: Callable[[], str], name: str, text: str) -> Any:
     """GraphML has no nested values, and files may have numbers as text: all is written as in a study file."""
     try:
         return yaml_text.load(text)
     except yaml_text.YamlError:
         shown = text if len(text) <= 60 else f"{text[:57]}..."
-        raise SettingError((), f"{title}: {name} = {shown!r} is not YAML") from None
+        raise SettingError((), f"{place()}: {name} = {shown!r} is not YAML") from None

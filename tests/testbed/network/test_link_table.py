@@ -189,3 +189,10 @@ def test_bad_names_are_refused(fields: dict[str, Any], message: str) -> None:
 def test_names_say_which_directions_they_mean() -> None:
     assert parse_directions("2-10") == ((2, 10), (10, 2))
     assert parse_directions("10>2") == ((10, 2),)
+
+
+def test_a_table_without_errors_asks_for_no_names_of_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each title takes time in proportion to the graph, and a graph may have as many settings as links."""
+    monkeypatch.setattr(topologies, "link_title", None)
+    table = _table(_graph(e01={"delay": 0.1}, e12={"delay": 0.2}))
+    assert (table[0, 1].delay, table[1, 2].delay, table[2, 3].delay) == (0.1, 0.2, 0)
