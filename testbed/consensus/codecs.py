@@ -4,6 +4,7 @@ Both ends work with the numbers actually sent: the result of `Codecs.payload` ha
 Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,13 +76,7 @@ class Codecs:
             return Payload(values, where, size, where is None, None)
         numbers = as_numpy(signal)
         chosen = numbers if where is None else numbers[where]
-        written: NDArray[Any]
-        step = 1.0
-        if self.codec == "int8":
-            generator = self.streams.generator("codec", source, destination)
-            written, step = stochastic_int8(chosen, generator)
-        else:
-            written = rounded(chosen, self.codec)
+        written, step = self._write(chosen, lambda: self.streams.generator("codec", source, destination))
         decoded = decode(written, step)
         exact = where is None and bool(np.array_equal(decoded, chosen))
         return Payload(signal if exact else like(signal, decoded), where, size, exact, written, step)
@@ -98,12 +93,7 @@ class Codecs:
         told = np.clip(numbers, -most, most).astype(values.dtype)
         if self.codec is None:
             return payload._replace(values=like(payload.values, told), exact=False)
-        written: NDArray[Any]
-        step = 1.0
-        if self.codec == "int8":
-            written, step = stochastic_int8(told, generator)
-        else:
-            written = rounded(told, self.codec)
+        written, step = self._write(told, lambda: generator)
         decoded = like(payload.values, decode(written, step))
         return payload._replace(values=decoded, exact=False, written=written, step=step)
 
@@ -119,6 +109,14 @@ class Codecs:
         if not np.isfinite(decoded).all():
             return None
         return payload._replace(values=like(payload.values, decoded), exact=False)
+
+    def _write(
+        self, numbers: NDArray[Any], generator: Callable[[], np.random.Generator]
+    ) -> tuple[NDArray[Any], float]:
+        """Numbers in the format, and the step of ``int8``, for which alone ``generator`` is asked."""
+        if self.codec == "int8":
+            return stochastic_int8(numbers, generator())
+        return rounded(numbers, str(self.codec)), 1.0
 
     def _count(self, samples: int) -> int:
         return max(1, round(self.subset * samples))

@@ -78,7 +78,7 @@ class EdgeAgent:
             self.commit(e, own.values + other.values)
             return
         nu = self._dual(own.values + other.values)
-        if self.limit is None:
+        if self.limit is None:  # the same number but for rounding, by which earlier results are kept
             z = ((2 - self.kappa) * own.values - self.kappa * other.values) / self.beta
         else:
             z = (2 * own.values - nu) / self.beta
