@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from testbed.network.faults.context import FaultContext
+from testbed.network.faults.factor import changes_something
 from testbed.network.faults.fault import Fault, FaultReport
 from testbed.network.faults.targets import OnAgents
 from testbed.network.impairments.rule import Fate, Rule
@@ -15,15 +16,8 @@ class StragglerFault(OnAgents):
     """An agent computes more slowly."""
 
     fault: Literal["straggler"]
-    factor: Annotated[float, Field(gt=0, le=1e6)]
+    factor: Annotated[float, Field(gt=0, le=1e6), AfterValidator(changes_something)]
     """Its compute times are multiplied by this."""
-
-    @field_validator("factor")
-    @classmethod
-    def _changes_something(cls, factor: float) -> float:
-        if factor == 1:
-            raise ValueError("factor 1 changes nothing")
-        return factor
 
     @property
     def subject(self) -> str:

@@ -4,24 +4,18 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from testbed.network.faults.behaviour import Behaviour, FalseMessage
+from testbed.network.faults.factor import changes_something
 
 
 class ScaleBehaviour(Behaviour):
     """Every number is multiplied by `factor`."""
 
     name: Literal["scale"]
-    factor: Annotated[float, Field(ge=-1e9, le=1e9)]
+    factor: Annotated[float, Field(ge=-1e9, le=1e9), AfterValidator(changes_something)]
     """May be negative; 1 changes nothing and is refused."""
-
-    @field_validator("factor")
-    @classmethod
-    def _changes_something(cls, factor: float) -> float:
-        if factor == 1:
-            raise ValueError("factor 1 changes nothing")
-        return factor
 
     @property
     def label(self) -> str:
