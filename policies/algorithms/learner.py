@@ -123,6 +123,11 @@ class LearnerSettings(Settings):
     name: str
     device: Device = "cpu"
 
+    @property
+    def over_links(self) -> bool:
+        """Whether agents send each other messages over links; else they send none, or all to a centre."""
+        return self.communication in ("agree", "average")
+
     @abstractmethod
     def make(self, spaces: Spaces, generator: np.random.Generator) -> Learner:
         """The untrained agents, with networks drawn from ``generator``."""

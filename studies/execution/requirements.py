@@ -11,7 +11,6 @@ from studies.spec.document import StudyError
 from studies.spec.study import Study, TrialSpec
 from testbed import workloads
 from testbed.common.errors import WorldError
-from testbed.training.trainer import LoopSettings
 from testbed.workloads import memory
 
 SURE = 1.25
@@ -141,12 +140,8 @@ def clients(study: Study) -> str | None:
         settings = trial.settings
         if not isinstance(settings, workloads.LearningWorkload) or settings.environment.client is None:
             continue
-        world, evaluation = settings.environment, None
-        loop = LoopSettings()
-        if isinstance(settings, workloads.TrainingWorkload):
-            loop, evaluation = settings.training, settings.training.evaluation
-        elif isinstance(settings, workloads.UpdateWorkload):
-            loop = LoopSettings(samples=settings.update.samples)
+        world, loop = settings.environment, settings.loop
+        evaluation = loop.evaluation
         numbers = (
             loop.shape(world.episode_length, world.most_parallel)[1],
             0 if evaluation is None else evaluation.parallel(world),

@@ -9,7 +9,6 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 
-from policies.algorithms.learner import LearnerSettings
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from studies.storage.store import Store
@@ -17,8 +16,6 @@ from testbed import workloads
 from testbed.network.link_names import Link
 
 COLUMNS = ("update", "source", "destination", "delivered", "dropped")
-OVER_NETWORK = ("agree", "average")
-"""Uses of the network in which agents send each other packets over its links."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def of_models(trial: TrialSpec, store: Store, models: Path) -> UpdatePackets | N
         StudyError: the stored record is damaged; one line.
     """
     settings = trial.settings
-    if not isinstance(settings, workloads.LearningWorkload) or not _over_network(settings.algorithm):
+    if not isinstance(settings, workloads.LearningWorkload) or not settings.algorithm.over_links:
         return None
     graph = trial.graph()
     if models != store.models(trial):
@@ -69,10 +66,6 @@ def of_models(trial: TrialSpec, store: Store, models: Path) -> UpdatePackets | N
     ):
         return UpdatePackets(graph, "the trial's results hold no packets by link")
     return _last_update(trial, store, graph)
-
-
-def _over_network(algorithm: LearnerSettings) -> bool:
-    return algorithm.communication in OVER_NETWORK
 
 
 def _last_update(trial: TrialSpec, store: Store, graph: nx.Graph[int]) -> UpdatePackets:

@@ -20,7 +20,7 @@ from studies.spec.validation_errors import complaint, problem, problems
 from testbed import workloads
 from testbed.common.settings import SettingError, Settings
 from testbed.training import warm_start
-from testbed.training.trainer import LoopSettings, spaces
+from testbed.training.trainer import spaces
 
 
 def check_settings(document: Document, workload: str) -> workloads.Workload:
@@ -38,12 +38,8 @@ def check_samples(document: Document, settings: workloads.Workload) -> bool:
     """True: the samples of a batch are whole rounds of the episodes side by side. Raises StudyError."""
     if isinstance(settings, workloads.ProblemWorkload):
         return True
-    if isinstance(settings, workloads.TrainingWorkload):
-        loop = settings.training
-    else:
-        loop = LoopSettings(samples=settings.update.samples)
     try:
-        loop.shape(settings.environment.episode_length, settings.environment.most_parallel)
+        settings.loop.shape(settings.environment.episode_length, settings.environment.most_parallel)
     except SettingError as error:
         raise complaint(document, (settings.workload, *error.keys), error.reason) from error
     return True

@@ -59,10 +59,7 @@ class _Limits:
     def __init__(self, trial: Trial, graph: Callable[[], nx.Graph[int]]) -> None:
         self._trial, self._graph = trial, graph
         self._updates = trial.training.updates if isinstance(trial, TrainingWorkload) else 1
-        self._silent = isinstance(trial, LearningWorkload) and trial.algorithm.communication in (
-            "none",
-            "centralise",
-        )
+        self._silent = isinstance(trial, LearningWorkload) and not trial.algorithm.over_links
         averages = isinstance(trial, LearningWorkload) and trial.algorithm.communication == "average"
         self._agreements = None if averages else self._updates
         """Most agreements; None: one per minibatch or step of the environment, which are not counted here."""

@@ -26,8 +26,7 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
         return PROCESS + recorded + _problem(trial.problem, trial.consensus, links)
     if not trial.environment.sizes_known:
         return None
-    collected = trial.training.samples if isinstance(trial, TrainingWorkload) else trial.update.samples
-    return PROCESS + recorded + _learning(trial, collected, links)
+    return PROCESS + recorded + _learning(trial, trial.loop.samples, links)
 
 
 def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int) -> int:
@@ -46,7 +45,7 @@ ROW = 900
 def _recorded(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int:
     """The rows of the curves, as far as the budget bounds their number, and the order of the exchanges."""
     consensus, agents = trial.consensus, min(trial.agents, COUNTLESS)
-    if not isinstance(trial, ProblemWorkload) and trial.algorithm.communication not in ("agree", "average"):
+    if not isinstance(trial, ProblemWorkload) and not trial.algorithm.over_links:
         return 0
     budget, own_clocks = consensus.budget, consensus.activation in ("poisson", "gossip", "asynchronous")
     # A tolerance may be reached at any time, and where nothing takes time the number of events is unknown.

@@ -1,5 +1,6 @@
 """Settings of the three workloads, with the checks across settings."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -71,7 +72,7 @@ class UpdateSettings(Settings):
     batch: Annotated[Path | None, Field(description="a stored batch (.npz) to use instead")] = None
 
 
-class LearningWorkload(Settings):
+class LearningWorkload(Settings, ABC):
     """Settings shared by the workloads that learn policies."""
 
     environment: EnvironmentSettings = DEFAULT
@@ -113,12 +114,17 @@ class LearningWorkload(Settings):
         """Number of agents."""
         return self.environment.agents
 
+    @property
+    @abstractmethod
+    def loop(self) -> LoopSettings:
+        """The number of updates, and of the samples and parallel episodes of their batches."""
+
     def check(self, graph: "nx.Graph[int]") -> None:
         """Raise SettingError if the algorithm needs a centre that some agents of the graph cannot reach.
 
         Also if consensus would never end on this graph.
         """
-        if self.algorithm.communication in ("agree", "average"):
+        if self.algorithm.over_links:
             check_budget(self.consensus, self.network, graph, LARGEST_MESSAGE)
         if self.algorithm.communication == "centralise" and not nx.is_connected(graph):
             name = self.algorithm.name
@@ -135,6 +141,11 @@ class UpdateWorkload(LearningWorkload):
     update: UpdateSettings = UpdateSettings()
     """The update's starting point."""
 
+    @property
+    def loop(self) -> LoopSettings:
+        """The updates before the one that is studied, and this one."""
+        return LoopSettings(updates=self.update.warmup + 1, samples=self.update.samples)
+
 
 class TrainingWorkload(LearningWorkload):
     """Training from start to finish: the effect of communication on returns; minutes to hours."""
@@ -142,6 +153,11 @@ class TrainingWorkload(LearningWorkload):
     workload: Literal["training"] = "training"
     training: LoopSettings = LoopSettings()
     """Length of training, batch sizes and evaluation."""
+
+    @property
+    def loop(self) -> LoopSettings:
+        """The same as ``training``."""
+        return self.training
 
     def essence(self) -> dict[str, Any]:
         """Differences from the defaults; a number of parallel episodes that equals the default is none."""
