@@ -5,13 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from studies.spec.manifest import StudyRecord
-from studies.spec.study import Study
-from studies.storage.store import Store
-
-
-def warnings(study: Study, store: Store) -> list[str]:
-    """Warnings about the results, one line each: faults that tested nothing."""
-    return idle_faults(study, store.summarise(study))
 
 
 def idle_faults(study: StudyRecord, table: pd.DataFrame) -> list[str]:

@@ -289,7 +289,7 @@ def _advise(study: Study) -> None:
 def _conclude(study: Study, store: Store) -> None:
     from studies.analysis import baselines
     from studies.analysis.finding import findings
-    from studies.analysis.warnings import warnings
+    from studies.analysis.warnings import idle_faults
     from studies.figures.from_store import draw_figures
 
     def warn(line: str) -> None:
@@ -301,7 +301,8 @@ def _conclude(study: Study, store: Store) -> None:
     out.print(f"tables:  {store.folder / 'summary.csv'}", markup=False)
     for figure in figures:
         out.print(f"figure:  {figure}", markup=False)
-    for line in findings(study, store.summarise(study)):
+    summary = store.summarise(study)  # again: other processes may have finished trials during the figures
+    for line in findings(study, summary):
         out.print(f"found:   {line}", markup=False)
-    for line in warnings(study, store):
+    for line in idle_faults(study, summary):
         warn(line)
