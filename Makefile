@@ -7,7 +7,8 @@ TORCH_INDEX ?=
 WORKERS ?= logical
 BIN := .venv/bin
 # Python compiles a module when it is first imported; pip would compile thousands that never are, in a minute.
-PIP := $(BIN)/pip install --quiet --no-compile
+INSTALL := install --quiet --no-compile
+PIP := $(BIN)/pip $(INSTALL)
 export MPLBACKEND := Agg
 
 .PHONY: demo test lint types layers unit coverage starcraft-test bench lowest reference clean
@@ -90,6 +91,6 @@ clean:
 
 .venv-lowest/.installed: pyproject.toml tests/lowest.txt
 	$(PYTHON) -m venv .venv-lowest
-	$(LOWEST)/pip install --quiet --no-compile $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep ^torch tests/lowest.txt)
-	$(LOWEST)/pip install --quiet --no-compile --requirement tests/lowest.txt pytest hypothesis jsonschema scipy mpe2 --editable .
+	$(LOWEST)/pip $(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $$(grep ^torch tests/lowest.txt)
+	$(LOWEST)/pip $(INSTALL) --requirement tests/lowest.txt pytest hypothesis jsonschema scipy mpe2 --editable .
 	touch $@
