@@ -12,11 +12,10 @@ from typing import Any
 import seaborn as sns
 from matplotlib.path import Path
 
-HUES = (
-    *("#0072b2", "#c44e00", "#00795a", "#a2467f", "#936600"),
-    *("#3f3f46", "#2b87bb", "#7a2e1d", "#667500", "#5b3fa8"),
-)
-"""Colours of names, which the colour-blind can tell apart."""
+from testbed.environments.drawing import AGENT_COLOURS
+
+HUES = tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in AGENT_COLOURS)
+"""Colours of names, which the colour-blind can tell apart: those of agents in films."""
 
 STEPS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#148a6d", "#3b8a33", "#737f00", "#a06a00")
 """Colours of numbers, from low to high."""
