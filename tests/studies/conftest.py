@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from studies.cli import next_steps
 from studies.cli.main import main
 
 PROBLEM = """\
@@ -32,6 +33,12 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def without_next_steps(monkeypatch):
+    """Commands print what they did, without the commands that are useful next."""
+    monkeypatch.setattr(next_steps, "show", lambda _: None)
 
 
 @pytest.fixture

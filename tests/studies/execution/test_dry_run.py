@@ -5,18 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from studies.cli import next_steps
 from studies.execution import dry_run, pieces, runner
 from studies.execution.pieces import Cost
 from studies.formatting import duration
 from studies.spec.loading import load
 from studies.storage.store import Store
 
-
-@pytest.fixture(autouse=True)
-def without_next_steps(monkeypatch):
-    """Commands print what they did, without the commands that are useful next."""
-    monkeypatch.setattr(next_steps, "show", lambda _: None)
+pytestmark = pytest.mark.usefixtures("without_next_steps")
 
 
 TRAINING = """\

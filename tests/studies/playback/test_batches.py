@@ -5,17 +5,12 @@ import pytest
 
 import studies
 from policies.batch import Batch
-from studies.cli import next_steps
 from studies.execution import runner
 from studies.spec.document import StudyError
 from studies.spec.loading import load
 from studies.storage.store import Store
 
-
-@pytest.fixture(autouse=True)
-def without_next_steps(monkeypatch):
-    """Commands print what they did, without the commands that are useful next."""
-    monkeypatch.setattr(next_steps, "show", lambda _: None)
+pytestmark = pytest.mark.usefixtures("without_next_steps")
 
 
 UPDATE = """\

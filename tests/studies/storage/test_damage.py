@@ -11,7 +11,6 @@ import pytest
 
 import studies
 from studies.analysis import baselines, comparisons
-from studies.cli import next_steps
 from studies.execution import runner
 from studies.figures import draw
 from studies.report import final_values
@@ -22,11 +21,7 @@ from studies.storage.store import Store
 from testbed.common import atomic_files
 from testbed.training.baselines import Baseline
 
-
-@pytest.fixture(autouse=True)
-def without_next_steps(monkeypatch):
-    """Commands print what they did, without the commands that are useful next."""
-    monkeypatch.setattr(next_steps, "show", lambda _: None)
+pytestmark = pytest.mark.usefixtures("without_next_steps")
 
 
 STUDY = """\
