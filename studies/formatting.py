@@ -6,6 +6,7 @@ The page's script has the same rules, in ``report/assets/scales.js``.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Literal
@@ -155,3 +156,8 @@ def last_line(trace: str) -> str:
     line = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "no reason is known")
     kind, colon, text = line.partition(": ")
     return f"{kind.rpartition('.')[2]}{colon}{text}" if " " not in kind else line
+
+
+def minus(text: str) -> str:
+    """The text with a true minus before numbers, but not in their powers of ten."""
+    return re.sub(r"(?<!e)-(?=\d)", "−", text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from studies.figures.encoding import legend_text
 from studies.figures.panels import Measured, trials
 from studies.figures.plan import FigureData, head
 from studies.figures.ticks import labels, linear, logarithmic
-from studies.formatting import Unit, quantity
+from studies.formatting import Unit, minus, quantity
 
 MAP = "cividis"
 """Its lightness grows evenly, so that it can be read in grey and by the colour-blind."""
@@ -184,7 +183,7 @@ def draw_cells(axes: Axes, found: Cells, norm: Normalize, kind: Unit, font: floa
         red, green, blue, _ = picture.cmap(norm(value))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         axes.text(
-            *(j, i, re.sub(r"(?<!e)-", "−", quantity(value, kind, digits=3))),
+            *(j, i, minus(quantity(value, kind, digits=3))),
             ha="center",
             va="center",
             color="white" if dark else "black",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from studies.formatting import minus
 from studies.playback.moment import Moment
 from studies.playback.network_picture import network_picture
 from studies.playback.typeface import fitted, font
@@ -192,4 +193,4 @@ def nice(value: float) -> float:
 def number_text(value: float) -> str:
     """A number in at most eight characters, with a minus sign that is as wide as a plus."""
     words = f"{value:.2f}" if abs(value) < 1000 else f"{value:.0f}" if abs(value) < 1e6 else f"{value:.1e}"
-    return words.replace("-", "−")
+    return minus(words)

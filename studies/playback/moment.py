@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from studies.formatting import minus
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -40,7 +42,7 @@ class Moment:
     @property
     def heading(self) -> str:
         """The moment in words, with the episode."""
-        return f"episode {self.episode}   step {self.step}   team return {self.total:.2f}".replace("-", "−")
+        return minus(f"episode {self.episode}   step {self.step}   team return {self.total:.2f}")
 
     @property
     def outcome(self) -> str:

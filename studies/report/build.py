@@ -17,12 +17,12 @@ from studies.analysis.bootstrap import ENOUGH
 from studies.analysis.finding import decisive, findings
 from studies.analysis.reach import cost_to_reach
 from studies.columns import column_title, format_value
-from studies.formatting import duration
+from studies.formatting import duration, minus
 from studies.report import answer, final_values, page, provenance, series, tables
 from studies.report.conditions import Arrangement, arrange
 from studies.report.curves import budget_unit, lines
 from studies.report.fault_bands import fault_bands
-from studies.report.numbers import exact, minus
+from studies.report.numbers import exact
 from studies.report.replayed import Replayed, Wanted, run_again
 from studies.spec.document import StudyError
 from studies.spec.manifest import StudyRecord

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from studies.analysis.bootstrap import Estimate
-from studies.formatting import Unit, quantity, with_interval
+from studies.formatting import Unit, minus, quantity, with_interval
 
 DIGITS = 5
 """Significant digits of the points of curves, far below a pixel. Tables and final values keep twelve."""
@@ -63,11 +62,6 @@ def interval_name(counts: Iterable[float], interval: str = "95 % interval") -> s
     if few == {True}:
         return "range"
     return f"{interval} (range of 2 or 3 seeds)" if True in few else interval
-
-
-def minus(text: str) -> str:
-    """The text with a true minus before numbers, but not in their powers of ten."""
-    return re.sub(r"(?<!e)-(?=\d)", "−", text)
 
 
 def embedded(data: Any) -> str:

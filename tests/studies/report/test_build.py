@@ -18,7 +18,8 @@ from studies.analysis import comparisons
 from studies.analysis.bootstrap import estimator
 from studies.analysis.resampling import POINTS, together
 from studies.figures.bands import aligned, over_seeds
-from studies.report.numbers import interval_name, minus, rounded
+from studies.formatting import minus
+from studies.report.numbers import interval_name, rounded
 from studies.spec.document import parse
 from studies.spec.loading import load
 from studies.spec.resolving import resolve

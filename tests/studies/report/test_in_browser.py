@@ -19,8 +19,8 @@ from playwright.sync_api import sync_playwright
 
 from studies import report
 from studies.figures import ticks
-from studies.formatting import with_interval
-from studies.report.numbers import figure, minus
+from studies.formatting import minus, with_interval
+from studies.report.numbers import figure
 
 PATIENCE = 60
 """Seconds after which something will not happen any more, on a machine that is busy with other things."""
