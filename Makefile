@@ -6,8 +6,7 @@ TORCH_INDEX ?=
 # How many processes `make test` runs the tests in: a number, or logical, which means one for each processor.
 WORKERS ?= logical
 BIN := .venv/bin
-# Python compiles a module when it is first imported; pip would compile thousands that never are, in a minute.
-INSTALL := install --quiet --no-compile
+INSTALL := install --quiet
 PIP := $(BIN)/pip $(INSTALL)
 export MPLBACKEND := Agg
 
