@@ -37,8 +37,11 @@ ANSWER = 5.0
 CONNECTIONS = 3
 """Number of attempts to connect by `ray://` while a cluster's head cannot start a server for the driver."""
 
-NOT_STARTED = "Starting Ray client server failed"
-"""A head's message if its new process died at once, which happens where a process that uses gRPC forks."""
+NOT_STARTED = ("Starting Ray client server failed", "psutil.ZombieProcess", "psutil.NoSuchProcess")
+"""What a head says if its new process died at once, which happens where a process that uses gRPC forks.
+
+The latter two: it died between Ray's question whether it lives and that for its command line.
+"""
 
 LOOK = 120.0
 """Wall seconds within which every node must have started a worker and checked for the results folder."""
@@ -145,7 +148,7 @@ def _init(address: str, **more: Any) -> None:
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **more)
         except ConnectionAbortedError as error:
-            if NOT_STARTED not in str(error) or not left:
+            if not left or not any(died in str(error) for died in NOT_STARTED):
                 raise
         else:
             return

@@ -14,6 +14,13 @@ Traceback (most recent call last):
 RuntimeError: Starting Ray client server failed. See ray_client_server_23000.err for detailed logs.
 """
 
+DIED_WHILE_ASKED = """Initialization failure from server:
+Traceback (most recent call last):
+  File "proxier.py", line 396, in start_specific_server
+    cmd = psutil_proc.cmdline()
+psutil.{error} (pid=17175)
+"""
+
 
 @pytest.fixture
 def failures(monkeypatch):
@@ -30,8 +37,16 @@ def failures(monkeypatch):
     return failures
 
 
-def test_connects_again_where_the_head_could_not_start_a_server_for_the_driver(failures):
-    failures += [ConnectionAbortedError(DIED)] * (cluster.CONNECTIONS - 1)
+@pytest.mark.parametrize(
+    "message",
+    [
+        DIED,
+        DIED_WHILE_ASKED.format(error="ZombieProcess: PID still exists but it's a zombie"),
+        DIED_WHILE_ASKED.format(error="NoSuchProcess: process no longer exists"),
+    ],
+)
+def test_connects_again_where_the_head_could_not_start_a_server_for_the_driver(failures, message):
+    failures += [ConnectionAbortedError(message)] * (cluster.CONNECTIONS - 1)
     with cluster.connected("ray://127.0.0.1:10001", 1):
         assert not failures
 
