@@ -120,7 +120,7 @@ def run(
         _tell_failure(trial, reason, store)
     next_steps.show(next_steps.after_running(store.folder, finished=finished, failed=bool(outcome.failed)))
     if outcome.failed:
-        raise typer.Exit(1)
+        raise typer.Exit(_failure(foreign=outcome.foreign))
 
 
 @app.command()
@@ -178,7 +178,7 @@ def train(
         if isinstance(ended, executor.Failed):
             store.write_failure(trial, task.versions, ended.trace)
             _tell_failure(trial, last_line(ended.trace), store)
-            raise typer.Exit(1)
+            raise typer.Exit(_failure(foreign=ended.foreign))
     _conclude(loaded, store)
     next_steps.show(next_steps.after_running(store.folder, finished=True, failed=False))
 
@@ -208,6 +208,8 @@ command_map.group()
 
 def main(arguments: Sequence[str] | None = None, *, begun: float | None = None) -> None:
     """The console script. Raises SystemExit: 0 success, 1 failed trials, 2 bad input, 130 stopped.
+
+    Trials that all failed because their environment or another package broke end in 2, too.
 
     Args:
         arguments: used instead of those of the command line.
@@ -251,6 +253,11 @@ def _bad_input() -> tuple[type[Exception], ...]:
     from topologies import TopologyError
 
     return StudyError, TopologyError, WorldError, PluginError
+
+
+def _failure(*, foreign: bool) -> int:
+    """The exit code after failed trials: that of bad input if only what the study brings along has failed."""
+    return 2 if foreign else 1
 
 
 def _tell_failure(trial: TrialSpec, reason: str, store: Store) -> None:

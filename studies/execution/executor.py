@@ -13,6 +13,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from testbed.common.errors import PluginError, WorldError
+
 TaskT = TypeVar("TaskT")
 TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
 
@@ -63,10 +65,18 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The task raised, or its process died; ``trace`` has the traceback or the reason."""
+    """The task raised, or its process died.
+
+    Attributes:
+        index: the task's index.
+        trace: the traceback, or the reason.
+        foreign: whether an environment or another package broke (`WorldError`, `PluginError`), and not the
+            testbed.
+    """
 
     index: int
     trace: str
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,8 @@ def attempt(perform: Perform[Any], index: int, task: Any, report: ProgressCallba
     """Performs a task in this process; an exception becomes a ``Failed`` event."""
     try:
         perform(task, report)
+    except (WorldError, PluginError):
+        return Failed(index, traceback.format_exc(), foreign=True)
     except Exception:  # noqa: BLE001 (a trial may fail in any way; it is recorded, and the study goes on)
         return Failed(index, traceback.format_exc())
     return Finished(index)

@@ -63,6 +63,8 @@ class Outcome:
     others: int = 0
     reasons: tuple[str, ...] = ()
     """The reason for each failure, one line each."""
+    foreign: bool = False
+    """Whether every failure is of an environment or of another package, and none of the testbed."""
 
 
 ELSEWHERE, BY_OTHERS = "run by another process", "finished by another process"
@@ -194,7 +196,7 @@ def run(
     run = len(missing) - len(left) - len(rounds.failed) - rounds.others
     failed = [trial for trial in missing if trial.hash in rounds.failed]
     reasons = tuple(rounds.failed[trial.hash] for trial in failed)
-    return Outcome(run, kept, tuple(failed), rounds.others, reasons)
+    return Outcome(run, kept, tuple(failed), rounds.others, reasons, bool(failed) and not rounds.own)
 
 
 def _each_condition_first(trials: Sequence[TrialSpec]) -> list[TrialSpec]:
@@ -221,6 +223,8 @@ class _Rounds:
         self.store, self.now = store, now
         self.failed: dict[str, str] = {}
         """Hash of each failed trial -> the reason, one line."""
+        self.own = False
+        """Whether a trial failed for another reason than an environment or another package."""
         self.others = 0
 
     def follow(
@@ -252,6 +256,7 @@ class _Rounds:
                     case Failed():
                         self._record(trial, event.trace)
                         self.failed[trial.hash] = last_line(event.trace)
+                        self.own |= not event.foreign
                         display.failed(trial, event.trace)
         return left
 

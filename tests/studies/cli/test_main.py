@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from in_process import InProcess
 
-from studies.execution import host_resources
+from studies.execution import backends, host_resources
 from studies.figures import draw
 from studies.storage.provenance import versions
 
@@ -314,13 +315,23 @@ NAN = "WorldError: navigation: row 0, step 2: agent 1 was paid nan, allowed are 
 
 def test_training_that_fails_says_why_in_one_line_and_keeps_the_traceback(call, write, broken):
     code, _, err = call("train", write(BROKEN))
-    assert code == 1
+    assert code == 2
     assert err.startswith(f"failed: seed=0: {NAN}")
     assert err.count("\n") == 1
     (file,) = Path("runs/study/trials").glob("*/traceback.txt")
     assert str(file) in err
     assert file.read_text().startswith("Traceback (most recent call last):")
     assert call("status", "runs/study")[0] == 1
+
+
+def test_a_study_whose_world_fails_has_a_line_for_each_trial_and_the_exit_code_of_bad_input(
+    call, write, broken, monkeypatch
+):
+    monkeypatch.setattr(backends, "executor", lambda on, jobs, folder: InProcess())
+    code, _, err = call("run", write(BROKEN + "seeds: 2\n"))
+    assert code == 2
+    lines = [line for line in err.splitlines() if line.startswith("failed: ")]
+    assert [line.startswith(f"failed: seed={seed}: {NAN}") for seed, line in enumerate(lines)] == [True, True]
 
 
 @pytest.mark.parametrize("command", [["run", "--dry-run"], ["trace"]], ids=["dry-run", "trace"])

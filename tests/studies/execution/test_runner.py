@@ -18,6 +18,7 @@ from studies.execution import runner
 from studies.figures import draw
 from studies.spec.loading import load
 from studies.storage.store import Store
+from testbed.common.errors import PluginError, WorldError
 
 
 def run(study, store, perform):
@@ -61,11 +62,32 @@ def test_a_failed_trial_is_recorded_and_the_study_goes_on(write, tmp_path):
     outcome, shown = run(study, store, fake_trials.numbers_but_fail_at_loss)
     lossy = [trial for trial in study.trials if trial.varied["network.link.loss"]]
     assert list(outcome.failed) == lossy
+    assert not outcome.foreign
     assert outcome.run == 4
     assert "failed    topology=ring loss=0.3 seed=0  RuntimeError: the bridge is out" in shown
     assert "in numbers_but_fail_at_loss" in store.traceback(lossy[0]).read_text()
     assert len(store.summarise(study)) == 4
     assert [store.status(trial) for trial in study.trials].count("failed") == 4
+
+
+@pytest.mark.parametrize("error", [WorldError, PluginError])
+def test_failures_of_others_code_alone_are_told_apart(write, tmp_path, error):
+    study = load(str(write()))
+
+    def failing(task, report):
+        if task.trial.varied["network.link.loss"]:
+            raise error("navigation: row 0: fell over")
+        if task.trial.seed == own:
+            raise RuntimeError("the bridge is out")
+        fake_trials.numbers(task, report)
+
+    own = None
+    outcome, _ = run(study, Store(tmp_path / "theirs"), failing)
+    assert (len(outcome.failed), outcome.foreign) == (4, True)
+    own = study.trials[0].seed
+    outcome, _ = run(study, Store(tmp_path / "both"), failing)
+    assert len(outcome.failed) > 4
+    assert not outcome.foreign
 
 
 def test_the_same_study_twice_gives_identical_tables(write, tmp_path, capsys, monkeypatch):
