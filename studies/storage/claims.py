@@ -11,9 +11,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studies.spec.manifest import TrialRecord
-from studies.storage.stored_files import parsed
 from testbed.common import checkpoints
 from testbed.common.atomic_files import atomic_write
+from testbed.common.json_files import parsed
 
 MOST_BYTES = 100_000
 """Largest size of a progress file in bytes; real ones have a few hundred."""

@@ -40,10 +40,10 @@ import pyarrow.parquet as pq
 from studies import text
 from studies.spec.document import StudyError
 from studies.spec.manifest import StoredStudy, StudyRecord, TrialRecord, from_json, to_json
-from studies.storage.stored_files import parsed
 from studies.storage.tables import uniform, write_csv
 from studies.storage.trial_folders import TrialFolders
 from testbed.common.atomic_files import atomic_write, write_json
+from testbed.common.json_files import parsed
 from testbed.identity import FORMAT
 
 STUDY = "study.json"
