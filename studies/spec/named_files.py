@@ -9,6 +9,7 @@ from studies.spec.document import Document, Keys
 from studies.spec.validation_errors import complaint
 from testbed.environments import ENVIRONMENTS
 from testbed.identity import content_of
+from testbed.training.stored_models import START_FROM
 
 FILES: tuple[Keys, ...] = (
     ("topology", "file"),
@@ -64,6 +65,7 @@ def _patterns(document: Document) -> Iterator[tuple[Keys, Callable[[str], bool]]
     """Paths at which this document may name files, and the test that a value there is a path."""
     for pattern in FILES:
         yield pattern, lambda value: True
+    yield START_FROM, lambda value: not (document.folder / value).is_dir()  # see `trained` for folders
     environment = ENVIRONMENTS.completed(document.data.get("environment"))
     name = environment.get("name") if isinstance(environment, dict) else None
     kind = ENVIRONMENTS.members().get(name) if isinstance(name, str) else None

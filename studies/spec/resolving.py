@@ -10,7 +10,7 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from studies.spec import grid, presentation
+from studies.spec import grid, presentation, trained
 from studies.spec.document import Document, Keys, Problem, StudyError
 from studies.spec.named_files import read_files
 from studies.spec.study import HEADER_KEYS, TOP_KEYS, WORKLOADS, Header, Study, TrialSpec
@@ -167,7 +167,10 @@ def _trials(
             continue
         if not found.attempt(partial(check_samples, filled, settings)):
             continue
-        if not found.attempt(partial(check_models, filled, settings, checked)):
+        starts = found.attempt(partial(trained.find, filled, settings, header.seeds, contents))
+        if starts is None:
+            continue
+        if not found.attempt(partial(check_models, filled, settings, starts, checked)):
             continue
         if not found.attempt(partial(check_batch, filled, settings, checked)):
             continue
@@ -181,7 +184,9 @@ def _trials(
                 if not found.attempt(partial(check_graph, filled, settings, topology, seed)):
                     break
                 checked.add(key)
-            trial = TrialSpec(settings, topology, seed, varied, files)
+            start = starts.get(seed)
+            named = files if start is None else {**files, str(start): contents[str(start)]}
+            trial = TrialSpec(trained.starting(settings, start), topology, seed, varied, named)
             idle.look(trial, filled)
             yield trial
     if not found.problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from studies.spec.validation_errors import complaint, problem, problems
 from testbed import workloads
 from testbed.common.settings import SettingError, Settings
 from testbed.training import warm_start
+from testbed.training.stored_models import MODELS, START_FROM, load_models
 from testbed.training.trainer import spaces
 
 
@@ -45,21 +47,35 @@ def check_samples(document: Document, settings: workloads.Workload) -> bool:
     return True
 
 
-def check_models(document: Document, settings: workloads.Workload, checked: set[tuple[object, ...]]) -> bool:
-    """Stored models must fit the networks of the trial, as far as they are known without outside code."""
-    if not isinstance(settings, workloads.UpdateWorkload) or settings.update.models is None:
+def check_models(
+    document: Document,
+    settings: workloads.Workload,
+    starts: Mapping[int, Path],
+    checked: set[tuple[object, ...]],
+) -> bool:
+    """Stored models must fit the networks of the trial, as far as they are known without outside code.
+
+    Args:
+        document, settings: of one condition.
+        starts: files of the models that training begins with, by seed.
+        checked: files with the settings that they fit; new ones are added.
+    """
+    if isinstance(settings, workloads.ProblemWorkload) or settings.environment.outside:
         return True
-    path, environment, algorithm = settings.update.models, settings.environment, settings.algorithm
-    key = (path, environment, algorithm.hidden, algorithm.activation)
-    if key in checked or environment.outside:
-        return True
-    with environment.make(1) as world:
-        learner = algorithm.make(spaces(world), np.random.default_rng(0))
-    try:
-        warm_start.load_models(path, learner)
-    except SettingError as error:
-        raise complaint(document, warm_start.MODELS, error.reason) from error
-    checked.add(key)
+    files, keys = list(dict.fromkeys(starts.values())), START_FROM
+    if isinstance(settings, workloads.UpdateWorkload):
+        files, keys = [settings.update.models] if settings.update.models is not None else [], MODELS
+    for file in files:
+        key = (file, settings.environment, settings.algorithm.model_dump_json())
+        if key in checked:
+            continue
+        with settings.environment.make(1) as world:
+            learner = settings.algorithm.make(spaces(world), np.random.default_rng(0))
+        try:
+            load_models(file, learner, keys)
+        except SettingError as error:
+            raise complaint(document, keys, error.reason) from error
+        checked.add(key)
     return True
 
 

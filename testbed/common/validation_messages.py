@@ -24,6 +24,7 @@ WORDS = {
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping of keys to values",
     "model_type": "must be a mapping of keys to values",
+    "path_type": "must be a path",
     "model_attributes_type": "must be a mapping of keys to values",
 }
 """Type of an error in pydantic -> what is said of the value."""

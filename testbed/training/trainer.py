@@ -23,6 +23,7 @@ from testbed.network.link_series import LinkSeries
 from testbed.training.communication import NetworkCommunication
 from testbed.training.learners import AlgorithmSettings
 from testbed.training.rollout import Collector
+from testbed.training.stored_models import START_FROM, TrainedTrial, load_models
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -58,6 +59,13 @@ class LoopSettings(Settings):
     ] = None
     evaluation: Annotated[
         EvaluationSettings | None, Field(description="evaluation, separate from learning; null: none")
+    ] = None
+    start_from: Annotated[
+        Path | TrainedTrial | None,
+        Field(
+            description="finished training to go on from: a results folder, whose trial of the same seed is"
+            " taken, a trial's folder, or its `models.pt`; null: untrained models"
+        ),
     ] = None
 
     def shape(self, episode_length: int, limit: int | None = None) -> tuple[int, int]:
@@ -107,6 +115,8 @@ class Trainer:
         self.steps, batch = loop.shape(environment.episode_length, environment.most_parallel)
         self.collector = Collector(environment.make(batch), self._seed("environment"))
         self.learner = algorithm.make(spaces(self.collector.environment), self.streams.generator("initial"))
+        if loop.start_from is not None:
+            self._start_from(loop.start_from)
         if trace is not None:
             trace.announce_update(1)  # faults from 0 s begin before the first update is announced
         self.network = Network(graph, network, self.streams, trace=trace)
@@ -117,6 +127,11 @@ class Trainer:
         self.consensus_rows: list[Row] = []
         self.agent_rows: list[Row] = []
         """One for each agent after each update."""
+
+    def _start_from(self, models: Path | TrainedTrial) -> None:
+        if not isinstance(models, Path):
+            raise SettingError(START_FROM, "a trainer needs the file itself, models.pt", field="start_from")
+        load_models(models, self.learner, START_FROM)
 
     @property
     def update(self) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import networkx as nx
 
-from policies.algorithms.learner import Learner
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.batch import Batch
 from testbed.common import checkpoints
@@ -18,6 +17,7 @@ from testbed.environments import EnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment
 from testbed.identity import content_of, digest, essence
 from testbed.network import NetworkSettings, Streams
+from testbed.training.stored_models import load_models
 from testbed.training.trainer import LoopSettings, Row, Trainer, spaces
 
 Warmed = Callable[[int, int, Row], None]
@@ -155,28 +155,6 @@ def _stored(path: Path, source: Trainer) -> Batch:
     batch = Batch.load(path)
     check_batch(batch, path, source.collector.environment)
     return batch
-
-
-MODELS = ("update", "models")
-
-
-def load_models(path: Path, learner: Learner) -> None:
-    """Give a learner the models that a training trial has stored.
-
-    Raises:
-        SettingError: the file cannot be read, or its models belong to other networks or another algorithm.
-    """
-    try:
-        state = checkpoints.load(path, None)
-        learner.load_state_dict(state["learner"])
-    except checkpoints.CheckpointError as error:
-        raise SettingError(MODELS, str(error), field="update.models") from error
-    except KeyError as error:
-        raise SettingError(
-            MODELS, f"{path} holds no models of this algorithm", field="update.models"
-        ) from error
-    except ValueError as error:
-        raise SettingError(MODELS, f"{path}: {error}", field="update.models") from error
 
 
 BATCH = ("update", "batch")
