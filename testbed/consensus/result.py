@@ -20,6 +20,8 @@ class Counts:
     """No answer came in time; nothing committed at the end that began."""
     busy: int = 0
     """Refused: one of the two ends was in another exchange, or an agent was busy with its last solve."""
+    held: int = 0
+    """Requests that waited until the agent they reached was free, or for too long and were refused."""
     half_committed: int = 0
     """The end that answered committed, the end that began did not."""
     healed: int = 0
@@ -69,6 +71,7 @@ class ConsensusResult:
             "exchanges": float(c.completed),
             "given_up": float(c.given_up),
             "busy": float(c.busy),
+            "held": float(c.held),
             "half_committed": float(c.half_committed),
             "healed": float(c.healed),
             "unfinished": float(c.unfinished),

@@ -44,6 +44,9 @@ class Budget(Settings):
 
 Codec = Literal["float64", "float32", "float16", "int8"]
 
+WhenBusy = Literal["refuse", "wait_by_age", "wait_by_number"]
+"""Replies of edge-ADMM's agents to requests that reach them in an exchange."""
+
 
 class ConsensusSettings(Settings):
     """The consensus algorithm by which the agents agree over the simulated network.
@@ -126,6 +129,15 @@ class ConsensusSettings(Settings):
             " queue, a straggler or (transport: reliable) all retransmissions can take longer",
         ),
     ] = None
+    when_busy: Annotated[
+        WhenBusy,
+        Field(
+            description="edge_admm: the reply of an agent in an exchange to another's request: `refuse` it at"
+            " once; or let it wait if its exchange is the older (`wait_by_age`) or its sender has the smaller"
+            " number (`wait_by_number`), and refuse it otherwise, so that no agents wait for each other in a"
+            " circle"
+        ),
+    ] = "refuse"
     budget: Annotated[Budget, Field(description="limits that end an agreement")] = Budget(activations=100)
     curve_every: Annotated[int, Field(ge=1, description="resolved exchanges per row of the curve")] = 1
 

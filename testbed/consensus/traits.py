@@ -40,7 +40,7 @@ class ConsensusAlgorithm(ABC):
 
     options: ClassVar[frozenset[str]] = frozenset()
     """The settings it uses among those that not all algorithms use: `penalty`, `relaxation`, `coupling`,
-    `dual_limit`, `robust`, `initial_dual` and `timeout`."""
+    `dual_limit`, `robust`, `initial_dual`, `timeout` and `when_busy`."""
 
     @classmethod
     def check(cls, settings: Any) -> None:
@@ -54,6 +54,7 @@ class ConsensusAlgorithm(ABC):
             ("coupling", None, "null"),
             ("dual_limit", None, "null"),
             ("robust", None, "null"),
+            ("when_busy", "refuse", "refuse"),
         ):
             value = getattr(settings, option)
             value = getattr(value, "name", value)

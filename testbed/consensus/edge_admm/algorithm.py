@@ -12,6 +12,7 @@ from testbed.consensus.edge_admm.agent import EdgeAgent, primal_residual
 from testbed.consensus.edge_admm.exchange import Exchange
 from testbed.consensus.edge_admm.exchange_protocol import EXCHANGE_HEADER, ExchangeProtocol
 from testbed.consensus.edge_admm.invariants import LinkAudit
+from testbed.consensus.edge_admm.waiting import WaitingRequests
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.traits import BY_LINK
 from testbed.network.link_names import Link
@@ -26,7 +27,7 @@ class EdgeADMM(Consensus):
     name = "edge_admm"
     allowed_activations = BY_LINK
     message_kinds = ("request", "response", "busy")
-    options = frozenset({"penalty", "coupling", "dual_limit", "initial_dual", "timeout"})
+    options = frozenset({"penalty", "coupling", "dual_limit", "initial_dual", "timeout", "when_busy"})
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
@@ -64,6 +65,7 @@ class _EdgeAgreement(ExchangeProtocol):
         self.half: dict[Link, Coordinates] = {}
         # The number of the last request that an end of a link has seen from the other.
         self.newest: dict[tuple[Link, int], int] = {}
+        self.waiting = WaitingRequests(self.settings.when_busy, self.clock, len(problems))
         self.audited = (
             LinkAudit(
                 self.network,
@@ -112,6 +114,7 @@ class _EdgeAgreement(ExchangeProtocol):
         """Exchanges under way are unfinished, and half-committed where the answering end has committed."""
         if self.audited is not None and self.audited.check in self.clock.timeline.checks:
             self.clock.timeline.checks.remove(self.audited.check)
+        self.waiting.drop_all()
         for exchange in self.under_way:
             self.counts.unfinished += 1
             self.counts.half_committed += exchange.responded
@@ -124,6 +127,7 @@ class _EdgeAgreement(ExchangeProtocol):
 
     def crashed(self, node: int) -> None:
         """The exchange it began is abandoned; the one it was to answer is not answered."""
+        self.waiting.drop(node)
         exchange, self.busy_with[node] = self.busy_with[node], None
         if exchange is not None and exchange.initiator == node:
             self._give_up(exchange)

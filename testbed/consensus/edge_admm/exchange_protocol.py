@@ -21,6 +21,7 @@ from testbed.consensus.codecs import Coordinates, Payload
 from testbed.consensus.consensus_run import ConsensusRun
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.edge_admm.exchange import Exchange
+from testbed.consensus.edge_admm.waiting import Request, WaitingRequests
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network import Message
 from testbed.network.link_names import Link
@@ -42,6 +43,7 @@ class ExchangeProtocol(ConsensusRun):
         under_way: exchanges not yet closed by their initiator.
         half: coordinates at which the two ends of a link differ.
         newest: the number of the last request that an end of a link has seen from the other.
+        waiting: requests that wait until the agent they reached is free.
     """
 
     agents: list[EdgeAgent]
@@ -50,6 +52,7 @@ class ExchangeProtocol(ConsensusRun):
     under_way: dict[Exchange, None]
     half: dict[Link, Coordinates]
     newest: dict[tuple[Link, int], int]
+    waiting: WaitingRequests
 
     @abstractmethod
     def _ended(self) -> None:
@@ -128,10 +131,41 @@ class ExchangeProtocol(ConsensusRun):
             self.note("stale", exchange.link, responder)
             return
         self.newest[exchange.link, responder] = exchange.number
-        if self.busy_with[responder] is not None:
-            exchange.answer = ("busy", None)
-            self._send(exchange, responder, *exchange.answer)
-            return
+        request, current = Request(exchange, offer, message), self.busy_with[responder]
+        if current is None:
+            self._answer(request)
+        elif self.waiting.may_wait(exchange, current) and (seconds := self._to_spare(exchange, offer)) > 0:
+            self.counts.held += 1
+            self.note("held", exchange.link, responder)
+            self.waiting.hold(request, seconds, self._refuse)
+        else:
+            self._refuse(request)
+
+    def _to_spare(self, exchange: Exchange, offer: Payload) -> float:
+        """Seconds for which a request may wait so that its answer is likely to be in time."""
+        i, j, size = exchange.initiator, exchange.responder, EXCHANGE_HEADER + offer.size
+        there = self.network.nominal_latency(i, j, size)
+        back = self.network.nominal_latency(j, i, size)
+        return self._timeout(i, j, size) - there - self.compute(j) - back
+
+    def _refuse(self, request: Request) -> None:
+        exchange = request.exchange
+        exchange.answer = ("busy", None)
+        self._send(exchange, exchange.responder, *exchange.answer)
+
+    def _serve(self, agent: int) -> None:
+        """Answer a request that has waited for this agent, which is free now."""
+        while self.busy_with[agent] is None and (request := self.waiting.next(agent)) is not None:
+            exchange = request.exchange
+            if exchange.number < self.newest[exchange.link, agent]:  # its sender has begun another since
+                self.counts.stale += 1
+                self.note("stale", exchange.link, agent)
+            else:
+                self._answer(request)
+
+    def _answer(self, request: Request) -> None:
+        exchange, offer, message = request
+        responder = exchange.responder
         self.busy_with[responder] = exchange
 
         def respond() -> None:
@@ -147,6 +181,7 @@ class ExchangeProtocol(ConsensusRun):
             else:
                 self._half_committed(exchange)
             self._send(exchange, responder, *exchange.answer)
+            self._serve(responder)
 
         self._compute(responder, exchange, respond)
 
@@ -187,6 +222,7 @@ class ExchangeProtocol(ConsensusRun):
         self.busy_with[exchange.initiator] = None
         del self.under_way[exchange]
         self.note(outcome, exchange.link, exchange.initiator)
+        self._serve(exchange.initiator)
         self._ended()
 
     def _solve(self, q: int, link: Link) -> Signal:

@@ -108,6 +108,7 @@ crashes = st.lists(
     timeout=st.sampled_from([0.03, 0.3, None]),
     subset=st.sampled_from([1.0, 0.5]),
     codec=st.sampled_from([None, "int8"]),
+    when_busy=st.sampled_from(["refuse", "wait_by_age", "wait_by_number"]),
 )
 def test_a_completed_exchange_leaves_a_consistent_link_whatever_happens(link, faults, seed, **chosen):
     agreement, result = agree(CheckedAgreement, link, seed, faults, activation_rate=8, **chosen)

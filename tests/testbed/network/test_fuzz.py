@@ -66,6 +66,7 @@ def plans(draw: st.DrawFn) -> Plan:
     network = draw(network_plans.networks(_graph(plan)))
     consensus: Plan = {
         "activation": draw(st.sampled_from(["sequential", "round_robin", "poisson", "gossip"])),
+        "when_busy": draw(st.sampled_from(["refuse", "wait_by_age", "wait_by_number"])),
         "budget": {"activations": draw(st.integers(1, 30)), "seconds": 20.0},
         "curve_every": 10,
     }

@@ -39,6 +39,7 @@ def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
     if chosen != "edge_admm":
         consensus["activation"] = draw(st.sampled_from(_OWN_CLOCKS))
         consensus.pop("timeout", None)
+        consensus.pop("when_busy", None)
     if "push_sum" not in chosen:
         consensus["subset"] = draw(st.sampled_from([1.0, 0.5]))
     consensus["codec"] = draw(st.sampled_from([None, "float64", "float32", "float16", "int8"]))
