@@ -59,7 +59,7 @@ class Curve(Measured):
         draw_baselines(grid, table, self.y, encoding, results.baselines)
         if results.faults:
             spans = along(results.faults, results.curves, self.table, self.x)
-            draw_fault_bands(grid, table, encoding, spans)
+            draw_fault_bands(grid, table, self.x, encoding, spans)
         return finished(grid, results, shown)
 
     def _usable(self, source: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -29,28 +29,39 @@ BAR = 0.045
 
 
 def draw_fault_bands(
-    grid: sns.FacetGrid, table: pd.DataFrame, encoding: Encoding, spans: Mapping[str, Spans]
+    grid: sns.FacetGrid, table: pd.DataFrame, x: str, encoding: Encoding, spans: Mapping[str, Spans]
 ) -> None:
     """Draws the bands of all panels, and below the figure the faults that their letters stand for.
 
+    A fault that lasts from one end of a curve to the other has a line below the figure and no band.
+
     Args:
         grid: the figure, with its curves drawn.
-        table: rows of the trials shown, named in ``trial``, with the columns of ``encoding``.
+        table: rows of the trials shown, named in ``trial``, with ``x`` and the columns of ``encoding``.
+        x: the column on the x axis.
         encoding: of the varied columns.
         spans: hash of a trial -> where its faults were active on the x axis.
     """
     letters: dict[str, str] = {}
     left_out: set[str] = set()
+    throughout: dict[str, dict[str, None]] = {}
     for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
         shown = table if panel is None else table[table[encoding.col] == panel]
-        found = bands(_members(shown, encoding, spans))
+        found = []
+        for band in bands(_members(shown, encoding, spans)):
+            if _lasts(band, shown, x, encoding):
+                named = throughout.setdefault(band.fault, {})
+                if band.condition is not None:
+                    named[", ".join(_words(band.condition))] = None
+            else:
+                found.append(band)
         for band in found:
             if band.fault not in letters and len(letters) < MOST:
                 letters[band.fault] = ascii_uppercase[len(letters)]
         left_out |= {band.fault for band in found} - set(letters)
         _draw(axes, [band for band in found if band.fault in letters], letters, encoding)
-    if letters:
-        _explain(grid, letters, len(left_out))
+    if letters or throughout:
+        _explain(grid, letters, len(left_out), throughout)
 
 
 def _members(
@@ -64,6 +75,18 @@ def _members(
     for trial, key in zip(trials["trial"], keys, strict=True):
         members.setdefault(tuple(key), []).append(spans.get(trial, {}))
     return dict(members)
+
+
+def _lasts(band: Band, shown: pd.DataFrame, x: str, encoding: Encoding) -> bool:
+    """Whether a band covers all of the curves of its condition, but for a hundredth at each end."""
+    if band.condition is not None:
+        columns = [column for column in (encoding.hue, encoding.style) if column]
+        for column, value in zip(columns, band.condition, strict=True):  # type: ignore[call-overload]
+            shown = shown[shown[column] == value]
+    curves = shown.groupby("trial")[x]
+    low, high = curves.min().max(), curves.max().min()
+    slack = (high - low) / 100
+    return bool(band.low <= low + slack and band.high >= high - slack)
 
 
 def _draw(axes: Axes, found: Sequence[Band], letters: Mapping[str, str], encoding: Encoding) -> None:
@@ -147,11 +170,25 @@ def _colour(condition: Any, encoding: Encoding) -> Any:
     return encoding.palette()[encoding.levels(encoding.hue).index(condition[0])]
 
 
-def _explain(grid: sns.FacetGrid, letters: Mapping[str, str], left_out: int) -> None:
+MOST_LINES = 6
+"""Most faults listed that lasted from start to end."""
+
+
+def _explain(
+    grid: sns.FacetGrid,
+    letters: Mapping[str, str],
+    left_out: int,
+    throughout: Mapping[str, Mapping[str, None]],
+) -> None:
     width, height = grid.figure.get_size_inches()
-    lines = ["Shaded while a fault was active in all seeds:"]
+    lines = ["Shaded while a fault was active in all seeds:"] if letters else []
     lines += [f"{letter}: {text.shortened(text.visible(fault), 200)}" for fault, letter in letters.items()]
     lines += [f"{left_out} more without a band"] * bool(left_out)
+    lines += ["Active from start to end:"] * bool(throughout)
+    for fault, conditions in list(throughout.items())[:MOST_LINES]:
+        where = f" ({text.shortened('; '.join(conditions), 100)})" if conditions else ""
+        lines.append(f"{text.shortened(text.visible(fault), 200)}{where}")
+    lines += [f"and {len(throughout) - MOST_LINES} more"] * (len(throughout) > MOST_LINES)
     wrapped = "\n".join(
         part for line in lines for part in textwrap.wrap(line, int(width * 12), subsequent_indent="    ")
     )
