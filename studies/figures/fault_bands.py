@@ -44,7 +44,8 @@ def draw_fault_bands(
     """
     letters: dict[str, str] = {}
     left_out: set[str] = set()
-    throughout: dict[str, dict[str, None]] = {}
+    throughout: dict[str, dict[Any, None]] = {}
+    conditions = list(_members(table, encoding, spans))
     for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
         shown = table if panel is None else table[table[encoding.col] == panel]
         found = []
@@ -52,7 +53,7 @@ def draw_fault_bands(
             if _lasts(band, shown, x, encoding):
                 named = throughout.setdefault(band.fault, {})
                 if band.condition is not None:
-                    named[", ".join(_words(band.condition))] = None
+                    named[band.condition] = None
             else:
                 found.append(band)
         for band in found:
@@ -61,7 +62,8 @@ def draw_fault_bands(
         left_out |= {band.fault for band in found} - set(letters)
         _draw(axes, [band for band in found if band.fault in letters], letters, encoding)
     if letters or throughout:
-        _explain(grid, letters, len(left_out), throughout)
+        places = {fault: _places(list(named), conditions) for fault, named in throughout.items()}
+        _explain(grid, letters, len(left_out), places)
 
 
 def _members(
@@ -75,6 +77,17 @@ def _members(
     for trial, key in zip(trials["trial"], keys, strict=True):
         members.setdefault(tuple(key), []).append(spans.get(trial, {}))
     return dict(members)
+
+
+def _places(named: Sequence[Any], conditions: Sequence[Any]) -> list[str]:
+    """Conditions in words; colours alone stand for all their dashes."""
+    whole = {
+        colour
+        for colour, *_ in named
+        if all(condition in named for condition in conditions if condition[0] == colour)
+    }
+    words = [str(each[0]) if each[0] in whole else ", ".join(_words(each)) for each in named]
+    return list(dict.fromkeys(words))
 
 
 def _lasts(band: Band, shown: pd.DataFrame, x: str, encoding: Encoding) -> bool:
@@ -178,7 +191,7 @@ def _explain(
     grid: sns.FacetGrid,
     letters: Mapping[str, str],
     left_out: int,
-    throughout: Mapping[str, Mapping[str, None]],
+    throughout: Mapping[str, Sequence[str]],
 ) -> None:
     width, height = grid.figure.get_size_inches()
     lines = ["Shaded while a fault was active in all seeds:"] if letters else []

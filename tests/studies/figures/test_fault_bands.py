@@ -7,6 +7,7 @@ import pytest
 
 from studies.analysis.fault_windows import Window
 from studies.figures.curve import Curve
+from studies.figures.fault_bands import _places
 from studies.figures.plan import FigureData
 
 CURVE = Curve("error_by_seconds", "consensus", "seconds", "error")
@@ -61,6 +62,12 @@ def test_a_fault_for_some_of_the_time_has_a_band_and_a_letter():
         "Shaded while a fault was active in all seeds:\nA: cut\nB: late\n"
         "Active from start to end:\nslow (0.5)"
     ]
+
+
+def test_a_colour_stands_for_all_of_its_dashes():
+    conditions = [(loss, rule) for loss in (0, 0.5) for rule in ("refuse", "wait")]
+    assert _places([(0.5, "refuse"), (0.5, "wait")], conditions) == ["0.5"]
+    assert _places([(0, "wait"), (0.5, "refuse"), (0.5, "wait")], conditions) == ["0, wait", "0.5"]
 
 
 def test_many_faults_from_start_to_end_are_counted():
