@@ -22,6 +22,8 @@ WAITING = ["wait_by_age", "wait_by_number"]
 class Seen:
     """An observer that keeps the agents of an agreement."""
 
+    agents: list[EdgeAgent]
+
     def __call__(self, run):
         self.agents = run.agents or self.agents
 
