@@ -1,5 +1,6 @@
 """Strategies that draw what a study says of its network: topologies, impairments, faults, schedules."""
 
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -11,6 +12,7 @@ from testbed.network.impairments import delay
 
 Plan = dict[str, Any]
 
+DATA = Path(__file__).parents[1] / "data"
 MOMENTS = st.integers(0, 30).map(lambda tick: tick / 20)
 LAWS = [law.name for law in delay.LAWS.values() if not law.measured]
 """Laws of the delay, but for the one that needs a file."""
@@ -44,6 +46,12 @@ def links(draw: st.DrawFn) -> Plan:
         rarely(draw, link, "jitter_correlation", st.just(0.5))
     bursts = {"gemodel": {"p": 0.2, "r": 0.4, "per": draw(st.sampled_from(["packet", "second"]))}}
     rarely(draw, link, "loss", st.sampled_from([0.1, 0.5, 1.0, {"random": 0.3, "correlation": 0.5}, bursts]))
+    trace = draw(st.sampled_from([None, None, "trace.csv", "trace_rates.csv", "trace_delays.csv"]))
+    if trace is not None and law not in ("gamma", "constant"):
+        if trace == "trace.csv":  # has losses
+            link["loss"] = 0.0
+        offset = draw(st.sampled_from([0, 0.7, "random"]))
+        link["trace"] = {"file": str(DATA / trace), "offset": offset, "repeat": draw(st.booleans())}
     rarely(draw, link, "rate", st.sampled_from([500.0, 50_000.0]))
     rarely(draw, link, "limit", st.sampled_from([1, 2]))
     rarely(draw, link, "fifo", st.just(True))
@@ -137,7 +145,14 @@ def networks(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
         rarely(draw, network, "schedule", schedules(graph))
         names = st.sampled_from([f"{u}-{v}" for u, v in graph.edges])
         # Another link altogether: what it has in common with the default is said anew.
-        plain = {"delay": 0.0, "jitter": 0.0, "distribution": "uniform", "fifo": False, "reorder": 0.0}
+        plain = {
+            "delay": 0.0,
+            "jitter": 0.0,
+            "distribution": "uniform",
+            "fifo": False,
+            "reorder": 0.0,
+            "trace": None,
+        }
         rarely(
             draw,
             network,
