@@ -45,7 +45,9 @@ def links(draw: st.DrawFn) -> Plan:
         link |= {"distribution": law, "jitter": draw(st.sampled_from([0.0005, 0.02]))}
         rarely(draw, link, "jitter_correlation", st.just(0.5))
     bursts = {"gemodel": {"p": 0.2, "r": 0.4, "per": draw(st.sampled_from(["packet", "second"]))}}
-    rarely(draw, link, "loss", st.sampled_from([0.1, 0.5, 1.0, {"random": 0.3, "correlation": 0.5}, bursts]))
+    states = {"state": {"p13": 0.2, "p31": 0.4, "p32": 0.3, "p23": 0.5, "p14": 0.1}}
+    correlated = {"random": 0.3, "correlation": 0.5}
+    rarely(draw, link, "loss", st.sampled_from([0.1, 0.5, 1.0, correlated, bursts, states]))
     trace = draw(st.sampled_from([None, None, "trace.csv", "trace_rates.csv", "trace_delays.csv"]))
     if trace is not None and law not in ("gamma", "constant"):
         if trace == "trace.csv":  # has losses
@@ -99,10 +101,14 @@ def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     names = st.sampled_from([*(f"{u}-{v}" for u, v in graph.edges), "all"])
     direction = st.sampled_from(["both", "forward", "backward"])
     in_flight = st.sampled_from(["drop", "deliver"])
+    group = st.lists(
+        st.sampled_from([f"{u}-{v}" for u, v in graph.edges]), min_size=1, max_size=3, unique=True
+    )
     groups = st.sampled_from(["halves", [[0]], [[0], [1]]])
     fault = draw(
         st.one_of(
             st.fixed_dictionaries({"link": names, "direction": direction, "in_flight": in_flight}),
+            st.fixed_dictionaries({"fault": st.just("group_down"), "links": group, "in_flight": in_flight}),
             st.fixed_dictionaries({"fault": st.just("hold"), "link": names, "direction": direction}),
             st.fixed_dictionaries({"fault": st.just("partition"), "groups": groups, "in_flight": in_flight}),
             st.fixed_dictionaries({"fault": st.just("partition"), "isolate": agent}),

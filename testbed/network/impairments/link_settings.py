@@ -47,8 +47,9 @@ class LinkOverride(Settings):
     them."""
     loss: LossSetting = 0.0
     """Loss on the wire: a probability for each packet, {random: 0.1, correlation: 0.25}, or in bursts
-    {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}}. Unlike in netem, which loses packets before
-    they queue, a lost packet takes its place in the queue and its transmission time."""
+    {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}} or {state: {p13: 0.01, p31: 0.1}}. Unlike in
+    netem, which loses packets before they queue, a lost packet takes its place in the queue and its
+    transmission time."""
     rate: BytesPerSecond | None = None
     """Rate at which packets are put onto the wire, each way; null is unlimited. A number without a unit is
     bytes per second, unlike tc's bits per second. Transmission comes before the delay; in netem, with jitter,

@@ -61,6 +61,7 @@ def links(draw: st.DrawFn, *, worst_loss: float = 1.0) -> dict[str, Any]:
         {"random": worst_loss / 2, "correlation": 0.5},
         {"gemodel": bursts},
         {"gemodel": bursts | {"per": "second"}},
+        {"state": {"p13": 0.25, "p31": 1 - worst_loss / 2, "p14": worst_loss / 4}},
     ]
     link = {
         "delay": delay,
