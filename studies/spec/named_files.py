@@ -20,6 +20,7 @@ FILES: tuple[Keys, ...] = (
         for link in (("link",), ("links", "*"), ("classes", "*"))
         for file in (("round_trips",), ("trace",), ("trace", "file"))
     ),
+    ("network", "schedule", "file"),
 )
 """Paths at which any study names files (`*`: any key); settings of environments declare their own.
 Files are relative to the study file, and are hashed by content."""

@@ -134,7 +134,11 @@ def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
 @st.composite
 def schedules(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     """A topology that changes."""
-    common = {"period": draw(SPANS), "in_flight": draw(st.sampled_from(["drop", "deliver"]))}
+    in_flight = {"in_flight": draw(st.sampled_from(["drop", "deliver"]))}
+    if draw(st.integers(0, 3)) == 3:  # a file for each number of agents
+        file = str(DATA / f"positions_{len(graph)}.csv")
+        return {"name": "positions", "file": file, "range": draw(st.sampled_from([0.3, 0.6])), **in_flight}
+    common = {"period": draw(SPANS), **in_flight}
     if draw(st.booleans()):
         return {"name": "random_waypoint", "range": 0.5, "speed": [0.1, 1.0], "pause": 0.1, **common}
     names = [f"{u}-{v}" for u, v in graph.edges]
