@@ -16,7 +16,10 @@ from studies.spec.loading import load
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
-NAMES = ("running-studies", "networks", "results-folder", "environments", "learners")
+NAMES = (
+    *("running-studies", "networks", "links-that-follow-a-trace"),
+    *("results-folder", "environments", "learners"),
+)
 PAGES = (README, *(DOCS / f"{name}.md" for name in NAMES))
 """The README, and the pages that were parts of it."""
 
@@ -39,6 +42,11 @@ def test_the_study_files_are_valid(name, tmp_path, capsys, monkeypatch):
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{double}" exec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
+    page = next(page for page in PAGES if page.stem == name.partition(" ")[0])
+    for file, rows in re.findall(
+        r"Save this as `([\w.]+)`:\n\n```csv\n(.*?)```", page.read_text(), re.DOTALL
+    ):
+        (tmp_path / file).write_text(rows)
     path = tmp_path / "my.yaml"
     path.write_text(SHOWN[name])
     with pytest.raises(SystemExit) as ended:

@@ -15,9 +15,12 @@ FILES: tuple[Keys, ...] = (
     ("topology", "file"),
     ("update", "batch"),
     ("update", "models"),
-    ("network", "link", "round_trips"),
-    ("network", "links", "*", "round_trips"),
-    ("network", "classes", "*", "round_trips"),
+    *(
+        ("network", *link, *file)
+        for link in (("link",), ("links", "*"), ("classes", "*"))
+        for file in (("round_trips",), ("trace",), ("trace", "file"))
+    ),
+    ("network", "schedule", "file"),
 )
 """Paths at which any study names files (`*`: any key); settings of environments declare their own.
 Files are relative to the study file, and are hashed by content."""

@@ -78,8 +78,8 @@ def _periods(
     network: NetworkSettings, graph: "nx.Graph[int]"
 ) -> Iterator[tuple[float, tuple[str | int, ...]]]:
     """Seconds between changes that the network makes by itself, each with the setting that says so."""
-    if network.schedule is not None:
-        yield network.schedule.period, ("network", "schedule", "period")
+    if network.schedule is not None and network.schedule.pace is not None:
+        yield network.schedule.pace, ("network", "schedule", "period")
     for number, fault in enumerate(network.faults):
         if fault.mtbf is not None and fault.mttr is not None:
             every = getattr(fault, "link", None) == "all" or getattr(fault, "agent", None) == "all"

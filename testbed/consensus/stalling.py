@@ -61,8 +61,8 @@ class Watch:
             for number, fault in enumerate(settings.faults)
             if fault.mtbf is not None and fault.mttr is not None
         ]
-        if settings.schedule is not None:
-            paces.append((settings.schedule.period, "network.schedule.period"))
+        if settings.schedule is not None and settings.schedule.pace is not None:
+            paces.append((settings.schedule.pace, "network.schedule.period"))
         most = f"; what comes most often is {min(paces)[1]}, {min(paces)[0]:g} s" if paces else ""
         return (
             f"the network has been busy with itself: {self._events:,} events, {self.counts.activations:,}"

@@ -134,9 +134,9 @@ def _setting(
     plain = _plain(name)
     if _unit_of(plain) is not None:
         return None
-    if name == "round_trips":
+    if name in ("round_trips", "trace"):
         raise ValueError(
-            f"round_trips = {_shown(value)}: a graph cannot name a file: set it in the study, under"
+            f"{name} = {_shown(value)}: a graph cannot name a file: set it in the study, under"
             " network.links or network.classes"
         )
     if name == "capacity":

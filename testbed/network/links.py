@@ -36,7 +36,7 @@ class Links:
             def stream(purpose: str, source: int = source, destination: int = destination) -> Any:
                 return streams.fresh("link", source, destination, purpose)
 
-            rules = chain(link, stream)
+            rules = chain(link, stream, _trace_offset(link, streams, source, destination))
             common = source, destination, link, rules, timeline, self.ledger, trace
             duplication = rules.get("duplicate")
             self._directions[source][destination] = (
@@ -73,3 +73,10 @@ class Links:
     def _in_flight(self) -> tuple[int, int]:
         packets = [hop.message.size for direction in self for hop in direction.in_flight]
         return len(packets), sum(packets)
+
+
+def _trace_offset(link: LinkSettings, streams: Streams, u: int, v: int) -> float:
+    """Seconds of its trace that have passed at time 0; random ones are the same for both ways of a link."""
+    if link.trace is None:
+        return 0.0
+    return link.trace.begins(lambda: float(streams.fresh("link trace", min(u, v), max(u, v)).random()))

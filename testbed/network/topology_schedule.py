@@ -1,4 +1,7 @@
-"""A topology that changes: links of the graph that are not in the present round are down."""
+"""A topology that changes: links of the graph that are not in the present round are down.
+
+Rounds are periodic, or begin whenever a link changes as a file says.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +34,7 @@ class ScheduleReport:
 
 
 class LinkSchedule:
-    """Takes links down and up as rounds begin, every `period` from the time it is made."""
+    """Takes links down and up as rounds begin, counted from the time it is made."""
 
     def __init__(
         self,
@@ -51,6 +54,10 @@ class LinkSchedule:
         self._missing: dict[tuple[int, int], None] = {}
         self._connectivity = JointConnectivity(graph.nodes, settings.window)
         self._cycle = settings.cycle(len(graph))
+        self._changes = settings.changes(graph)
+        if self._changes is not None and (not self._changes or self._changes[0][0] > 0):
+            self._changes = ((0.0, ()), *self._changes)
+        self._period = settings.pace or 0.0
         self._walk: RandomWaypoint | None = None
         self._range = 0.0
         self._nodes = sorted(graph.nodes)
@@ -62,8 +69,14 @@ class LinkSchedule:
         self._put()
 
     def _put(self) -> None:
-        # Absolute times from the first one: adding periods up would drift.
-        time = self._began + self._number * self._settings.period
+        if self._changes is not None:
+            if self._number == len(self._changes):
+                return
+            after = self._changes[self._number][0]
+        else:
+            # Absolute times from the first one: adding periods up would drift.
+            after = self._number * self._period
+        time = self._began + after
         self._agenda.put(time, _BEFORE_FAULTS, "round")
 
     def _begin_round(self, _: int) -> None:
@@ -82,11 +95,16 @@ class LinkSchedule:
         )
 
     def _round(self) -> Round:
+        if self._changes is not None:
+            changed = dict(self._changes[self._number][1])
+            ways = [(each.source, each.destination) for each in self._links]
+            # Before the first round none is missing, and none is up.
+            return tuple(w for w in ways if changed.get(w, self._number > 0 and w not in self._missing))
         if self._walk is None:
             cycle = self._cycle or ((),)
             return cycle[self._number % len(cycle)]
         if self._number > 0:
-            self._walk.advance(self._settings.period)
+            self._walk.advance(self._period)
         positions = dict(zip(self._nodes, self._walk.positions, strict=True))
         return within_range(positions, self._edges, self._range)
 

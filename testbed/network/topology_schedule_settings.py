@@ -1,6 +1,7 @@
 """Settings of a topology that changes: the graph has all links, a schedule chooses those of each round."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import networkx as nx
@@ -8,17 +9,16 @@ from pydantic import Field, field_validator, model_validator
 
 from testbed.common.settings import Settings
 from testbed.common.units import Seconds
+from testbed.network.contacts import Changes, read_contacts, read_positions, within_range_changes
 from testbed.network.faults.settings import MOST_OFTEN, InFlight
-from testbed.network.link_names import parse_link, unknown_link
+from testbed.network.link_names import parse_link, unknown_agent, unknown_link
 from topologies.schedules import Round, one_peer_exponential
 
 FARTHEST = 1000.0
 """Most sides of the square that an agent may walk in a round: after a few it could be anywhere in it."""
 
 
-class _Schedule(Settings):
-    period: Annotated[Seconds, Field(ge=MOST_OFTEN)]
-    """Seconds of one round; the links change between rounds only."""
+class _AnySchedule(Settings):
     in_flight: InFlight = "drop"
     """Fate of packets already accepted when their link goes down."""
     window: Annotated[int, Field(ge=1)] = 10
@@ -28,8 +28,78 @@ class _Schedule(Settings):
         """The rounds of the cycle, as (source, destination) pairs; None if there is no cycle."""
         return None
 
+    @property
+    def pace(self) -> float | None:
+        """Seconds from one round to the next; None if a file says when rounds begin."""
+        return None
+
+    def changes(self, graph: "nx.Graph[int]") -> Changes | None:
+        """Times of all changes, with the directions that change; None if rounds are periodic."""
+        return None
+
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
         """The field that needs a link which `graph` does not have, and the reason."""
+        return None
+
+
+class _Schedule(_AnySchedule):
+    period: Annotated[Seconds, Field(ge=MOST_OFTEN)]
+    """Seconds of one round; the links change between rounds only."""
+
+    @property
+    def pace(self) -> float:
+        return self.period
+
+
+class ContactSchedule(_AnySchedule):
+    """Links are up at the times that a file lists; every change begins a round."""
+
+    name: Literal["contacts"]
+    file: Path
+    """CSV or Parquet with the columns `time` (seconds), `link` ("0-1", or one way, "0>1") and `up` (1 or 0).
+    Links are down until a row says that they are up."""
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        read_contacts(self.file)
+        return self
+
+    def changes(self, graph: "nx.Graph[int]") -> Changes:
+        return read_contacts(self.file)
+
+    def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
+        names = dict.fromkeys(f"{u}-{v}" for _, ways in self.changes(graph) for (u, v), _ in ways)
+        wrong = next((wrong for name in names if (wrong := unknown_link(name, graph)) is not None), None)
+        return None if wrong is None else ("file", wrong)
+
+
+class PositionSchedule(_AnySchedule):
+    """Agents move as a file says; linked agents hear each other within radio range. Every change of a link
+    begins a round."""
+
+    name: Literal["positions"]
+    file: Path
+    """CSV or Parquet with the columns `time` (seconds), `node`, `x` and `y`. Agents move straight from one
+    row to the next."""
+    range: Annotated[float, Field(gt=0)]
+    """Radio range, in the unit of `x` and `y`. Only links of the topology exist: give it `complete` for
+    all."""
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        read_positions(self.file)
+        return self
+
+    def changes(self, graph: "nx.Graph[int]") -> Changes:
+        links = sorted((min(u, v), max(u, v)) for u, v in graph.edges)
+        return within_range_changes(read_positions(self.file), links, self.range)
+
+    def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
+        tracks = read_positions(self.file)
+        for node in sorted(tracks.keys() - set(graph.nodes)):
+            return "file", unknown_agent(node, graph) or f"there is no agent {node}"
+        for node in sorted(set(graph.nodes) - tracks.keys()):
+            return "file", f"agent {node} has no position in {str(self.file)!r}"
         return None
 
 
@@ -105,4 +175,7 @@ def _both_ways(links: Iterable[tuple[int, int]]) -> Round:
     return tuple(dict.fromkeys(way for u, v in links for way in ((u, v), (v, u))))
 
 
-AnySchedule = Annotated[SwitchingSchedule | OnePeerSchedule | WaypointSchedule, Field(discriminator="name")]
+AnySchedule = Annotated[
+    SwitchingSchedule | OnePeerSchedule | WaypointSchedule | ContactSchedule | PositionSchedule,
+    Field(discriminator="name"),
+]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed.network.direction import Direction
+from testbed.network.impairments.following import FollowingTransmission
 from testbed.network.impairments.rule import Fate, Rule
 from testbed.network.link_counts import LinkCounts
 from testbed.network.message import Message
@@ -45,12 +46,14 @@ class Meter(Rule):
             return
         self.bytes += message.size
         if self._rate is not None:
-            start = fate.time - message.size / self._rate
-            # A packet that waited begins where the one before it ended, but for rounding.
-            if start > self._ends + 1e-12 * start:
-                self._done += self._ends - self._begun
-                self._begun = start
-            self._ends = fate.time
+            self._transmitted(fate.time - message.size / self._rate, fate.time)
+
+    def _transmitted(self, start: float, end: float) -> None:
+        # A packet that waited begins where the one before it ended, but for rounding.
+        if start > self._ends + 1e-12 * start:
+            self._done += self._ends - self._begun
+            self._begun = start
+        self._ends = end
 
     def clear(self) -> None:
         """Discard everything that is still to be transmitted."""
@@ -99,6 +102,21 @@ class Meter(Rule):
         self._bytes_taken, self._time_taken = state.get("taken", (self.bytes, self.transmitting()))
 
 
+class FollowingMeter(Meter):
+    """A meter behind a transmitter that follows a trace of rates; while a rate is 0 it counts as busy."""
+
+    __slots__ = ("_transmission",)
+
+    def __init__(self, transmission: FollowingTransmission, now: Callable[[], float]) -> None:
+        super().__init__(None, now)
+        self._transmission = transmission
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        if fate.reason is None:
+            self.bytes += message.size
+            self._transmitted(self._transmission.begun, fate.time)
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """The load of one direction so far."""
@@ -142,17 +160,22 @@ class Traffic:
         """Simulated seconds."""
         self._meters: list[tuple[Direction, Meter]] = []
         for direction in directions:
-            meter = Meter(direction.settings.rate, now)
+            rule = direction.rules.get("rate")
+            meter = (
+                FollowingMeter(rule, now)
+                if isinstance(rule, FollowingTransmission)
+                else Meter(direction.settings.rate, now)
+            )
             direction.insert("meter", meter, after="rate")
             direction.counts = meter.counts
             self._meters.append((direction, meter))
-        self.limited = any(direction.settings.rate is not None for direction, _ in self._meters)
+        self.limited = any(direction.settings.has_rate for direction, _ in self._meters)
         """Whether there is a direction with a rate at all: only those can be utilised."""
 
     @property
     def ways(self) -> list[tuple[int, int, bool]]:
         """Source and destination of each direction, and whether it has a rate."""
-        return [(d.source, d.destination, d.settings.rate is not None) for d, _ in self._meters]
+        return [(d.source, d.destination, d.settings.has_rate) for d, _ in self._meters]
 
     def take(self) -> list[Interval]:
         """The packets and the load of each direction since this was last called, in the order of `loads`.
@@ -170,7 +193,7 @@ class Traffic:
 
     def transmitting(self) -> list[float]:
         """Seconds spent transmitting by each direction that has a rate, in the order of `loads`."""
-        return [m.transmitting() for direction, m in self._meters if direction.settings.rate is not None]
+        return [m.transmitting() for direction, m in self._meters if direction.settings.has_rate]
 
 
 class Utilisation:

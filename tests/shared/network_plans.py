@@ -1,5 +1,6 @@
 """Strategies that draw what a study says of its network: topologies, impairments, faults, schedules."""
 
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -11,6 +12,7 @@ from testbed.network.impairments import delay
 
 Plan = dict[str, Any]
 
+DATA = Path(__file__).parents[1] / "data"
 MOMENTS = st.integers(0, 30).map(lambda tick: tick / 20)
 LAWS = [law.name for law in delay.LAWS.values() if not law.measured]
 """Laws of the delay, but for the one that needs a file."""
@@ -43,7 +45,15 @@ def links(draw: st.DrawFn) -> Plan:
         link |= {"distribution": law, "jitter": draw(st.sampled_from([0.0005, 0.02]))}
         rarely(draw, link, "jitter_correlation", st.just(0.5))
     bursts = {"gemodel": {"p": 0.2, "r": 0.4, "per": draw(st.sampled_from(["packet", "second"]))}}
-    rarely(draw, link, "loss", st.sampled_from([0.1, 0.5, 1.0, {"random": 0.3, "correlation": 0.5}, bursts]))
+    states = {"state": {"p13": 0.2, "p31": 0.4, "p32": 0.3, "p23": 0.5, "p14": 0.1}}
+    correlated = {"random": 0.3, "correlation": 0.5}
+    rarely(draw, link, "loss", st.sampled_from([0.1, 0.5, 1.0, correlated, bursts, states]))
+    trace = draw(st.sampled_from([None, None, "trace.csv", "trace_rates.csv", "trace_delays.csv"]))
+    if trace is not None and law not in ("gamma", "constant"):
+        if trace == "trace.csv":  # has losses
+            link["loss"] = 0.0
+        offset = draw(st.sampled_from([0, 0.7, "random"]))
+        link["trace"] = {"file": str(DATA / trace), "offset": offset, "repeat": draw(st.booleans())}
     rarely(draw, link, "rate", st.sampled_from([500.0, 50_000.0]))
     rarely(draw, link, "limit", st.sampled_from([1, 2]))
     rarely(draw, link, "fifo", st.just(True))
@@ -91,10 +101,14 @@ def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     names = st.sampled_from([*(f"{u}-{v}" for u, v in graph.edges), "all"])
     direction = st.sampled_from(["both", "forward", "backward"])
     in_flight = st.sampled_from(["drop", "deliver"])
+    group = st.lists(
+        st.sampled_from([f"{u}-{v}" for u, v in graph.edges]), min_size=1, max_size=3, unique=True
+    )
     groups = st.sampled_from(["halves", [[0]], [[0], [1]]])
     fault = draw(
         st.one_of(
             st.fixed_dictionaries({"link": names, "direction": direction, "in_flight": in_flight}),
+            st.fixed_dictionaries({"fault": st.just("group_down"), "links": group, "in_flight": in_flight}),
             st.fixed_dictionaries({"fault": st.just("hold"), "link": names, "direction": direction}),
             st.fixed_dictionaries({"fault": st.just("partition"), "groups": groups, "in_flight": in_flight}),
             st.fixed_dictionaries({"fault": st.just("partition"), "isolate": agent}),
@@ -120,7 +134,11 @@ def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
 @st.composite
 def schedules(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     """A topology that changes."""
-    common = {"period": draw(SPANS), "in_flight": draw(st.sampled_from(["drop", "deliver"]))}
+    in_flight = {"in_flight": draw(st.sampled_from(["drop", "deliver"]))}
+    if draw(st.integers(0, 3)) == 3:  # a file for each number of agents
+        file = str(DATA / f"positions_{len(graph)}.csv")
+        return {"name": "positions", "file": file, "range": draw(st.sampled_from([0.3, 0.6])), **in_flight}
+    common = {"period": draw(SPANS), **in_flight}
     if draw(st.booleans()):
         return {"name": "random_waypoint", "range": 0.5, "speed": [0.1, 1.0], "pause": 0.1, **common}
     names = [f"{u}-{v}" for u, v in graph.edges]
@@ -137,7 +155,14 @@ def networks(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
         rarely(draw, network, "schedule", schedules(graph))
         names = st.sampled_from([f"{u}-{v}" for u, v in graph.edges])
         # Another link altogether: what it has in common with the default is said anew.
-        plain = {"delay": 0.0, "jitter": 0.0, "distribution": "uniform", "fifo": False, "reorder": 0.0}
+        plain = {
+            "delay": 0.0,
+            "jitter": 0.0,
+            "distribution": "uniform",
+            "fifo": False,
+            "reorder": 0.0,
+            "trace": None,
+        }
         rarely(
             draw,
             network,

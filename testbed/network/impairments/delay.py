@@ -10,13 +10,14 @@ drawn first and scaled afterwards, so two conditions that differ only in d and j
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log, sqrt
+from math import exp, log, sqrt
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.network.impairments.link_trace import LinkTrace
 from testbed.network.impairments.reorder import Reorder
 from testbed.network.impairments.round_trips import one_way_delays
 
@@ -25,6 +26,9 @@ Sampler = Callable[[np.random.Generator, int], NDArray[np.float64]]
 
 Scaled = Callable[[float, float], Sampler]
 """The sampler of delays in seconds for a delay and a jitter, both in seconds."""
+
+Place = Callable[[float, float, float], float]
+"""The delay that a standard value of a law becomes, given delay and jitter: all in seconds but the value."""
 
 
 class DelaySettings(Protocol):
@@ -47,6 +51,10 @@ class DelaySettings(Protocol):
         """A file of measured times."""
 
     @property
+    def trace(self) -> LinkTrace | None:
+        """A trace that may have the delay and the jitter instead."""
+
+    @property
     def reordering(self) -> Reorder:
         """Which packets skip the delay."""
 
@@ -62,6 +70,9 @@ class DelayLaw:
         lowest: lower bound of the delay, in jitters from its mean; None if no bound is above 0.
         needs_mean: whether a jitter needs a delay above 0.
         measured: whether the delays are those of `round_trips`, without delay and jitter.
+
+    A law whose `scaled` has `standard` values, as those of `location_scale` have, can follow a trace of the
+    delay or the jitter.
     """
 
     name: str
@@ -72,13 +83,32 @@ class DelayLaw:
     measured: bool = False
 
 
-def location_scale(standard: Sampler) -> Scaled:
+@dataclass(frozen=True)
+class Placed:
+    """A law of standard values, each of which becomes a delay by the delay and the jitter of its packet.
+
+    Attributes:
+        standard: draws the standard values.
+        place: makes a delay of one of them.
+        place_all: makes delays of an array of them.
+    """
+
+    standard: Sampler
+    place: Place
+    place_all: Callable[[NDArray[np.float64], float, float], NDArray[np.float64]]
+
+    def __call__(self, delay: float, jitter: float) -> Sampler:
+        """The sampler for a delay and a jitter that do not change, in seconds."""
+        return lambda generator, count: self.place_all(self.standard(generator, count), delay, jitter)
+
+
+def location_scale(standard: Sampler) -> Placed:
     """A law that is shifted and scaled: the delay is d + j times a standard value, clipped at 0."""
-
-    def scaled(delay: float, jitter: float) -> Sampler:
-        return lambda generator, count: np.maximum(delay + jitter * standard(generator, count), 0.0)
-
-    return scaled
+    return Placed(
+        standard,
+        lambda value, delay, jitter: max(delay + jitter * value, 0.0),
+        lambda values, delay, jitter: np.maximum(delay + jitter * values, 0.0),
+    )
 
 
 def _uniform(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -89,10 +119,19 @@ def _normal(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
     return generator.standard_normal(count)
 
 
-def _lognormal(delay: float, jitter: float) -> Sampler:
+def _lognormal_parameters(delay: float, jitter: float) -> tuple[float, float]:
     variance = log(1.0 + (jitter / delay) ** 2)
-    mu, sigma = log(delay) - variance / 2, sqrt(variance)
-    return lambda generator, count: np.exp(mu + sigma * generator.standard_normal(count))
+    return log(delay) - variance / 2, sqrt(variance)
+
+
+def _lognormal(value: float, delay: float, jitter: float) -> float:
+    mu, sigma = _lognormal_parameters(delay, jitter)
+    return exp(mu + sigma * value)
+
+
+def _lognormals(values: NDArray[np.float64], delay: float, jitter: float) -> NDArray[np.float64]:
+    mu, sigma = _lognormal_parameters(delay, jitter)
+    return np.exp(mu + sigma * values)
 
 
 def _exponential(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -133,7 +172,7 @@ _ROWS = (
         "lognormal",
         "exp(mu + sigma z) with mean d and standard deviation j: sigma^2 = ln(1 + (j/d)^2),"
         " mu = ln d - sigma^2 / 2.",
-        _lognormal,
+        Placed(_normal, _lognormal, _lognormals),
         needs_mean=True,
     ),
     DelayLaw(
@@ -176,12 +215,27 @@ def sampler(link: DelaySettings) -> Sampler | None:
 
 
 def minimum_delay(link: DelaySettings) -> float:
-    """The greatest lower bound of the delay, in seconds; 0 where packets may skip it."""
+    """The greatest lower bound of the delay, in seconds; 0 where packets may skip it.
+
+    Of a link that follows a trace it is that of its best row.
+    """
     if link.reordering.random > 0:
         return 0.0
     law = LAWS[link.distribution]
     if law.measured and link.round_trips is not None:
         return float(one_way_delays(link.round_trips)[0])
+    if link.trace is not None:
+        delays, jitters = propagation(link)
+        below = np.where(jitters == 0, delays, 0.0) if law.lowest is None else delays + law.lowest * jitters
+        return float(max(below.min(), 0.0))
     if link.jitter == 0:
         return link.delay
     return 0.0 if law.lowest is None else max(link.delay + link.jitter * law.lowest, 0.0)
+
+
+def propagation(link: DelaySettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Delay and jitter of each row of the trace that a link follows, in seconds, shape [rows] each."""
+    if link.trace is None:
+        return np.array([link.delay]), np.array([link.jitter])
+    rows = link.trace.rows
+    return rows.values("delay", link.delay), rows.values("jitter", link.jitter)

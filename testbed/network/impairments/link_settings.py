@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -12,8 +13,9 @@ from testbed.common.units import BytesPerSecond, Seconds
 from testbed.common.validation_messages import first_error
 from testbed.identity import differing, same
 from testbed.network.impairments.corrupt import Corrupt, CorruptSetting
-from testbed.network.impairments.delay import LAWS
+from testbed.network.impairments.delay import LAWS, Placed, propagation
 from testbed.network.impairments.duplicate import Duplicate, DuplicateSetting
+from testbed.network.impairments.link_trace import FOLLOWED, LinkTraceSetting
 from testbed.network.impairments.loss import LossModel, LossSetting
 from testbed.network.impairments.losses.random_loss import RandomLoss
 from testbed.network.impairments.reorder import Reorder, ReorderSetting
@@ -23,6 +25,9 @@ if TYPE_CHECKING:  # a literal made from a table is beyond type checkers
     Distribution = str
 else:
     Distribution = Literal[tuple(LAWS)]
+
+
+_PROPAGATION = frozenset(("delay", "jitter"))
 
 
 class LinkOverride(Settings):
@@ -42,8 +47,9 @@ class LinkOverride(Settings):
     them."""
     loss: LossSetting = 0.0
     """Loss on the wire: a probability for each packet, {random: 0.1, correlation: 0.25}, or in bursts
-    {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}}. Unlike in netem, which loses packets before
-    they queue, a lost packet takes its place in the queue and its transmission time."""
+    {gemodel: {p: 0.01, r: 0.1, 1-h: 1, 1-k: 0, per: packet}} or {state: {p13: 0.01, p31: 0.1}}. Unlike in
+    netem, which loses packets before they queue, a lost packet takes its place in the queue and its
+    transmission time."""
     rate: BytesPerSecond | None = None
     """Rate at which packets are put onto the wire, each way; null is unlimited. A number without a unit is
     bytes per second, unlike tc's bits per second. Transmission comes before the delay; in netem, with jitter,
@@ -62,6 +68,9 @@ class LinkOverride(Settings):
     reorder: ReorderSetting = 0.0
     """Probability that a packet skips the propagation delay, or {random, correlation, gap}. Unlike in netem,
     it does not skip the queue and the transmission."""
+    trace: LinkTraceSetting | None = None
+    """A file of delay, jitter, loss or rate as they were measured, or {file, repeat, offset}: each column of
+    the file takes the place of that setting."""
 
     def essence(self) -> dict[str, Any]:
         """The settings given, even at their defaults: they may override others. See `testbed.identity`."""
@@ -79,6 +88,9 @@ class LinkSettings(LinkOverride):
     @model_validator(mode="after")
     def _law_exists(self) -> Self:
         law, jitter = LAWS[self.distribution], self.jitter
+        if self.traced & _PROPAGATION:
+            self._check_law_of_trace()
+            return self
         if law.scaled is None and not law.measured and jitter > 0:
             *others, last = (each.name for each in LAWS.values() if each.scaled is not None)
             choose = f"choose {', '.join(others)} or {last}, or jitter 0"
@@ -94,6 +106,32 @@ class LinkSettings(LinkOverride):
                     f"those of round_trips, choose another distribution or leave them out"
                 )
             one_way_delays(self.round_trips)
+        return self
+
+    def _check_law_of_trace(self) -> None:
+        """Raise ValueError if the law cannot have the delays and jitters of the trace."""
+        law, (delays, jitters) = LAWS[self.distribution], propagation(self)
+        if law.measured:
+            raise ValueError(
+                f"distribution {law.name} with a trace of {' and '.join(sorted(self.traced & _PROPAGATION))}:"
+                " both are measured delays, choose one"
+            )
+        if jitters.any() and not isinstance(law.scaled, Placed):
+            *others, last = (each.name for each in LAWS.values() if isinstance(each.scaled, Placed))
+            raise ValueError(
+                f"distribution {law.name} with jitter and a trace of"
+                f" {' and '.join(sorted(self.traced & _PROPAGATION))}: choose {', '.join(others)} or {last}"
+            )
+        if law.needs_mean and (without := (delays == 0) & (jitters > 0)).any():
+            raise ValueError(
+                f"row {int(without.argmax()) + 1} of the trace has delay 0 with jitter: a {law.name} delay"
+                " needs a mean above 0"
+            )
+
+    @model_validator(mode="after")
+    def _loss_follows(self) -> Self:
+        if "loss" in self.traced and isinstance(self.loss, LossModel):
+            raise ValueError("loss in detail with a trace that has a column loss: choose one")
         return self
 
     @model_validator(mode="after")
@@ -118,14 +156,25 @@ class LinkSettings(LinkOverride):
     def idle(self) -> frozenset[str]:
         """The settings that change nothing given the others, unless a link overrides those."""
         measured = LAWS[self.distribution].measured
-        constant = self.jitter == 0 and not measured
+        traced = self.traced
+        constant = self.jitter == 0 and not measured and "jitter" not in traced
         idle = {
             "distribution": constant,
             "jitter_correlation": constant,
             "round_trips": not measured,
-            "limit": self.rate is None,
+            "limit": not self.has_rate,
         }
-        return frozenset(name for name, nothing in idle.items() if nothing)
+        return frozenset(name for name, nothing in idle.items() if nothing) | traced
+
+    @cached_property
+    def traced(self) -> frozenset[str]:
+        """The settings that the trace gives."""
+        return frozenset() if self.trace is None else frozenset(self.trace.rows.columns)
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether packets take time to be put onto the wire."""
+        return self.rate is not None or "rate" in self.traced
 
     @cached_property
     def loss_model(self) -> LossModel:
@@ -152,30 +201,61 @@ class LinkSettings(LinkOverride):
         """Seconds of propagation on average, but for the clipping of negative delays and for reordering."""
         if LAWS[self.distribution].measured and self.round_trips is not None:
             return float(one_way_delays(self.round_trips).mean())
+        if self.trace is not None and "delay" in self.traced:
+            return self.trace.rows.mean("delay")
         return self.delay
 
     @cached_property
     def spread(self) -> float:
-        """The jitter; of measured delays their standard deviation, in seconds."""
+        """The jitter; of measured delays their standard deviation, in seconds.
+
+        With a trace: the square root of the variance of its delays over time plus the mean square of jitters.
+        """
         if LAWS[self.distribution].measured and self.round_trips is not None:
             return float(one_way_delays(self.round_trips).std())
+        if self.trace is not None and self.traced & _PROPAGATION:
+            delays, jitters = propagation(self)
+            shares = self.trace.rows.shares
+            return sqrt(float(shares @ ((delays - shares @ delays) ** 2 + jitters**2)))
         return self.jitter
+
+    @cached_property
+    def mean_rate(self) -> float | None:
+        """Bytes per second on average; None if the rate is unlimited."""
+        if self.trace is not None and "rate" in self.traced:
+            return self.trace.rows.mean("rate")
+        return self.rate
+
+    @cached_property
+    def highest_rate(self) -> float | None:
+        """The greatest rate at any time, in bytes per second; None if it is unlimited."""
+        if self.trace is not None and "rate" in self.traced:
+            return max(self.trace.rows.columns["rate"])
+        return self.rate
 
     def nominal_latency(self, size: int) -> float:
         """Mean delay plus transmission time of `size` bytes: seconds, without queueing and loss."""
-        return self.mean_delay if self.rate is None else self.mean_delay + size / self.rate
+        return self.mean_delay if self.mean_rate is None else self.mean_delay + size / self.mean_rate
 
     def overridden(self, *overrides: LinkOverride) -> "LinkSettings":
         """These settings with the overrides applied, the later ones stronger.
 
-        Raises ValueError if the combination is not valid.
+        Raises ValueError if the combination is not valid, or a trace would hide what an override gives.
         """
-        merged = self.model_dump()
+        merged, traced, file = self.model_dump(), self.traced, None if self.trace is None else self.trace.file
         for override in overrides:
             given: Mapping[str, Any] = {name: getattr(override, name) for name in override.model_fields_set}
             if "distribution" in given and LAWS[given["distribution"]].measured:
                 merged |= {"delay": 0.0, "jitter": 0.0}  # the file says what they are
             merged |= given
+            if "trace" in given:
+                traced = frozenset() if override.trace is None else frozenset(override.trace.rows.columns)
+                file = None if override.trace is None else override.trace.file
+            elif hidden := [name for name in FOLLOWED if name in given and name in traced]:
+                raise ValueError(
+                    f"{hidden[0]} {getattr(override, hidden[0])} has no effect: trace {str(file)!r} has a"
+                    f" column {hidden[0]}; add trace: null, or a trace of its own"
+                )
         try:
             return LinkSettings(**merged)
         except ValidationError as error:

@@ -151,17 +151,20 @@ class Transmission(Rule):
         if fate.reason is not None:
             return
         time = fate.time
-        if self._limit is not None:
-            departures = self._departures
-            while departures and departures[0] <= time:
-                departures.popleft()
-            if len(departures) >= self._limit:
-                fate.reason = QUEUE_FULL
-                return
+        if self._limit is not None and self._is_full(time):
+            fate.reason = QUEUE_FULL
+            return
         start = self._free_at if self._free_at > time else time
         fate.time = self._free_at = start + message.size / self._rate
         if self._limit is not None:
             self._departures.append(fate.time)
+
+    def _is_full(self, time: float) -> bool:
+        """Whether as many packets as may wait or be in transmission do so."""
+        departures = self._departures
+        while departures and departures[0] <= time:
+            departures.popleft()
+        return len(departures) >= (self._limit or 0)
 
     def backlog(self, now: float) -> float:
         """Seconds until the transmitter is free."""

@@ -96,7 +96,7 @@ class InvariantChecker(Trace):
             not self._crashed[message.destination], time, message, "is delivered to an agent that is down"
         )
         self._require(not self._held[flight.way], time, message, "is delivered over a link that is held")
-        quickest = 0.0 if settings.rate is None else message.size / settings.rate
+        quickest = 0.0 if settings.highest_rate is None else message.size / settings.highest_rate
         earliest = flight.entered + minimum_delay(settings) + quickest
         self._require(time >= earliest * (1 - 1e-12), time, message, f"could not arrive before {earliest} s")
         if settings.fifo:

@@ -8,7 +8,10 @@ from studies.spec.builtin import builtin_names
 from studies.spec.loading import load
 from testbed import workloads
 
-CONVEX = ("burst-loss", "codecs", "edge-or-relaxed-admm", "latency", "partitions", "stragglers")
+CONVEX = (
+    *("burst-loss", "codecs", "edge-or-relaxed-admm", "latency"),
+    *("measured-links", "partitions", "stragglers"),
+)
 
 
 @pytest.mark.parametrize("name", builtin_names())

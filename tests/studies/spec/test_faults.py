@@ -24,7 +24,7 @@ FAULTS = [
     ("{link: zero-one, down: 1s}", "5: network.faults.0.link = 'zero-one': link 'zero-one' must be two node"),
     (
         "{fault: crsh, down: 1s}",
-        "5: network.faults.0.fault = 'crsh': must be one of link_down, byzantine, crash, hold,",
+        "5: network.faults.0.fault = 'crsh': must be one of link_down, byzantine, crash, group_down,",
     ),
     ("{fault: crash, agnt: 1, down: 1}", "5: network.faults.0.agnt: unknown key; did you mean 'agent'?"),
     (

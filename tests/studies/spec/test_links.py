@@ -56,6 +56,43 @@ def test_measured_delays_lie_beside_the_study_and_count_by_what_is_in_them(write
     assert link.mean_delay == 0.005
 
 
+def test_a_trace_counts_by_what_is_in_it_and_not_by_where_it_is(write, tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    rows = {"one": "time,delay\n0,1\n", "other": "time,delay\n0,2\n"}
+
+    def named(link, **files):
+        for name, text in files.items():
+            write(text, f"{name}.csv")
+            write(text, f"elsewhere/{name}.csv")
+        return load(str(write(BASE + f"network: {link}\n"))).trials[0].hash
+
+    first = named("{link: {trace: a.csv}}", a=rows["one"])
+    assert first == named("{link: {trace: elsewhere/a.csv}}")
+    assert first == named("{link: {trace: {file: a.csv, repeat: true, offset: 0}}}")
+    assert first == named("{link: {trace: a.csv, delay: 3}}")  # its column takes the place of the delay
+    assert first != named("{link: {trace: a.csv}}", a=rows["other"])
+    assert first != named("{link: {trace: {file: a.csv, offset: random}}}", a=rows["one"])
+    assert first != named("{links: {0-1: {trace: a.csv}}}")
+    assert named("{links: {0-1: {trace: a.csv}}}") == named(
+        "{links: {0-1: {trace: {file: elsewhere/a.csv}}}}"
+    )
+
+
+def test_traces_can_be_varied_and_bad_ones_are_named_with_their_line(write):
+    write("time,delay\n0,1\n", "a.csv")
+    write("time,delay\n0,1\n1,-1\n", "bad.csv")
+    text = BASE + "vary: {network.link.trace: [null, a.csv, {file: a.csv, offset: random}]}\n"
+    traces = [trial.settings.network.link.trace for trial in load(str(write(text))).trials]
+    assert traces[0] is None
+    assert [each.offset for each in traces[1:]] == [0, "random"]
+    with pytest.raises(StudyError) as caught:
+        load(str(write(BASE + "network: {link: {trace: bad.csv}}\n")))
+    said = str(caught.value)
+    assert "\n" not in said
+    assert "study.yaml:3: network.link.trace" in said
+    assert "bad.csv', line 3, column delay: -1 must be from 0 to 1e+09" in said
+
+
 def test_attributes_and_classes_of_a_graph_file_reach_the_links(write, tmp_path: Path):
     graph = nx.cycle_graph(4)
     graph.edges[0, 1]["class"] = "wan"

@@ -370,6 +370,8 @@ def test_least_squares_with_fewer_rows_than_unknowns_are_refused(write, agents, 
     [
         ("topology.file", "workload: problem\ntopology: {file: %s}\n"),
         ("network.link.round_trips", "workload: problem\nnetwork: {link: {round_trips: %s}}\n"),
+        ("network.link.trace", "workload: problem\nnetwork: {link: {trace: %s}}\n"),
+        ("network.link.trace.file", "workload: problem\nnetwork: {link: {trace: {file: %s}}}\n"),
         (
             "environment.map",
             "workload: training\nenvironment: {name: skirmish, map: %s}\n",

@@ -76,8 +76,8 @@ WORST = [
     (
         PROBLEM,
         FAULT % "fault: crsh, down: 1",
-        "network.faults.0.fault = 'crsh': must be one of link_down, byzantine, crash, hold, partition,"
-        " straggler; did you mean 'crash'?",
+        "network.faults.0.fault = 'crsh': must be one of link_down, byzantine, crash, group_down, hold,"
+        " partition, straggler; did you mean 'crash'?",
     ),
     (PROBLEM, "network: {audit: yes}", "network.audit = 'yes': must be true or false; did you mean true?"),
     (

@@ -529,6 +529,7 @@ def test_trials_of_an_older_format_are_kept_and_run_again(call, ran, write, here
 
 FILED = {
     "graph": ("topology: {file: x.txt}\n", "0 1\n1 2\n2 3\n", "0 1\n0 2\n0 3\n"),
+    "trace": ("network: {link: {trace: x.txt}}\n", "time,delay\n0,0.1\n", "time,delay\n0,0.2\n"),
     "round trips": ("network: {link: {distribution: empirical, round_trips: x.txt}}\n", "0.1\n", "0.2\n"),
 }
 

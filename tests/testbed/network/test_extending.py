@@ -100,5 +100,8 @@ def test_what_is_wrong_with_it_is_one_line_with_its_place(run):
     done = run(wrong)
     assert done.returncode != 0
     said = (done.stdout + done.stderr).replace("\n", " ")
-    assert "must be one of link_down, byzantine, crash, hold, partition, straggler, detour; did" in said
+    assert (
+        "must be one of link_down, byzantine, crash, group_down, hold, partition, straggler, detour; did"
+        in said
+    )
     assert "did you mean 'detour'?" in said

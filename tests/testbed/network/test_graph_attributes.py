@@ -139,6 +139,7 @@ def test_what_a_file_says_of_a_link_is_honoured(
         ({}, {"delay": 2}, "attributes of the graph: delay = 2 belongs to links"),
         ({}, {"bandwidth": 2}, "attributes of the graph: bandwidth = 2 belongs to links"),
         ({"round_trips": "/etc/hostname"}, {}, "a graph cannot name a file: set it in the study"),
+        ({"trace": "/etc/hostname"}, {}, "trace = '/etc/hostname': a graph cannot name a file: set it in"),
         ({"loss": "{a: &a [1], b: *a}"}, {}, "loss: is missing"),
         ({"loss": "{random: 2024-13-45}"}, {}, "loss: must be a number"),
         ({"loss": "{" * 2000}, {}, "...' is not YAML"),

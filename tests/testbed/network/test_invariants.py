@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -13,6 +14,8 @@ from testbed.network import Network, NetworkSettings, Streams, Trace, first_diff
 from testbed.network.impairments.delay import LAWS, minimum_delay
 from testbed.network.trace.trace import PacketEvent
 
+DATA = Path(__file__).parents[2] / "data"
+TRACES = ["trace.csv", "trace_rates.csv", "trace_delays.csv", "trace_jitters.csv"]
 TIMES = st.integers(0, 40).map(lambda tick: tick / 16)
 
 
@@ -58,6 +61,7 @@ def links(draw: st.DrawFn, *, worst_loss: float = 1.0) -> dict[str, Any]:
         {"random": worst_loss / 2, "correlation": 0.5},
         {"gemodel": bursts},
         {"gemodel": bursts | {"per": "second"}},
+        {"state": {"p13": 0.25, "p31": 1 - worst_loss / 2, "p14": worst_loss / 4}},
     ]
     link = {
         "delay": delay,
@@ -72,7 +76,14 @@ def links(draw: st.DrawFn, *, worst_loss: float = 1.0) -> dict[str, Any]:
         "corrupt": draw(st.sampled_from([0.0, 0.25, {"random": 0.5, "detected": False}])),
         "reorder": 0.0,
     }
-    if delay > 0 and not link["fifo"]:
+    link["trace"] = None
+    if law in ("uniform", "normal", "exponential", "pareto") and draw(st.booleans()):
+        name = draw(st.sampled_from(TRACES))
+        if name == "trace.csv":  # has losses
+            link["loss"] = 0.0
+        offset = draw(st.sampled_from([0, 3.5, "random"]))
+        link["trace"] = {"file": DATA / name, "offset": offset, "repeat": draw(st.booleans())}
+    if delay > 0 and not link["fifo"] and link["trace"] is None:
         link["reorder"] = draw(st.sampled_from([0.0, 0.5, {"random": 1.0, "gap": 3, "correlation": 0.5}]))
     return link
 
@@ -150,7 +161,7 @@ def test_nothing_arrives_before_it_could(plan: Plan) -> None:
             sent[event.serial] = event.time
         elif event.event == "delivered":
             link = network.settings.by_direction(network.graph)[event.source, event.destination]
-            transmission = 0.0 if link.rate is None else event.size / link.rate
+            transmission = 0.0 if link.highest_rate is None else event.size / link.highest_rate
             assert event.time >= (sent[event.serial] + minimum_delay(link) + transmission) * (1 - 1e-15)
 
 

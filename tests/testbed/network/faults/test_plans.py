@@ -253,7 +253,7 @@ def test_restoring_tells_nobody_of_crashes() -> None:
         ([{"fault": "partition", "groups": [[0, 1], [1]], "down": 1}], "agent 1 is in a group already"),
         (
             [{"fault": "meteor", "down": 1}],
-            "'link_down', 'byzantine', 'crash', 'hold', 'partition', 'straggler'",
+            "'link_down', 'byzantine', 'crash', 'group_down', 'hold', 'partition', 'straggler'",
         ),
         (
             [{"link": "0-1", "down": 1, "name": "a"}, {"link": "1-2", "down": 1, "name": "a"}],
