@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from policies.natural_gradient.linearisation import JointPolicy, Linearisation
+from policies.nn.categorical import CategoricalHead
 
 
 @dataclass
@@ -30,7 +31,7 @@ def make_case():
         *, activation="selu", masked=False, lead=(), samples=40, hidden=(7, 6), damping=0.01, output_gain=1.0
     ) -> Case:
         generator = np.random.default_rng(5)
-        policy = JointPolicy.build(4, hidden, agents=2, actions=3, activation=activation)
+        policy = JointPolicy.build(4, hidden, agents=2, head=CategoricalHead(3), activation=activation)
         count = int(np.prod(lead))
         vectors = [policy.network.initial(generator, output_gain) for _ in range(count)]
         theta = torch.from_numpy(np.stack(vectors)).reshape(*lead, -1)
