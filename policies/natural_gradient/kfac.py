@@ -27,8 +27,8 @@ class Kfac:
     def __init__(self, at: Linearisation, uniforms: Tensor) -> None:
         """Factorise. ``uniforms`` [..., M, N * draws] in [0, 1) pick the draw, or the sign, at each head."""
         self.policy = at.policy
-        level = uniforms.unflatten(-1, (at.policy.agents, -1))
-        level = level.reshape(-1, *level.shape[-3:]).permute(0, 2, 3, 1)  # [L, N, draws, M]
+        level = uniforms.reshape(-1, at.samples, at.policy.agents, at.policy.head.draws)
+        level = level.permute(0, 2, 3, 1)  # [L, N, draws, M]
         if at.matrix == "empirical":
             back = at.scores.taken()
             back = torch.where(level[..., :1, :] < 0.5, back, -back)

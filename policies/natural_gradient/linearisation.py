@@ -72,7 +72,7 @@ class JointPolicy:
         if not self.head.constants:
             return theta, theta.new_empty(shape)
         own = self.network.parameters
-        return theta[..., :own], theta[..., own:].unflatten(-1, shape[-2:])
+        return theta[..., :own], theta[..., own:].view(shape)
 
     def heads(self, outputs: Tensor) -> Tensor:
         """Network outputs [..., N * width] as one row per head, [..., N, width]."""
@@ -218,9 +218,9 @@ class Linearisation:
             ratio = self._ratio(self.scores.ratio(tangent, constants))
             return (self.vjp(ratio) / self.samples).add_(x, alpha=self.damping), ratio
         # Each head's own Fisher matrix applied to the change of its outputs, F (K x).
-        change, *curved = self.scores.expected(tangent, constants)
+        change, g, of_constants = self.scores.expected(tangent, constants)
         ratio = self._ratio(change)
-        product = self._cotangent(*curved) / self.samples
+        product = self._cotangent(g, of_constants) / self.samples
         return product.add_(x, alpha=self.damping), ratio
 
     # --- inside: samples last ---------------------------------------------------------------------------

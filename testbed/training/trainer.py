@@ -271,7 +271,14 @@ class Trainer:
 
 def spaces(world: BatchedEnvironment) -> Spaces:
     """The sizes of an environment's spaces."""
-    return Spaces(world.agents, world.observation_size, world.action_size, world.observation_sizes)
+    return Spaces(
+        world.agents,
+        world.observation_size,
+        world.action_size,
+        world.observation_sizes,
+        world.action_spaces.kind,
+        world.action_spaces.categories,
+    )
 
 
 class Stopwatch:
