@@ -34,8 +34,10 @@ def one_hot(space: "Space[Any]", seen: NDArray[Any]) -> NDArray[np.float32] | No
     if seen.dtype.kind not in "iu":
         return None
     counts = np.atleast_1d(space.n if isinstance(space, Discrete) else space.nvec).reshape(-1)  # type: ignore[attr-defined]
+    if seen.size != counts.size:
+        return None
     number = seen.reshape(-1) - np.reshape(space.start, -1)  # type: ignore[attr-defined]
-    if number.shape != counts.shape or (number < 0).any() or (number >= counts).any():
+    if (number < 0).any() or (number >= counts).any():
         return None
     flat = np.zeros(int(counts.sum()), dtype=np.float32)
     flat[np.cumsum(counts) - counts + number] = 1
