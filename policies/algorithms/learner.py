@@ -12,6 +12,7 @@ from torch import Tensor
 from policies.acting import mean_over_acting
 from policies.algorithms.subproblem import PolicyProblem
 from policies.batch import Batch
+from policies.nn.categorical import CategoricalHead
 from policies.nn.head import Head
 from policies.nn.heads import HEADS
 from policies.nn.precision import Device
@@ -256,26 +257,30 @@ ALWAYS_KNOWN = ("kl_played", "surrogate_gain", "td_error", "average_reward", "va
 FINITE = (*ALWAYS_KNOWN, "kl", "kl_max", "entropy", "value_loss", "policy_loss", "policy_gradient_norm")
 
 
-def movement(head: Head, old: Tensor, new: Tensor, acting: Tensor | None = None) -> dict[str, float]:
+def movement(
+    old: Tensor, new: Tensor, acting: Tensor | None = None, head: Head | None = None
+) -> dict[str, float]:
     """Movement of agents that act by their own policies, under the names of the tables.
 
     As :func:`movement_by_agent`, but only of the team.
     """
-    return movement_by_agent(head, old, new, acting)[0]
+    return movement_by_agent(old, new, acting, head)[0]
 
 
 def movement_by_agent(
-    head: Head, old: Tensor, new: Tensor, acting: Tensor | None = None
+    old: Tensor, new: Tensor, acting: Tensor | None = None, head: Head | None = None
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Movement of agents that act by their own policies: of the team, and of each agent, [N] each.
 
-    ``old`` and ``new`` are the rows [N, M, R] of their heads on a batch; the entropy is that of the new ones.
+    ``old`` and ``new`` are the rows [N, M, R] of their heads on a batch, of the kind ``head`` (None:
+    categorical, log probabilities [N, M, A]); the entropy is that of the new ones.
     Each agent's numbers are means over the samples at which it was ``acting`` [N, M], by default all; means
     over agents exclude those that never were. Their entropy and ``kl`` are nan, their ``kl_played`` 0.
 
     Raises:
         FloatingPointError: an agent's KL is not finite.
     """
+    head = head or CategoricalHead(old.shape[-1])
     divergences = mean_over_acting(head.kl(old, new), acting)
     entropies = mean_over_acting(head.entropy(new), acting)
     for q, divergence in enumerate(divergences.tolist()):

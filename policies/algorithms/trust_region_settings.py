@@ -76,7 +76,11 @@ class TrustRegionSettings(LearnerSettings):
         observations = number * n * m * d
         network = 3 * number * n * m * widest  # a layer's input, its products, its output
         heads = n * m * n
-        linearised = n * m * (product * (d + 2 * hidden)) + heads * (a * (number + product) + 8)
+        if spaces.action_space == "Box":  # the means, deviations and derivatives of each number
+            of_head, drawn = a * 3 * (number + product), 8 * a
+        else:
+            of_head, drawn = a * (number + product) + 8 * spaces.action_numbers, 8 * spaces.action_numbers
+        linearised = n * m * (product * (d + 2 * hidden)) + heads * of_head
         linearised += load.partly_acting * heads * number * (a + 2)
         linearised += linearised // self.solver.every * (self.solver.every > 1)
         buffers = product * m * (hidden + n * a)
@@ -89,7 +93,7 @@ class TrustRegionSettings(LearnerSettings):
 
         values = observations + network
         posed = observations + linearised + audit
-        factorising = heads * (8 + number * (2 + 3 * a)) + product * n * m * (3 * widest + 1)
+        factorising = heads * (drawn + number * (2 + 3 * a)) + product * n * m * (3 * widest + 1)
         solving = buffers + solvers + signals
         # Freed memory is seldom returned: memory that a phase has released still counts in the next.
         return observations + values + posed + max(factorising, solving)

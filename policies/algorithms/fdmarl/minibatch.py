@@ -150,7 +150,7 @@ class Fdmarl:
         acting = batch.averaged(self.settings.average_over)
         own = None if acting is None else self.precision.place(acting.T)
         measured = {"average_reward": float(self.mu.mean()), "acting_share": batch.acting_share}
-        moved, self.by_agent = movement_by_agent(self.policy.head, old, new, own)
+        moved, self.by_agent = movement_by_agent(old, new, own)
         return measured | moved
 
     # --- saving ----------------------------------------------------------------------------------------

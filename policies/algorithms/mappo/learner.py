@@ -202,7 +202,7 @@ class Mappo:
             losses.append(float(losses_of_agents.detach().mean()))
             beyond.append(float(clipped.mean()))
         with torch.no_grad():
-            moved, by_agent = movement_by_agent(head, old, self.distributions(observations, masks), acting)
+            moved, by_agent = movement_by_agent(old, self.distributions(observations, masks), acting, head)
         # One learner moves all policies together: only the agents' own actions have a KL each.
         self.by_agent = {name: by_agent[name] for name in ("kl_played", "entropy")}
         means = {"policy_loss": losses, "clip_fraction": beyond, "policy_gradient_norm": norms}

@@ -72,7 +72,7 @@ def action_spaces(agents: Sequence[Any], spaces: Sequence["Space[Any]"]) -> Acti
 
 def _kind(space: "Space[Any]") -> type | None:
     if isinstance(space, Box):
-        return Box if np.issubdtype(space.dtype, np.floating) and math.prod(space.shape) else None
+        return Box if np.issubdtype(space.dtype, np.floating) and observation_size(space) else None
     return next((kind for kind in (Discrete, MultiDiscrete) if isinstance(space, kind)), None)
 
 
