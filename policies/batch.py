@@ -37,11 +37,11 @@ class Batch:
 
     observations: np.ndarray  # [T, B, N, d] float32, zero-padded to the widest agent
     next_observations: np.ndarray  # [T, B, N, d] state after each step, before any reset
-    actions: np.ndarray  # [T, B, N] int64
+    actions: np.ndarray  # [T, B, N] int64, or [T, B, N, k]: k integers (MultiDiscrete), float32 (Box)
     rewards: np.ndarray  # [T, B, N] float64
     terminations: np.ndarray  # [T, B, N] bool: the task ended
     boundaries: np.ndarray  # [T, B, N] bool: it ended for this agent, by the task or by a time limit
-    masks: np.ndarray | None = None  # [T, B, N, A] bool: available actions; None when all always are
+    masks: np.ndarray | None = None  # [T, B, N, A] bool: available entries; None when all always are
     active: np.ndarray | None = None  # [T, B, N] bool: agents in the game; None when all always are
 
     @property
@@ -64,8 +64,17 @@ class Batch:
         return int(self.rewards.shape[2])
 
     @property
+    def flat_actions(self) -> np.ndarray:
+        """Actions by joint sample, [M, N] or [M, N, k]."""
+        return self.actions.reshape(-1, *self.actions.shape[2:])
+
+    @property
     def flat_masks(self) -> np.ndarray | None:
-        """Available actions by joint sample, [M, N, A]; None when all always are."""
+        """Available entries by joint sample, [M, N, A]; None when all always are.
+
+        An entry is an action (Discrete), a category of one component (MultiDiscrete) or a number of the
+        action (Box).
+        """
         return None if self.masks is None else self.masks.reshape(-1, *self.masks.shape[2:])
 
     @property
@@ -73,14 +82,21 @@ class Batch:
         """Which agents could act, by joint sample, bool [M, N]; None when all always could.
 
         An agent that is out of the game (dead, or over before the others) cannot, and neither can one with a
-        single available action: its policy has no choice there.
+        single available action: its policy has no choice there. Of a Box it needs one number to choose.
         """
         acting = np.ones((self.samples, self.agents), dtype=bool)
         if self.active is not None:
             acting &= self.active.reshape(acting.shape)
         if self.masks is not None:
-            acting &= self.masks.sum(-1).reshape(acting.shape) > 1
+            acting &= self.masks.sum(-1).reshape(acting.shape) > self._without_choice
         return None if acting.all() else acting
+
+    @property
+    def _without_choice(self) -> int:
+        """Available entries of an agent that has no choice: one for each component, or no number."""
+        if self.actions.dtype.kind == "f":
+            return 0
+        return 1 if self.actions.ndim == 3 else self.actions.shape[3]
 
     def averaged(self, over: AverageOver) -> np.ndarray | None:
         """The samples over which each agent's means are taken, bool [M, N]; None for all."""
@@ -143,6 +159,8 @@ class Batch:
             raise BatchError(f"{path}: rewards are of shape {lead}, must be of [steps, episodes, agents]")
         for field in fields(self):
             array, kinds, further = getattr(self, field.name), *_KINDS[field.name]
+            if array is not None and field.name == "actions" and array.ndim == 4:
+                kinds, further = "iuf", 1
             if array is None:
                 continue
             if array.dtype.kind not in kinds:
@@ -151,7 +169,7 @@ class Batch:
                 raise BatchError(f"{path}: {field.name} leads with {array.shape[:3]}, rewards {lead}")
             if array.ndim != 3 + further:
                 raise BatchError(f"{path}: {field.name} has {array.ndim} axes, must have {3 + further}")
-            if kinds == "f" and not np.isfinite(array).all():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise BatchError(f"{path}: {field.name} are not all finite")
         if self.observations.shape != self.next_observations.shape:
             shapes = f"{self.observations.shape} and {self.next_observations.shape}"
@@ -170,4 +188,4 @@ _KINDS: Mapping[str, tuple[str, int]] = {
 }
 """NumPy's kinds allowed for each array, and the number of axes after [T, B, N]."""
 
-_WORDS = {"f": "floating-point numbers", "iu": "integers", "b": "true or false"}
+_WORDS = {"f": "floating-point numbers", "iu": "integers", "b": "true or false", "iuf": "numbers"}

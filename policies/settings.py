@@ -3,9 +3,9 @@
 A twin of `testbed.common.settings`: of these two layers neither may import the other.
 """
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 
@@ -49,6 +49,14 @@ AVERAGE_OVER = (
     " agent can act, or all, as in the code of MATRPO's authors"
 )
 """A setting of all algorithms: see `policies.acting`."""
+
+
+LogStd = Annotated[float, Field(ge=-10, le=10)]
+LOG_STD_INIT = (
+    "initial log standard deviation of each number of an action, in the units of the Box (0, as in"
+    " Stable-Baselines3: a standard deviation of 1); without effect where actions are discrete"
+)
+"""A setting of all algorithms that learn continuous actions: see `policies.nn.gaussian`."""
 
 
 class Settings(BaseModel):

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from policies.acting import mean_gain, mean_over_acting, of_joint
 from policies.algorithms.subproblem import PolicyProblem
-from policies.nn.categorical import chosen, kl
 
 HALVINGS = 30
 """Most halvings of one step, which then has a billionth of its length."""
@@ -41,17 +40,18 @@ def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
     Raises:
         FloatingPointError: the step is not finite, or its KL is not even after all halvings.
     """
-    x, at = problem.x, problem.at
+    x, at, head = problem.x, problem.at, problem.at.policy.head
     if not bool(torch.isfinite(x).all()):
         raise FloatingPointError(f"{whose}: its policy step is no finite number")
     divergence = math.nan
     by_head = torch.zeros(at.policy.agents)
     for halvings in range(HALVINGS + 1):
-        log_p = at.moved(x)
-        by_head = mean_over_acting(kl(at.log_p, log_p), at.acting, dim=-2)
+        moved = at.moved(x)
+        by_head = mean_over_acting(head.kl(at.distribution, moved), at.acting, dim=-2)
         divergence = float(by_head.sum())
         if math.isfinite(divergence) and divergence <= limit:
-            log_ratio = of_joint(chosen(log_p, at.actions) - chosen(at.log_p, at.actions), at.acting)
+            after, before = (head.log_prob(rows, at.actions) for rows in (moved, at.distribution))
+            log_ratio = of_joint(after - before, at.acting)
             gain = mean_gain(problem.advantages.squeeze(-1), log_ratio, at.acting)
             return Move(x, by_head, float(gain), halvings)
         if math.isinf(limit):
@@ -92,7 +92,8 @@ def played_divergence(problems: Sequence[PolicyProblem], c: float) -> float:
     total = 0.0
     for q, problem in enumerate(problems):
         at = problem.at
-        log_p = at.moved(c * problem.x)
+        moved = at.moved(c * problem.x)
         acting = None if at.acting is None else at.acting[..., q]
-        total += float(mean_over_acting(kl(at.log_p[..., q, :], log_p[..., q, :]), acting))
+        own = at.policy.head.kl(at.distribution[..., q, :], moved[..., q, :])
+        total += float(mean_over_acting(own, acting))
     return total

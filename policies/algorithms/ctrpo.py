@@ -60,9 +60,11 @@ class Ctrpo(TrustRegion):
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication
     ) -> Mapping[str, float]:
-        """Charge the experience sent to the centre, and its answers: each action in one byte."""
+        """Charge the experience sent to the centre, and its answers, the actions."""
         sent = experience_bytes(self.spaces, batch)
-        charged = communication.centralise(sent, [batch.samples] * self.spaces.agents)
+        charged = communication.centralise(
+            sent, [batch.samples * self.spaces.action_bytes] * self.spaces.agents
+        )
         return {**solve_independently(problems), **charged}
 
     def to_policy_inputs(self, observations: np.ndarray) -> np.ndarray:
@@ -78,6 +80,6 @@ class Ctrpo(TrustRegion):
         ended = [np.all(each, axis=-1, keepdims=True) for each in (batch.terminations, batch.boundaries)]
         return batch.rewards.sum(axis=-1, keepdims=True), ended[0], ended[1]
 
-    def own_heads(self, log_p: Tensor) -> Tensor:
+    def own_heads(self, rows: Tensor) -> Tensor:
         """Head n acts for agent n."""
-        return log_p[0].transpose(0, 1)
+        return rows[0].transpose(0, 1)

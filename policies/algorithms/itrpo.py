@@ -56,6 +56,6 @@ class Itrpo(TrustRegion):
         """Each agent's own entries, [N, M, 1, ...]."""
         return actions.swapaxes(0, 1)[:, :, None]
 
-    def own_heads(self, log_p: Tensor) -> Tensor:
+    def own_heads(self, rows: Tensor) -> Tensor:
         """Every agent acts by its only head."""
-        return log_p[:, :, 0]
+        return rows[:, :, 0]

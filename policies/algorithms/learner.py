@@ -12,7 +12,9 @@ from torch import Tensor
 from policies.acting import mean_over_acting
 from policies.algorithms.subproblem import PolicyProblem
 from policies.batch import Batch
-from policies.nn.categorical import entropy, kl
+from policies.nn.categorical import CategoricalHead
+from policies.nn.head import Head
+from policies.nn.heads import HEADS
 from policies.nn.precision import Device
 from policies.settings import Settings
 
@@ -29,14 +31,33 @@ class Spaces:
     Attributes:
         agents: N.
         observation_size: padded width d of the observations.
-        actions: the most actions A of any agent.
+        actions: the entries A of the widest agent's action space: actions of Discrete, categories of all
+            components of MultiDiscrete, numbers of Box.
         observation_sizes: each agent's own width; None where all have the padded one.
+        action_space: the kind of all agents' action spaces, a key of ``HEADS``.
+        categories: of each component of MultiDiscrete, for the widest agent; () for other kinds.
     """
 
     agents: int
     observation_size: int
     actions: int
     observation_sizes: tuple[int, ...] | None = None
+    action_space: str = "Discrete"
+    categories: tuple[int, ...] = ()
+
+    def head(self, log_std_init: float) -> Head:
+        """The head of a policy, with the initial log standard deviation where actions are real numbers."""
+        return HEADS[self.action_space].of(self.categories or (self.actions,), log_std_init)
+
+    @property
+    def action_numbers(self) -> int:
+        """Numbers of one agent's action, k."""
+        return len(self.categories) or (self.actions if self.action_space == "Box" else 1)
+
+    @property
+    def action_bytes(self) -> int:
+        """Bytes of one agent's action in a message: a real number is a float32, any other one byte."""
+        return self.action_numbers * (4 if self.action_space == "Box" else 1)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -70,7 +91,10 @@ class Learner(Protocol):
     def act(
         self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
     ) -> np.ndarray:
-        """Actions [B, N] for observations [B, N, d], masks [B, N, A]; most probable without a generator."""
+        """Actions for observations [B, N, d], masks [B, N, A]; the most probable ones without a generator.
+
+        They are [B, N] integers of Discrete, [B, N, k] integers of MultiDiscrete, [B, N, k] float32 of Box.
+        """
         ...
 
     def learn(
@@ -120,6 +144,8 @@ class LearnerSettings(Settings):
 
     communication: ClassVar[Kind]
     """Its use of the network."""
+    action_spaces: ClassVar[tuple[str, ...]] = ("Discrete",)
+    """The kinds of action spaces in which it learns, of those in ``policies.nn.heads``."""
     name: str
     device: Device = "cpu"
 
@@ -162,12 +188,16 @@ class MeasuredByAgent(Protocol):
 def experience_bytes(spaces: Spaces, batch: Batch) -> list[int]:
     """Bytes of each agent's private part of a batch, [N], which it must send to a centre that learns.
 
-    For each step the observation and the reward as float32, the action in one byte, and one bit for each
-    action that may be available; the state after the last step of an episode is one more observation.
+    For each step the observation and the reward as float32, the action in ``Spaces.action_bytes``, and one
+    bit for each entry that may be available; the state after the last step of an episode is one more
+    observation.
     """
     masks = 0 if batch.masks is None else -(-spaces.actions // 8)
     ends = int(batch.boundaries.all(-1).sum())
-    return [batch.samples * (4 * width + 4 + 1 + masks) + ends * 4 * width for width in spaces.widths]
+    return [
+        batch.samples * (4 * width + 4 + spaces.action_bytes + masks) + ends * 4 * width
+        for width in spaces.widths
+    ]
 
 
 def check_finite(state: Mapping[str, object], measured: Mapping[str, float], agents: int) -> None:
@@ -227,28 +257,32 @@ ALWAYS_KNOWN = ("kl_played", "surrogate_gain", "td_error", "average_reward", "va
 FINITE = (*ALWAYS_KNOWN, "kl", "kl_max", "entropy", "value_loss", "policy_loss", "policy_gradient_norm")
 
 
-def movement(old: Tensor, new: Tensor, acting: Tensor | None = None) -> dict[str, float]:
+def movement(
+    old: Tensor, new: Tensor, acting: Tensor | None = None, head: Head | None = None
+) -> dict[str, float]:
     """Movement of agents that act by their own policies, under the names of the tables.
 
     As :func:`movement_by_agent`, but only of the team.
     """
-    return movement_by_agent(old, new, acting)[0]
+    return movement_by_agent(old, new, acting, head)[0]
 
 
 def movement_by_agent(
-    old: Tensor, new: Tensor, acting: Tensor | None = None
+    old: Tensor, new: Tensor, acting: Tensor | None = None, head: Head | None = None
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Movement of agents that act by their own policies: of the team, and of each agent, [N] each.
 
-    ``old`` and ``new`` are their log probabilities [N, M, A] on a batch; the entropy is that of the new ones.
+    ``old`` and ``new`` are the rows [N, M, R] of their heads on a batch, of the kind ``head`` (None:
+    categorical, log probabilities [N, M, A]); the entropy is that of the new ones.
     Each agent's numbers are means over the samples at which it was ``acting`` [N, M], by default all; means
     over agents exclude those that never were. Their entropy and ``kl`` are nan, their ``kl_played`` 0.
 
     Raises:
         FloatingPointError: an agent's KL is not finite.
     """
-    divergences = mean_over_acting(kl(old, new), acting)
-    entropies = mean_over_acting(entropy(new), acting)
+    head = head or CategoricalHead(old.shape[-1])
+    divergences = mean_over_acting(head.kl(old, new), acting)
+    entropies = mean_over_acting(head.entropy(new), acting)
     for q, divergence in enumerate(divergences.tolist()):
         if not math.isfinite(divergence):
             raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
@@ -263,7 +297,7 @@ def movement_by_agent(
         "kl": float(divergences.mean()),
         "kl_max": float(divergences.max()) if len(divergences) else math.nan,
         "kl_played": float(divergences.sum()),
-        "entropy": float(entropy(new).mean() if acting is None else entropies.mean()),
+        "entropy": float(head.entropy(new).mean() if acting is None else entropies.mean()),
     }
     return team, by_agent
 

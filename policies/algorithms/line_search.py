@@ -22,7 +22,6 @@ from torch import Tensor
 
 from policies.acting import mean_gain, mean_over_acting, of_joint
 from policies.natural_gradient.linearisation import Linearisation
-from policies.nn.categorical import chosen, kl
 
 LENGTHS = 10
 """Lengths tried: the whole step, a half, a quarter, ..."""
@@ -54,13 +53,15 @@ def line_search(
         penalty: the penalty of the solve.
         limit: largest mean KL summed over heads, in nats.
     """
+    head = at.policy.head
+    before = head.log_prob(at.distribution, at.actions)
     for halvings in range(LENGTHS):
-        log_p = at.moved(x)
-        log_ratio = chosen(log_p, at.actions) - chosen(at.log_p, at.actions)
+        moved = at.moved(x)
+        log_ratio = head.log_prob(moved, at.actions) - before
         signal = log_ratio
         if at.root is not None:
             signal = torch.where(at.root > 0, log_ratio * at.root, 0)
-        divergence = mean_over_acting(kl(at.log_p, log_p), at.acting, dim=-2).sum()
+        divergence = mean_over_acting(head.kl(at.distribution, moved), at.acting, dim=-2).sum()
         gain = mean_gain(advantages, of_joint(log_ratio, at.acting), at.acting)
         rest = (penalty / 2 * signal.square() - pull * signal).sum() / at.samples
         # Comparisons with nan are false.

@@ -103,7 +103,7 @@ class Matrpo(TrustRegion):
         if self.where_inactive == "modelled" or acting is None:
             return super().build_subproblems(batch, advantages, generator)
         observations, actions, masks = self.policy_inputs(batch.observations), *self.heads(batch)
-        draws = self.precision.tensor(generator.random((self.learners, *acting.shape)))
+        draws = self.precision.tensor(generator.random((self.learners, batch.samples, self.policy.draws)))
         solver, dtype = self.settings.solver, self.precision.dtype
 
         def linearise(q: int, rows: Tensor, root: Tensor, kind: torch.dtype | None) -> Linearisation:
@@ -166,7 +166,7 @@ class Matrpo(TrustRegion):
         """The entries of all agents, which all know, [M, N, ...]."""
         return actions
 
-    def own_heads(self, log_p: Tensor) -> Tensor:
+    def own_heads(self, rows: Tensor) -> Tensor:
         """Agent n acts by head n of model n."""
-        own = torch.arange(self.learners, device=log_p.device)
-        return log_p[own, :, own]
+        own = torch.arange(self.learners, device=rows.device)
+        return rows[own, :, own]

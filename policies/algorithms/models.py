@@ -1,4 +1,4 @@
-"""G policies of H categorical heads, and a critic for each: acting, evaluating, saving.
+"""G policies of H heads, and a critic for each: acting, evaluating, saving.
 
 MATRPO, I-TRPO and C-TRPO differ in a policy's observation, in the actions of its heads and in the heads that
 act. With these, everything here is the same for all three.
@@ -23,8 +23,6 @@ from policies.algorithms.trust_region_settings import TrustRegionSettings
 from policies.batch import Batch
 from policies.critics.value_critics import Critics
 from policies.natural_gradient.linearisation import JointPolicy
-from policies.nn.categorical import choose, chosen, entropy
-from policies.nn.mlp import stack_initial
 from policies.nn.precision import Precision
 
 
@@ -46,10 +44,9 @@ class Models(ABC):
         self.by_agent: dict[str, np.ndarray] = {}
         """See :class:`policies.algorithms.learner.MeasuredByAgent`."""
         self.precision = Precision.of(settings.device, settings.precision)
-        self.policy = JointPolicy.build(
-            observation_size, settings.hidden, heads, spaces.actions, settings.activation
-        )
-        self.theta = self.precision.tensor(stack_initial(self.policy.network, learners, generator))
+        head = spaces.head(settings.log_std_init)
+        self.policy = JointPolicy.build(observation_size, settings.hidden, heads, head, settings.activation)
+        self.theta = self.precision.tensor(self.policy.initial(learners, generator))
         self.critics = Critics(
             learners,
             observation_size,
@@ -69,18 +66,18 @@ class Models(ABC):
         """Each agent's entries [M, N, ...], as [G, M, H, ...]; or [M, H, ...] where policies share them."""
 
     @abstractmethod
-    def own_heads(self, log_p: Tensor) -> Tensor:
-        """The heads that act, [N, M, A], of all heads [G, M, H, A]."""
+    def own_heads(self, rows: Tensor) -> Tensor:
+        """The heads that act, [N, M, R], of all heads [G, M, H, R]."""
 
     @torch.no_grad()
     def act(
         self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
     ) -> np.ndarray:
-        """Actions [B, N] for observations [B, N, d]: every agent samples the head that acts for it.
+        """Actions [B, N, ...] for observations [B, N, d]: every agent samples the head that acts for it.
 
-        Without a generator the most probable action is taken.
+        Without a generator the most probable action is taken, of a Gaussian its mean.
         """
-        return choose(self.own_action_log_probs(observations, masks), generator)
+        return self.policy.head.choose(self.own_distributions(observations, masks), generator)
 
     @torch.no_grad()
     def gain(self, batch: Batch, advantages: Tensor, before: Tensor) -> float:
@@ -92,9 +89,9 @@ class Models(ABC):
                 what was learnt since ``before``.
         """
         observations, (actions, masks) = self.policy_inputs(batch.observations), self.heads(batch)
-        actions, acting = actions.expand(self.learners, -1, -1), self.can_act(batch)
+        policy, acting = self.policy, self.can_act(batch)
         after, past = (
-            of_joint(chosen(self.policy.log_probabilities(theta, observations, masks), actions), acting)
+            of_joint(policy.head.log_prob(policy.distribution(theta, observations, masks), actions), acting)
             for theta in (self.theta, before)
         )
         return float(mean_gain(advantages, after - past, acting).sum())
@@ -105,13 +102,15 @@ class Models(ABC):
 
         All policies have one ratio, the product of the agents' own. For C-TRPO the two gains are the same.
         """
-        actions = self.precision.place(batch.actions.reshape(batch.samples, -1).T)[..., None]  # [N, M, 1]
+        actions = self.precision.place(batch.flat_actions.swapaxes(0, 1))  # [N, M, ...]
         own = batch.averaged(self.settings.average_over)
         after, past = (
-            self.own_action_log_probs(batch.observations, batch.flat_masks, theta).gather(-1, actions)
+            self.policy.head.log_prob(
+                self.own_distributions(batch.observations, batch.flat_masks, theta), actions
+            )
             for theta in (self.theta, before)
         )
-        ratio = of_joint((after - past).squeeze(-1).T, None if own is None else self.precision.place(own))
+        ratio = of_joint((after - past).T, None if own is None else self.precision.place(own))
         return float(mean_gain(advantages, ratio, self.can_act(batch)).sum())
 
     @torch.no_grad()
@@ -120,7 +119,7 @@ class Models(ABC):
 
         That of each agent goes to ``by_agent``.
         """
-        of_actions = entropy(self.own_action_log_probs(batch.observations, batch.flat_masks))
+        of_actions = self.policy.head.entropy(self.own_distributions(batch.observations, batch.flat_masks))
         acting = batch.averaged(self.settings.average_over)
         own = None if acting is None else self.precision.place(acting.T)
         of_agents = mean_over_acting(of_actions, own)
@@ -147,15 +146,15 @@ class Models(ABC):
         """Values [M, G] in float64 for observations [..., N, d]."""
         return self.critics.values(self.policy_inputs(observations)).double().mT.cpu().numpy()
 
-    def own_action_log_probs(
+    def own_distributions(
         self, observations: np.ndarray, masks: np.ndarray | None, theta: Tensor | None = None
     ) -> Tensor:
-        """Log probabilities [N, M, A] of agents' own actions; observations [..., N, d], masks [M, N, A].
+        """Rows [N, M, R] of agents' own heads; observations [..., N, d], masks [M, N, A].
 
         By the policies as they are, or with the parameters ``theta`` [G, D].
         """
         seen = self.policy_inputs(observations), self._available(masks)
-        return self.own_heads(self.policy.log_probabilities(self.theta if theta is None else theta, *seen))
+        return self.own_heads(self.policy.distribution(self.theta if theta is None else theta, *seen))
 
     def policy_inputs(self, observations: np.ndarray) -> Tensor:
         """[..., N, d] as [G, M, d']."""
@@ -164,8 +163,8 @@ class Models(ABC):
         )
 
     def heads(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Actions [(G,) M, H] and masks of available ones, [(G,) M, H, A]."""
-        actions = self.precision.place(self.to_heads(batch.actions.reshape(batch.samples, -1)))
+        """Actions [(G,) M, H, ...] and masks of available entries, [(G,) M, H, A]."""
+        actions = self.precision.place(self.to_heads(batch.flat_actions))
         return actions, self._available(batch.flat_masks)
 
     def _available(self, masks: np.ndarray | None) -> Tensor | None:

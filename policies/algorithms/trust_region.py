@@ -1,6 +1,6 @@
 """Natural policy gradients under a trust region: the common base of MATRPO, I-TRPO and C-TRPO.
 
-All three learn G policies of H categorical heads from G private rewards. They differ in a policy's
+All three learn G policies of H heads from G private rewards. They differ in a policy's
 observation, in the actions of its heads, and in the agreement before a step is taken:
 
     MATRPO   G = N, H = N   each agent's own observation, all agents' actions; neighbours agree on the ratio
@@ -102,7 +102,7 @@ class TrustRegion(Models):
         observations, actions, masks = self.policy_inputs(batch.observations), *self.heads(batch)
         acting = self.can_act(batch)
         # Drawn even if not needed, so that trials with other solvers draw the same other numbers.
-        draws = self.precision.tensor(generator.random((self.learners, batch.samples, self.policy.agents)))
+        draws = self.precision.tensor(generator.random((self.learners, batch.samples, self.policy.draws)))
 
         def linearised(kind: torch.dtype, products: torch.dtype) -> Linearisation:
             point = self.theta.to(kind), observations.to(kind), actions, masks

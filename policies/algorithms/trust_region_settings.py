@@ -1,15 +1,16 @@
 """The settings common to MATRPO, I-TRPO and C-TRPO."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from policies.algorithms.learner import LearnerSettings, Load, Spaces
 from policies.natural_gradient.linearisation import Fisher
 from policies.natural_gradient.solver import SolverSettings
+from policies.nn.heads import SPACES
 from policies.nn.mlp import MLP, Activation
 from policies.nn.precision import Device, Precision, PrecisionName
-from policies.settings import AVERAGE_OVER, AverageOver, Settings
+from policies.settings import AVERAGE_OVER, LOG_STD_INIT, AverageOver, LogStd, Settings
 
 
 class ValueSettings(Settings):
@@ -23,6 +24,7 @@ class ValueSettings(Settings):
 class TrustRegionSettings(LearnerSettings):
     """Settings of all trust-region algorithms; defaults are MATRPO's for navigation with three agents."""
 
+    action_spaces: ClassVar = SPACES
     delta_per_agent: Annotated[float, Field(gt=0, description="KL radius of one agent, delta/N")] = 0.003
     fisher: Annotated[
         Fisher,
@@ -38,6 +40,7 @@ class TrustRegionSettings(LearnerSettings):
         Field(min_length=1, description="units of each hidden layer, of policies and critics"),
     ] = (128, 128)
     activation: Annotated[Activation, Field(description="nonlinearity of hidden units")] = "selu"
+    log_std_init: Annotated[LogStd, Field(description=LOG_STD_INIT)] = 0.0
     advantage_mean: Annotated[
         Literal["per_agent", "shared", "none"],
         Field(
@@ -73,7 +76,11 @@ class TrustRegionSettings(LearnerSettings):
         observations = number * n * m * d
         network = 3 * number * n * m * widest  # a layer's input, its products, its output
         heads = n * m * n
-        linearised = n * m * (product * (d + 2 * hidden)) + heads * (a * (number + product) + 8)
+        if spaces.action_space == "Box":  # the means, deviations and derivatives of each number
+            of_head, drawn = a * 3 * (number + product), 8 * a
+        else:
+            of_head, drawn = a * (number + product) + 8 * spaces.action_numbers, 8 * spaces.action_numbers
+        linearised = n * m * (product * (d + 2 * hidden)) + heads * of_head
         linearised += load.partly_acting * heads * number * (a + 2)
         linearised += linearised // self.solver.every * (self.solver.every > 1)
         buffers = product * m * (hidden + n * a)
@@ -86,7 +93,7 @@ class TrustRegionSettings(LearnerSettings):
 
         values = observations + network
         posed = observations + linearised + audit
-        factorising = heads * (8 + number * (2 + 3 * a)) + product * n * m * (3 * widest + 1)
+        factorising = heads * (drawn + number * (2 + 3 * a)) + product * n * m * (3 * widest + 1)
         solving = buffers + solvers + signals
         # Freed memory is seldom returned: memory that a phase has released still counts in the next.
         return observations + values + posed + max(factorising, solving)

@@ -67,7 +67,7 @@ class ConjugateGradients:
             raise ValueError(f"recycle: {recycle} directions, needs at least 2")
         self.at, self.precondition = at, precondition
         self.iterations, self.tolerance = iterations, tolerance
-        stacked = at.p.shape[0]
+        stacked = at.stacked
         # [L, capacity, ...]; memory that is never written is never allocated.
         self.directions = at.theta.new_empty(stacked, recycle, at.theta.shape[-1])
         self.products = torch.empty_like(self.directions)

@@ -17,22 +17,27 @@ class Kfac:
     from the policy itself, one draw per sample, which is unbiased. Where heads act at some samples only, both
     are weighted as the Fisher matrix is; inputs, which heads share, by the mean of their weights.
 
+    Parameters that no observation enters have a diagonal Fisher matrix of their own, which is exact in
+    expectation over a policy's own actions.
+
     For the empirical matrix, output gradients are those of the actions taken, each head's with a random sign:
     the matrix is a sum over heads, without products of two heads' gradients.
     """
 
     def __init__(self, at: Linearisation, uniforms: Tensor) -> None:
-        """Factorise. ``uniforms`` [..., M, N] in [0, 1) pick the action drawn, or the sign, at each head."""
-        self.network = at.policy.network
-        level = uniforms.reshape(-1, *uniforms.shape[-2:]).mT.unsqueeze(-2)
-        actions = at.taken if at.matrix == "empirical" else _drawn(at.p, level)
-        back = (-at.p).scatter_add(-2, actions, torch.ones_like(at.p[..., :1, :]))
+        """Factorise. ``uniforms`` [..., M, N * draws] in [0, 1) pick the draw, or the sign, at each head."""
+        self.policy = at.policy
+        level = uniforms.reshape(-1, at.samples, at.policy.agents, at.policy.head.draws)
+        level = level.permute(0, 2, 3, 1)  # [L, N, draws, M]
         if at.matrix == "empirical":
-            back = torch.where(level < 0.5, back, -back)
+            back = at.scores.taken()
+            back = torch.where(level[..., :1, :] < 0.5, back, -back)
+        else:
+            back = at.scores.drawn(level)
         share: Tensor | None = None
         if at.root is not None:
             root = at.root.reshape(-1, *at.root.shape[-2:]).mT
-            back *= root.unsqueeze(-2)
+            back = back * root.unsqueeze(-2)
             share = root.square().mean(-2, keepdim=True).sqrt()
         back = back.flatten(1, 2)
         back = back.to(at.weights[-1].dtype)
@@ -48,12 +53,18 @@ class Kfac:
             self.blocks.insert(0, (a_basis, g_basis, spectrum + at.damping))
             if index:
                 back = torch.bmm(at.weights[index].mT, back) * at.slopes[index - 1]
+        curvature = at.scores.constants_curvature(empirical=at.matrix == "empirical")
+        self.constants = None if curvature is None else curvature + at.damping
 
     def __call__(self, v: Tensor) -> Tensor:
         """Solve (A (x) G + damping I) x = v for v [..., D], layer by layer."""
         result = torch.empty_like(v)
-        rows = self.network.layers(v.reshape(-1, v.shape[-1]))
-        solved_rows = self.network.layers(result.view(-1, v.shape[-1]))
+        of_network, constants = self.policy.split(v.reshape(-1, v.shape[-1]))
+        to_network, to_constants = self.policy.split(result.view(-1, v.shape[-1]))
+        if self.constants is not None:
+            to_constants.copy_(constants / self.constants)
+        rows = self.policy.network.layers(of_network)
+        solved_rows = self.policy.network.layers(to_network)
         for (weight, bias), (to_weight, to_bias), (a_basis, g_basis, spectrum) in zip(
             rows, solved_rows, self.blocks, strict=True
         ):
@@ -68,14 +79,8 @@ class Kfac:
         """Agent q's part of a stacked factorisation; nothing is copied."""
         part = copy.copy(self)
         part.blocks = [(a[q : q + 1], g[q : q + 1], s[q : q + 1]) for a, g, s in self.blocks]
+        part.constants = None if self.constants is None else self.constants[q : q + 1]
         return part
-
-
-def _drawn(p: Tensor, level: Tensor) -> Tensor:
-    """The action [L, N, 1, M] at which each head's cumulative probability passes a level in [0, 1)."""
-    cumulative = p.cumsum(-2)
-    drawn = (cumulative <= level * cumulative[..., -1:, :]).sum(-2, keepdim=True)
-    return drawn.clamp(max=p.shape[-2] - 1)
 
 
 def _eigenbasis(columns: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -2,20 +2,23 @@
 
 No autograd graph is needed: for a multilayer perceptron each product is two matrix products per layer.
 Shapes carry optional leading axes (stacked agents): theta [..., D], observations [..., M, d],
-actions [..., M, N]; M samples, N heads of A actions each. Inside, samples come last, so that the loops over
-them are long and contiguous, and every array as large as an activation is written into reused buffers.
+actions [..., M, N], or [..., M, N, numbers] where an action is several; M samples, N heads of ``width``
+outputs each. Inside, samples come last, so that the loops over them are long and contiguous, and every array
+as large as an activation is written into reused buffers. The head's kind of distribution knows the rest
+(``policies.nn.head``).
 """
 
 import copy
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from policies.acting import root_weights
-from policies.nn.categorical import log_probabilities
-from policies.nn.mlp import MLP, Activation, activate, derivative
+from policies.nn.head import Head
+from policies.nn.mlp import MLP, Activation, activate, derivative, stack_initial
 
 Fisher = Literal["expected", "empirical"]
 """Fisher matrix in expectation over actions of the policy itself, or over the actions taken."""
@@ -23,11 +26,14 @@ Fisher = Literal["expected", "empirical"]
 
 @dataclass(frozen=True)
 class JointPolicy:
-    """pi(a|o) = prod_n pi(a^n|o): one network with a categorical head of ``actions`` per agent."""
+    """pi(a|o) = prod_n pi(a^n|o): one network with a ``head`` for each of ``agents``.
+
+    A parameter vector [D] is that of the network and then, for each head, its constants.
+    """
 
     network: MLP
     agents: int
-    actions: int
+    head: Head
 
     @classmethod
     def build(
@@ -35,27 +41,56 @@ class JointPolicy:
         observation_size: int,
         hidden: tuple[int, ...],
         agents: int,
-        actions: int,
+        head: Head,
         activation: Activation = "selu",
     ) -> "JointPolicy":
         """The policy with the given hidden widths."""
-        return cls(MLP((observation_size, *hidden, agents * actions), activation), agents, actions)
+        return cls(MLP((observation_size, *hidden, agents * head.width), activation), agents, head)
+
+    @property
+    def parameters(self) -> int:
+        """Length D of the parameter vector."""
+        return self.network.parameters + self.agents * self.head.constants
+
+    @property
+    def draws(self) -> int:
+        """Uniform numbers from which the actions of all heads are drawn at a sample."""
+        return self.agents * self.head.draws
+
+    def initial(self, count: int, generator: np.random.Generator, output_gain: float = 0.01) -> np.ndarray:
+        """Independent initial parameter vectors, [count, D] (float64)."""
+        networks = stack_initial(self.network, count, generator, output_gain)
+        constants = np.tile(self.head.initial(), (count, self.agents))
+        return np.concatenate([networks, constants], axis=-1)
+
+    def split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Views of ``theta`` [..., D]: the network's [..., D'], and constants [..., N, constants]."""
+        if theta.shape[-1] != self.parameters:
+            lead = tuple(theta.shape[:-1])
+            raise ValueError(f"theta: has {theta.shape[-1]} entries after {lead}, needs {self.parameters}")
+        shape = (*theta.shape[:-1], self.agents, self.head.constants)
+        if not self.head.constants:
+            return theta, theta.new_empty(shape)
+        own = self.network.parameters
+        return theta[..., :own], theta[..., own:].view(shape)
 
     def heads(self, outputs: Tensor) -> Tensor:
-        """Network outputs [..., N * A] as one row per head, [..., N, A]."""
-        return outputs.view(*outputs.shape[:-1], self.agents, self.actions)
+        """Network outputs [..., N * width] as one row per head, [..., N, width]."""
+        return outputs.view(*outputs.shape[:-1], self.agents, self.head.width)
 
-    def log_probabilities(self, theta: Tensor, observations: Tensor, masks: Tensor | None = None) -> Tensor:
-        """Log probabilities [..., M, N, A] for theta [..., D] and observations [..., M, d]."""
-        return log_probabilities(self.heads(self.network(theta, observations)), masks)
+    def distribution(self, theta: Tensor, observations: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Rows [..., M, N, R] of the heads for theta [..., D] and observations [..., M, d]."""
+        network, constants = self.split(theta)
+        return self.head.distribution(self.heads(self.network(network, observations)), constants, masks)
 
 
 class Linearisation:
     """First-order model of the log policy at theta_old, and the Fisher matrix there.
 
     J is the M*N x D matrix of rows grad log pi(a^n_m | o_m), with J x as [..., M, N].
-    H = (1/M) sum_m K_m^T F_m K_m + damping I, where K_m is the Jacobian of the logits and
-    F_m = diag(p) - p p^T for each head: the Hessian of the sample-average KL summed over heads.
+    H = (1/M) sum_m K_m^T F_m K_m + damping I, where K_m is the Jacobian of the heads' outputs and constants
+    and F_m the Fisher matrix of their distributions (diag(p) - p p^T for categorical ones): the Hessian of
+    the sample-average KL summed over heads.
 
     Where heads can ``act`` at some samples only, J and F_m are multiplied by ``root``, sqrt(M / M_n) at the
     M_n samples of head n and 0 elsewhere, and by its square: then H is the Hessian of the sum over heads of
@@ -92,38 +127,38 @@ class Linearisation:
         self.policy, self.theta, self.damping = policy, theta, damping
         self.observations, self.mask = observations, masks
         self.lead, self.samples = theta.shape[:-1], observations.shape[-2]
-        layers = network.layers(theta.reshape(-1, theta.shape[-1]))
+        of_network, constants = policy.split(theta)
+        layers = network.layers(of_network.reshape(-1, of_network.shape[-1]))
         h = observations.reshape(-1, *observations.shape[-2:]).mT.contiguous()
         entering = []
         for index, (weight, bias) in enumerate(layers):
             entering.append(h)
             z = torch.baddbmm(bias.unsqueeze(-1), weight, h)
             h = activate(network.activation, z) if index < len(layers) - 1 else z
-        logits = policy.heads(h.mT.reshape(*self.lead, self.samples, -1))
-        self.log_p = log_probabilities(logits, masks)
+        outputs = policy.heads(h.mT.reshape(*self.lead, self.samples, -1))
+        self.distribution = policy.head.distribution(outputs, constants, masks)
         kind = products or theta.dtype
-        # [L, width, M] each, with L stacked agents; p and the actions taken are [L, N, A or 1, M].
+        # [L, width, M] each, with L stacked agents.
         self.entering = [each.to(kind) for each in entering]
         self.slopes = [derivative(network.activation, each).to(kind) for each in entering[1:]]
         self.weights = [weight.to(kind) for weight, _ in layers]
-        self.p = self._samples_last(self.log_p.exp())
-        self.taken = self._samples_last(actions.expand(*self.lead, -1, -1).unsqueeze(-1))
+        heads, numbers = self.distribution.shape[:-1], policy.head.axes
+        self.actions = actions.expand(*heads, *actions.shape[actions.ndim - numbers :])
+        """The actions taken, [..., M, N] or [..., M, N, numbers]."""
         self.acting = acting if acting is None else acting.expand(*self.lead, -1, -1)
         if root is None and self.acting is not None:
             root = root_weights(self.acting, theta.dtype)
         self.root = root
         """Root weights, [..., M, N]; None where all heads always act."""
-        self._fisher_p = self.p
-        if self.root is not None:
-            self._fisher_p = self.p * self._samples_last(self.root.square().unsqueeze(-1))
+        self.scores = policy.head.scores(self.distribution, self.actions, self.root, kind, self._samples_last)
         self._buffers = [torch.empty_like(each) for each in self.entering[1:]] + [
             torch.empty_like(h, dtype=kind)
         ]
 
     @property
-    def actions(self) -> Tensor:
-        """The actions taken, [..., M, N]."""
-        return self._heads_last(self.taken).squeeze(-1)
+    def stacked(self) -> int:
+        """L, the number of stacked agents."""
+        return self.entering[0].shape[0]
 
     def agent(self, q: int) -> "Linearisation":
         """Agent q's part of a linearisation stacked along one axis: nothing is copied, buffers are shared."""
@@ -131,12 +166,12 @@ class Linearisation:
         part.lead = torch.Size()
         part.theta, part.observations = self.theta[q], self.observations[q]
         part.mask = None if self.mask is None else self.mask.expand(*self.lead, *self.mask.shape[-3:])[q]
-        part.log_p = self.log_p[q]
+        part.distribution, part.actions = self.distribution[q], self.actions[q]
         row = slice(q, q + 1)
         part.entering = [each[row] for each in self.entering]
         part.slopes = [each[row] for each in self.slopes]
         part.weights = [each[row] for each in self.weights]
-        part.p, part.taken, part._fisher_p = self.p[row], self.taken[row], self._fisher_p[row]
+        part.scores = self.scores.agent(q)
         if self.acting is not None and self.root is not None:
             part.acting, part.root = self.acting[q], self.root[q]
         part._buffers = [each[:1] for each in self._buffers]
@@ -153,7 +188,7 @@ class Linearisation:
             self.policy,
             self.theta,
             self.observations[..., samples, :],
-            self.actions[..., samples, :],
+            self.actions.index_select(len(self.lead), samples),
             None if self.mask is None else self.mask[..., samples, :, :],
             self.damping,
             self.weights[0].dtype,
@@ -162,43 +197,39 @@ class Linearisation:
         )
 
     def moved(self, x: Tensor) -> Tensor:
-        """Log probabilities [..., M, N, A] at theta_old + x; ``log_p`` are those at theta_old."""
-        return self.policy.log_probabilities(self.theta + x, self.observations, self.mask)
+        """Rows [..., M, N, R] of the heads at theta_old + x; ``distribution`` are those at theta_old."""
+        return self.policy.distribution(self.theta + x, self.observations, self.mask)
 
     def jvp(self, x: Tensor) -> Tensor:
         """J x, [..., M, N]: the linearised log policy ratio at every sample and head, times ``root``."""
-        tangent = self._tangent(x)
-        return self._ratio(tangent, self._mean(tangent))
+        return self._ratio(self.scores.ratio(*self._tangent(x)))
 
     def vjp(self, w: Tensor) -> Tensor:
         """J^T w, [..., D], for weights w [..., M, N]."""
         if self.root is not None:
             w = w * self.root
         w = w.expand(*self.lead, -1, -1).reshape(-1, *w.shape[-2:]).mT.unsqueeze(-2)
-        g = self._buffers[-1].view(self.p.shape)
-        if g.dtype == w.dtype:
-            torch.mul(self.p, w, out=g).neg_()
-        else:
-            g.copy_(-self.p * w)
-        return self._cotangent(g.scatter_add_(-2, self.taken, w.contiguous().to(g.dtype)))
+        return self._cotangent(*self.scores.transposed(w, self._by_head(self._buffers[-1])))
 
     def fisher(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """H x [..., D] (damping included), and J x [..., M, N], half of which the product needs anyway."""
-        tangent = self._tangent(x)
-        mean = self._mean(tangent)
-        ratio = self._ratio(tangent, mean)
+        tangent, constants = self._tangent(x)
         if self.matrix == "empirical":
+            ratio = self._ratio(self.scores.ratio(tangent, constants))
             return (self.vjp(ratio) / self.samples).add_(x, alpha=self.damping), ratio
-        # Each head's own Fisher matrix applied to the change of its logits, F (K x).
-        product = self._cotangent(tangent.sub_(mean).mul_(self._fisher_p)) / self.samples
+        # Each head's own Fisher matrix applied to the change of its outputs, F (K x).
+        change, g, of_constants = self.scores.expected(tangent, constants)
+        ratio = self._ratio(change)
+        product = self._cotangent(g, of_constants) / self.samples
         return product.add_(x, alpha=self.damping), ratio
 
     # --- inside: samples last ---------------------------------------------------------------------------
 
-    def _tangent(self, x: Tensor) -> Tensor:
-        """K x, the change of the logits [L, N, A, M] along x [..., D], in a buffer."""
+    def _tangent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """K x along x [..., D]: the changes of outputs [L, N, width, M], in a buffer, and of constants."""
         moved: Tensor | None = None
-        layers = self.policy.network.layers(x.reshape(-1, x.shape[-1]))
+        network, constants = self.policy.split(x.reshape(-1, x.shape[-1]))
+        layers = self.policy.network.layers(network)
         for index, ((weight, bias), z) in enumerate(zip(layers, self._buffers, strict=True)):
             kind = z.dtype
             torch.baddbmm(bias.unsqueeze(-1).to(kind), weight.to(kind), self.entering[index], out=z)
@@ -209,13 +240,16 @@ class Linearisation:
             moved = z
         if moved is None:
             raise ValueError("network: needs at least one layer")
-        return moved.view(self.p.shape)
+        return self._by_head(moved), constants
 
-    def _cotangent(self, g: Tensor) -> Tensor:
-        """K^T g: the parameter vector [..., D] for weights g [L, N, A, M] on the logits."""
+    def _cotangent(self, g: Tensor, of_constants: Tensor | None) -> Tensor:
+        """K^T g: the parameter vector [..., D] for weights on outputs [L, N, width, M] and on constants."""
         back = g.flatten(1, 2)
         result = torch.empty_like(self.theta).reshape(-1, self.theta.shape[-1])
-        layers = self.policy.network.layers(result)
+        network, constants = self.policy.split(result)
+        if of_constants is not None:
+            constants.copy_(of_constants)
+        layers = self.policy.network.layers(network)
         for index in reversed(range(len(layers))):
             weight, bias = layers[index]
             weight.copy_(torch.bmm(back, self.entering[index].mT))
@@ -225,20 +259,20 @@ class Linearisation:
                 back = torch.bmm(self.weights[index].mT, back, out=before).mul_(self.slopes[index - 1])
         return result.view(self.theta.shape)
 
-    def _mean(self, tangent: Tensor) -> Tensor:
-        """Each head's mean change of its logits under the policy, [L, N, 1, M]."""
-        return (self.p * tangent).sum(-2, keepdim=True)
-
-    def _ratio(self, tangent: Tensor, mean: Tensor) -> Tensor:
-        """Log-ratio change [..., M, N] of the actions taken."""
-        ratio = self._heads_last(tangent.gather(-2, self.taken) - mean).squeeze(-1)
+    def _ratio(self, change: Tensor) -> Tensor:
+        """Log-ratio changes [L, N, 1, M] as [..., M, N], times the root weights."""
+        ratio = self._heads_last(change).squeeze(-1)
         return ratio if self.root is None else ratio * self.root
+
+    def _by_head(self, outputs: Tensor) -> Tensor:
+        """[L, N * width, M] as [L, N, width, M]."""
+        return outputs.view(len(outputs), self.policy.agents, self.policy.head.width, self.samples)
 
     def _samples_last(self, heads: Tensor) -> Tensor:
         """[..., M, N, A] as [L, N, A, M]."""
         return heads.reshape(-1, *heads.shape[-3:]).permute(0, 2, 3, 1).contiguous()
 
     def _heads_last(self, heads: Tensor) -> Tensor:
-        """[L, N, A, M] as [..., M, N, A], in theta's type where they are real numbers."""
-        wanted = self.theta.dtype if heads.is_floating_point() else heads.dtype
-        return heads.permute(0, 3, 1, 2).reshape(*self.lead, self.samples, *heads.shape[1:3]).to(wanted)
+        """[L, N, k, M] as [..., M, N, k], in theta's type."""
+        shape = (*self.lead, self.samples, *heads.shape[1:3])
+        return heads.permute(0, 3, 1, 2).reshape(shape).to(self.theta.dtype)

@@ -70,6 +70,11 @@ class BaseEnvironmentSettings(Settings):
             """Steps until truncation."""
 
     @property
+    def action_space(self) -> str:
+        """The kind of all agents' action spaces: Discrete, MultiDiscrete or Box."""
+        return "Discrete"
+
+    @property
     def most_parallel(self) -> int | None:
         """Most parallel episodes, in learning and again in an evaluation; None: no limit."""
         return None

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from testbed.common.errors import WorldError
+from testbed.environments.action_spaces import ActionSpaces, DiscreteSpaces, Played
 from testbed.environments.checks import USABLE, as_array, unusable
 from testbed.environments.drawing import SIDE, Colour
 from testbed.environments.saved_state import SavedState
@@ -48,7 +49,8 @@ class BatchedEnvironment(SavedState):
         agents: agents in each episode, numbered from 0.
         observation_sizes: true length of each agent's observation; shorter ones end in padding zeros.
         observation_size: the padded length, max(observation_sizes).
-        action_sizes: number of actions of each agent; actions are the integers 0 .. size - 1.
+        action_spaces: those of all agents: Discrete, actions 0 .. size - 1, unless a subclass gives others.
+        action_sizes: entries of each agent's action space: its number of actions, if that is Discrete.
         action_size: max(action_sizes).
         episode_length: steps after which an unfinished episode is truncated.
         components: names in `info` whose values `[batch]`, summed over the steps of an episode, are the
@@ -74,7 +76,7 @@ class BatchedEnvironment(SavedState):
         batch: int,
         episode_length: int,
         observation_sizes: Sequence[int],
-        action_sizes: Sequence[int],
+        action_sizes: Sequence[int] | ActionSpaces,
         state_shapes: Mapping[str, tuple[int, ...]],
         state_limits: Mapping[str, tuple[int, int]] | None = None,
         state_copies: Mapping[str, str] | None = None,
@@ -82,7 +84,8 @@ class BatchedEnvironment(SavedState):
         """Store the sizes.
 
         Args:
-            batch, episode_length, observation_sizes, action_sizes: see the class.
+            batch, episode_length, observation_sizes: see the class.
+            action_sizes: the number of each agent's actions, which then are Discrete; or all action spaces.
             state_shapes: shape of each state array without its batch axis.
             state_limits: smallest and largest value of the state arrays that hold integers (or bools).
             state_copies: state arrays that may be left out when setting the state, and of which other array
@@ -94,8 +97,11 @@ class BatchedEnvironment(SavedState):
         self.episode_length = episode_length
         self.observation_sizes = tuple(observation_sizes)
         self.observation_size = max(self.observation_sizes)
-        self.action_sizes = tuple(action_sizes)
-        self.action_size = max(self.action_sizes)
+        if not isinstance(action_sizes, ActionSpaces):
+            action_sizes = DiscreteSpaces(action_sizes)
+        self.action_spaces = action_sizes
+        self.action_sizes = self.action_spaces.sizes
+        self.action_size = self.action_spaces.every.shape[1]
         self.agents = len(self.observation_sizes)
         self._state_shapes = dict(state_shapes)
         self._state_limits = dict(state_limits or {})
@@ -105,8 +111,6 @@ class BatchedEnvironment(SavedState):
         self._finished: NDArray[np.bool_] = np.zeros(self.batch, dtype=np.bool_)
         self._started = False
         self._generator = np.random.default_rng()
-        self._action_limits = np.array(self.action_sizes)
-        self._same_actions = len(set(self.action_sizes)) == 1
 
     @property
     def agent_names(self) -> tuple[str, ...]:
@@ -137,7 +141,7 @@ class BatchedEnvironment(SavedState):
         """Draw a new start for these rows, using only `self._generator`."""
 
     @abstractmethod
-    def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
+    def _advance(self, actions: Played) -> tuple[NDArray[np.float64], NDArray[np.bool_], Info]:
         """Move every episode by one step, already counted in `self._t`.
 
         Returns fresh arrays: rewards and terminations `[batch, agent]`, and info.
@@ -160,7 +164,7 @@ class BatchedEnvironment(SavedState):
         raise RuntimeError(f"{self.name}: records no episodes")
 
     def masks(self) -> Info:
-        """`action_masks` of the current state, bool `[batch, agent, action]`, if some can be unavailable."""
+        """`action_masks` of the current state, bool `[batch, agent, entry]`, if some can be unavailable."""
         return {}
 
     def active(self) -> Info:
@@ -234,7 +238,8 @@ class BatchedEnvironment(SavedState):
         """Advance every episode by one step.
 
         Args:
-            actions: integers `[batch, agent]`.
+            actions: integers `[batch, agent]`; or `[batch, agent, k]`, integers (MultiDiscrete) or real
+            numbers (Box), where the nearest inside the bounds is played.
 
         Returns:
             observations `[batch, agent, observation_size]` float32; rewards `[batch, agent]` float64;
@@ -278,18 +283,5 @@ class BatchedEnvironment(SavedState):
             )
         return array
 
-    def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
-        array = as_array("actions", actions)
-        if array.shape != (self.batch, self.agents):
-            raise ValueError(f"actions: got shape {array.shape}, allowed is ({self.batch}, {self.agents})")
-        if array.dtype.kind not in "iu":
-            raise ValueError(f"actions: got {array.dtype}, allowed are integers")
-        if array.min() < 0 or array.max() >= self.action_size or not self._same_actions:
-            wrong = (array < 0) | (array >= self._action_limits)
-            if wrong.any():
-                row, agent = np.argwhere(wrong)[0]
-                raise ValueError(
-                    f"actions: got {array[row, agent]} for agent {agent} in row {row}, "
-                    f"allowed are 0 to {self.action_sizes[agent] - 1}"
-                )
-        return array
+    def _checked_actions(self, actions: ArrayLike) -> Played:
+        return self.action_spaces.checked(actions, self.batch)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
@@ -16,12 +16,13 @@ ParallelStep = tuple[
 ]
 
 
-class ParallelFace(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  # PettingZoo carries no types
+class ParallelFace(ParallelEnv[str, Observation, Any]):  # type: ignore[misc]  # PettingZoo carries no types
     """One episode of a `BatchedEnvironment` as a `ParallelEnv` of agents `agent_0`, `agent_1`, ...
 
     Observations have their true, unpadded size. After a step every agent's info holds the components of the
     return, and always `action_mask` where the environment has masks. As PettingZoo requires, an agent that
-    was terminated or truncated leaves `agents`; while others continue without it, action 0 is played for it.
+    was terminated or truncated leaves `agents`; while others continue without it, action 0 (of a Box, zeros)
+    is played for it.
 
     Attributes:
         environment: the environment underneath, whose `state` and `rng_state` may be read and set between
@@ -50,14 +51,14 @@ class ParallelFace(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  #
             for agent, index in self._index.items()
         }
         self.action_spaces = {
-            agent: Discrete(environment.action_sizes[index]) for agent, index in self._index.items()
+            agent: environment.action_spaces.space(index) for agent, index in self._index.items()
         }
 
     def observation_space(self, agent: str) -> Box:
         """The space of one agent; the same object every time."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> Discrete:
+    def action_space(self, agent: str) -> Space[Any]:
         """The space of one agent; the same object every time."""
         return self.action_spaces[agent]
 
@@ -69,7 +70,7 @@ class ParallelFace(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  #
         self.agents = list(self.possible_agents)
         return self._observed(observations, self.agents), self._infos(info, self.agents)
 
-    def step(self, actions: dict[str, int]) -> ParallelStep:
+    def step(self, actions: dict[str, Any]) -> ParallelStep:
         """Play one action for every agent in `agents`.
 
         Raises:
@@ -82,8 +83,8 @@ class ParallelFace(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  #
         if set(actions) != set(playing):
             given = ", ".join(map(str, actions)) or "none"
             raise ValueError(f"actions: got agents {given}, needed are exactly {', '.join(playing)}")
-        chosen = np.array([[actions.get(agent, 0) for agent in self.possible_agents]])
-        observations, rewards, terminations, truncations, info = self.environment.step(chosen)
+        chosen = self.environment.action_spaces.joined([actions.get(agent) for agent in self.possible_agents])
+        observations, rewards, terminations, truncations, info = self.environment.step(chosen[None])
         terminated = {agent: bool(terminations[0, self._index[agent]]) for agent in playing}
         truncated = {agent: bool(truncations[0, self._index[agent]]) for agent in playing}
         self.agents = [agent for agent in playing if not (terminated[agent] or truncated[agent])]

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from testbed.environments import BatchedEnvironment, EnvironmentSettings
-from testbed.environments.action_masks import uniform
 from testbed.environments.base import RANDOM
 from testbed.identity import digest
 from testbed.training.rollout import Actor, Collector
@@ -30,20 +29,18 @@ class Baseline:
 
 
 class Uniform:
-    """Every agent plays uniformly at random among its available actions."""
+    """Every agent plays uniformly at random among its available actions; see `ActionSpaces.uniform`."""
 
     def __init__(self, environment: BatchedEnvironment) -> None:
-        sizes = np.array(environment.action_sizes)
-        self.every = np.arange(environment.action_size) < sizes[:, None]  # [agent, action]
+        self.spaces = environment.action_spaces
 
     def act(
         self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
     ) -> np.ndarray:
-        """Actions `[batch, agent]`, drawn from ``generator``, which is required."""
+        """Actions `[batch, agent, ...]`, drawn from ``generator``, which is required."""
         if generator is None:
             raise ValueError("generator: got None, a random policy needs one")
-        every = np.broadcast_to(self.every, (len(observations), *self.every.shape))
-        return uniform(every if masks is None else masks, generator)
+        return self.spaces.uniform(masks, len(observations), generator)
 
 
 def identity(environment: EnvironmentSettings) -> str:

@@ -114,6 +114,12 @@ class Trainer:
         self.streams = Streams(seed)
         self.steps, batch = loop.shape(environment.episode_length, environment.most_parallel)
         self.collector = Collector(environment.make(batch), self._seed("environment"))
+        kind = self.collector.environment.action_spaces.kind
+        if kind != environment.action_space:
+            reason = (
+                f"its settings have action_space {environment.action_space!r}, but its actions are {kind}"
+            )
+            raise ValueError(f"{environment.name}: {reason}")
         self.learner = algorithm.make(spaces(self.collector.environment), self.streams.generator("initial"))
         if loop.start_from is not None:
             self._start_from(loop.start_from)
@@ -271,7 +277,14 @@ class Trainer:
 
 def spaces(world: BatchedEnvironment) -> Spaces:
     """The sizes of an environment's spaces."""
-    return Spaces(world.agents, world.observation_size, world.action_size, world.observation_sizes)
+    return Spaces(
+        world.agents,
+        world.observation_size,
+        world.action_size,
+        world.observation_sizes,
+        world.action_spaces.kind,
+        world.action_spaces.categories,
+    )
 
 
 class Stopwatch:

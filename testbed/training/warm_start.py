@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.batch import Batch
@@ -166,13 +167,20 @@ def check_batch(batch: Batch, path: Path, world: BatchedEnvironment) -> None:
     shape, needed = batch.observations.shape[2:], (world.agents, world.observation_size)
     if shape != needed:
         raise SettingError(BATCH, f"{path} has observations of {shape}, needs {needed}", field="update.batch")
-    for agent, size in enumerate(world.action_sizes):
-        most, least = int(batch.actions[:, :, agent].max()), int(batch.actions[:, :, agent].min())
-        if not 0 <= least <= most < size:
-            found = most if least >= 0 else least
+    spaces = world.action_spaces
+    if batch.actions.shape[3:] != spaces.shape or (batch.actions.dtype.kind == "f") != (spaces.kind == "Box"):
+        played = f"{batch.actions.dtype} actions of shape {batch.actions.shape[3:]}"
+        needed_kind = f"those of {spaces.kind} of shape {spaces.shape}"
+        raise SettingError(BATCH, f"{path} has {played}, needs {needed_kind}", field="update.batch")
+    if spaces.kind != "Box":  # what is outside a Box is clipped when it is played
+        flat = batch.flat_actions
+        wrong = np.argwhere(~spaces.within(flat))
+        if len(wrong):
+            sample, agent = wrong[0]
             raise SettingError(
                 BATCH,
-                f"{path} has action {found} of agent {agent}, must be from 0 to {size - 1}",
+                f"{path} has action {flat[sample, agent].tolist()} of agent {agent}, must be from"
+                f" {spaces.allowed(agent)}",
                 field="update.batch",
             )
     if batch.masks is not None and batch.masks.shape[3] != world.action_size:

@@ -78,7 +78,8 @@ def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> i
         masked = bool(world.masks())
         partial = masked or bool(world.active())
     n, d, a = of.agents, of.observation_size, of.actions
-    experience = n * m * (2 * 4 * d + 18 + masked * a)
+    action = of.action_numbers * (4 if of.action_space == "Box" else 8)
+    experience = n * m * (2 * 4 * d + 10 + action + masked * a)
     # An update also collects a batch to measure on; each is stacked from its steps.
     batches = experience * (2 if isinstance(trial, UpdateWorkload) else 1)
     load = Load(samples=m, links=links, partly_acting=partial, batch=experience)

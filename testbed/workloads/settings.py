@@ -109,6 +109,17 @@ class LearningWorkload(Settings, ABC):
             raise SettingError(("consensus", "algorithm"), reason)
         return self
 
+    @model_validator(mode="after")
+    def _algorithm_knows_the_actions(self) -> Self:
+        kind, known = self.environment.action_space, self.algorithm.action_spaces
+        if kind not in known:
+            reason = (
+                f"{self.algorithm.name!r} learns no {kind} actions, which agents of {self.environment.name}"
+                f" have here, only {' and '.join(known)}"
+            )
+            raise SettingError(("algorithm", "name"), reason)
+        return self
+
     @property
     def agents(self) -> int:
         """Number of agents."""

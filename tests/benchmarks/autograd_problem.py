@@ -18,7 +18,7 @@ class AutogradProblem(PolicyProblem):
         at = self.at
         with torch.enable_grad():
             theta = at.theta.clone().requires_grad_(True)
-            log_p = at.policy.log_probabilities(theta, at.observations, at.mask)
+            log_p = at.policy.distribution(theta, at.observations, at.mask)
             taken = chosen(log_p, at.actions)
             weights = self.advantages + pull.view_as(taken)
             (v,) = torch.autograd.grad((weights * taken).sum() / at.samples, theta, retain_graph=True)
@@ -38,7 +38,7 @@ class AutogradProblem(PolicyProblem):
         self.x = (to_boundary if self.binding else 1 / penalty) * u
         self.statistics.solves += 1
         self.statistics.fisher_products += ITERATIONS + 1
-        new = at.policy.log_probabilities(at.theta + self.x, at.observations, at.mask)
+        new = at.policy.distribution(at.theta + self.x, at.observations, at.mask)
         return (chosen(new, at.actions) - taken.detach()).flatten()
 
 

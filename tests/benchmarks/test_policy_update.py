@@ -73,8 +73,9 @@ def test_products(benchmark, product, precision):
 def test_fisher_products_of_two_agents(benchmark, samples, width, stacked):
     """Whether solving the two ends of an exchange as one stacked system would pay."""
     from policies.natural_gradient.linearisation import JointPolicy, Linearisation
+    from policies.nn.categorical import CategoricalHead
 
-    policy = JointPolicy.build(14, (width, width), 3, 5)
+    policy = JointPolicy.build(14, (width, width), 3, CategoricalHead(5))
     generator = np.random.default_rng(0)
     theta = torch.from_numpy(np.stack([policy.network.initial(generator) for _ in range(2)])).float()
     observations = torch.randn(2, samples, 14)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from policies.natural_gradient.linearisation import JointPolicy, Linearisation
+from policies.nn.categorical import CategoricalHead
 
 
 @dataclass
@@ -22,22 +23,47 @@ class Case:
     at: Linearisation
 
 
+def some_actions(head, shape, generator, masked):
+    """Actions [..., M, N, k] for a head of several numbers, and masks of what is available."""
+    masks = torch.from_numpy(generator.random((*shape, head.width)) < 0.6) if masked else None
+    if head.space == "Box":
+        return torch.from_numpy(generator.standard_normal((*shape, head.width)).astype(np.float32)), masks
+    drawn = [torch.from_numpy(generator.integers(0, n, shape)) for n in head.categories]
+    if masks is not None:
+        for block, each in zip(head.blocks, drawn, strict=True):
+            masks[..., block].scatter_(-1, each.unsqueeze(-1), True)
+    return torch.stack(drawn, dim=-1), masks
+
+
 @pytest.fixture
 def make_case():
-    """Builds cases; ``masked`` forbids some actions, ``lead`` stacks networks."""
+    """Builds cases; ``masked`` forbids some entries, ``lead`` stacks networks, ``head`` is of 3 actions."""
 
     def make(
-        *, activation="selu", masked=False, lead=(), samples=40, hidden=(7, 6), damping=0.01, output_gain=1.0
+        *,
+        head=None,
+        activation="selu",
+        masked=False,
+        lead=(),
+        samples=40,
+        hidden=(7, 6),
+        damping=0.01,
+        output_gain=1.0,
     ) -> Case:
         generator = np.random.default_rng(5)
-        policy = JointPolicy.build(4, hidden, agents=2, actions=3, activation=activation)
+        policy = JointPolicy.build(
+            4, hidden, agents=2, head=head or CategoricalHead(3), activation=activation
+        )
         count = int(np.prod(lead))
-        vectors = [policy.network.initial(generator, output_gain) for _ in range(count)]
-        theta = torch.from_numpy(np.stack(vectors)).reshape(*lead, -1)
+        theta = torch.from_numpy(policy.initial(count, generator, output_gain)).reshape(*lead, -1)
+        if policy.head.constants:
+            theta = theta + 0.1 * torch.from_numpy(generator.standard_normal(theta.shape))
         observations = torch.from_numpy(generator.standard_normal((*lead, samples, 4)))
         actions = torch.from_numpy(generator.integers(0, 2, (*lead, samples, 2)))
         masks = None
-        if masked:
+        if head is not None:
+            actions, masks = some_actions(policy.head, (*lead, samples, 2), generator, masked)
+        elif masked:
             masks = torch.from_numpy(generator.random((*lead, samples, 2, 3)) < 0.6)
             masks.scatter_(-1, actions.unsqueeze(-1), True)
         at = Linearisation(policy, theta, observations, actions, masks, damping)

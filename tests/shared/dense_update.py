@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, kl_divergence
+from torch.distributions import Categorical, Distribution, Independent, Normal, kl_divergence
 from torch.nn.functional import selu
 
 
@@ -35,6 +35,8 @@ class Choices:
     advantage_scale: str = "shared"
     safeguard: bool = True
     radius: str = "joint"
+    space: str = "Discrete"
+    """Or Box: Gaussian policies, whose log standard deviations are the last parameters."""
 
 
 def logits(theta: Tensor, observations: Tensor, widths: tuple[int, ...], heads: int) -> Tensor:
@@ -89,7 +91,7 @@ class DenseAgent:
         """``some`` are the indices of the samples that Fisher products are taken over."""
         self.theta, self.observations, self.actions = theta, observations, actions
         self.advantages, self.widths, self.choices = advantages, widths, choices
-        self.samples, self.heads = actions.shape
+        self.samples, self.heads = actions.shape[:2]
         self.delta = choices.delta * (self.heads if choices.radius == "played" else 1)
         rows = torch.func.jacrev(self.log_ratios)(theta)  # [M, N, D]
         self.jacobian = rows.flatten(0, 1)
@@ -97,22 +99,38 @@ class DenseAgent:
         if choices.fisher == "empirical":
             matrix = torch.einsum("mnd,mne->de", of_some, of_some) / len(some)
         else:
-            k = torch.func.jacrev(self.logits)(theta)[some]  # [M', N, A, D]
-            p = self.logits(theta)[some].softmax(-1)
-            middle = torch.diag_embed(p) - p.unsqueeze(-1) * p.unsqueeze(-2)
+            k = torch.func.jacrev(self.outputs)(theta)[some]  # [M', N, A, D]
+            if choices.space == "Box":
+                _, log_std = self.outputs(theta)[some].chunk(2, dim=-1)
+                middle = torch.diag_embed(
+                    torch.cat([1 / log_std.exp() ** 2, torch.full_like(log_std, 2)], -1)
+                )
+            else:
+                p = self.outputs(theta)[some].softmax(-1)
+                middle = torch.diag_embed(p) - p.unsqueeze(-1) * p.unsqueeze(-2)
             matrix = torch.einsum("mnad,mnab,mnbe->de", k, middle, k) / len(some)
         self.plain = matrix
         self.damped = matrix + choices.damping * torch.eye(len(theta), dtype=theta.dtype)
         self.x = torch.zeros_like(theta)
 
-    def logits(self, theta: Tensor) -> Tensor:
-        """[M, N, A]."""
-        return logits(theta, self.observations, self.widths, self.heads)
+    def outputs(self, theta: Tensor) -> Tensor:
+        """Logits [M, N, A]; or means and log standard deviations [M, N, 2 K]."""
+        if self.choices.space == "Discrete":
+            return logits(theta, self.observations, self.widths, self.heads)
+        own = self.widths[-1]
+        mean = logits(theta[:-own], self.observations, self.widths, self.heads)
+        return torch.cat([mean, theta[-own:].reshape(1, self.heads, -1).expand(mean.shape)], dim=-1)
+
+    def policy(self, theta: Tensor) -> Distribution:
+        """Of each head's action at each sample."""
+        if self.choices.space == "Discrete":
+            return Categorical(logits=self.outputs(theta))
+        mean, log_std = self.outputs(theta).chunk(2, dim=-1)
+        return Independent(Normal(mean, log_std.exp(), validate_args=False), 1, validate_args=False)
 
     def log_ratios(self, theta: Tensor) -> Tensor:
         """Of theta to theta_old for the actions taken, [M, N]."""
-        there = Categorical(logits=self.logits(theta)).log_prob(self.actions)
-        return there - Categorical(logits=self.logits(self.theta)).log_prob(self.actions)
+        return self.policy(theta).log_prob(self.actions) - self.policy(self.theta).log_prob(self.actions)
 
     def divergence(self, theta: Tensor) -> float:
         """Mean over samples of the KL summed over heads."""
@@ -120,8 +138,7 @@ class DenseAgent:
 
     def divergences(self, theta: Tensor) -> Tensor:
         """Of each head, [N]."""
-        old, new = Categorical(logits=self.logits(self.theta)), Categorical(logits=self.logits(theta))
-        return kl_divergence(old, new).mean(0)
+        return kl_divergence(self.policy(self.theta), self.policy(theta)).mean(0)
 
     def inverse(self, v: Tensor) -> Tensor:
         """H^-1 v, or as far as the plain iterations come."""

@@ -102,9 +102,9 @@ def test_an_agent_that_dies_early_moves_by_its_radius_where_it_lives(name, how):
     batch = batches[0]
     masks = batch.masks.reshape(-1, 2, 3)
     after, one.learner.theta = one.learner.theta, before
-    old = one.learner.own_action_log_probs(batch.observations, masks)
+    old = one.learner.own_distributions(batch.observations, masks)
     one.learner.theta = after
-    apart = kl(old, one.learner.own_action_log_probs(batch.observations, masks)).numpy()  # [N, M]
+    apart = kl(old, one.learner.own_distributions(batch.observations, masks)).numpy()  # [N, M]
     own = [apart[n][batch.acting[:, n]].mean() for n in range(2)]
     assert row["acting_share"] == pytest.approx((2 / STEPS + 1) / 2)
     assert row["kl_played"] == pytest.approx(sum(own), rel=1e-9)

@@ -20,8 +20,7 @@ from policies.algorithms.learner import (
 from policies.batch import Batch
 from policies.critics.joint_critic import JointCritic
 from policies.natural_gradient.linearisation import JointPolicy
-from policies.nn.categorical import choose, chosen
-from policies.nn.mlp import stack_initial
+from policies.nn.categorical import CategoricalHead, chosen
 from policies.nn.precision import Precision
 
 
@@ -33,12 +32,12 @@ class Fdmarl:
         self.settings, self.spaces = settings, spaces
         self.precision = Precision.of(settings.device, settings.precision)
         self.policy = JointPolicy.build(
-            spaces.observation_size, settings.hidden, 1, spaces.actions, settings.activation
+            spaces.observation_size, settings.hidden, 1, CategoricalHead(spaces.actions), settings.activation
         )
         self.critic = JointCritic.build(
             spaces.agents, spaces.observation_size, settings.hidden, spaces.actions, settings.activation
         )
-        self.theta = self._leaf(stack_initial(self.policy.network, spaces.agents, generator))
+        self.theta = self._leaf(self.policy.initial(spaces.agents, generator))
         self.omega = self._leaf(np.tile(self.critic.network.initial(generator), (spaces.agents, 1)))
         self.mu = self.precision.tensor(np.full(spaces.agents, np.nan))
         self.by_agent: dict[str, np.ndarray] = {}
@@ -57,7 +56,7 @@ class Fdmarl:
 
         Without a generator the most probable action is taken.
         """
-        return choose(self.log_probs(self.theta, observations, masks), generator)
+        return self.policy.head.choose(self.log_probs(self.theta, observations, masks), generator)
 
     def learn(
         self,
@@ -187,7 +186,7 @@ class Fdmarl:
         """Log probabilities [N, M, A] of every agent's own actions for observations [M, N, d]."""
         available = None if masks is None else self.precision.place(masks.swapaxes(0, 1)).unsqueeze(2)
         own = self.precision.tensor(observations.swapaxes(0, 1))
-        return self.policy.log_probabilities(theta, own, available)[:, :, 0]
+        return self.policy.distribution(theta, own, available)[:, :, 0]
 
     def _leaf(self, array: np.ndarray) -> Tensor:
         return self.precision.tensor(array).requires_grad_(True)

@@ -23,7 +23,6 @@ from policies.batch import Batch
 from policies.critics.value_normaliser import ValueNormaliser
 from policies.natural_gradient.linearisation import JointPolicy
 from policies.nn.adam import StackedAdam
-from policies.nn.categorical import choose, chosen, entropy
 from policies.nn.mlp import MLP, stack_initial
 from policies.nn.precision import Precision
 
@@ -37,11 +36,10 @@ class Mappo:
         self.precision = Precision.of(settings.device, settings.precision)
         n, width = spaces.agents, spaces.observation_size
         learners, own = (1, width + n) if settings.share_policy else (n, width)
-        self.policy = JointPolicy.build(own, settings.hidden, 1, spaces.actions, settings.activation)
+        head = spaces.head(settings.log_std_init)
+        self.policy = JointPolicy.build(own, settings.hidden, 1, head, settings.activation)
         self.value_network = MLP((n * width, *settings.hidden, 1), settings.activation)
-        self.policies = self._descent(
-            stack_initial(self.policy.network, learners, generator), settings.learning_rate
-        )
+        self.policies = self._descent(self.policy.initial(learners, generator), settings.learning_rate)
         self.values = self._descent(
             stack_initial(self.value_network, 1, generator, output_gain=1.0), settings.value_learning_rate
         )
@@ -53,8 +51,9 @@ class Mappo:
     def act(
         self, observations: np.ndarray, masks: np.ndarray | None, generator: np.random.Generator | None
     ) -> np.ndarray:
-        """Actions [B, N] for observations [B, N, d], masks [B, N, A]; most probable without a generator."""
-        return choose(self.log_probs(self.policy_inputs(observations), self._by_agent(masks)), generator)
+        """Actions for observations [B, N, d], masks [B, N, A]; most probable without a generator."""
+        rows = self.distributions(self.policy_inputs(observations), self._by_agent(masks))
+        return self.policy.head.choose(rows, generator)
 
     def learn(
         self,
@@ -88,7 +87,7 @@ class Mappo:
         lap("values")
         measured |= self._improve(batch, advantages, parts)
         lap("policies")
-        down = 4 * self.policy.network.parameters
+        down = 4 * self.policy.parameters
         sent = experience_bytes(self.spaces, batch)
         return {**measured, **communication.centralise(sent, [down] * self.spaces.agents)}
 
@@ -176,22 +175,22 @@ class Mappo:
     # --- policies --------------------------------------------------------------------------------------
 
     def _improve(self, batch: Batch, advantages: Tensor, parts: Sequence[Tensor]) -> dict[str, float]:
-        settings = self.settings
+        settings, head = self.settings, self.policy.head
         observations = self.policy_inputs(batch.observations)
-        actions = self.precision.place(batch.actions.reshape(batch.samples, -1).T)
+        actions = self.precision.place(batch.flat_actions.swapaxes(0, 1))
         masks, can_act = self._by_agent(batch.masks), batch.averaged(settings.average_over)
         acting = None if can_act is None else self.precision.place(can_act.T)
         with torch.no_grad():
-            old = self.log_probs(observations, masks)
-        before, norms, losses, beyond = chosen(old, actions), [], [], []
+            old = self.distributions(observations, masks)
+        before, norms, losses, beyond = head.log_prob(old, actions), [], [], []
         for part in parts:
             there = None if acting is None else acting[:, part]
             if there is not None and not there.any():
                 continue  # no agent acted there
-            log_p = self.log_probs(observations[:, part], None if masks is None else masks[:, part])
-            ratios = torch.exp(chosen(log_p, actions[:, part]) - before[:, part])
+            rows = self.distributions(observations[:, part], None if masks is None else masks[:, part])
+            ratios = torch.exp(head.log_prob(rows, actions[:, part]) - before[:, part])
             losses_of_agents = -self._mean(clipped_surrogate(ratios, advantages[part], settings.clip), there)
-            bonuses = settings.entropy_coefficient * self._mean(entropy(log_p), there)
+            bonuses = settings.entropy_coefficient * self._mean(head.entropy(rows), there)
             objective = losses_of_agents - bonuses
             # The gradient of one agent's loss affects only that agent's own network, if it has one.
             norms.append(self.policies.step(objective.mean() if settings.share_policy else objective.sum()))
@@ -203,7 +202,7 @@ class Mappo:
             losses.append(float(losses_of_agents.detach().mean()))
             beyond.append(float(clipped.mean()))
         with torch.no_grad():
-            moved, by_agent = movement_by_agent(old, self.log_probs(observations, masks), acting)
+            moved, by_agent = movement_by_agent(old, self.distributions(observations, masks), acting, head)
         # One learner moves all policies together: only the agents' own actions have a KL each.
         self.by_agent = {name: by_agent[name] for name in ("kl_played", "entropy")}
         means = {"policy_loss": losses, "clip_fraction": beyond, "policy_gradient_norm": norms}
@@ -220,10 +219,10 @@ class Mappo:
         actions = acting.sum(-1)
         return means * actions * (len(actions) / actions.sum())
 
-    def log_probs(self, observed: Tensor, masks: Tensor | None) -> Tensor:
-        """Log probabilities [N, M, A] for the agents' inputs [N, M, d'] and masks [N, M, A]."""
+    def distributions(self, observed: Tensor, masks: Tensor | None) -> Tensor:
+        """Rows [N, M, R] of agents' heads for their inputs [N, M, d'] and masks [N, M, A]."""
         available = None if masks is None else masks.unsqueeze(-2)
-        return self.policy.log_probabilities(self.policies.theta, observed, available).squeeze(-2)
+        return self.policy.distribution(self.policies.theta, observed, available).squeeze(-2)
 
     # --- what networks see -----------------------------------------------------------------------------
 

@@ -5,15 +5,17 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from policies.algorithms.learner import Kind, LearnerSettings, Load, Spaces
+from policies.nn.heads import SPACES
 from policies.nn.mlp import Activation
 from policies.nn.precision import Device, Precision
-from policies.settings import AVERAGE_OVER, AverageOver
+from policies.settings import AVERAGE_OVER, LOG_STD_INIT, AverageOver, LogStd
 
 
 class MappoOptions(LearnerSettings):
     """All settings but the name; see ``MappoSettings``."""
 
     communication: ClassVar[Kind] = "centralise"
+    action_spaces: ClassVar = SPACES
     share_policy: Annotated[
         bool, Field(description="one network for all agents, given the agent's number; or one each")
     ] = True
@@ -27,6 +29,7 @@ class MappoOptions(LearnerSettings):
     adam_epsilon: Annotated[float, Field(gt=0, description="Adam's epsilon")] = 1e-5
     max_gradient_norm: Annotated[float, Field(gt=0, description="longer gradients are cut to it")] = 10.0
     entropy_coefficient: Annotated[float, Field(ge=0, description="weight of the policies' entropy")] = 0.01
+    log_std_init: Annotated[LogStd, Field(description=LOG_STD_INIT)] = 0.0
     normalise_values: Annotated[
         bool, Field(description="whether values are normalised by their running mean and deviation")
     ] = True

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 
 from testbed.common.errors import WorldError, first_line
+from testbed.environments.action_spaces import ActionSpaces
+from testbed.environments.external.world_spaces import one_hot, text, to_world
 
 Flags = NDArray[np.bool_]
 
@@ -23,8 +26,9 @@ class Description:
     Attributes:
         agents: the world's own names, in the order of its `possible_agents`.
         observation_sizes: numbers in each flattened observation.
-        action_sizes: actions of each agent.
-        first_actions: the world's number for each agent's action 0 (`start` of its Discrete space).
+        action_spaces: those of all agents, as learners see them.
+        observed: each agent's observation space in the world, Box, Discrete or MultiDiscrete.
+        acted: each agent's action space in the world.
         masked: whether actions can be unavailable, by the world's masks or because sizes differ.
         limit: steps after which the world truncates its episodes (its `max_cycles`), if it gives them.
         pictures: whether it can be built with `render_mode="rgb_array"`.
@@ -32,8 +36,9 @@ class Description:
 
     agents: tuple[Hashable, ...]
     observation_sizes: tuple[int, ...]
-    action_sizes: tuple[int, ...]
-    first_actions: tuple[int, ...]
+    action_spaces: ActionSpaces
+    observed: tuple["Space[Any]", ...]
+    acted: tuple["Space[Any]", ...]
     masked: bool
     limit: int | None
     pictures: bool
@@ -55,7 +60,7 @@ def others_code(complain: Callable[[str], Exception]) -> Iterator[None]:
 
 
 class Episode:
-    """One world, played with integer actions from 0 up, with observations padded to one size.
+    """One world, played with actions as `action_spaces` describes them, with observations padded to one size.
 
     Raises:
         WorldError: from `reset`, `step` and `close`: the world raised, or broke PettingZoo's contract.
@@ -73,7 +78,7 @@ class Episode:
         self.rewards = np.zeros(agents)
         self.terminations: Flags = np.zeros(agents, dtype=np.bool_)
         self.truncations: Flags = np.zeros(agents, dtype=np.bool_)
-        self.masks: Flags = np.zeros((agents, max(description.action_sizes)), dtype=np.bool_)
+        self.masks: Flags = description.action_spaces.idle.copy()
 
     def reset(self, seed: int) -> None:
         """Restart from a seed."""
@@ -91,12 +96,12 @@ class Episode:
             self.terminations[:] = self.truncations[:] = False
             self._see(range(len(names)), observations, infos)
 
-    def step(self, actions: Sequence[int]) -> None:
+    def step(self, actions: Sequence[Any]) -> None:
         """Play one action for every agent; those of agents that are over are left out."""
         self.t += 1
         names = self.description.agents
         playing = np.flatnonzero(~(self.terminations | self.truncations)).tolist()
-        chosen = {names[i]: int(actions[i]) + self.description.first_actions[i] for i in playing}
+        chosen = {names[i]: to_world(self.description.acted[i], actions[i]) for i in playing}
         with others_code(lambda raised: self._error(f"step raised {raised}")):
             given = self.world.step(chosen)
         with others_code(lambda raised: self._error(f"what step gave cannot be read ({raised})")):
@@ -135,13 +140,12 @@ class Episode:
         """Store the observations of these agents; `over` of this step is already known."""
         description = self.description
         self.observations[:] = 0.0
-        self.masks[:] = False
-        self.masks[:, 0] = True
+        self.masks[:] = description.action_spaces.idle
         for i in playing:
             name, size, actions = (
                 description.agents[i],
                 description.observation_sizes[i],
-                description.action_sizes[i],
+                description.action_spaces.sizes[i],
             )
             seen = self._of(observations, name, "observation")
             info = infos.get(name, {})
@@ -154,17 +158,28 @@ class Episode:
             values = np.asarray(seen)
             if values.dtype.kind not in "biuf":
                 raise self._error(f"agent {name!r} observed {_text(seen)}, needed are numbers")
+            if not isinstance(space := description.observed[i], Box):
+                flat = one_hot(space, values)
+                if flat is None:
+                    raise self._error(f"agent {name!r} observed {_text(seen)}, its space is {text(space)}")
+                values = flat
             if values.size != size:
                 raise self._error(f"agent {name!r} observed {values.size} numbers, its space has {size}")
             with np.errstate(over="ignore"):  # users of the values refuse infinities
                 self.observations[i, :size] = values.reshape(-1)
             if mask is not None:
+                if (kind := description.action_spaces.kind) != "Discrete":
+                    raise self._error(
+                        f"agent {name!r} got an action_mask, allowed with Discrete actions, its are {kind}"
+                    )
                 self.gave_masks = True
                 if not description.masked:
                     raise self._error(f"agent {name!r} got an action_mask, there was none when seed 0 began")
             if self.terminations[i] or self.truncations[i]:
                 continue
-            self.masks[i, :actions] = True if mask is None else self._mask(name, mask, actions)
+            self.masks[i] = description.action_spaces.every[i]
+            if mask is not None:
+                self.masks[i, :actions] = self._mask(name, mask, actions)
 
     def _mask(self, name: Any, mask: Any, actions: int) -> Flags:
         given = np.asarray(mask)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.common.errors import WorldError
+from testbed.environments.action_spaces import Played
 from testbed.environments.external.episode import Description, Episode, Flags
 from testbed.environments.external.pettingzoo_loading import build
 
@@ -16,7 +17,7 @@ class Now(NamedTuple):
     """The current state of some episodes: fresh arrays, episodes on the first axis, agents on the second.
 
     An agent that is over stays so, with reward 0, zeros for an observation after its last one, and a mask
-    that shows action 0.
+    that shows action 0 alone (of a Box, nothing).
     """
 
     observations: NDArray[np.float32]
@@ -48,18 +49,18 @@ class Episodes:
             self.episodes[row].reset(int(seed))
         return self.now()
 
-    def step(self, actions: NDArray[np.integer]) -> Now:
-        """Play joint actions `[episode, agent]`."""
+    def step(self, actions: Played) -> Now:
+        """Play joint actions `[episode, agent, ...]`."""
         for episode, chosen in zip(self.episodes, actions.tolist(), strict=True):
             episode.step(chosen)
         return self.now()
 
     def replay(
-        self, seeds: Sequence[int], actions: NDArray[np.int64], steps: Sequence[int]
+        self, seeds: Sequence[int], actions: Played, steps: Sequence[int]
     ) -> tuple[Now, NDArray[np.float64]]:
         """Play each episode again from its seed through its first `steps` of `actions`.
 
-        `actions` are `[episode, step, agent]`. Returns their current state and the sums of rewards
+        `actions` are `[episode, step, agent, ...]`. Returns their current state and the sums of rewards
         `[episode, agent]`, added in the order of steps.
         """
         returns = np.zeros((len(self.episodes), len(self.episodes[0].rewards)))

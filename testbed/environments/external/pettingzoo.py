@@ -1,4 +1,4 @@
-"""Any PettingZoo `ParallelEnv` with discrete actions, behind the batched interface.
+"""Any PettingZoo `ParallelEnv` with Discrete, MultiDiscrete or Box actions, behind the batched interface.
 
 A world does not give its state, so an episode is stored as its origin: the seed it was reset with and the
 joint actions played since. Setting a state replays them and compares the agents' observations and rewards
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
 from testbed.common.errors import WorldError
+from testbed.environments.action_spaces import Played
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.batched import BatchedEnvironment, Info, Observations
 from testbed.environments.external.episode import Description, Episode, Flags, others_code
@@ -77,6 +78,11 @@ class PettingZooSettings(BaseEnvironmentSettings):
         return describe(self.pettingzoo, self.kwargs)
 
     @property
+    def action_space(self) -> str:
+        """The kind of the world's action spaces."""
+        return self.world.action_spaces.kind
+
+    @property
     def agents(self) -> int:
         """Number of agents, counted in the world's `possible_agents`."""
         return len(self.world.agents)
@@ -100,16 +106,17 @@ class PettingZooWorlds(BatchedEnvironment):
     Observations are flattened, padded with zeros and rounded to float32. An agent that is over before the
     others sees zeros and gets reward 0, its termination or truncation remains, and its actions are
     ignored. There are action masks if the world has any when it is reset from seed 0, or if agents have
-    different numbers of actions; an agent without a mask has all its actions.
+    action spaces of different sizes; an agent without a mask has all its actions. Observations in Discrete
+    and MultiDiscrete are one-hot, as Gymnasium's `flatten` makes them. Actions outside a Box are clipped.
 
     Every start of a row draws one seed from the environment's generator. A world must take all its
     randomness from the seed it is reset with, and keep no memory from one episode to the next; only then are
     episodes independent of `workers` and can they be restored.
 
     State, all of it exact: `seeds` `[batch]`, with which the episodes were reset; `actions`
-    `[batch, episode_length, agent]`, played so far, -1 from `t` on; `returns` `[batch, agent]`, rewards so
-    far; `observations` `[batch, agent, observation_size]`. The last two are compared after
-    replaying the first two, which takes as long as the original play.
+    `[batch, episode_length, agent, ...]`, played so far, from `t` on -1 (in a Box 0); `returns`
+    `[batch, agent]`, rewards so far; `observations` `[batch, agent, observation_size]`. The last two are
+    compared after replaying the first two, which takes as long as the original play.
 
     Raises:
         WorldError: from `reset`, `step`, setting `state` and `render`: a world raised an error, broke
@@ -122,23 +129,29 @@ class PettingZooWorlds(BatchedEnvironment):
     def __init__(self, settings: PettingZooSettings, batch: int) -> None:
         world = settings.world
         agents, length = settings.agents, settings.episode_length
+        spaces = world.action_spaces
+        limits = {"seeds": (0, SEEDS - 1)}
+        if spaces.kind != "Box":
+            limits["actions"] = (-1, max(spaces.categories or spaces.sizes) - 1)
         super().__init__(
             batch=batch,
             episode_length=length,
             observation_sizes=world.observation_sizes,
-            action_sizes=world.action_sizes,
+            action_sizes=spaces,
             state_shapes={
                 "seeds": (),
-                "actions": (length, agents),
+                "actions": (length, agents, *spaces.shape),
                 "returns": (agents,),
                 "observations": (agents, max(world.observation_sizes)),
             },
-            state_limits={"seeds": (0, SEEDS - 1), "actions": (-1, max(world.action_sizes) - 1)},
+            state_limits=limits,
         )
         self.settings = settings
         self._world = world
         self._seeds = np.zeros(self.batch, dtype=np.int64)
-        self._played = np.full((self.batch, length, agents), -1, dtype=np.int64)
+        self._played: Played = np.full(
+            (self.batch, length, agents, *spaces.shape), spaces.blank, dtype=spaces.dtype
+        )
         self._returns = np.zeros((self.batch, agents))
         self._camera: _Camera | None = None
         self._episodes: Episodes | Workers | None
@@ -180,10 +193,10 @@ class PettingZooWorlds(BatchedEnvironment):
         seeds = self._generator.integers(SEEDS, size=rows.size)
         self._now = self._ask(lambda episodes: episodes.reset(rows.tolist(), seeds.tolist()))
         self._seeds[rows] = seeds
-        self._played[rows] = -1
+        self._played[rows] = self.action_spaces.blank
         self._returns[rows] = 0.0
 
-    def _advance(self, actions: NDArray[np.integer]) -> tuple[NDArray[np.float64], Flags, Info]:
+    def _advance(self, actions: Played) -> tuple[NDArray[np.float64], Flags, Info]:
         now = self._now = self._ask(lambda episodes: episodes.step(actions))
         self._played[np.arange(self.batch), self._t - 1] = actions
         self._returns += now.rewards
@@ -212,14 +225,17 @@ class PettingZooWorlds(BatchedEnvironment):
             "observations": self.observations(),
         }
 
-    def _check(self, actions: NDArray[np.int64]) -> None:
+    def _check(self, actions: Played) -> None:
+        spaces = self.action_spaces
         played = np.arange(self.episode_length) < self._t[:, None]
-        fits = np.where(played[:, :, None], (actions >= 0) & (actions < self._action_limits), actions == -1)
+        blank = (actions == spaces.blank).reshape(*actions.shape[:3], -1).all(axis=-1)
+        fits = np.where(played[:, :, None], spaces.within(actions), blank)
         if not fits.all():
             row, step, agent = np.argwhere(~fits)[0]
-            allowed = f"0 to {self.action_sizes[agent] - 1}" if played[row, step] else "-1"
+            allowed = spaces.allowed(agent) if played[row, step] else str(spaces.blank)
+            found = actions[row, step, agent].tolist()
             raise ValueError(
-                f"state['actions']: got {actions[row, step, agent]} for agent {agent} at step {step} of "
+                f"state['actions']: got {found} for agent {agent} at step {step} of "
                 f"row {row}, which has played {self._t[row]}, allowed there are {allowed}"
             )
 
@@ -277,11 +293,9 @@ class _Camera:
         self._label = f"pettingzoo: {path}, picture"
         self._episode = Episode(world, settings.world, self._label)
         self._seed: int | None = None
-        self._history: list[list[int]] = []
+        self._history: list[list[Any]] = []
 
-    def picture(
-        self, seed: int, actions: NDArray[np.int64], observations: NDArray[np.float32]
-    ) -> NDArray[np.uint8]:
+    def picture(self, seed: int, actions: Played, observations: NDArray[np.float32]) -> NDArray[np.uint8]:
         history = actions.tolist()
         done = len(self._history)
         if seed != self._seed or history[:done] != self._history:

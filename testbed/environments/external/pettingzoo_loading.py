@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import importlib.util
 import json
-import math
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping
@@ -14,12 +13,13 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from gymnasium.spaces import Box, Dict, Discrete, Space
+from gymnasium.spaces import Dict, Space
 from pettingzoo import AECEnv, ParallelEnv
 
 from testbed.common.errors import WorldError
 from testbed.environments.checks import USABLE, unusable
 from testbed.environments.external.episode import Description, Episode, others_code
+from testbed.environments.external.world_spaces import OBSERVED, action_spaces, observation_size, text
 
 FACTORY = "parallel_env"  # name of the function in PettingZoo's modules that makes a parallel world
 PETTINGZOO = "pettingzoo"
@@ -154,8 +154,7 @@ def describe(path: str, kwargs: Mapping[str, Any]) -> Description:
 
     Raises:
         ValueError: one line, when `load` or `build` refuses, a reset fails, or the spaces are other than
-            Discrete actions and observations in a Box (or a Dict of a Box `observation` and an
-            `action_mask`).
+            those of `world_spaces` (or, for observations, a Dict of an `observation` and an `action_mask`).
     """
     return _described(path, json.dumps(kwargs, sort_keys=True))
 
@@ -186,32 +185,34 @@ def _described(path: str, kwargs: str) -> Description:
 def _spaces(path: str, world: Any) -> Description:
     """The description from a world's spaces; its first reset shows whether it also gives masks in infos."""
     agents = tuple(world.possible_agents)
-    sizes: list[int] = []
-    actions: list[Discrete] = []
+    observed: list[Space[Any]] = []
     for agent in agents:
-        space, acts = world.observation_space(agent), world.action_space(agent)
-        box = space.spaces.get("observation") if _has_mask(space) else space
-        if not isinstance(box, Box):
+        space = world.observation_space(agent)
+        own = space.spaces.get("observation") if _has_mask(space) else space
+        if not isinstance(own, OBSERVED):
             raise WorldError(
-                f"{path}: agent {agent!r} observes {_text(space)}, allowed are Box "
-                "and Dict of a Box 'observation' and an 'action_mask'"
+                f"{path}: agent {agent!r} observes {text(space)}, allowed are Box, Discrete, MultiDiscrete "
+                "and Dict of one of them as 'observation' and an 'action_mask'"
             )
-        if not isinstance(acts, Discrete):
-            raise WorldError(f"{path}: agent {agent!r} acts in {_text(acts)}, allowed is Discrete")
-        sizes.append(math.prod(box.shape))
-        actions.append(acts)
+        observed.append(own)
+    sizes = [observation_size(space) for space in observed]
+    acted = tuple(world.action_space(agent) for agent in agents)
+    try:
+        spaces = action_spaces(agents, acted)
+    except ValueError as error:
+        raise WorldError(f"{path}: {error}") from error
     if not max(sizes):
         raise WorldError(f"{path}: no agent observes anything, its spaces have no numbers")
-    action_sizes = tuple(int(space.n) for space in actions)
     limit = getattr(world.unwrapped, "max_cycles", None)
     metadata = getattr(world, "metadata", None)
     modes = metadata.get("render_modes") if isinstance(metadata, Mapping) else None
     return Description(
         agents=agents,
         observation_sizes=tuple(sizes),
-        action_sizes=action_sizes,
-        first_actions=tuple(int(space.start) for space in actions),
-        masked=len(set(action_sizes)) > 1 or any(_has_mask(world.observation_space(a)) for a in agents),
+        action_spaces=spaces,
+        observed=tuple(observed),
+        acted=acted,
+        masked=not spaces.every.all() or any(_has_mask(world.observation_space(a)) for a in agents),
         limit=limit if type(limit) is int and limit > 0 else None,
         pictures="rgb_array" in (modes or ()),
     )
@@ -219,7 +220,3 @@ def _spaces(path: str, world: Any) -> Description:
 
 def _has_mask(space: Space[Any]) -> bool:
     return isinstance(space, Dict) and "action_mask" in space.spaces
-
-
-def _text(space: Space[Any]) -> str:
-    return " ".join(str(space).split())

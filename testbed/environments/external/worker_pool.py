@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.common.errors import WorldError
+from testbed.environments.action_spaces import Played
 from testbed.environments.external.child_processes import Children, Message
 from testbed.environments.external.episodes import Now
 
@@ -66,12 +67,12 @@ class Workers:
             requests.append(({**fields, "seeds": [seed_of[row] for row in mine]}, {}))
         return _joined(self._all(requests))
 
-    def step(self, actions: NDArray[np.integer]) -> Now:
+    def step(self, actions: Played) -> Now:
         """Step as `Episodes.step` does."""
         return _joined(self._all([({"do": "step"}, {"actions": actions[share]}) for share in self.shares]))
 
     def replay(
-        self, seeds: Sequence[int], actions: NDArray[np.int64], steps: Sequence[int]
+        self, seeds: Sequence[int], actions: Played, steps: Sequence[int]
     ) -> tuple[Now, NDArray[np.float64]]:
         """Replay as `Episodes.replay` does."""
         answers = self._all(

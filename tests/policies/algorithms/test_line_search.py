@@ -12,13 +12,14 @@ from policies.algorithms.subproblem import PolicyProblem
 from policies.batch import Batch
 from policies.natural_gradient.conjugate_gradients import ConjugateGradients
 from policies.natural_gradient.linearisation import JointPolicy, Linearisation
+from policies.nn.categorical import CategoricalHead
 
 SAMPLES, HEADS = 60, 2
 
 
 def linearised(*, partly=False, samples=slice(None)):
     generator = np.random.default_rng(3)
-    policy = JointPolicy.build(3, (5,), HEADS, actions=3)
+    policy = JointPolicy.build(3, (5,), HEADS, head=CategoricalHead(3))
     theta = torch.from_numpy(policy.network.initial(generator, output_gain=1.0))
     observations = torch.from_numpy(generator.standard_normal((SAMPLES, 3)))
     actions = torch.from_numpy(generator.integers(3, size=(SAMPLES, HEADS)))
@@ -55,7 +56,7 @@ def test_the_step_is_the_first_that_meets_both_conditions(partly):
     anybody = [m for m in range(SAMPLES) if acting[m].any()]
 
     def meets(x):
-        new, old = (at.policy.log_probabilities(theta, at.observations) for theta in (at.theta + x, at.theta))
+        new, old = (at.policy.distribution(theta, at.observations) for theta in (at.theta + x, at.theta))
         divergence = objective = 0.0
         for n in range(HEADS):
             own = [m for m in range(SAMPLES) if acting[m, n]]

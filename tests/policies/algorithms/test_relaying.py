@@ -32,7 +32,7 @@ def dense_rows(one, batch, q):
     acting = torch.from_numpy(batch.active.reshape(-1, AGENTS))
 
     def taken(theta):
-        log_p = one.policy.log_probabilities(theta, observations)
+        log_p = one.policy.distribution(theta, observations)
         return log_p.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
     jacobian = torch.autograd.functional.jacobian(taken, one.theta[q])

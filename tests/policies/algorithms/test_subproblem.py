@@ -10,6 +10,7 @@ import torch
 from policies.algorithms.subproblem import PolicyProblem
 from policies.natural_gradient.conjugate_gradients import ConjugateGradients
 from policies.natural_gradient.linearisation import JointPolicy, Linearisation
+from policies.nn.categorical import CategoricalHead
 
 DELTA = 0.01
 
@@ -18,7 +19,7 @@ DELTA = 0.01
 def at():
     """A uniform policy where every observation meets every joint action once: then J^T J = M H exactly."""
     generator = np.random.default_rng(2)
-    policy = JointPolicy.build(3, (4,), agents=2, actions=3)
+    policy = JointPolicy.build(3, (4,), agents=2, head=CategoricalHead(3))
     theta = torch.from_numpy(policy.network.initial(generator, output_gain=0.0))
     combinations = list(itertools.product(range(3), repeat=2))
     observations = np.repeat(generator.standard_normal((12, 3)), len(combinations), axis=0)
@@ -97,7 +98,7 @@ def sharpened():
 
     def linearised(fisher):
         generator = np.random.default_rng(8)
-        policy = JointPolicy.build(3, (6,), agents=2, actions=3)
+        policy = JointPolicy.build(3, (6,), agents=2, head=CategoricalHead(3))
         theta = 40 * torch.from_numpy(policy.network.initial(generator, output_gain=1.0))
         observations = torch.from_numpy(generator.standard_normal((60, 3)))
         actions = torch.from_numpy(generator.integers(3, size=(60, 2)))

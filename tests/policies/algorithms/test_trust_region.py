@@ -151,9 +151,9 @@ def test_the_divergence_of_what_is_played_adds_up_over_the_heads_that_act(settin
     batch = made_up(3, masked=True)
     one = learner(settings, 3)
     flat = batch.observations.reshape(-1, 3, SIZES[0]), batch.masks.reshape(-1, 3, ACTIONS)
-    before = one.own_action_log_probs(*flat).exp().numpy()
+    before = one.own_distributions(*flat).exp().numpy()
     row = one.learn(batch, Nobody(), np.random.default_rng(2))
-    after = one.own_action_log_probs(*flat).exp().numpy()
+    after = one.own_distributions(*flat).exp().numpy()
     terms = before * np.log(np.where(before > 0, before, 1) / np.where(before > 0, after, 1))
     choices = flat[1].sum(-1).T > 1  # with a single action there is none
     assert not choices.all()
@@ -172,7 +172,7 @@ def test_what_is_played_is_what_is_learnt_from(settings):
     masks = np.repeat(batch.masks[0, :1], 20_000, axis=0)
     actions = one.act(observations, masks, np.random.default_rng(5))
     assert actions.shape == (20_000, 3)
-    p = one.own_action_log_probs(observations[:1], masks[:1]).exp()[:, 0].numpy()
+    p = one.own_distributions(observations[:1], masks[:1]).exp()[:, 0].numpy()
     for agent in range(3):
         shares = np.bincount(actions[:, agent], minlength=ACTIONS) / 20_000
         assert np.allclose(shares, p[agent], atol=0.015)

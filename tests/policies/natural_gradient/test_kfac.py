@@ -21,7 +21,7 @@ def test_kfac_inverts_the_damped_kronecker_product(make_case):
     generator = torch.Generator().manual_seed(1)
     kfac = Kfac(at, torch.rand((at.samples, 2), generator=generator, dtype=torch.float64))
     # Last layer: its output gradient is that of the logits, so G is the mean of F_m exactly.
-    p = at.log_p.exp()
+    p = at.distribution.exp()
     f = torch.diag_embed(p) - p.unsqueeze(-1) * p.unsqueeze(-2)
     g = torch.block_diag(*f.mean(0))
     h = torch.cat([at.entering[-1][0].T, torch.ones(at.samples, 1, dtype=torch.float64)], 1)
@@ -49,7 +49,7 @@ def test_kfac_of_the_empirical_matrix_leaves_out_what_two_heads_have_in_common(m
     )
     generator = torch.Generator().manual_seed(1)
     kfac = Kfac(at, torch.rand((at.samples, 2), generator=generator, dtype=torch.float64))
-    scores = torch.nn.functional.one_hot(at.actions, 3) - at.log_p.exp()
+    scores = torch.nn.functional.one_hot(at.actions, 3) - at.distribution.exp()
     g = torch.block_diag(*torch.einsum("mna,mnb->nab", scores, scores) / at.samples)
     _, g_basis, spectrum = (each[0] for each in kfac.blocks[-1])
     h = torch.cat([at.entering[-1][0].T, torch.ones(at.samples, 1, dtype=torch.float64)], 1)

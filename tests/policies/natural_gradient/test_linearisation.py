@@ -6,13 +6,13 @@ import torch
 from torch.func import grad, jacrev, vjp
 
 from policies.natural_gradient.linearisation import JointPolicy, Linearisation
-from policies.nn.categorical import chosen, kl
+from policies.nn.categorical import CategoricalHead, chosen, kl
 
 TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}
 
 
 def ratios(case, theta):
-    log_p = case.policy.log_probabilities(theta, case.observations, case.masks)
+    log_p = case.policy.distribution(theta, case.observations, case.masks)
     return chosen(log_p, case.actions)
 
 
@@ -34,10 +34,10 @@ class TestAgainstTorchFunc:
     def test_fisher(self, make_case, activation, masked):
         """H is the Hessian of the sample-average KL at theta_old, plus damping."""
         case = make_case(activation=activation, masked=masked)
-        old = case.at.log_p
+        old = case.at.distribution
 
         def divergence(theta):
-            new = case.policy.log_probabilities(theta, case.observations, case.masks)
+            new = case.policy.distribution(theta, case.observations, case.masks)
             return kl(old, new).sum(-1).mean()
 
         x = torch.randn_like(case.theta)
@@ -70,10 +70,10 @@ def test_fisher_is_the_expected_outer_product_of_scores(make_case):
     case = make_case(samples=6)
 
     def all_log_p(theta):
-        return case.policy.log_probabilities(theta, case.observations)
+        return case.policy.distribution(theta, case.observations)
 
     scores = jacrev(all_log_p)(case.theta)  # [M, N, A, D]
-    dense = torch.einsum("mna,mnad,mnae->de", case.at.log_p.exp(), scores, scores) / 6
+    dense = torch.einsum("mna,mnad,mnae->de", case.at.distribution.exp(), scores, scores) / 6
     x = torch.randn_like(case.theta)
     torch.testing.assert_close(case.at.fisher(x)[0], dense @ x + 0.01 * x, **TOLERANCE)
 
@@ -119,7 +119,7 @@ def test_padding_of_observations_and_actions_changes_nothing(make_case):
     masks[:, able:] = False
     padded = Linearisation(wide.policy, wide.theta, observations, wide.actions, masks, 0.01)
 
-    narrow_policy = JointPolicy.build(seen, (7, 6), agents=2, actions=able)
+    narrow_policy = JointPolicy.build(seen, (7, 6), agents=2, head=CategoricalHead(able))
 
     def narrowed(vector):
         (w0, b0), (w1, b1), (w2, b2) = wide.policy.network.layers(vector)

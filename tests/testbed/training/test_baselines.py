@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from testbed import environments
+from testbed.environments.action_spaces import DiscreteSpaces
 from testbed.environments.base import BaseEnvironmentSettings
 from testbed.environments.external import PettingZooSettings
 from testbed.environments.skirmish import Skirmish, SkirmishSettings
@@ -31,7 +32,7 @@ def test_the_random_policy_plays_everything_an_agent_can_alike():
 
 def test_the_random_policy_plays_only_what_an_agent_has():
     world = environments.make("treasure", hunters=3, batch=500)
-    world.action_sizes = (2, *world.action_sizes[1:])
+    world.action_spaces = DiscreteSpaces((2, *world.action_sizes[1:]))
     actions = Uniform(world).act(world.reset(0)[0], None, np.random.default_rng(0))
     assert set(actions[:, 0]) == {0, 1}
     assert set(actions[:, 1]) == set(range(world.action_size))

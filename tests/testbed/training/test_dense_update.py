@@ -20,7 +20,7 @@ EXACT = {"iterations": 300, "recycle": 300, "tolerance": 1e-13}
 PLAIN = {"preconditioner": "none", "iterations": 10, "tolerance": 0, "warm_start": False}
 
 
-def batch_of(seed):
+def batch_of(seed, space="Discrete"):
     generator = np.random.default_rng(seed)
     shape = (STEPS, EPISODES, AGENTS)
     observations = generator.standard_normal((*shape, WIDTH)).astype(np.float32)
@@ -28,6 +28,9 @@ def batch_of(seed):
     over = np.zeros(shape, dtype=bool)
     over[-1] = over[4, 1] = True
     rewards = generator.standard_normal(shape) + observations[..., 0] * (actions == 1) + 3 * np.arange(AGENTS)
+    if space == "Box":
+        actions = generator.standard_normal((*shape, ACTIONS)).astype(np.float32)
+        rewards = rewards - np.square(actions[..., 0] - observations[..., 0])
     return Batch(
         observations, np.roll(observations, -1, axis=0), actions, rewards, np.zeros(shape, dtype=bool), over
     )
@@ -48,7 +51,9 @@ def learner_of(choices):
             },
         }
     )
-    learner = Matrpo(settings, Spaces(AGENTS, WIDTH, ACTIONS), np.random.default_rng(1))
+    learner = Matrpo(
+        settings, Spaces(AGENTS, WIDTH, ACTIONS, action_space=choices.space), np.random.default_rng(1)
+    )
     draws = np.random.default_rng(2).standard_normal(learner.theta.shape)
     learner.theta += 0.4 * torch.from_numpy(draws)  # no longer nearly uniform, and all different
     return learner
@@ -91,7 +96,7 @@ def expected(learner, batch, choices):
         DenseAgent(
             learner.theta[q].clone(),
             torch.from_numpy(flat[0][:, q]).double(),
-            torch.from_numpy(batch.actions.reshape(-1, AGENTS)),
+            torch.from_numpy(batch.flat_actions),
             advantages[q],
             some,
             (WIDTH, HIDDEN, AGENTS * ACTIONS),
@@ -140,12 +145,19 @@ CASES = [
     AUTHORS,
     AUTHORS | {"coupling": 1.0},
     AUTHORS | {"delta": 0.3},
+    {"space": "Box"},
+    {"space": "Box", "beta": 50.0, "every": 5},
+    {"space": "Box", "fisher": "empirical"},
+    {"space": "Box", "delta": 2.0, "step": "boundary", "damping": 0.01},
+    {"space": "Box", "radius": "played"},
+    AUTHORS | {"space": "Box", "delta": 0.1},
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_update_is_that_of_dense_matrices(case):
-    choices, batch = Choices(**case), batch_of(3)
+    choices = Choices(**case)
+    batch = batch_of(3, choices.space)
     learner = learner_of(choices)
     agents = expected(learner, batch, choices)
     before = learner.theta.clone()
@@ -160,7 +172,10 @@ def test_an_update_is_that_of_dense_matrices(case):
 
 
 def test_the_cases_halve_steps_refuse_them_and_are_bound():
-    rows = [learnt(learner_of(Choices(**case)), batch_of(3), Choices(**case)) for case in CASES]
+    rows = [
+        learnt(learner_of(choices), batch_of(3), choices)
+        for choices in (Choices(**case) for case in CASES if "space" not in case)
+    ]
     searches = [row for row in rows if "search_halvings" in row]
     assert any(row["searches_failed"] for row in searches)
     assert any(row["search_halvings"] and not row["searches_failed"] for row in searches)

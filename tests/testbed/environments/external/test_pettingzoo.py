@@ -575,13 +575,33 @@ def test_an_interrupted_step_leaves_no_answer_behind_for_a_later_one(monkeypatch
         ),
         ({"pettingzoo": "small_worlds:other_env"}, "makes a int, needed is a PettingZoo ParallelEnv"),
         ({"pettingzoo": "small_worlds:Anonymous"}, "has no fixed possible_agents"),
-        ({"pettingzoo": "small_worlds:Continuous"}, r"agent 'b' acts in Box\(.*\), allowed is Discrete"),
-        ({"pettingzoo": "small_worlds:Multi"}, r"agent 'a' acts in MultiDiscrete\(.*\), allowed is Discrete"),
-        ({"pettingzoo": "small_worlds:Symbols"}, r"agent 'a' observes Discrete\(7\), allowed are Box"),
+        (
+            {"pettingzoo": "small_worlds:Mixed"},
+            r"agent 'b' acts in Box\(.*\) and agent 'a' in Discrete\(2\), allowed is one kind",
+        ),
+        (
+            {"pettingzoo": "small_worlds:Other", "kwargs": {"what": "acts in a Tuple"}},
+            r"agent 'a' acts in Tuple\(.*\), allowed are Discrete, MultiDiscrete and Box of floating",
+        ),
+        (
+            {"pettingzoo": "small_worlds:Other", "kwargs": {"what": "acts in whole numbers"}},
+            r"agent 'a' acts in Box\(0, 3, \(2,\), int32\), allowed are Discrete",
+        ),
+        (
+            {"pettingzoo": "small_worlds:Other", "kwargs": {"what": "sees Text"}},
+            r"agent 'a' observes Text\(.*\), allowed are Box, Discrete, MultiDiscrete and Dict",
+        ),
+        (
+            {"pettingzoo": "small_worlds:Other", "kwargs": {"what": "sees a Dict"}},
+            r"agent 'a' observes Dict\(.*\), allowed are Box",
+        ),
+        (
+            {"pettingzoo": "small_worlds:Reals", "kwargs": {"masks": "info"}},
+            "agent 'a' got an action_mask, allowed with Discrete actions, its are Box",
+        ),
         ({"pettingzoo": "small_worlds:Leaky"}, r"Leaky, step 0: reset raised OSError: no disk"),
         ({"pettingzoo": "small_worlds", "episode_length": None}, "needs a number, .* no max_cycles"),
         ({"pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"M": 3}}, "kwargs: .*cannot be built with"),
-        ({**SPREAD, "kwargs": {"continuous_actions": True}}, r"agent 'agent_0' acts in Box\("),
         ({**SPREAD, "kwargs": {"render_mode": "human"}}, "kwargs: .*render_mode cannot be set"),
         ({**SPREAD, "workers": -1}, "workers: got -1"),
         ({**SPREAD, "episode_length": 0}, "episode_length: got 0"),

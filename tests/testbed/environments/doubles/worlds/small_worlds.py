@@ -5,7 +5,7 @@ import os
 from typing import Any, ClassVar
 
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text, Tuple
 from gymnasium.utils.env_checker import check_env
 from pettingzoo import ParallelEnv
 
@@ -68,7 +68,7 @@ class World(ParallelEnv):
         assert all(self.acts[agent].contains(action) for agent, action in actions.items())
         self.t += 1
         playing = self.agents
-        rewards = {agent: float(actions[agent] + len(playing)) for agent in playing}
+        rewards = {agent: float(np.sum(actions[agent]) + len(playing)) for agent in playing}
         terminations = dict.fromkeys(playing, self.t >= 5)
         truncations = dict.fromkeys(playing, False)
         if self.deaths and self.t == 2:
@@ -181,19 +181,82 @@ class Counting(World):
         return np.full((2, 3, 3), self.t, dtype=np.uint8)
 
 
-class Continuous(World):
+class Mixed(World):
     def action_space(self, agent: str) -> Any:
         return Box(-1.0, 1.0, (2,)) if agent == "b" else super().action_space(agent)
 
 
-class Multi(World):
-    def action_space(self, agent: str) -> Any:
-        return MultiDiscrete([2, 3])
+class Reals(World):
+    """Real numbers as actions, bounded on both sides, on one or on none; each agent is paid their sum."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        bounds = [(-1.0, 0.5), (0.0, np.inf), (-np.inf, np.inf)]
+        shapes = [(1,), (2, 2), (3,)]
+        self.acts = {
+            agent: Box(low, high, shape, np.float32)
+            for agent, (low, high), shape in zip(self.possible_agents, bounds, shapes, strict=True)
+        }
+
+    def mask(self, agent: str) -> np.ndarray:
+        return np.ones(self.acts[agent].shape)
+
+    def step(self, actions: dict[str, Any]) -> Any:
+        paid = {agent: float(np.sum(action, dtype=np.float64)) for agent, action in actions.items()}
+        observations, _, *rest = super().step(actions)
+        return observations, paid, *rest
 
 
 class Symbols(World):
+    """Symbols instead of numbers: the kind of space of each agent's observations and actions differs in size.
+
+    Each agent sees the step in a Discrete, or twice in a MultiDiscrete that counts from another start, and is
+    paid the sum of its MultiDiscrete action.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.boxes = {
+            "a": Discrete(7),
+            "b": Discrete(6, start=-2),
+            "c": MultiDiscrete([6, 7], start=[3, -1]),
+        }
+        self.acts = {
+            "a": MultiDiscrete([2, 3]),
+            "b": MultiDiscrete([4, 2], start=[1, -5]),
+            "c": MultiDiscrete([3]),
+        }
+
+    def seen(self, agents: list[str]) -> dict[str, Any]:
+        all_seen = {"a": self.t, "b": self.t - 2, "c": np.array([self.t + 3, self.t - 1])}
+        return {agent: all_seen[agent] for agent in agents}
+
+    def step(self, actions: dict[str, Any]) -> Any:
+        paid = {agent: float(np.sum(action)) for agent, action in actions.items()}
+        observations, _, *rest = super().step(actions)
+        return observations, paid, *rest
+
+
+class Other(World):
+    """Spaces that no learner here knows."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def action_space(self, agent: str) -> Any:
+        if self.what == "acts in a Tuple":
+            return Tuple([Discrete(2), Discrete(3)])
+        if self.what == "acts in whole numbers":
+            return Box(0, 3, (2,), np.int32)
+        return super().action_space(agent)
+
     def observation_space(self, agent: str) -> Any:
-        return Discrete(7)
+        if self.what == "sees Text":
+            return Text(5)
+        if self.what == "sees a Dict":
+            return Dict({"here": Box(0, 1, (2,)), "there": Box(0, 1, (2,))})
+        return super().observation_space(agent)
 
 
 class Anonymous(World):
