@@ -31,7 +31,8 @@ class Counts:
     unfinished: int = 0
     """Still under way when the agreement ended."""
     stale: int = 0
-    """Messages of an exchange that was over, or older than one already seen; they were ignored."""
+    """Messages of an exchange that was over, or older than one already seen, or a difference from
+    a copy that the receiver does not have; they were ignored."""
     down: int = 0
     """Activations of an agent that had crashed."""
     garbled: int = 0

@@ -4,7 +4,8 @@
 send when the solve's time is over; a message that takes longer than its round counts in the one it arrives
 in. ``asynchronous``: an agent does so when its own clock rings, and sends to all its neighbours; ``gossip``:
 to a random one. An agent still busy with its last solve skips a round or a ring (counted as busy).
-If a message is lost, its receiver continues with its present state. All messages are of the kind "news".
+If a message is lost, its receiver continues with its present state. All messages are of the kind "news",
+but for acknowledgements ("ack") of those that are differences (`codec_memory: difference`).
 """
 
 from abc import ABC, abstractmethod
@@ -12,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from testbed.consensus.base import Consensus
-from testbed.consensus.codecs import Payload
 from testbed.consensus.consensus_run import ConsensusRun, Measure, Progress
+from testbed.consensus.payloads import Payload
 from testbed.consensus.problems.base import LocalProblem, Signal
+from testbed.consensus.references import ACKNOWLEDGEMENT
 from testbed.consensus.traits import BY_AGENT
 from testbed.network import Handle, Message
 
@@ -66,7 +68,7 @@ class OneWay(Consensus):
     """An algorithm of one-way messages: everything except the agents' own computations."""
 
     allowed_activations = BY_AGENT
-    message_kinds = ("news",)
+    message_kinds = ("news", "ack")
 
     @abstractmethod
     def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
@@ -183,7 +185,7 @@ class _OneWayRun(ConsensusRun):
         size = (
             ONE_WAY_HEADER
             + WEIGHT_BYTES * agent.sends_weight
-            + self.codecs.size(agent.s, self.problems[0].width)
+            + self.coding.size(agent.s, self.problems[0].width)
         )
         ways = [way for i, j in self.links for way in ((i, j), (j, i))]
         return self.settings.compute + max(self._slow_arrival(*way, size) for way in ways)
@@ -245,7 +247,7 @@ class _OneWayRun(ConsensusRun):
         for neighbour in to:
             offer = agent.offer(neighbour)
             where = self.codecs.coordinates(len(offer), q, neighbour, self.problems[q].width)
-            payload = self.codecs.payload(offer, q, neighbour, where)
+            payload = self.coding.encode(offer, q, neighbour, where)
             extra = agent.sent(neighbour, payload)
             payload = self.told(payload, q, neighbour, "news", len(offer))
             size = ONE_WAY_HEADER + WEIGHT_BYTES * agent.sends_weight + payload.size
@@ -254,10 +256,16 @@ class _OneWayRun(ConsensusRun):
             self._ended()
 
     def _receive(self, message: Message) -> None:
+        source, destination = message.source, message.destination
+        if message.kind == "ack":
+            self.coding.acknowledged(destination, source, message.payload)
+            return
         payload, extra = message.payload
-        payload = self.codecs.arrived(payload, message.corruption)
+        payload = self.coding.decode(payload, message)
+        if self.coding.differences:
+            heard = self.coding.heard(source, destination)
+            self.network.send(destination, source, heard, ONE_WAY_HEADER + ACKNOWLEDGEMENT.size, "ack")
         if payload is None:
-            self.counts.garbled += 1
             return
         self.agents[message.destination].receive(message.source, payload, extra)
         self.counts.completed += 1
