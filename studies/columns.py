@@ -99,6 +99,8 @@ SETTING_TITLES = {
     "consensus.activation": "activation",
     "consensus.relaxation": "relaxation α",
     "consensus.codec": "numbers sent as",
+    "consensus.codec_memory": "memory of the codec",
+    "consensus.gossip_step": "gossip step γ",
     "consensus.subset": "share of the coordinates per exchange",
     "consensus.timeout": "time-out",
     "consensus.algorithm": "consensus algorithm",

@@ -2,9 +2,10 @@
 
 Without a `codec_memory` each message stands for itself. With ``error_feedback`` the sender adds to a signal
 what the codec has left out of its earlier messages to this neighbour: C(x + e), then e <- x + e - C(x + e)
-(Seide, Fu, Droppo, Li & Yu 2014, "1-bit stochastic gradient descent"; Karimireddy, Rebjock, Stich & Jaggi 2019,
-arXiv 1901.09847). The receiver knows nothing of it, so losses cannot make the two disagree; what is lost on the
-way is not made up for. With ``difference`` both ends keep copies: see `testbed.consensus.references`.
+(Seide, Fu, Droppo, Li & Yu 2014, "1-bit stochastic gradient descent"; Karimireddy, Rebjock, Stich & Jaggi
+2019, arXiv 1901.09847). The receiver knows nothing of it, so losses cannot make the two disagree; numbers
+lost on the way are not made up for. With ``difference`` both ends keep copies: see
+`testbed.consensus.references`.
 
 Both need a contraction: codecs that are right on average are divided by 1 + w (`Codec.variance`).
 """
@@ -77,9 +78,7 @@ class Coding:
         # The message acknowledges what its sender has from the receiver.
         self.acknowledged(destination, source, stamp.heard)
         held = self._held.setdefault((source, destination), HeldCopies())
-        encoded, zero = payload.encoded, zeros_like(payload.values)
-        assert encoded is not None
-        copy = held.read(stamp, zero, lambda: self._read(encoded, payload.values))
+        copy = held.read(stamp, zeros_like(payload.values), lambda: self._difference(payload))
         if copy is None:
             self._counts.stale += 1
             return None
@@ -111,6 +110,12 @@ class Coding:
         for way in [way for way in self._held if way[1] == node]:
             del self._held[way]
 
+    def _difference(self, payload: Payload) -> Signal:
+        """The decoded difference [m] that a message carries."""
+        if payload.encoded is None:
+            raise AssertionError("a message with a stamp has a difference")
+        return self._read(payload.encoded, payload.values)
+
     def _read(self, encoded: Encoded, signal: Signal) -> Signal:
         """Encoded numbers [m] in the type of a signal [m]."""
         return like(signal, self.codecs.decode(encoded, len(signal)))
@@ -121,6 +126,6 @@ DAMAGED = (
     " choco_gossip need network.link.corrupt 0 or detected"
 )
 LIES = (
-    "false numbers would make the copies at the two ends of a link differ for ever, so codec_memory difference"
-    " and choco_gossip allow no fault byzantine"
+    "false numbers would make the copies at the two ends of a link differ for ever, so codec_memory"
+    " difference and choco_gossip allow no fault byzantine"
 )

@@ -22,7 +22,7 @@ Coordinates = NDArray[np.intp]
 
 
 class Stamp(NamedTuple):
-    """What places a compressed difference, in the header of its message; see `testbed.consensus.references`."""
+    """The place of a difference among those of its direction; see `testbed.consensus.references`."""
 
     incarnation: int
     """How often the sender has lost its state."""

@@ -117,9 +117,7 @@ class ConsensusSettings(Settings):
     ] = None
     codec: Annotated[
         AnyCodec | None,
-        Field(
-            description="how the numbers in messages are written, a number format or less; null: unchanged"
-        ),
+        Field(description="number format, or coarser encoding, in messages; null: unchanged"),
     ] = None
     codec_memory: Annotated[
         Literal["error_feedback", "difference"] | None,

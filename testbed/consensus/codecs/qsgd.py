@@ -14,10 +14,10 @@ NORM = np.dtype("<f4")
 class QsgdCodec(Codec):
     """Sign and one of s + 1 = 2^(bits - 1) levels of |x_i| / |x|, rounded at random and right on average.
 
-    Alistarh, Grubic, Li, Tomioka & Vojnovic 2017, "QSGD: communication-efficient SGD via gradient quantization
-    and encoding" (arXiv 1610.02132): E |C(x) - x|^2 <= min(m / s^2, sqrt(m) / s) |x|^2. Codes have a fixed
-    width here, in place of Elias's. As in the paper's experiments, a vector may be cut into buckets, each with
-    a norm of its own: then m is the bucket's.
+    Alistarh, Grubic, Li, Tomioka & Vojnovic 2017, "QSGD: communication-efficient SGD via gradient
+    quantization and encoding" (arXiv 1610.02132): E |C(x) - x|^2 <= min(m / s^2, sqrt(m) / s) |x|^2. Codes
+    have a fixed width here, in place of Elias's. As in the paper's experiments, a vector may be cut into
+    buckets, each with a norm of its own: then m is the bucket's.
     """
 
     name: Literal["qsgd"]

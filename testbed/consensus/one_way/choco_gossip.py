@@ -48,18 +48,19 @@ class ChocoAgent(OneWayAgent):
 
     def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """Keep the neighbour's newest copy."""
-        assert payload.stamp is not None
+        if payload.stamp is None:
+            raise AssertionError("CHOCO-gossip sends differences")
         number = payload.stamp.incarnation, payload.stamp.version
         if number > self._newest.get(neighbour, (-1, 0)):
             self._newest[neighbour], self.heard[neighbour] = number, payload.values
 
 
 class ChocoGossip(Averaging):
-    """Koloskova, Stich & Jaggi 2019, "Decentralized stochastic optimization and gossip algorithms with compressed
-    communication" (arXiv 1902.00340), Algorithm 1, with acknowledged copies.
+    """CHOCO-gossip: Koloskova, Stich & Jaggi 2019, Algorithm 1, with acknowledged copies.
 
-    On a network that loses nothing, in synchronous rounds, the mean is kept and reached linearly if gamma is
-    small enough for the codec. Losses move the mean.
+    arXiv 1902.00340, "Decentralized stochastic optimization and gossip algorithms with compressed
+    communication". On a network that loses nothing, in synchronous rounds, the mean is kept and reached
+    linearly if gamma is small enough for the codec. Losses move the mean.
     """
 
     name = "choco_gossip"

@@ -144,7 +144,7 @@ LOSSY = {
 )
 def test_both_kinds_of_admm_reach_the_optimum_by_differences_however_coarse(algorithm, codec):
     consensus = {"algorithm": algorithm, "codec": codec, "penalty": 0.5}
-    budget = {"budget": {"activations": 1500}, "curve_every": 4000}
+    budget = {"budget": {"activations": 1200}, "curve_every": 4000}
     plain = run(consensus | budget, audit=False).metrics["error"]
     exact = run(consensus | budget | {"codec_memory": "difference"}, audit=False).metrics["error"]
     assert exact < 1e-4
