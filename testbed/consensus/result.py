@@ -39,6 +39,8 @@ class Counts:
     """Messages ignored because damage on the way left numbers in them that are not finite."""
     falsified: int = 0
     """Messages sent with false numbers by agents that lie, whether they arrived or not."""
+    held_back: int = 0
+    """Messages that were not sent because they would have told their receiver too little that is new."""
     repeated: int = 0
     """Repeated requests, answered as the first time."""
     solves: int = 0
@@ -81,6 +83,7 @@ class ConsensusResult:
             "down": float(c.down),
             "garbled": float(c.garbled),
             "falsified": float(c.falsified),
+            "held_back": float(c.held_back),
             "late": float(self.late),
             "stalled": float(self.stalled),
             "consensus_seconds": self.seconds,

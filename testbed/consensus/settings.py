@@ -8,6 +8,7 @@ from testbed.common.registered_names import NameIn
 from testbed.common.settings import SettingError, Settings
 from testbed.common.units import Seconds
 from testbed.consensus.codec import AnyCodec
+from testbed.consensus.event_trigger import EventTrigger
 from testbed.consensus.robust_rule import AnyRobustRule
 from testbed.consensus.traits import ALGORITHMS, Activation, ConsensusAlgorithm
 from testbed.identity import differing
@@ -127,6 +128,12 @@ class ConsensusSettings(Settings):
             " message by itself"
         ),
     ] = None
+    trigger: Annotated[
+        EventTrigger | None,
+        Field(
+            description="relaxed_admm, choco_gossip: hold messages back that would tell little; null: none"
+        ),
+    ] = None
     gossip_step: Annotated[
         float,
         Field(gt=0, le=1, description="choco_gossip: gamma, the share of each step towards the neighbours"),
@@ -215,5 +222,7 @@ class ConsensusSettings(Settings):
                 why = f"codec {codec.name}: must be 1, the codec chooses the numbers itself"
             if self.memory_of_codec is not None:
                 why = f"{memory or self.algorithm}: must be 1, what is remembered is the whole vector"
+            if self.trigger is not None:
+                why = "trigger: must be 1, changes are those of the whole vector"
             if why is not None:
                 raise SettingError(("subset",), f"subset {self.subset} with {why}")

@@ -40,8 +40,7 @@ class ConsensusAlgorithm(ABC):
 
     options: ClassVar[frozenset[str]] = frozenset()
     """The settings it uses among those that not all algorithms use: `penalty`, `relaxation`, `coupling`,
-    `dual_limit`, `robust`, `initial_dual`, `gossip_step`, `timeout` and
-    `when_busy`."""
+    `dual_limit`, `robust`, `initial_dual`, `gossip_step`, `trigger`, `timeout` and `when_busy`."""
 
     codec_memories: ClassVar[frozenset[str]] = frozenset()
     """The kinds of `codec_memory` that it can use."""
@@ -65,6 +64,7 @@ class ConsensusAlgorithm(ABC):
             ("dual_limit", None, "null"),
             ("robust", None, "null"),
             ("when_busy", "refuse", "refuse"),
+            ("trigger", None, "null"),
         ):
             value = getattr(settings, option)
             value = getattr(value, "name", value)

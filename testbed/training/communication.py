@@ -21,6 +21,7 @@ AVERAGED = (
     "down",
     "garbled",
     "falsified",
+    "held_back",
     "late",
     "stalled",
     "consensus_seconds",

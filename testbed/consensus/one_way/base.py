@@ -14,6 +14,7 @@ from functools import partial
 
 from testbed.consensus.base import Consensus
 from testbed.consensus.consensus_run import ConsensusRun, Measure, Progress
+from testbed.consensus.one_way.silence import Silence
 from testbed.consensus.payloads import Payload
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.references import ACKNOWLEDGEMENT
@@ -94,6 +95,9 @@ class _OneWayRun(ConsensusRun):
         super().__init__(parent.network, parent.links, parent.settings, parent.codecs, measure, progress)
         self.parent, self.problems = parent, list(problems)
         self.activations = parent.activations
+        trigger = parent.settings.trigger
+        # With a threshold of 0 nothing is held back, and silence can only mean a loss.
+        self.silence = Silence(trigger) if trigger is not None and trigger.threshold > 0 else None
         self.agents = [self._new(q) for q in range(len(problems))]
         self.period = 0.0
         self.solving: dict[int, Handle] = {}
@@ -144,6 +148,8 @@ class _OneWayRun(ConsensusRun):
     def forgotten(self, node: int) -> None:
         """Replace it by a new agent."""
         self.problems[node].forget()
+        if self.silence is not None:
+            self.silence.forgotten(node)
         self.agents[node] = self._new(node)
 
     def _new(self, q: int) -> OneWayAgent:
@@ -224,6 +230,9 @@ class _OneWayRun(ConsensusRun):
         if agent.index in self.solving:
             self.counts.busy += 1
             return False
+        if self.silence is not None:
+            for neighbour, payload, extra in self.silence.unheard(agent.index, agent.neighbours):
+                agent.receive(neighbour, payload, extra)
         agent.start_round()
         seconds = self.compute(agent.index)
         self.solving[agent.index] = self.clock.schedule(seconds, partial(self._solved, agent, to))
@@ -244,11 +253,18 @@ class _OneWayRun(ConsensusRun):
         self.counts.solves += 1
         if self.network.trace is not None:
             self.network.trace.record(self.clock.now, "solved", agent=q)
+        if self.silence is not None:
+            self.silence.solved(q)
         for neighbour in to:
             offer = agent.offer(neighbour)
+            if self.silence is not None and self.silence.holds_back(q, neighbour, offer):
+                self.counts.held_back += 1
+                continue
             where = self.codecs.coordinates(len(offer), q, neighbour, self.problems[q].width)
             payload = self.coding.encode(offer, q, neighbour, where)
             extra = agent.sent(neighbour, payload)
+            if self.silence is not None:
+                self.silence.sent(q, neighbour, payload)
             payload = self.told(payload, q, neighbour, "news", len(offer))
             size = ONE_WAY_HEADER + WEIGHT_BYTES * agent.sends_weight + payload.size
             self.network.send(q, neighbour, (payload, extra), size, "news")
@@ -267,6 +283,8 @@ class _OneWayRun(ConsensusRun):
             self.network.send(destination, source, heard, ONE_WAY_HEADER + ACKNOWLEDGEMENT.size, "ack")
         if payload is None:
             return
-        self.agents[message.destination].receive(message.source, payload, extra)
+        self.agents[destination].receive(source, payload, extra)
+        if self.silence is not None:
+            self.silence.received(source, destination, payload, extra)
         self.counts.completed += 1
         self.applied(message)

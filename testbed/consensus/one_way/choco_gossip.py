@@ -65,7 +65,7 @@ class ChocoGossip(Averaging):
 
     name = "choco_gossip"
     allowed_activations = ("synchronous", "asynchronous")
-    options = frozenset({"gossip_step"})
+    options = frozenset({"gossip_step", "trigger"})
     sends_differences = True
     instead = ", it always sends differences"
 

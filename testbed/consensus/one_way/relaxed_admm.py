@@ -116,7 +116,7 @@ class RelaxedADMM(OneWay):
 
     name = "relaxed_admm"
     codec_memories = frozenset({"error_feedback", "difference"})
-    options = frozenset({"penalty", "relaxation", "coupling", "dual_limit"})
+    options = frozenset({"penalty", "relaxation", "coupling", "dual_limit", "trigger"})
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
