@@ -1,6 +1,7 @@
 """Every codec against its definition: the bytes it packs, its mean by enumeration, its contraction."""
 
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from testbed.consensus.codecs.random_k import RandomKCodec
 from testbed.consensus.codecs.top_k import TopKCodec
 from testbed.consensus.settings import ConsensusSettings
 
-GIVEN = {
+GIVEN: dict[str, list[dict[str, Any]]] = {
     "top_k": [{"share": 0.3}, {"share": 0.01, "format": "float16"}, {"share": 1.0, "format": "float64"}],
     "random_k": [{"share": 0.3}, {"share": 0.01, "format": "float16"}, {"share": 1.0, "format": "float64"}],
     "qsgd": [{}, {"bits": 2}, {"bits": 3, "bucket": 4}, {"bits": 8}],
