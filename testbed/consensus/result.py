@@ -40,7 +40,10 @@ class Counts:
     falsified: int = 0
     """Messages sent with false numbers by agents that lie, whether they arrived or not."""
     held_back: int = 0
-    """Messages that were not sent because they would have told their receiver too little that is new."""
+    """Messages that were not sent because they would have told their receiver too little that is new, or for
+    which a token was saved."""
+    tokens_spent: int = 0
+    """Messages sent at once when another was heard, each for a token saved."""
     repeated: int = 0
     """Repeated requests, answered as the first time."""
     solves: int = 0
@@ -84,6 +87,7 @@ class ConsensusResult:
             "garbled": float(c.garbled),
             "falsified": float(c.falsified),
             "held_back": float(c.held_back),
+            "tokens_spent": float(c.tokens_spent),
             "late": float(self.late),
             "stalled": float(self.stalled),
             "consensus_seconds": self.seconds,

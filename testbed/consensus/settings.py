@@ -10,6 +10,7 @@ from testbed.common.units import Seconds
 from testbed.consensus.codec import AnyCodec
 from testbed.consensus.event_trigger import EventTrigger
 from testbed.consensus.robust_rule import AnyRobustRule
+from testbed.consensus.token_account import TokenAccount
 from testbed.consensus.traits import ALGORITHMS, Activation, ConsensusAlgorithm
 from testbed.identity import differing
 
@@ -134,6 +135,13 @@ class ConsensusSettings(Settings):
             description="relaxed_admm, choco_gossip: hold messages back that would tell little; null: none"
         ),
     ] = None
+    tokens: Annotated[
+        TokenAccount | None,
+        Field(
+            description="one-way messages, activation gossip: agents save messages at rings of their clocks"
+            " and spend them when they hear something; null: a message at each ring"
+        ),
+    ] = None
     gossip_step: Annotated[
         float,
         Field(gt=0, le=1, description="choco_gossip: gamma, the share of each step towards the neighbours"),
@@ -201,6 +209,12 @@ class ConsensusSettings(Settings):
     def _fits_together(self) -> Self:
         self.kind.check(self)
         self._check_codec()
+        if self.tokens is not None and (self.activation != "gossip" or "tokens" not in self.kind.options):
+            reason = (
+                f"tokens with {self.algorithm} and activation {self.activation}: must be null, only"
+                " algorithms of one-way messages with activation gossip have them"
+            )
+            raise SettingError(("tokens",), reason)
         if self.period is not None and self.period < self.compute:
             reason = f"period {self.period} must not be shorter than compute {self.compute}"
             raise SettingError(("period",), reason)

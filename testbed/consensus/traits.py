@@ -40,7 +40,8 @@ class ConsensusAlgorithm(ABC):
 
     options: ClassVar[frozenset[str]] = frozenset()
     """The settings it uses among those that not all algorithms use: `penalty`, `relaxation`, `coupling`,
-    `dual_limit`, `robust`, `initial_dual`, `gossip_step`, `trigger`, `timeout` and `when_busy`."""
+    `dual_limit`, `robust`, `initial_dual`, `gossip_step`, `trigger`, `tokens`, `timeout` and
+    `when_busy`."""
 
     codec_memories: ClassVar[frozenset[str]] = frozenset()
     """The kinds of `codec_memory` that it can use."""

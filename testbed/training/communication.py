@@ -22,6 +22,7 @@ AVERAGED = (
     "garbled",
     "falsified",
     "held_back",
+    "tokens_spent",
     "late",
     "stalled",
     "consensus_seconds",

@@ -95,6 +95,8 @@ CODECS = st.sampled_from(
     ]
 )
 """Codecs of messages, each way to write numbers once."""
+TRIGGERS = st.sampled_from([{"threshold": 0.1}, {"threshold": 1.0, "decay": 0.9, "longest_silence": 2}])
+TOKENS = st.sampled_from([{"capacity": 3}, {"strategy": "randomized", "capacity": 3, "spend": 2}])
 
 
 def without_lies(network: Plan) -> None:

@@ -92,6 +92,11 @@ def consensus_of(draw: st.DrawFn, algorithms: list[str]) -> Plan:
     memories = sorted(ALGORITHMS.members()[algorithm].codec_memories)
     if memories and "codec" in consensus:
         rarely(draw, consensus, "codec_memory", st.sampled_from(memories))
+    options = ALGORITHMS.members()[algorithm].options
+    if "trigger" in options:
+        rarely(draw, consensus, "trigger", network_plans.TRIGGERS)
+    if "tokens" in options and consensus["activation"] == "gossip":
+        rarely(draw, consensus, "tokens", network_plans.TOKENS)
     if algorithm not in averaging():
         rarely(draw, consensus, "coupling", st.sampled_from([0.01, 1.0, 100.0]))
     if algorithm == "edge_admm":

@@ -98,6 +98,8 @@ class _OneWayRun(ConsensusRun):
         trigger = parent.settings.trigger
         # With a threshold of 0 nothing is held back, and silence can only mean a loss.
         self.silence = Silence(trigger) if trigger is not None and trigger.threshold > 0 else None
+        self.tokens = parent.settings.tokens
+        self.balances = [0] * len(problems)
         self.agents = [self._new(q) for q in range(len(problems))]
         self.period = 0.0
         self.solving: dict[int, Handle] = {}
@@ -150,6 +152,7 @@ class _OneWayRun(ConsensusRun):
         self.problems[node].forget()
         if self.silence is not None:
             self.silence.forgotten(node)
+        self.balances[node] = 0
         self.agents[node] = self._new(node)
 
     def _new(self, q: int) -> OneWayAgent:
@@ -211,6 +214,9 @@ class _OneWayRun(ConsensusRun):
                 return
             self._wind(clock)
             agent = self.agents[clock[0]]
+            if self._saves_a_token(agent.index):
+                self._ended()
+                return
             gossip = self.settings.activation == "gossip"
             to = [self.activations.neighbour(agent.index)] if gossip else agent.neighbours
             if not self._activate(agent, to):
@@ -230,13 +236,43 @@ class _OneWayRun(ConsensusRun):
         if agent.index in self.solving:
             self.counts.busy += 1
             return False
+        self._begin(agent, to)
+        return True
+
+    def _begin(self, agent: OneWayAgent, to: Sequence[int]) -> None:
+        """Let an agent begin a solve, and send to the neighbours ``to`` when it ends."""
         if self.silence is not None:
             for neighbour, payload, extra in self.silence.unheard(agent.index, agent.neighbours):
                 agent.receive(neighbour, payload, extra)
         agent.start_round()
         seconds = self.compute(agent.index)
         self.solving[agent.index] = self.clock.schedule(seconds, partial(self._solved, agent, to))
+
+    def _saves_a_token(self, q: int) -> bool:
+        """Whether an agent whose clock rings saves a token in place of a message."""
+        if self.tokens is None:
+            return False
+        uniform = self.codecs.streams.generator("tokens", q).random()
+        if not self.network.agent_is_up(q) or uniform < self.tokens.proactive(self.balances[q]):
+            return False
+        self.balances[q] += 1
+        self.counts.activations += 1
+        self.counts.held_back += 1
         return True
+
+    def _spend_tokens(self, q: int) -> None:
+        """Let an agent that has heard something pass it on, unless it is busy."""
+        if self.tokens is None:
+            return
+        uniform = self.codecs.streams.generator("tokens", q).random()
+        if q in self.solving or self.finished or self.spent():
+            return
+        count = self.tokens.reactive(self.balances[q], uniform)
+        to = list(dict.fromkeys(self.activations.neighbour(q) for _ in range(count)))
+        if to:
+            self.balances[q] -= len(to)
+            self.counts.tokens_spent += len(to)
+            self._begin(self.agents[q], to)
 
     def _ended(self) -> None:
         """One activation by a clock is over."""
@@ -288,3 +324,4 @@ class _OneWayRun(ConsensusRun):
             self.silence.received(source, destination, payload, extra)
         self.counts.completed += 1
         self.applied(message)
+        self._spend_tokens(destination)

@@ -79,7 +79,7 @@ class Metropolis(Averaging):
     name = "metropolis"
     codec_memories = frozenset({"error_feedback"})
     instead = " or null (choco_gossip sends differences)"
-    options = frozenset({"robust"})
+    options = frozenset({"robust", "tokens"})
 
     @classmethod
     def check(cls, settings: Any) -> None:

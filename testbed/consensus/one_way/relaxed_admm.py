@@ -116,7 +116,7 @@ class RelaxedADMM(OneWay):
 
     name = "relaxed_admm"
     codec_memories = frozenset({"error_feedback", "difference"})
-    options = frozenset({"penalty", "relaxation", "coupling", "dual_limit", "trigger"})
+    options = frozenset({"penalty", "relaxation", "coupling", "dual_limit", "trigger", "tokens"})
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:

@@ -59,6 +59,11 @@ def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
         consensus["subset"] = 1.0
     if differences:
         network_plans.without_lies(plan["network"])
+    options = ALGORITHMS.members()[chosen].options
+    if "trigger" in options and consensus["subset"] == 1:
+        network_plans.rarely(draw, consensus, "trigger", network_plans.TRIGGERS)
+    if "tokens" in options and consensus["activation"] == "gossip":
+        network_plans.rarely(draw, consensus, "tokens", network_plans.TOKENS)
     if chosen == "metropolis" and consensus["subset"] == 1:
         consensus["robust"] = draw(st.sampled_from(ROBUST))
     consensus["budget"] = {"activations": draw(st.integers(1, 12)), "seconds": 10.0}
