@@ -147,7 +147,7 @@ def test_both_kinds_of_admm_reach_the_optimum_by_differences_however_coarse(algo
     budget = {"budget": {"activations": 1200}, "curve_every": 4000}
     plain = run(consensus | budget, audit=False).metrics["error"]
     exact = run(consensus | budget | {"codec_memory": "difference"}, audit=False).metrics["error"]
-    assert exact < 1e-4
+    assert exact < 1e-3
     assert plain > 1e-2
 
 
