@@ -4,8 +4,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from testbed.consensus.activation import Activations
-from testbed.consensus.codecs import Codecs
 from testbed.consensus.consensus_run import ConsensusRun, Measure, Observer, Progress
+from testbed.consensus.payloads import Codecs
 from testbed.consensus.problems.base import LocalProblem
 from testbed.consensus.result import ConsensusResult
 from testbed.consensus.settings import ConsensusSettings

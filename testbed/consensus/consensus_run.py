@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from testbed.consensus.codecs import Codecs, Payload
+from testbed.consensus.coding import LIES, Coding
 from testbed.consensus.falsification import Falsification
 from testbed.consensus.measures import disagreement, magnitude
 from testbed.consensus.message_age import MessageAges
+from testbed.consensus.payloads import Codecs, Payload
 from testbed.consensus.problems.base import Signal
 from testbed.consensus.result import ConsensusResult, Counts, CurveRow
 from testbed.consensus.settings import ConsensusSettings
@@ -47,6 +48,7 @@ class ConsensusRun(ABC):
         self._falsification = Falsification(network, codecs)
         self.measure, self.progress = measure, progress
         self.counts = Counts()
+        self.coding = Coding(codecs, settings.memory_of_codec, network, self.counts)
         self.order: list[Link] = []
         self.curve: list[CurveRow] = []
         self.finished = False
@@ -186,6 +188,7 @@ class ConsensusRun(ABC):
 
     def _restarted(self, node: int, state: str) -> None:
         if state == "lost":
+            self.coding.forgotten(node)
             self.forgotten(node)
 
     def applied(self, message: Message) -> None:
@@ -198,10 +201,13 @@ class ConsensusRun(ABC):
         """The payload as its sender sends it: false numbers in place of the true ones if it lies now.
 
         Every payload of a signal passes through here on its way to `Network.send`; ``dimension`` is the
-        length of the whole signal, ``sign`` that of the sender's signal in the numbers.
+        length of the whole signal, ``sign`` that of the sender's signal in the numbers. Raises ValueError if
+        the sender lies and messages are differences.
         """
         told = self._falsification.told(payload, source, destination, kind, dimension=dimension, sign=sign)
         if told is not payload:
+            if payload.stamp is not None:
+                raise ValueError(f"agent {source}: {LIES}")
             self.counts.falsified += 1
             self.note("falsified", (min(source, destination), max(source, destination)), source)
         return told

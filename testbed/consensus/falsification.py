@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from testbed.consensus.codecs import Codecs, Payload, as_numpy
+from testbed.consensus.payloads import Codecs, Payload, as_numpy
 from testbed.network import FalseMessage, Network
 
 

@@ -31,13 +31,19 @@ class Counts:
     unfinished: int = 0
     """Still under way when the agreement ended."""
     stale: int = 0
-    """Messages of an exchange that was over, or older than one already seen; they were ignored."""
+    """Messages of an exchange that was over, or older than one already seen, or a difference from
+    a copy that the receiver does not have; they were ignored."""
     down: int = 0
     """Activations of an agent that had crashed."""
     garbled: int = 0
     """Messages ignored because damage on the way left numbers in them that are not finite."""
     falsified: int = 0
     """Messages sent with false numbers by agents that lie, whether they arrived or not."""
+    held_back: int = 0
+    """Messages that were not sent because they would have told their receiver too little that is new, or for
+    which a token was saved."""
+    tokens_spent: int = 0
+    """Messages sent at once when another was heard, each for a token saved."""
     repeated: int = 0
     """Repeated requests, answered as the first time."""
     solves: int = 0
@@ -80,6 +86,8 @@ class ConsensusResult:
             "down": float(c.down),
             "garbled": float(c.garbled),
             "falsified": float(c.falsified),
+            "held_back": float(c.held_back),
+            "tokens_spent": float(c.tokens_spent),
             "late": float(self.late),
             "stalled": float(self.stalled),
             "consensus_seconds": self.seconds,

@@ -7,7 +7,10 @@ from pydantic import Field, model_validator
 from testbed.common.registered_names import NameIn
 from testbed.common.settings import SettingError, Settings
 from testbed.common.units import Seconds
+from testbed.consensus.codec import AnyCodec
+from testbed.consensus.event_trigger import EventTrigger
 from testbed.consensus.robust_rule import AnyRobustRule
+from testbed.consensus.token_account import TokenAccount
 from testbed.consensus.traits import ALGORITHMS, Activation, ConsensusAlgorithm
 from testbed.identity import differing
 
@@ -41,8 +44,6 @@ class Budget(Settings):
             )
         return self
 
-
-Codec = Literal["float64", "float32", "float16", "int8"]
 
 WhenBusy = Literal["refuse", "wait_by_age", "wait_by_number"]
 """Replies of edge-ADMM's agents to requests that reach them in an exchange."""
@@ -116,7 +117,35 @@ class ConsensusSettings(Settings):
             " latency and its jitter, if the jitter is the larger)",
         ),
     ] = None
-    codec: Annotated[Codec | None, Field(description="number format in messages; null: unchanged")] = None
+    codec: Annotated[
+        AnyCodec | None,
+        Field(description="number format, or coarser encoding, in messages; null: unchanged"),
+    ] = None
+    codec_memory: Annotated[
+        Literal["error_feedback", "difference"] | None,
+        Field(
+            description="error_feedback: what a codec leaves out of a message is added to the next one;"
+            " difference: both ends keep copies, and the codec writes the difference from them; null: each"
+            " message by itself"
+        ),
+    ] = None
+    trigger: Annotated[
+        EventTrigger | None,
+        Field(
+            description="relaxed_admm, choco_gossip: hold messages back that would tell little; null: none"
+        ),
+    ] = None
+    tokens: Annotated[
+        TokenAccount | None,
+        Field(
+            description="one-way messages, activation gossip: agents save messages at rings of their clocks"
+            " and spend them when they hear something; null: a message at each ring"
+        ),
+    ] = None
+    gossip_step: Annotated[
+        float,
+        Field(gt=0, le=1, description="choco_gossip: gamma, the share of each step towards the neighbours"),
+    ] = 0.2
     subset: Annotated[
         float, Field(gt=0, le=1, description="share of the samples in each exchange, drawn anew")
     ] = 1.0
@@ -146,12 +175,22 @@ class ConsensusSettings(Settings):
         """The class of the algorithm, with its traits."""
         return ALGORITHMS.members()[self.algorithm]
 
+    @property
+    def memory_of_codec(self) -> str | None:
+        """The memory in use: the `codec_memory`, or that of the algorithm if it always has one."""
+        return "difference" if self.kind.sends_differences else self.codec_memory
+
+    def copies(self, links: int) -> int:
+        """Signals that the memory of the codec usually holds on a number of links."""
+        return links * {None: 0, "error_feedback": 2, "difference": 8}[self.memory_of_codec]
+
     def essence(self) -> dict[str, Any]:
         """The differences from the defaults, in settings that the algorithm and its activation use."""
         found, options = differing(self), self.kind.options
         looked_at = {
             "relaxation": "relaxation" in options,
             "penalty": "penalty" in options,
+            "gossip_step": "gossip_step" in options,
             "timeout": "timeout" in options,
             "period": self.activation == "synchronous",
             "activation_rate": self.activation in ("poisson", "gossip", "asynchronous"),
@@ -169,7 +208,35 @@ class ConsensusSettings(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         self.kind.check(self)
+        self._check_codec()
+        if self.tokens is not None and (self.activation != "gossip" or "tokens" not in self.kind.options):
+            reason = (
+                f"tokens with {self.algorithm} and activation {self.activation}: must be null, only"
+                " algorithms of one-way messages with activation gossip have them"
+            )
+            raise SettingError(("tokens",), reason)
         if self.period is not None and self.period < self.compute:
             reason = f"period {self.period} must not be shorter than compute {self.compute}"
             raise SettingError(("period",), reason)
         return self
+
+    def _check_codec(self) -> None:
+        """Raise SettingError if the codec, its memory and the subset do not fit together."""
+        codec, memory = self.codec, self.codec_memory
+        if memory is not None and codec is None:
+            reason = f"codec_memory {memory} without a codec: must be null, nothing is left out of a message"
+            raise SettingError(("codec_memory",), reason)
+        if memory is not None and memory not in self.kind.codec_memories:
+            allowed = ", ".join(sorted(self.kind.codec_memories)) or "null"
+            reason = f"codec_memory {memory} with {self.algorithm}: must be {allowed}{self.kind.instead}"
+            raise SettingError(("codec_memory",), reason)
+        if self.subset < 1:
+            why = None
+            if codec is not None and not codec.whole:
+                why = f"codec {codec.name}: must be 1, the codec chooses the numbers itself"
+            if self.memory_of_codec is not None:
+                why = f"{memory or self.algorithm}: must be 1, what is remembered is the whole vector"
+            if self.trigger is not None:
+                why = "trigger: must be 1, changes are those of the whole vector"
+            if why is not None:
+                raise SettingError(("subset",), f"subset {self.subset} with {why}")

@@ -40,7 +40,17 @@ class ConsensusAlgorithm(ABC):
 
     options: ClassVar[frozenset[str]] = frozenset()
     """The settings it uses among those that not all algorithms use: `penalty`, `relaxation`, `coupling`,
-    `dual_limit`, `robust`, `initial_dual`, `timeout` and `when_busy`."""
+    `dual_limit`, `robust`, `initial_dual`, `gossip_step`, `trigger`, `tokens`, `timeout` and
+    `when_busy`."""
+
+    codec_memories: ClassVar[frozenset[str]] = frozenset()
+    """The kinds of `codec_memory` that it can use."""
+
+    sends_differences: ClassVar[bool] = False
+    """Whether its messages are always differences from copies that both ends keep."""
+
+    instead: ClassVar[str] = ""
+    """Words for the message that refuses a `codec_memory`: the algorithm to choose for it."""
 
     @classmethod
     def check(cls, settings: Any) -> None:
@@ -55,6 +65,7 @@ class ConsensusAlgorithm(ABC):
             ("dual_limit", None, "null"),
             ("robust", None, "null"),
             ("when_busy", "refuse", "refuse"),
+            ("trigger", None, "null"),
         ):
             value = getattr(settings, option)
             value = getattr(value, "name", value)

@@ -21,6 +21,8 @@ AVERAGED = (
     "down",
     "garbled",
     "falsified",
+    "held_back",
+    "tokens_spent",
     "late",
     "stalled",
     "consensus_seconds",

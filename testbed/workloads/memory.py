@@ -32,7 +32,7 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
 def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int) -> int:
     """The arrays of a convex problem; N agents, signals of M numbers; float64."""
     n, m = problem.agents, problem.dimension
-    return 8 * (consensus.kind.signals(links, n) * m + problem.numbers())
+    return 8 * ((consensus.kind.signals(links, n) + consensus.copies(links)) * m + problem.numbers())
 
 
 COUNTLESS = 10**18

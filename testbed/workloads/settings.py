@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from policies.algorithms.matrpo import MatrpoSettings
 from testbed.common.settings import SettingError, Settings
+from testbed.consensus.coding import DAMAGED, LIES
 from testbed.consensus.pace import check_budget
 from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.problems.registry import ProblemSettings
@@ -51,9 +52,10 @@ class ProblemWorkload(Settings):
         return self.problem.agents
 
     def check(self, graph: "nx.Graph[int]") -> None:
-        """Raise SettingError if consensus would never end on this graph."""
+        """Raise SettingError if consensus would never end on this graph, or copies could not agree."""
         size = MESSAGE_OVERHEAD + 8 * self.problem.dimension
         check_budget(self.consensus, self.network, graph, size)
+        _check_copies(self.consensus, self.network, graph)
 
 
 class UpdateSettings(Settings):
@@ -133,10 +135,11 @@ class LearningWorkload(Settings, ABC):
     def check(self, graph: "nx.Graph[int]") -> None:
         """Raise SettingError if the algorithm needs a centre that some agents of the graph cannot reach.
 
-        Also if consensus would never end on this graph.
+        Also if consensus would never end on this graph, or copies at the ends of a link could not agree.
         """
         if self.algorithm.over_links:
             check_budget(self.consensus, self.network, graph, LARGEST_MESSAGE)
+            _check_copies(self.consensus, self.network, graph)
         if self.algorithm.communication == "centralise" and not nx.is_connected(graph):
             name = self.algorithm.name
             reason = f"is not connected, so {name} can have no centre that all agents reach"
@@ -186,6 +189,19 @@ def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
         others = " or ".join(name for name, kind in ALGORITHMS.members().items() if not kind.averages)
         reason = f"{consensus.algorithm!r} solves the mean problem only, {what}: choose {others}"
         raise SettingError(("consensus", "algorithm"), reason)
+
+
+def _check_copies(consensus: ConsensusSettings, network: NetworkSettings, graph: "nx.Graph[int]") -> None:
+    """Raise SettingError if differences travel and the copies that they are added to would not stay equal."""
+    if consensus.memory_of_codec != "difference":
+        return
+    for number, fault in enumerate(network.faults):
+        if fault.lies:
+            raise SettingError(("network", "faults", number), LIES)
+    for (source, destination), link in network.by_direction(graph).items():
+        if link.corruption.random > 0 and not link.corruption.detected:
+            reason = f"random {link.corruption.random:g}, detected false on {source}>{destination}: {DAMAGED}"
+            raise SettingError(("network", "link", "corrupt"), reason)
 
 
 Workload = Annotated[ProblemWorkload | UpdateWorkload | TrainingWorkload, Field(discriminator="workload")]

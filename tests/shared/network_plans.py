@@ -93,6 +93,30 @@ LIES: list[Any] = [
 """Every behaviour of an agent that lies."""
 
 
+CODECS = st.sampled_from(
+    [
+        "float32",
+        "float16",
+        "int8",
+        "qsgd",
+        {"name": "qsgd", "bits": 2, "bucket": 3},
+        {"name": "top_k", "share": 0.3},
+        {"name": "random_k", "share": 0.3, "format": "float16"},
+    ]
+)
+"""Codecs of messages, each way to write numbers once."""
+TRIGGERS = st.sampled_from([{"threshold": 0.1}, {"threshold": 1.0, "decay": 0.9, "longest_silence": 2}])
+TOKENS = st.sampled_from([{"capacity": 3}, {"strategy": "randomized", "capacity": 3, "spend": 2}])
+
+
+def without_lies(network: Plan) -> None:
+    """Takes out of a network the things with which differences are refused: lies and undetected damage."""
+    network["faults"] = [each for each in network.get("faults", []) if each.get("fault") != "byzantine"]
+    for link in (network["link"], *network.get("links", {}).values()):
+        if isinstance(link.get("corrupt"), dict):
+            link["corrupt"] = 0.2
+
+
 @st.composite
 def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     """One fault of a network on a graph, and when it happens."""

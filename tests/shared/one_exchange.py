@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from testbed.consensus.codecs import Codecs, as_numpy
 from testbed.consensus.edge_admm.agent import EdgeAgent
+from testbed.consensus.payloads import Codecs, as_numpy
 from testbed.consensus.problems.mean import MeanProblem
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Streams

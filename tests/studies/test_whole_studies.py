@@ -88,7 +88,15 @@ def consensus_of(draw: st.DrawFn, algorithms: list[str]) -> Plan:
     rarely(draw, consensus["budget"], "bytes", st.sampled_from([100, 5000]))
     rarely(draw, consensus["budget"], "tolerance", st.sampled_from([1e-6, 0.5]))
     rarely(draw, consensus, "compute", st.sampled_from([0.0, 0.1]))
-    rarely(draw, consensus, "codec", st.sampled_from(["float64", "float32", "float16", "int8"]))
+    rarely(draw, consensus, "codec", network_plans.CODECS)
+    memories = sorted(ALGORITHMS.members()[algorithm].codec_memories)
+    if memories and "codec" in consensus:
+        rarely(draw, consensus, "codec_memory", st.sampled_from(memories))
+    options = ALGORITHMS.members()[algorithm].options
+    if "trigger" in options:
+        rarely(draw, consensus, "trigger", network_plans.TRIGGERS)
+    if "tokens" in options and consensus["activation"] == "gossip":
+        rarely(draw, consensus, "tokens", network_plans.TOKENS)
     if algorithm not in averaging():
         rarely(draw, consensus, "coupling", st.sampled_from([0.01, 1.0, 100.0]))
     if algorithm == "edge_admm":

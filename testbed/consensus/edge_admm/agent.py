@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from testbed.consensus.codecs import Payload, updated
 from testbed.consensus.coupling import coupling_share
 from testbed.consensus.measures import mean_square, unwarned
+from testbed.consensus.payloads import Payload, updated
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network.link_names import Link
 

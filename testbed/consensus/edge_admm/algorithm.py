@@ -6,13 +6,13 @@ The exchanges themselves are in ``exchange_protocol``.
 from collections.abc import Iterable, Sequence
 
 from testbed.consensus.base import Consensus
-from testbed.consensus.codecs import Coordinates
 from testbed.consensus.consensus_run import ConsensusRun, Measure, Progress
 from testbed.consensus.edge_admm.agent import EdgeAgent, primal_residual
 from testbed.consensus.edge_admm.exchange import Exchange
 from testbed.consensus.edge_admm.exchange_protocol import EXCHANGE_HEADER, ExchangeProtocol
 from testbed.consensus.edge_admm.invariants import LinkAudit
 from testbed.consensus.edge_admm.waiting import WaitingRequests
+from testbed.consensus.payloads import Coordinates
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.traits import BY_LINK
 from testbed.network.link_names import Link
@@ -27,6 +27,7 @@ class EdgeADMM(Consensus):
     name = "edge_admm"
     allowed_activations = BY_LINK
     message_kinds = ("request", "response", "busy")
+    codec_memories = frozenset({"error_feedback", "difference"})
     options = frozenset({"penalty", "coupling", "dual_limit", "initial_dual", "timeout", "when_busy"})
 
     @classmethod
@@ -207,7 +208,7 @@ class _EdgeAgreement(ExchangeProtocol):
         if self.activations.overlapping:
             self._ended()
             return
-        size = EXCHANGE_HEADER + self.codecs.size(self.agents[initiator].s, self.problems[initiator].width)
+        size = EXCHANGE_HEADER + self.coding.size(self.agents[initiator].s, self.problems[initiator].width)
         self.clock.schedule(
             self._turn(initiator, link[0] + link[1] - initiator, size),
             lambda: None if self.finished else self._ended(),

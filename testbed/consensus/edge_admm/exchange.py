@@ -1,6 +1,6 @@
 """The state of one exchange of edge-ADMM."""
 
-from testbed.consensus.codecs import Payload
+from testbed.consensus.payloads import Payload
 from testbed.network import Handle
 from testbed.network.link_names import Link
 

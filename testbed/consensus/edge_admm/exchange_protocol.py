@@ -17,12 +17,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from testbed.consensus.codecs import Coordinates, Payload
 from testbed.consensus.consensus_run import ConsensusRun
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.edge_admm.exchange import Exchange
 from testbed.consensus.edge_admm.waiting import Request, WaitingRequests
+from testbed.consensus.payloads import Coordinates, Payload
 from testbed.consensus.problems.base import LocalProblem, Signal
+from testbed.consensus.references import ACKNOWLEDGEMENT
 from testbed.network import Message
 from testbed.network.link_names import Link
 
@@ -92,16 +93,20 @@ class ExchangeProtocol(ConsensusRun):
         offer = self._solve(i, exchange.link)
         problem = self.agents[i].problem
         where = self.codecs.coordinates(problem.dimension, i, j, problem.width)
-        exchange.offer = payload = self.codecs.payload(offer, i, j, where)
+        exchange.offer = payload = self.coding.encode(offer, i, j, where)
         size = self._send(exchange, i, "request", self._tell(exchange, i, "request", payload))
         exchange.timer = self.clock.schedule_last(self._timeout(i, j, size), lambda: self._give_up(exchange))
 
     def _receive(self, message: Message) -> None:
-        exchange, payload = message.payload
+        exchange, payload, heard = message.payload
+        if heard is not None:
+            self.coding.acknowledged(message.destination, message.source, heard)
         if payload is not None:
-            payload = self.codecs.arrived(payload, message.corruption)
+            payload = self.coding.decode(payload, message)
             if payload is None:
-                self.counts.garbled += 1
+                if message.kind == "request" and self.coding.differences and not exchange.received:
+                    # One that has lost its state has no copies: its answer lets the other end begin again.
+                    self._send(exchange, exchange.responder, "busy", None)
                 return
         if message.kind == "request":
             self._requested(exchange, payload, message)
@@ -171,7 +176,7 @@ class ExchangeProtocol(ConsensusRun):
         def respond() -> None:
             self.busy_with[responder] = None
             answer = self._solve(responder, exchange.link)
-            payload = self.codecs.payload(answer, responder, exchange.initiator, offer.where)
+            payload = self.coding.encode(answer, responder, exchange.initiator, offer.where)
             self.agents[responder].commit_payloads(exchange.link, payload, offer)
             self.applied(message)
             exchange.answer = ("response", self._tell(exchange, responder, "response", payload))
@@ -242,5 +247,9 @@ class ExchangeProtocol(ConsensusRun):
         """Send to the other end; returns the size in bytes."""
         size = EXCHANGE_HEADER + (0 if payload is None else payload.size)
         other = exchange.responder if source == exchange.initiator else exchange.initiator
-        self.network.send(source, other, (exchange, payload), size, kind)
+        heard = None
+        if payload is None and self.coding.differences:
+            heard = self.coding.heard(other, source)
+            size += ACKNOWLEDGEMENT.size
+        self.network.send(source, other, (exchange, payload, heard), size, kind)
         return size

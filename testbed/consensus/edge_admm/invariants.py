@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.consensus.codecs import Coordinates, as_numpy
 from testbed.consensus.edge_admm.agent import EdgeAgent
+from testbed.consensus.payloads import Coordinates, as_numpy
 from testbed.consensus.problems.base import Signal
 from testbed.network import Network
 from testbed.network.link_names import Link

@@ -10,8 +10,8 @@ exchanges get younger, or the agents' numbers larger, and no chain can close.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from testbed.consensus.codecs import Payload
 from testbed.consensus.edge_admm.exchange import Exchange
+from testbed.consensus.payloads import Payload
 from testbed.consensus.settings import WhenBusy
 from testbed.network import Clock, Handle, Message
 

@@ -33,6 +33,7 @@ class Averaging(OneWay):
     """An algorithm that averages the agents' vectors."""
 
     averages = True
+    options = frozenset({"tokens"})
 
     @classmethod
     def check(cls, settings: Any) -> None:

@@ -4,7 +4,8 @@
 send when the solve's time is over; a message that takes longer than its round counts in the one it arrives
 in. ``asynchronous``: an agent does so when its own clock rings, and sends to all its neighbours; ``gossip``:
 to a random one. An agent still busy with its last solve skips a round or a ring (counted as busy).
-If a message is lost, its receiver continues with its present state. All messages are of the kind "news".
+If a message is lost, its receiver continues with its present state. All messages are of the kind "news",
+but for acknowledgements ("ack") of those that are differences (`codec_memory: difference`).
 """
 
 from abc import ABC, abstractmethod
@@ -12,9 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from testbed.consensus.base import Consensus
-from testbed.consensus.codecs import Payload
 from testbed.consensus.consensus_run import ConsensusRun, Measure, Progress
+from testbed.consensus.one_way.silence import Silence
+from testbed.consensus.payloads import Payload
 from testbed.consensus.problems.base import LocalProblem, Signal
+from testbed.consensus.references import ACKNOWLEDGEMENT
 from testbed.consensus.traits import BY_AGENT
 from testbed.network import Handle, Message
 
@@ -66,7 +69,7 @@ class OneWay(Consensus):
     """An algorithm of one-way messages: everything except the agents' own computations."""
 
     allowed_activations = BY_AGENT
-    message_kinds = ("news",)
+    message_kinds = ("news", "ack")
 
     @abstractmethod
     def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
@@ -92,6 +95,11 @@ class _OneWayRun(ConsensusRun):
         super().__init__(parent.network, parent.links, parent.settings, parent.codecs, measure, progress)
         self.parent, self.problems = parent, list(problems)
         self.activations = parent.activations
+        trigger = parent.settings.trigger
+        # With a threshold of 0 nothing is held back, and silence can only mean a loss.
+        self.silence = Silence(trigger) if trigger is not None and trigger.threshold > 0 else None
+        self.tokens = parent.settings.tokens
+        self.balances = [0] * len(problems)
         self.agents = [self._new(q) for q in range(len(problems))]
         self.period = 0.0
         self.solving: dict[int, Handle] = {}
@@ -142,6 +150,9 @@ class _OneWayRun(ConsensusRun):
     def forgotten(self, node: int) -> None:
         """Replace it by a new agent."""
         self.problems[node].forget()
+        if self.silence is not None:
+            self.silence.forgotten(node)
+        self.balances[node] = 0
         self.agents[node] = self._new(node)
 
     def _new(self, q: int) -> OneWayAgent:
@@ -183,7 +194,7 @@ class _OneWayRun(ConsensusRun):
         size = (
             ONE_WAY_HEADER
             + WEIGHT_BYTES * agent.sends_weight
-            + self.codecs.size(agent.s, self.problems[0].width)
+            + self.coding.size(agent.s, self.problems[0].width)
         )
         ways = [way for i, j in self.links for way in ((i, j), (j, i))]
         return self.settings.compute + max(self._slow_arrival(*way, size) for way in ways)
@@ -203,6 +214,9 @@ class _OneWayRun(ConsensusRun):
                 return
             self._wind(clock)
             agent = self.agents[clock[0]]
+            if self._saves_a_token(agent.index):
+                self._ended()
+                return
             gossip = self.settings.activation == "gossip"
             to = [self.activations.neighbour(agent.index)] if gossip else agent.neighbours
             if not self._activate(agent, to):
@@ -222,10 +236,43 @@ class _OneWayRun(ConsensusRun):
         if agent.index in self.solving:
             self.counts.busy += 1
             return False
+        self._begin(agent, to)
+        return True
+
+    def _begin(self, agent: OneWayAgent, to: Sequence[int]) -> None:
+        """Let an agent begin a solve, and send to the neighbours ``to`` when it ends."""
+        if self.silence is not None:
+            for neighbour, payload, extra in self.silence.unheard(agent.index, agent.neighbours):
+                agent.receive(neighbour, payload, extra)
         agent.start_round()
         seconds = self.compute(agent.index)
         self.solving[agent.index] = self.clock.schedule(seconds, partial(self._solved, agent, to))
+
+    def _saves_a_token(self, q: int) -> bool:
+        """Whether an agent whose clock rings saves a token in place of a message."""
+        if self.tokens is None:
+            return False
+        uniform = self.codecs.streams.generator("tokens", q).random()
+        if not self.network.agent_is_up(q) or uniform < self.tokens.proactive(self.balances[q]):
+            return False
+        self.balances[q] += 1
+        self.counts.activations += 1
+        self.counts.held_back += 1
         return True
+
+    def _spend_tokens(self, q: int) -> None:
+        """Let an agent that has heard something pass it on, unless it is busy."""
+        if self.tokens is None:
+            return
+        uniform = self.codecs.streams.generator("tokens", q).random()
+        if q in self.solving or self.finished or self.spent():
+            return
+        count = self.tokens.reactive(self.balances[q], uniform)
+        to = list(dict.fromkeys(self.activations.neighbour(q) for _ in range(count)))
+        if to:
+            self.balances[q] -= len(to)
+            self.counts.tokens_spent += len(to)
+            self._begin(self.agents[q], to)
 
     def _ended(self) -> None:
         """One activation by a clock is over."""
@@ -242,11 +289,18 @@ class _OneWayRun(ConsensusRun):
         self.counts.solves += 1
         if self.network.trace is not None:
             self.network.trace.record(self.clock.now, "solved", agent=q)
+        if self.silence is not None:
+            self.silence.solved(q)
         for neighbour in to:
             offer = agent.offer(neighbour)
+            if self.silence is not None and self.silence.holds_back(q, neighbour, offer):
+                self.counts.held_back += 1
+                continue
             where = self.codecs.coordinates(len(offer), q, neighbour, self.problems[q].width)
-            payload = self.codecs.payload(offer, q, neighbour, where)
+            payload = self.coding.encode(offer, q, neighbour, where)
             extra = agent.sent(neighbour, payload)
+            if self.silence is not None:
+                self.silence.sent(q, neighbour, payload)
             payload = self.told(payload, q, neighbour, "news", len(offer))
             size = ONE_WAY_HEADER + WEIGHT_BYTES * agent.sends_weight + payload.size
             self.network.send(q, neighbour, (payload, extra), size, "news")
@@ -254,11 +308,20 @@ class _OneWayRun(ConsensusRun):
             self._ended()
 
     def _receive(self, message: Message) -> None:
-        payload, extra = message.payload
-        payload = self.codecs.arrived(payload, message.corruption)
-        if payload is None:
-            self.counts.garbled += 1
+        source, destination = message.source, message.destination
+        if message.kind == "ack":
+            self.coding.acknowledged(destination, source, message.payload)
             return
-        self.agents[message.destination].receive(message.source, payload, extra)
+        payload, extra = message.payload
+        payload = self.coding.decode(payload, message)
+        if self.coding.differences:
+            heard = self.coding.heard(source, destination)
+            self.network.send(destination, source, heard, ONE_WAY_HEADER + ACKNOWLEDGEMENT.size, "ack")
+        if payload is None:
+            return
+        self.agents[destination].receive(source, payload, extra)
+        if self.silence is not None:
+            self.silence.received(source, destination, payload, extra)
         self.counts.completed += 1
         self.applied(message)
+        self._spend_tokens(destination)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from testbed.common.settings import SettingError
-from testbed.consensus.codecs import Payload, updated
 from testbed.consensus.one_way.averaging import Averaging
 from testbed.consensus.one_way.base import OneWayAgent
+from testbed.consensus.payloads import Payload, updated
 from testbed.consensus.problems.base import Signal
 from testbed.consensus.robust_rule import RobustRule
 
@@ -77,7 +77,9 @@ class Metropolis(Averaging):
     """Averaging with Metropolis weights: Xiao, Boyd & Lall 2005. Lost messages bias the result."""
 
     name = "metropolis"
-    options = frozenset({"robust"})
+    codec_memories = frozenset({"error_feedback"})
+    instead = " or null (choco_gossip sends differences)"
+    options = frozenset({"robust", "tokens"})
 
     @classmethod
     def check(cls, settings: Any) -> None:

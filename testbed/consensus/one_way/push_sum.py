@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from testbed.common.settings import SettingError
-from testbed.consensus.codecs import Payload, as_numpy, doubled
 from testbed.consensus.one_way.averaging import Averaging
 from testbed.consensus.one_way.base import OneWayAgent
+from testbed.consensus.payloads import Payload, as_numpy, doubled
 from testbed.consensus.problems.base import Signal
 from testbed.consensus.traits import ConsensusAlgorithm
 
@@ -152,9 +152,10 @@ class RobustPushSum(Averaging):
         """Check as for push-sum; the sums must be written in full."""
         super().check(settings)
         whole_messages(cls, settings)
-        if settings.codec not in (None, "float64"):
+        name = None if settings.codec is None else settings.codec.name
+        if name not in (None, "float64"):
             reason = (
-                f"codec {settings.codec!r} with {cls.name}: must be null or float64, its running sums grow"
+                f"codec {name!r} with {cls.name}: must be null or float64, its running sums grow"
                 " without end and so would the error of fewer bits (push_sum takes every codec)"
             )
             raise SettingError(("codec",), reason)

@@ -8,10 +8,10 @@ that arrives twice or late is used each time: that changes the speed, never the 
 
 from collections.abc import Iterable, Sequence
 
-from testbed.consensus.codecs import Payload, updated
 from testbed.consensus.coupling import coupling_share
 from testbed.consensus.measures import mean_square
 from testbed.consensus.one_way.base import OneWay, OneWayAgent
+from testbed.consensus.payloads import Payload, updated
 from testbed.consensus.problems.base import LocalProblem, Signal
 
 
@@ -115,7 +115,8 @@ class RelaxedADMM(OneWay):
     """
 
     name = "relaxed_admm"
-    options = frozenset({"penalty", "relaxation", "coupling", "dual_limit"})
+    codec_memories = frozenset({"error_feedback", "difference"})
+    options = frozenset({"penalty", "relaxation", "coupling", "dual_limit", "trigger", "tokens"})
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:

@@ -13,7 +13,7 @@ numbers of every message: see `testbed.consensus.falsification`.
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class ByzantineFault(OnAgents):
     """An agent lies: the numbers in the messages that it sends are changed. Its own state stays honest."""
 
     fault: Literal["byzantine"]
+    lies: ClassVar[bool] = True
     behaviour: AnyBehaviour
     """How it changes them: a name such as sign_flip, or {name: scale, factor: 10}."""
 

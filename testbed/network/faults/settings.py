@@ -8,7 +8,7 @@ A kind is one module of this package, or of another package that names it in an 
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import networkx as nx
 from pydantic import Field, model_validator
@@ -31,6 +31,9 @@ class ScheduledFault(Settings, ABC):
 
     if TYPE_CHECKING:
         fault: str  # each subclass has a literal of its own
+
+    lies: ClassVar[bool] = False
+    """Whether it makes agents send false numbers."""
 
     name: str | None = None
     """Name in reports; null: a description of what happens and when."""

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 import topologies
-from testbed.consensus.codecs import Codecs
 from testbed.consensus.one_way.push_sum import PushSumAgent
+from testbed.consensus.payloads import Codecs
 from testbed.consensus.problems.mean import MeanProblem, MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings

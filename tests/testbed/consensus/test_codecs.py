@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from one_exchange import exchange
 
 import topologies
-from testbed.consensus.codecs import Codecs
+from testbed.consensus.payloads import Codecs
 from testbed.consensus.problems.mean import MeanSettings
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings
@@ -44,7 +44,7 @@ def test_int8_is_never_further_off_than_one_of_its_steps(signal):
     step = np.abs(signal).max() / 127
     assert (np.abs(payload.values - signal) <= step * (1 + 1e-6) + 1e-40).all()
     assert payload.size == len(signal) + 4  # and the step
-    assert payload.written.dtype == np.int8
+    assert payload.encoded.numbers.dtype == np.int8
 
 
 def test_int8_is_right_on_average():

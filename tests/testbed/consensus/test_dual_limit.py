@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import topologies
-from testbed.consensus.codecs import Payload
 from testbed.consensus.edge_admm.agent import EdgeAgent
 from testbed.consensus.one_way.relaxed_admm import RelaxedAgent
+from testbed.consensus.payloads import Payload
 from testbed.consensus.problems.mean import MeanProblem, mean_problem
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import ConsensusSettings

@@ -10,8 +10,8 @@ from policies.algorithms.learner import Spaces
 from policies.algorithms.matrpo import Matrpo, MatrpoSettings
 from policies.natural_gradient.solver import SolverSettings
 from testbed import environments
-from testbed.consensus.codecs import Codecs
 from testbed.consensus.edge_admm.algorithm import EdgeADMM
+from testbed.consensus.payloads import Codecs
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.settings import Budget, ConsensusSettings
 from testbed.network import LinkSettings, Network, NetworkSettings, Streams

@@ -72,7 +72,11 @@ def plans(draw: st.DrawFn) -> Plan:
     }
     rarely(draw, consensus, "compute", st.just(0.0))
     rarely(draw, consensus, "timeout", st.sampled_from([0.001, 0.05]))
-    rarely(draw, consensus, "codec", st.sampled_from(["float32", "float16", "int8"]))
+    rarely(draw, consensus, "codec", network_plans.CODECS)
+    if "codec" in consensus:
+        rarely(draw, consensus, "codec_memory", st.sampled_from(["error_feedback", "difference"]))
+    if consensus.get("codec_memory") == "difference":
+        network_plans.without_lies(network)
     rarely(draw, consensus, "coupling", st.sampled_from([0.5, 20.0]))
     rarely(draw, consensus, "dual_limit", st.sampled_from([0.01, 1.0]))
     return plan | {"network": network, "consensus": consensus, "seeds": [draw(st.integers(0, 10**6))]}

@@ -9,19 +9,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import network_plans
 import numpy as np
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 import topologies
 from testbed import workloads
+from testbed.consensus.traits import ALGORITHMS
 from testbed.network import Trace, first_difference
 
 from .test_fuzz import plans
 
 Plan = dict[str, Any]
 
-_OWN_CLOCKS = ["synchronous", "asynchronous", "gossip"]
+AVERAGING = ["metropolis", "push_sum", "robust_push_sum", "choco_gossip"]
 ROBUST = [None, "median", "trimmed_mean", "w_msr", {"name": "clipping", "radius": 0.5}]
 _WORKLOADS = {
     "problem": workloads.ProblemWorkload,
@@ -37,15 +39,31 @@ def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
         consensus.pop("coupling", None)
         consensus.pop("dual_limit", None)
     if chosen != "edge_admm":
-        consensus["activation"] = draw(st.sampled_from(_OWN_CLOCKS))
+        consensus["activation"] = draw(st.sampled_from(ALGORITHMS.members()[chosen].allowed_activations))
         consensus.pop("timeout", None)
         consensus.pop("when_busy", None)
     if "push_sum" not in chosen:
         consensus["subset"] = draw(st.sampled_from([1.0, 0.5]))
-    consensus["codec"] = draw(st.sampled_from([None, "float64", "float32", "float16", "int8"]))
+    consensus["codec"] = draw(st.none() | st.just("float64") | network_plans.CODECS)
     # Running sums in few bits are another matter.
     if chosen == "robust_push_sum":
         consensus["codec"] = None
+    differences = chosen == "choco_gossip"
+    consensus["codec_memory"] = None
+    memories = sorted(ALGORITHMS.members()[chosen].codec_memories)
+    if consensus["codec"] is not None and memories:
+        consensus["codec_memory"] = draw(st.sampled_from([None, *memories]))
+        differences |= consensus["codec_memory"] == "difference"
+    sparse = isinstance(consensus["codec"], dict) and consensus["codec"]["name"] != "qsgd"
+    if differences or sparse or consensus["codec_memory"] is not None:
+        consensus["subset"] = 1.0
+    if differences:
+        network_plans.without_lies(plan["network"])
+    options = ALGORITHMS.members()[chosen].options
+    if "trigger" in options and consensus["subset"] == 1:
+        network_plans.rarely(draw, consensus, "trigger", network_plans.TRIGGERS)
+    if "tokens" in options and consensus["activation"] == "gossip":
+        network_plans.rarely(draw, consensus, "tokens", network_plans.TOKENS)
     if chosen == "metropolis" and consensus["subset"] == 1:
         consensus["robust"] = draw(st.sampled_from(ROBUST))
     consensus["budget"] = {"activations": draw(st.integers(1, 12)), "seconds": 10.0}
@@ -63,7 +81,7 @@ def learning(draw: st.DrawFn) -> Plan:
     averages = algorithm["name"] == "fdmarl"
     if averages:
         algorithm["form"] = draw(st.sampled_from(["minibatch", "online"]))
-    kinds = ["metropolis", "push_sum", "robust_push_sum"] if averages else ["edge_admm", "relaxed_admm"]
+    kinds = AVERAGING if averages else ["edge_admm", "relaxed_admm"]
     common = {
         "workload": workload,
         "environment": {
@@ -74,7 +92,8 @@ def learning(draw: st.DrawFn) -> Plan:
         "algorithm": algorithm,
         "network": plan["network"],
         "consensus": _consensus(draw, plan, kinds),
-        "topology": plan["topology"],
+        # A centre needs to reach every agent.
+        "topology": {"name": "star"} if algorithm["name"] in ("mappo", "ctrpo") else plan["topology"],
         "seeds": plan["seeds"],
     }
     if workload == "training":
@@ -88,7 +107,7 @@ def problems(draw: st.DrawFn) -> Plan:
     plan = draw(plans())
     kinds = ["edge_admm", "relaxed_admm"]
     if plan["problem"]["name"] == "mean":
-        kinds += ["metropolis", "push_sum", "robust_push_sum"]
+        kinds += AVERAGING
     return plan | {"consensus": _consensus(draw, plan, kinds)}
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import topologies
-from testbed.consensus.codecs import Payload
 from testbed.consensus.one_way.metropolis import MetropolisAgent, RobustMetropolisAgent
+from testbed.consensus.payloads import Payload
 from testbed.consensus.problems.mean import mean_problem
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.robust_rule import RULES, RobustRule

@@ -1,15 +1,15 @@
-"""Encoding of signals in messages: number formats, and random subsets of the samples.
+"""Payloads: the signals in messages as a codec writes them, and random subsets of the samples.
 
-Both ends work with the numbers actually sent: the result of `Codecs.payload` has been through the format.
+Both ends work with the numbers actually sent: the result of `Codecs.payload` has been through the codec.
 Signals of torch pass through NumPy on the way and come back as they were: torch is not imported.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.consensus.codec import Encoded, MakeGenerator
 from testbed.consensus.problems.base import Signal
 from testbed.consensus.settings import ConsensusSettings
 from testbed.network import Streams
@@ -18,10 +18,20 @@ from testbed.network.corruption import Corruption
 SEED_BYTES = 8
 """A subset is named by the seed of its draw, from which the receiver draws it again."""
 
-SCALE_BYTES = 4
-"""``int8`` sends the step between its levels as a float32."""
-
 Coordinates = NDArray[np.intp]
+
+
+class Stamp(NamedTuple):
+    """The place of a difference among those of its direction; see `testbed.consensus.references`."""
+
+    incarnation: int
+    """How often the sender has lost its state."""
+    version: int
+    """The number of the sender's copy that the message gives, counted from 1."""
+    base: int
+    """The number of the copy that the difference is added to."""
+    heard: tuple[int, int, int] = (0, 0, 0)
+    """The sender's acknowledgement of what it has from the receiver."""
 
 
 class Payload(NamedTuple):
@@ -35,14 +45,14 @@ class Payload(NamedTuple):
     """Bytes of the numbers and of the header needed to read them."""
     exact: bool
     """Whether the values are exactly the ones given, all of them and bit for bit."""
-    written: NDArray[Any] | None
-    """The numbers [k] on the wire, in the format; None: the values themselves."""
-    step: float = 1.0
-    """The value of one unit on the wire."""
+    encoded: Encoded | None
+    """The numbers on the wire; None: the values themselves."""
+    stamp: Stamp | None = None
+    """Set if the numbers on the wire are a difference from a copy that both ends have."""
 
 
 class Codecs:
-    """The formats of one run; rounding and subsets are drawn from a separate stream for each direction."""
+    """The codec of one run; codecs and subsets draw from a separate stream for each direction."""
 
     def __init__(self, settings: ConsensusSettings, streams: Streams) -> None:
         self.codec, self.subset, self.streams = settings.codec, settings.subset, streams
@@ -70,92 +80,74 @@ class Codecs:
         self, signal: Signal, source: int, destination: int, where: Coordinates | None = None
     ) -> Payload:
         """Write a signal [m], or its coordinates ``where``, and read it again as the receiver will."""
-        size = self._size(len(signal) if where is None else len(where), signal)
         if self.codec is None:
             values = signal if where is None else signal[where]
-            return Payload(values, where, size, where is None, None)
+            return Payload(values, where, self._size(len(values), signal), where is None, None)
         numbers = as_numpy(signal)
         chosen = numbers if where is None else numbers[where]
-        written, step = self._write(chosen, lambda: self.streams.generator("codec", source, destination))
-        decoded = decode(written, step)
+        encoded = self.encode(chosen, source, destination)
+        decoded = self.decode(encoded, len(chosen))
         exact = where is None and bool(np.array_equal(decoded, chosen))
-        return Payload(signal if exact else like(signal, decoded), where, size, exact, written, step)
+        size = encoded.size + SEED_BYTES * (self.subset < 1)
+        return Payload(signal if exact else like(signal, decoded), where, size, exact, encoded)
+
+    def encode(self, numbers: NDArray[Any], source: int, destination: int) -> Encoded:
+        """Numbers [k] as they travel from source to destination."""
+        return self._encode(numbers, lambda: self.streams.generator("codec", source, destination))
+
+    def decode(self, encoded: Encoded, count: int) -> NDArray[np.floating]:
+        """The ``count`` = k numbers as their receiver reads them."""
+        return encoded.numbers if self.codec is None else self.codec.decode(encoded, count)
 
     def falsified(
         self, payload: Payload, numbers: NDArray[np.float64], generator: np.random.Generator
     ) -> Payload:
-        """The payload with other numbers [k] in its place, written in the format and read again.
+        """The payload with other numbers [k] in its place, written by the codec and read again.
 
-        Numbers beyond `largest_lie` of the signal's type become this number. ``generator`` rounds ``int8``.
+        Numbers beyond `largest_lie` of the signal's type become this number. ``generator`` serves codecs that
+        draw.
         """
         values = as_numpy(payload.values)
         most = largest_lie(values.dtype)
         told = np.clip(numbers, -most, most).astype(values.dtype)
         if self.codec is None:
             return payload._replace(values=like(payload.values, told), exact=False)
-        written, step = self._write(told, lambda: generator)
-        decoded = like(payload.values, decode(written, step))
-        return payload._replace(values=decoded, exact=False, written=written, step=step)
+        encoded = self._encode(told, lambda: generator)
+        decoded = like(payload.values, self.decode(encoded, len(told)))
+        return payload._replace(values=decoded, exact=False, encoded=encoded)
 
     def arrived(self, payload: Payload, damage: Corruption | None) -> Payload | None:
         """The payload as its receiver reads it, with any damage applied; None unless all of it is finite."""
         if damage is None:
             return payload
-        written = as_numpy(payload.values) if payload.written is None else payload.written
+        count = len(payload.values)
+        encoded = payload.encoded or Encoded(b"", as_numpy(payload.values))
         if damage.noise is None:
-            decoded = decode(damage.apply(written), payload.step)
+            decoded = self.decode(encoded._replace(numbers=damage.apply(encoded.numbers)), count)
         else:
-            decoded = damage.apply(decode(written, payload.step))
+            decoded = damage.apply(self.decode(encoded, count))
         if not np.isfinite(decoded).all():
             return None
         return payload._replace(values=like(payload.values, decoded), exact=False)
 
-    def _write(
-        self, numbers: NDArray[Any], generator: Callable[[], np.random.Generator]
-    ) -> tuple[NDArray[Any], float]:
-        """Numbers in the format, and the step of ``int8``, for which alone ``generator`` is asked."""
-        if self.codec == "int8":
-            return stochastic_int8(numbers, generator())
-        return rounded(numbers, str(self.codec)), 1.0
+    def variance(self, count: int) -> float:
+        """The w of the codec for k numbers; see `testbed.consensus.codec.Codec.variance`."""
+        return 0.0 if self.codec is None else self.codec.variance(count)
+
+    def _encode(self, numbers: NDArray[Any], generator: MakeGenerator) -> Encoded:
+        return Encoded(b"", numbers) if self.codec is None else self.codec.encode(numbers, generator)
 
     def _count(self, samples: int) -> int:
         return max(1, round(self.subset * samples))
 
     def _size(self, count: int, signal: Signal) -> int:
-        each = int(signal.itemsize) if self.codec is None else np.dtype(self.codec).itemsize
-        return count * each + SCALE_BYTES * (self.codec == "int8") + SEED_BYTES * (self.subset < 1)
+        numbers = count * int(signal.itemsize) if self.codec is None else self.codec.size(count)
+        return numbers + SEED_BYTES * (self.subset < 1)
 
 
 def largest_lie(dtype: np.dtype[Any]) -> float:
     """The fourth root of the largest number of a type: receivers can square what they make of it, twice."""
     return float(np.sqrt(np.sqrt(float(np.finfo(dtype).max))))
-
-
-def rounded(numbers: NDArray[np.floating], codec: str) -> NDArray[np.floating]:
-    """The nearest numbers of the format; those beyond its range become its largest."""
-    largest = float(np.finfo(codec).max)
-    written: NDArray[np.floating] = np.clip(numbers.astype(np.float64), -largest, largest).astype(codec)
-    return written
-
-
-def stochastic_int8(
-    numbers: NDArray[np.floating], generator: np.random.Generator
-) -> tuple[NDArray[np.int8], float]:
-    """255 levels, evenly spaced from minus to plus the largest magnitude, and the step between them.
-
-    Each number is rounded to one of the two nearest levels with probabilities that make it unbiased (Gupta,
-    Agrawal, Gopalakrishnan & Narayanan 2015, "Deep learning with limited numerical precision").
-    """
-    # One float32 up, so that the largest number stays within 127 steps.
-    step = float(np.nextafter(np.float32(np.abs(numbers).max(initial=0.0) / 127), np.float32(np.inf)))
-    levels = np.floor(numbers.astype(np.float64) / step + generator.random(numbers.shape))
-    return np.clip(levels, -127, 127).astype(np.int8), step
-
-
-def decode(written: NDArray[Any], step: float) -> NDArray[np.floating]:
-    """The numbers encoded by those on the wire."""
-    decoded: NDArray[np.floating] = written if step == 1 else written * step
-    return decoded
 
 
 def as_numpy(signal: Signal) -> NDArray[np.floating]:
@@ -183,3 +175,8 @@ def updated(signal: Signal, where: Coordinates | None, values: Signal) -> Signal
     changed = signal.copy() if isinstance(signal, np.ndarray) else signal.clone()
     changed[where] = values
     return changed
+
+
+def zeros_like(signal: Signal) -> Signal:
+    """Zeros in place of a signal [m], of the same library and type."""
+    return like(signal, np.zeros(len(signal)))

@@ -1,0 +1,1 @@
+"""The codecs of consensus messages, one idea in each module."""
