@@ -1,6 +1,7 @@
 """Trials on a real Ray cluster of two nodes, of which one is killed."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import fake_tasks
 import fake_trials
 import pytest
+from page_blocks import blocks
 from rich.console import Console
 
 from studies.execution import runner
@@ -29,6 +31,7 @@ from studies.execution.ray import worker  # noqa: E402
 from studies.execution.ray.cluster import OBJECTS, connected, differing, find  # noqa: E402
 from studies.execution.ray.executor import RayExecutor, lost  # noqa: E402
 
+TUTORIAL = Path(__file__).parents[4] / "docs" / "tutorials" / "scale-to-a-cluster.md"
 NODE = {"num_cpus": 1, "object_store_memory": OBJECTS}
 
 TRAINING = """\
@@ -144,12 +147,20 @@ def test_a_trial_whose_node_is_killed_goes_on_from_its_checkpoint(cluster, fakes
     assert tables(store) == tables(local)
 
 
-def test_a_problem_study_gives_the_same_tables_as_here(cluster, call, write, tmp_path, monkeypatch):
+def test_the_tutorial_of_clusters_gives_the_same_tables_as_here(cluster, call, write, tmp_path, monkeypatch):
     monkeypatch.setitem(draw.PLANS, "problem", ())
-    code, out, err = call("run", write(), "--on", cluster.address, "--out", "ray")
-    assert (code, err) == (0, "")
-    assert out.count("finished  ") == 8
-    study, store, local = load(str(write())), Store(Path("ray")), Store(tmp_path / "local")
+    (text,) = (block.text for block in blocks(TUTORIAL) if block.language == "yaml")
+    commands = re.findall(r"^testbed (.*)$", TUTORIAL.read_text(), re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["run", "status", "table"]
+    file = write(text, "grid.yaml")
+    for command in commands:
+        words = command.replace("127.0.0.1:6399", cluster.address).replace("grid.yaml", str(file)).split()
+        code, out, err = call(*words)
+        assert (code, err) == (0, "")
+        if words[0] == "run":
+            assert cluster.address in words
+            assert out.count("finished  ") == 8
+    study, store, local = load(str(file)), Store(Path("runs/grid")), Store(tmp_path / "local")
     run_here(study, local)
     local.summarise(study)
     assert len(tables(store)) == 8 * 4 + 1  # metrics, a curve, links and traffic of each, and the summary
