@@ -117,6 +117,13 @@ def test_nothing_is_loaded_from_other_servers(site, pages):
     assert not re.findall(r"class=\"mermaid", scripts), "Material loads Mermaid from another server"
 
 
+def test_code_in_lists_is_code(pages):
+    """GitHub takes other indentations for code in a list than Python-Markdown does."""
+    assert not [
+        page.name for page, parsed in pages.items() if re.search(r"<p>(testbed|make) \w+ ", parsed.text)
+    ]
+
+
 def test_the_findings_and_their_figures_are_there(site):
     for path in (ROOT / "studies" / "results").rglob("*.png"):
         copy = site / "findings" / path.relative_to(ROOT / "studies" / "results")
