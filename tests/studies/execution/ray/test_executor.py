@@ -58,6 +58,7 @@ def cluster():
             initialize_head=True,
             head_node_args={
                 **NODE,
+                "num_gpus": 2,  # Ray believes it
                 "include_dashboard": False,
                 "include_log_monitor": False,
                 "ray_client_server_port": port,
@@ -74,6 +75,7 @@ def cluster():
 def fakes():
     """The stand-ins under names that workers can import."""
     return SimpleNamespace(
+        note_gpus=fake_tasks.note_gpus,
         sleep=fake_tasks.sleep,
         raise_die_or_sleep=fake_tasks.raise_die_or_sleep,
         train_and_wait=fake_trials.train_and_wait,
@@ -208,6 +210,25 @@ def test_tasks_that_raise_or_die_fail_and_closing_stops_what_runs(cluster, fakes
     assert [path.name for path in tmp_path.iterdir()] == ["running"]
     assert not ray.is_initialized()
     assert find(cluster.address) == cluster.address
+
+
+def test_a_task_with_a_gpu_has_one_for_itself(cluster, fakes, tmp_path):
+    tasks = [tmp_path / "one", tmp_path / "none"]
+    executor = RayExecutor(
+        cluster.address, 1, fakes.note_gpus, tmp_path, gpus=lambda task: int(task.name == "one")
+    )
+    assert [event for event in executor.run(tasks) if isinstance(event, Failed)] == []
+    seen = [task.read_text() for task in tasks]
+    assert seen[0] in ("0", "1")
+    assert seen[1] not in ("0", "1")
+
+
+def test_a_trial_that_no_node_has_a_gpu_for_is_held(cluster, fakes, tmp_path, monkeypatch):
+    monkeypatch.setattr("studies.execution.ray.executor.PATIENCE", 0.0)
+    executor = RayExecutor(cluster.address, 1, fakes.note_gpus, tmp_path, gpus=lambda task: 3)
+    with closing(executor.run([tmp_path / "three"])) as events:
+        line = "no trial has run for 0 s: does the cluster have room and a GPU for one?"
+        assert next(events) == Held(line)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a path that means something else to each process")
