@@ -80,7 +80,7 @@ def _blocks(shown: list[Figure], folder: str) -> Iterator[str]:
         made = [figure for figure in shown if figure.command == command]
         yield f"```sh\n{command}\n```"
         yield "\n".join(f"![{figure.caption}]({_from_docs(folder, figure.path)})" for figure in made)
-        yield f"*{'; '.join(figure.caption for figure in made)}.*"
+        yield f"*{'. '.join(figure.caption for figure in made)}.*"
 
 
 def write() -> None:

@@ -69,7 +69,7 @@ def test_a_new_folder_has_its_row(tmp_path):
     assert gallery.page(tmp_path).endswith(
         "## new\n\n[A title](../studies/results/new/README.md)\n\n"
         "```sh\ntestbed run first\n```\n\n"
-        "![One](../studies/results/new/one.png)\n![Two](../studies/results/new/two.png)\n\n*One; Two.*\n\n"
+        "![One](../studies/results/new/one.png)\n![Two](../studies/results/new/two.png)\n\n*One. Two.*\n\n"
         f"```sh\n{SECOND}\n```\n\n"
-        "![Three](../studies/results/three.png)\n![Four](../studies/results/new/four.png)\n\n*Three; Four.*\n"
+        "![Three](../studies/results/three.png)\n![Four](../studies/results/new/four.png)\n\n*Three. Four.*\n"
     )
