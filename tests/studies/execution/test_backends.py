@@ -40,7 +40,7 @@ def test_a_ray_cluster_knows_the_gpus_of_each_trial(write, tmp_path, monkeypatch
     trials = load(str(write(text))).trials
     executor = backends.executor("127.0.0.1:6379", None, tmp_path)
     wanted = [int(trial.varied["algorithm.device"] == "cuda") for trial in trials]
-    assert [executor.gpus(Task(trial, tmp_path, {})) for trial in trials] == wanted
+    assert [executor.gpus(Task(trial, tmp_path, {})) for trial in trials] == wanted  # type: ignore[attr-defined]
     assert sorted(wanted) == [0] * 4 + [1] * 4
     problem = write("workload: problem\nproblem: {name: mean, agents: 4}\n", "problem.yaml")
     assert requirements.gpus(load(str(problem)).trials[0]) == 0
