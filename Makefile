@@ -10,7 +10,7 @@ INSTALL := install --quiet
 PIP := $(BIN)/pip $(INSTALL)
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint types layers unit coverage starcraft-test bench lowest reference clean
+.PHONY: demo test lint types layers unit coverage starcraft-test bench lowest reference docs clean
 
 demo: .venv/.base
 	$(BIN)/testbed run demo --out demo
@@ -67,8 +67,12 @@ lowest: .venv-lowest/.installed
 reference: .venv/.base
 	$(BIN)/python -m studies.docgen.pages
 
+# The docs site, in site/; open site/index.html. Whatever is wrong with a link or an anchor stops it.
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 clean:
-	rm -rf .venv .venv-lowest demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov
+	rm -rf .venv .venv-lowest demo site build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov
 
 .venv/.torch:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
@@ -78,6 +82,10 @@ clean:
 
 .venv/.base: .venv/.torch pyproject.toml
 	$(PIP) --editable .
+	touch $@
+
+.venv/.docs: .venv/.base
+	$(PIP) --editable '.[docs]'
 	touch $@
 
 .venv/.bench: .venv/.dev

@@ -84,8 +84,8 @@ def run(
     from studies.terminal import lines_console
 
     checked = study if isinstance(study, Study) else define(study)
-    requirements.check(checked)
-    if on == backends.LOCAL:
+    if on == backends.LOCAL:  # the devices of a cluster are on its nodes
+        requirements.check(checked)
         requirements.check_games(checked)
         requirements.check_memory(checked)
     out = lines_console()

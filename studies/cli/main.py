@@ -84,8 +84,9 @@ def run(
     from studies.execution import backends, host_resources, requirements, runner
     from studies.spec.manifest import described
 
-    loaded, store = prepare(study, out_folder, overrides, quick)
-    if on == backends.LOCAL:
+    here = on == backends.LOCAL  # the devices of a cluster are on its nodes
+    loaded, store = prepare(study, out_folder, overrides, quick, here=here)
+    if here:
         requirements.check_memory(loaded)
     if dry_run:
         requirements.check_games(loaded)
@@ -102,11 +103,11 @@ def run(
 
         weights_and_biases.check(wandb)
     executor = backends.executor(on, jobs, store.folder)
-    if on == backends.LOCAL:  # a cluster's devices are on its nodes
+    if here:
         requirements.check_games(loaded)
     for line in store.remember(loaded):
         err.print(line)
-    if on == backends.LOCAL:
+    if here:
         _advise(loaded)
     out.print(f"{loaded.name}: {described(loaded)}", markup=False)
     outcome = runner.run(loaded, store, executor=executor, console=out, tensorboard=tensorboard, wandb=wandb)

@@ -56,14 +56,22 @@ Out = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 
-def prepare(name: str, folder: Path | None, overrides: list[str] | None, quick: bool) -> tuple[Study, Store]:
-    """Reads and checks a study; returns it with its results store, which is not yet created."""
+def prepare(
+    name: str, folder: Path | None, overrides: list[str] | None, quick: bool, *, here: bool = True
+) -> tuple[Study, Store]:
+    """Reads and checks a study; returns it with its results store, which is not yet created.
+
+    Args:
+        name, folder, overrides, quick: as on the command line.
+        here: whether trials will run on this machine, which must then have their devices.
+    """
     from studies.execution import requirements
     from studies.spec.loading import load
     from studies.storage.store import Store, default_folder
 
     study = load(name, overrides=overrides or (), quick=quick)
-    requirements.check(study)
+    if here:
+        requirements.check(study)
     place = folder or default_folder(study.name, quick=quick)
     if place.exists() and not place.is_dir():
         raise StudyError(f"--out {place}: is a file, not a folder")

@@ -1,4 +1,4 @@
-"""Writes the reference, ``docs/reference``, from the code: ``python -m studies.docgen.pages``.
+"""Writes the reference, ``docs/reference``, and the gallery: ``python -m studies.docgen.pages``.
 
 New settings are added to the record of defaults at the same time, see :mod:`studies.docgen.format_record`.
 """
@@ -19,7 +19,7 @@ import topologies
 from studies import columns
 from studies.analysis.bootstrap import ENOUGH
 from studies.cli.options import app
-from studies.docgen import completions, format_record
+from studies.docgen import completions, format_record, gallery
 from studies.docgen.settings import COLUMNS, Documented, Section, prose, table, written
 from studies.spec.study import Header
 from studies.spec.topology import TopologySettings
@@ -247,4 +247,5 @@ def _word(kinds: set[Any]) -> str:
 if __name__ == "__main__":
     format_record.write()
     completions.write()
+    gallery.write()
     write(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

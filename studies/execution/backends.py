@@ -32,6 +32,9 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
     def memory(task: runner.Task) -> int | None:
         return estimate(task.trial)
 
+    def gpus(task: runner.Task) -> int:
+        return requirements.gpus(task.trial)
+
     if on == LOCAL:
         main_guard.check()
         return LocalPool(jobs or host_resources.processors(), runner.perform, memory=memory)
@@ -43,4 +46,4 @@ def executor(on: str, jobs: int | None, folder: Path) -> Executor[runner.Task]:
     from studies.execution.ray.executor import RayExecutor
 
     address = cluster.find(None if on == RAY else on)
-    return RayExecutor(address, jobs, runner.perform, folder, memory=memory)
+    return RayExecutor(address, jobs, runner.perform, folder, memory=memory, gpus=gpus)

@@ -39,6 +39,12 @@ def check_trial(trial: TrialSpec) -> None:
             raise StudyError(f"algorithm.{error}") from error
 
 
+def gpus(trial: TrialSpec) -> int:
+    """Number of GPUs that a trial computes on: 1 with ``algorithm.device: cuda``, else 0."""
+    settings = trial.settings
+    return int(isinstance(settings, workloads.LearningWorkload) and settings.algorithm.device == "cuda")
+
+
 def advice(study: Study) -> list[str]:
     """Suggestions that would make the trials faster on this machine, one line each."""
     if not any(_multiplies_in_bfloat16(trial) for trial in study.trials):

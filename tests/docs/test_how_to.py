@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from page_blocks import blocks
 
 ROOT = Path(__file__).parents[2]
 HOW_TO = ROOT / "docs" / "how-to"
@@ -83,10 +84,10 @@ for arguments in tests:
 validate` of the study files that use them."""
 
 
-def test_all_how_tos_work_as_written(shown, copy):
+def test_all_how_tos_work_as_written(copy):
     tests, studies, changed = [], {}, set()
     for page in sorted(HOW_TO.glob("*.md")):
-        for block in shown(page):
+        for block in blocks(page):
             if block.language == "sh":
                 for line in block.text.replace("\\\n", "").splitlines():
                     program, *arguments = shlex.split(line, comments=True)

@@ -1,15 +1,19 @@
 """A package outside the testbed adds a learner, an environment, a loss, a fault and more by entry points.
 
 The modules are those of the how-tos, word for word, the entry points those of the page about own packages.
+The tutorial ``bring-your-own.md`` makes a package with three of them.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from page_blocks import blocks
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -85,7 +89,7 @@ def install(place, name, version, groups):
 
 
 def python(site, *arguments, cwd=None):
-    path = os.pathsep.join([str(site), str(ROOT)])
+    path = os.pathsep.join(map(str, (site, ROOT, ROOT / "tests" / "shared")))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(
@@ -108,6 +112,55 @@ def test_a_study_runs_with_all_of_them_in_processes_of_its_own(site, tmp_path):
     assert {spec["topology"]["name"] for spec in specs} == {"wheel"}
     assert {spec["network"]["link"]["loss"]["every"] for spec in specs} == {10}
     assert {spec["network"]["faults"][0]["fault"] for spec in specs} == {"detour"}
+
+
+TUTORIAL = DOCS / "tutorials" / "bring-your-own.md"
+
+COMMANDS = """\
+import shlex, sys
+
+from in_process import InProcess
+
+from studies.cli.main import main
+from studies.execution import backends
+from studies.figures import draw
+
+backends.executor = lambda *_: InProcess()
+draw.PLANS = dict.fromkeys(draw.PLANS, ())
+for line in sys.argv[1:]:
+    try:
+        main(shlex.split(line)[1:])
+    except SystemExit as end:
+        assert not end.code, line
+"""
+"""Runs commands in one process, trials too, and draws no figures, which would take most of the time."""
+
+
+def test_the_tutorial_s_package_is_a_part_of_this_one_and_its_study_runs(site, tmp_path):
+    package, study = (block.text for block in blocks(TUTORIAL) if block.language in ("toml", "yaml"))
+    ours = tomllib.loads(package)
+    page = tomllib.loads(
+        (DOCS / "your-own-package.md").read_text().partition("```toml\n")[2].partition("```")[0]
+    )
+    groups, of_page = (each["project"].pop("entry-points") for each in (ours, page))
+    assert ours == page
+    assert groups == {group: of_page[group] for group in groups}
+    named = dict(
+        re.findall(r"`my_things/(\w+)\.py` \| the first block .*?how-to/([\w-]+)\.md", TUTORIAL.read_text())
+    )
+    assert named == {module: how_to for how_to, module in MODULES.items() if module in named}
+    assert {value.partition(":")[0] for group in groups.values() for value in group.values()} == {
+        f"my_things.{module}" for module in named
+    }
+    (tmp_path / "mine.yaml").write_text(study)
+    (tmp_path / "commands.py").write_text(COMMANDS)
+    lines = [line for block in blocks(TUTORIAL) if block.language == "sh" for line in block.text.splitlines()]
+    assert lines[:2] == ["source .venv/bin/activate", "pip install ./my-things"]
+    done = python(site, tmp_path / "commands.py", *lines[2:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 trials run" in done.stdout
+    *_, by_learner = done.stdout.partition("messages_dropped\n")
+    assert "REINFORCE" in by_learner or "reinforce" in by_learner
 
 
 INSIDE = """\

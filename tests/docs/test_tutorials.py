@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from page_blocks import blocks
 
 import studies
 import topologies
@@ -27,8 +28,8 @@ UNCOMMITTED = "made by a commit with changes that are not in it"
 
 
 @pytest.fixture
-def follow(shown, tmp_path, monkeypatch, capsys, in_this_process):
-    """Does what a tutorial says, in an empty folder."""
+def follow(tmp_path, monkeypatch, capsys, in_this_process):
+    """Does what tutorials say, one after the other, in a folder that is empty at first."""
 
     def follow(name: str) -> None:
         page = TUTORIALS / name
@@ -40,9 +41,10 @@ def follow(shown, tmp_path, monkeypatch, capsys, in_this_process):
         }
         monkeypatch.setattr(draw, "PLANS", named)
         said = ""
-        for block in shown(page):
+        for block in blocks(page):
             if block.language == "yaml":
-                Path(block.file).write_text(block.text)
+                with Path(block.file).open("a") as file:  # a later tutorial adds to a file of an earlier one
+                    file.write(block.text)
             elif block.language == "sh":
                 said = "".join(_run(line, capsys) for line in block.text.splitlines() if line != BEFORE)
             else:
@@ -137,29 +139,101 @@ def claims_of_stress_iteration_budgets() -> None:
     assert (_by_seed("runs/budgets", "heldout_gain", varied) < gain / 10).all(axis=None)
 
 
+def claims_of_agree_on_a_mean() -> None:
+    varied = "consensus.budget.activations"
+    error, seconds, sent = (
+        _by_seed("runs/mean", column, varied) for column in ("error", "consensus_seconds", "messages_sent")
+    )
+    assert len(studies.load("runs/mean").summary) == 9
+    for budget in (5, 20, 80):
+        assert seconds[budget].tolist() == pytest.approx([0.04 * budget] * 3)
+        assert (sent[budget] == 2 * budget).all()
+    means = error.apply(lambda column: column.prod() ** (1 / 3))  # geometric
+    assert means[5] / 10 < means[20] < means[5] / 3
+    assert means[80] < means[20] / 100
+    (trace,) = Path("runs/mean/traces").glob("*/trace.jsonl")
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert sum(event["event"] == "sent" for event in events) == 10
+    assert events[1]["time"] == 0.01  # the sender of the first request has computed
+    assert trace.with_name("spacetime.png").is_file()
+
+
+def claims_of_train_agents() -> None:
+    results = studies.load("runs/train")
+    assert len(results.summary) == 4
+    matrpo, itrpo = sorted(results.summary["algorithm"].unique(), reverse=True)
+    assert ("matrpo" in matrpo, "itrpo" in itrpo) == (True, True)
+    sent = results.summary.set_index("algorithm")["consensus_bytes"]
+    assert (sent[matrpo] > 0).all()
+    assert sent[itrpo].isna().all()
+    for film in ("learnt.gif", "random.gif"):
+        assert Path(film).read_bytes().startswith(b"GIF89a")
+    assert Path("learnt.gif").read_bytes() != Path("random.gif").read_bytes()
+
+
+def claims_of_read_the_page() -> None:
+    text = (TUTORIALS / "read-the-page.md").read_text()
+    page, small = (Path(name).read_text() for name in ("runs/failures/report.html", "small.html"))
+    parts = re.findall(r"^- \*\*(.+?)\*\*", text, re.MULTILINE)
+    assert re.findall(r"<h2[^>]*>([^<]+)", page)[-len(parts) :] == parts
+    assert "Trial 4 (one link 1 s to 5 s, seed 0), run again" in page
+    assert load("failures.yaml").trials[9].title.startswith("faults=two halves 1 s to 9 s")
+    assert "Replay of the network</h2>" not in small
+    assert len(small) < len(page)
+
+
+def claims_of_make_a_paper_figure() -> None:
+    study = load("failures.yaml")
+    assert Path("runs/failures/figures/recovery.pdf").read_bytes().startswith(b"%PDF")
+    reached = pd.read_csv("runs/failures/reach.csv")
+    assert set(reached["trial"]) == {trial.hash for trial in study.trials}
+    costs = studies.load("runs/failures").reach(error=[0.03], over_seeds=True)
+    assert costs.set_index("network.faults")["reached"].iloc[-1] == 0
+    assert costs["network.faults"].iloc[-1] == study.trials[-1].varied["network.faults"]
+
+
 CLAIMS: dict[str, Callable[[], None]] = {
+    "agree-on-a-mean.md": claims_of_agree_on_a_mean,
     "compare-topologies.md": claims_of_compare_topologies,
     "inject-link-failures.md": claims_of_inject_link_failures,
+    "read-the-page.md": claims_of_read_the_page,
+    "make-a-paper-figure.md": claims_of_make_a_paper_figure,
     "stress-iteration-budgets.md": claims_of_stress_iteration_budgets,
+    "train-agents.md": claims_of_train_agents,
 }
+CONTINUED = {"inject-link-failures.md": ("read-the-page.md", "make-a-paper-figure.md")}
+"""Tutorials that use the results of another one."""
+
+ELSEWHERE = {
+    "scale-to-a-cluster.md": "studies/execution/ray/test_executor.py",
+    "bring-your-own.md": "docs/test_own_package.py",
+}
+"""Tutorials that need more than a folder -> the tests that follow them."""
+
+ALONE = sorted(CLAIMS.keys() - {name for names in CONTINUED.values() for name in names})
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_a_tutorial_works_as_written_and_claims_what_is_true(follow, name):
-    follow(name)
-    for figure in re.findall(r"runs/[\w/-]+\.png", (TUTORIALS / name).read_text()):
-        assert Path(figure).is_file(), figure
-    CLAIMS[name]()
+@pytest.mark.parametrize("first", ALONE)
+def test_a_tutorial_works_as_written_and_claims_what_is_true(follow, first):
+    for name in (first, *CONTINUED.get(first, ())):
+        follow(name)
+        for figure in re.findall(r"runs/[\w/-]+\.(?:png|pdf)", (TUTORIALS / name).read_text()):
+            assert Path(figure).is_file(), figure
+        CLAIMS[name]()
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_what_to_try_next_can_be_tried(shown, tmp_path, name):
-    (study,) = (block for block in shown(TUTORIALS / name) if block.language == "yaml")
+@pytest.mark.parametrize("name", ALONE)
+def test_more_that_a_tutorial_names_can_be_tried(tmp_path, name):
+    (study,) = (block for block in blocks(TUTORIALS / name) if block.language == "yaml")
     path = tmp_path / study.file
     path.write_text(study.text)
     inline = re.findall(r"`([^`\n]+)`", (TUTORIALS / name).read_text())
     settings = [shlex.split(code)[1::2] for code in inline if code.startswith("--set ")]
-    studies_named = [code.split()[2] for code in inline if code.startswith("testbed run ")]
+    studies_named = [
+        code.split()[2]
+        for code in inline
+        if code.startswith("testbed run ") and not code.split()[2].endswith(".yaml")
+    ]
     faults = [code for code in inline if code.startswith("{")]
     assert settings
     assert studies_named
@@ -170,4 +244,6 @@ def test_what_to_try_next_can_be_tried(shown, tmp_path, name):
 
 
 def test_every_tutorial_is_followed():
-    assert sorted(CLAIMS) == sorted(path.name for path in TUTORIALS.glob("*.md"))
+    assert sorted([*CLAIMS, *ELSEWHERE]) == sorted(path.name for path in TUTORIALS.glob("*.md"))
+    for name, tests in ELSEWHERE.items():
+        assert name in (Path(__file__).parents[1] / tests).read_text()

@@ -43,6 +43,11 @@ def raise_die_or_sleep(task: str | Path, report: ProgressCallback) -> None:
     time.sleep(60.0)
 
 
+def note_gpus(task: Path, report: ProgressCallback) -> None:
+    """Writes the GPUs that the process may see."""
+    task.write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+
+
 def note_then_stop_or_spin(task: Path, report: ProgressCallback) -> None:
     """Notes its number; then it is deaf to SIGTERM and never comes back, or stops as by SIGSTOP."""
     if task.name == "stopped":

@@ -48,7 +48,7 @@ LOOK = 120.0
 
 VARIABLES = {
     **ONE_THREAD,
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray hides a node's GPUs from trials that ask for one
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns of what it hides from trials without a GPU
 }
 """Environment variables of all workers."""
 

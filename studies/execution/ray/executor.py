@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic
@@ -71,11 +71,11 @@ UNREAD = 100
 
 
 class RayExecutor(Generic[TaskT]):
-    """Runs each task with one processor and its estimated memory, on any node with room for it.
+    """Runs each task with one processor, its GPUs and its estimated memory, on any node with room for it.
 
     The nodes need the same versions of this package and its dependencies and, under the same paths,
-    ``folder`` and the files that the study names. GPUs are not scheduled: trials use those of the node they
-    run on. Workers have one arithmetic thread; their output is in Ray's logs.
+    ``folder`` and the files that the study names. A task that needs GPUs sees those alone that it has for
+    itself. Workers have one arithmetic thread; their output is in Ray's logs.
 
     Args:
         address: of a cluster, which is left running; None: one is started on this machine, and stopped.
@@ -85,6 +85,7 @@ class RayExecutor(Generic[TaskT]):
         folder: the results folder; all nodes must share it, which is checked first.
         memory: estimated peak memory of a task's process in bytes, or None. More than the largest node has
             counts as all of that node.
+        gpus: number of GPUs that a task has for itself.
     """
 
     def __init__(
@@ -95,12 +96,14 @@ class RayExecutor(Generic[TaskT]):
         folder: Path,
         *,
         memory: Memory[TaskT] = unknown,
+        gpus: Callable[[TaskT], int] = lambda _: 0,
     ) -> None:
         self.address = address
         self.jobs = jobs
         self.perform = perform
         self.folder = folder
         self.memory = memory
+        self.gpus = gpus
 
     def run(self, tasks: Sequence[TaskT]) -> Generator[Event, None, None]:
         """Yields what happens until every task has finished or failed; stops all work when it is closed.
@@ -119,7 +122,8 @@ class RayExecutor(Generic[TaskT]):
             if largest is not None:
                 peaks = [peak if peak is None else min(peak, largest) for peak in peaks]
             try:
-                yield from _Run(self.perform, tasks, peaks, self.jobs, token).events()
+                gpus = [self.gpus(task) for task in tasks]
+                yield from _Run(self.perform, tasks, peaks, gpus, self.jobs, token).events()
             except (RayError, ConnectionError) as error:
                 reason = str(error).strip().splitlines()[0]
                 raise StudyError(f"--on {on}: Ray has given up: {reason}") from error
@@ -140,12 +144,14 @@ class _Run:
         perform: Perform[Any],
         tasks: Sequence[Any],
         peaks: Sequence[int | None],
+        gpus: Sequence[int],
         jobs: int | None,
         token: Token,
     ) -> None:
         self.perform = perform
         self.tasks = tasks
         self.peaks = peaks
+        self.gpus = gpus
         self.jobs = jobs or len(tasks)
         self.token = token
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
@@ -185,7 +191,8 @@ class _Run:
                     yield event
                 if not said and not self.nodes and time.monotonic() - last > PATIENCE:
                     said = True
-                    yield Held(f"no trial has run for {PATIENCE:g} s: does the cluster have room for one?")
+                    room = "room and a GPU" if any(self.gpus) else "room"
+                    yield Held(f"no trial has run for {PATIENCE:g} s: does the cluster have {room} for one?")
         finally:
             self._stop()
 
@@ -193,6 +200,8 @@ class _Run:
         options: dict[str, Any] = {"num_cpus": 1, "max_retries": 0}
         if (peak := self.peaks[index]) is not None:
             options["memory"] = peak
+        if self.gpus[index]:
+            options["num_gpus"] = self.gpus[index]
         ref = (
             ray.remote(carry_out)
             .options(**options)

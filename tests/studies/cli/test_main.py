@@ -238,6 +238,15 @@ def test_a_device_that_is_not_there_is_one_line_and_nothing_is_written(call, wri
     assert list(Path.cwd().iterdir()) == before
 
 
+def test_the_devices_of_a_cluster_are_not_looked_for_on_this_machine(call, write, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    file = write("workload: training\nalgorithm: {device: cuda}\n")
+    code, _, err = call("run", file, "--on", "127.0.0.1:1")
+    assert code == 2
+    assert err.startswith("--on 127.0.0.1:1: nobody answers there: ")
+
+
 BATTLES = """\
 workload: training
 topology: path

@@ -1,5 +1,7 @@
 """Where trials run."""
 
+import pytest
+
 from studies.execution import backends, host_resources, requirements
 from studies.execution.runner import Task
 from studies.spec.loading import load
@@ -29,3 +31,16 @@ def test_each_condition_is_estimated_once(write, monkeypatch):
     peak = requirements.peaks()
     assert [peak(trial) for trial in load(str(write(STUDY))).trials] == [None] * 8
     assert len(asked) == 4
+
+
+def test_a_ray_cluster_knows_the_gpus_of_each_trial(write, tmp_path, monkeypatch):
+    cluster = pytest.importorskip("studies.execution.ray.cluster")
+    monkeypatch.setattr(cluster, "find", lambda on: on)
+    text = STUDY.replace("training.samples: [1000, 4000]", "algorithm.device: [cpu, cuda]")
+    trials = load(str(write(text))).trials
+    executor = backends.executor("127.0.0.1:6379", None, tmp_path)
+    wanted = [int(trial.varied["algorithm.device"] == "cuda") for trial in trials]
+    assert [executor.gpus(Task(trial, tmp_path, {})) for trial in trials] == wanted  # type: ignore[attr-defined]
+    assert sorted(wanted) == [0] * 4 + [1] * 4
+    problem = write("workload: problem\nproblem: {name: mean, agents: 4}\n", "problem.yaml")
+    assert requirements.gpus(load(str(problem)).trials[0]) == 0

@@ -1,46 +1,32 @@
 """Reports in a real browser: a headless Chromium opens them from disk and uses them as people do.
 
-They are skipped on a machine without Chromium or Chrome. Playwright is only the remote control; no browser of
-its own is used, and none is downloaded.
+They are skipped on a machine without Chromium or Chrome.
 """
 
 import itertools
-import os
-import shutil
 import time
 from importlib import resources
 from pathlib import Path
 
+import chromium
 import made_up_series
 import numpy as np
 import pytest
 import reported
-from playwright.sync_api import sync_playwright
+from chromium import PATIENCE
 
 from studies import report
 from studies.figures import ticks
 from studies.formatting import minus, with_interval
 from studies.report.numbers import figure
 
-PATIENCE = 60
-"""Seconds after which something will not happen any more, on a machine that is busy with other things."""
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-
-pytestmark = pytest.mark.skipif(
-    not any(map(shutil.which, NAMES)), reason=f"no browser on this machine: none of {', '.join(NAMES)}"
-)
+pytestmark = pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    program = next(filter(None, map(shutil.which, NAMES)))
-    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *root])
+    with chromium.launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Trials on a real Ray cluster of two nodes, of which one is killed."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import fake_tasks
 import fake_trials
 import pytest
+from page_blocks import blocks
 from rich.console import Console
 
 from studies.execution import runner
@@ -29,6 +31,7 @@ from studies.execution.ray import worker  # noqa: E402
 from studies.execution.ray.cluster import OBJECTS, connected, differing, find  # noqa: E402
 from studies.execution.ray.executor import RayExecutor, lost  # noqa: E402
 
+TUTORIAL = Path(__file__).parents[4] / "docs" / "tutorials" / "scale-to-a-cluster.md"
 NODE = {"num_cpus": 1, "object_store_memory": OBJECTS}
 
 TRAINING = """\
@@ -55,6 +58,7 @@ def cluster():
             initialize_head=True,
             head_node_args={
                 **NODE,
+                "num_gpus": 2,  # Ray believes it
                 "include_dashboard": False,
                 "include_log_monitor": False,
                 "ray_client_server_port": port,
@@ -71,6 +75,7 @@ def cluster():
 def fakes():
     """The stand-ins under names that workers can import."""
     return SimpleNamespace(
+        note_gpus=fake_tasks.note_gpus,
         sleep=fake_tasks.sleep,
         raise_die_or_sleep=fake_tasks.raise_die_or_sleep,
         train_and_wait=fake_trials.train_and_wait,
@@ -144,12 +149,20 @@ def test_a_trial_whose_node_is_killed_goes_on_from_its_checkpoint(cluster, fakes
     assert tables(store) == tables(local)
 
 
-def test_a_problem_study_gives_the_same_tables_as_here(cluster, call, write, tmp_path, monkeypatch):
+def test_the_tutorial_of_clusters_gives_the_same_tables_as_here(cluster, call, write, tmp_path, monkeypatch):
     monkeypatch.setitem(draw.PLANS, "problem", ())
-    code, out, err = call("run", write(), "--on", cluster.address, "--out", "ray")
-    assert (code, err) == (0, "")
-    assert out.count("finished  ") == 8
-    study, store, local = load(str(write())), Store(Path("ray")), Store(tmp_path / "local")
+    (text,) = (block.text for block in blocks(TUTORIAL) if block.language == "yaml")
+    commands = re.findall(r"^testbed (.*)$", TUTORIAL.read_text(), re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["run", "status", "table"]
+    file = write(text, "grid.yaml")
+    for command in commands:
+        words = command.replace("127.0.0.1:6399", cluster.address).replace("grid.yaml", str(file)).split()
+        code, out, err = call(*words)
+        assert (code, err) == (0, "")
+        if words[0] == "run":
+            assert cluster.address in words
+            assert out.count("finished  ") == 8
+    study, store, local = load(str(file)), Store(Path("runs/grid")), Store(tmp_path / "local")
     run_here(study, local)
     local.summarise(study)
     assert len(tables(store)) == 8 * 4 + 1  # metrics, a curve, links and traffic of each, and the summary
@@ -197,6 +210,25 @@ def test_tasks_that_raise_or_die_fail_and_closing_stops_what_runs(cluster, fakes
     assert [path.name for path in tmp_path.iterdir()] == ["running"]
     assert not ray.is_initialized()
     assert find(cluster.address) == cluster.address
+
+
+def test_a_task_with_a_gpu_has_one_for_itself(cluster, fakes, tmp_path):
+    tasks = [tmp_path / "one", tmp_path / "none"]
+    executor = RayExecutor(
+        cluster.address, 1, fakes.note_gpus, tmp_path, gpus=lambda task: int(task.name == "one")
+    )
+    assert [event for event in executor.run(tasks) if isinstance(event, Failed)] == []
+    seen = [task.read_text() for task in tasks]
+    assert seen[0] in ("0", "1")
+    assert seen[1] not in ("0", "1")
+
+
+def test_a_trial_that_no_node_has_a_gpu_for_is_held(cluster, fakes, tmp_path, monkeypatch):
+    monkeypatch.setattr("studies.execution.ray.executor.PATIENCE", 0.0)
+    executor = RayExecutor(cluster.address, 1, fakes.note_gpus, tmp_path, gpus=lambda task: 3)
+    with closing(executor.run([tmp_path / "three"])) as events:
+        line = "no trial has run for 0 s: does the cluster have room and a GPU for one?"
+        assert next(events) == Held(line)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a path that means something else to each process")
