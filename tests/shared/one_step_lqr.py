@@ -4,7 +4,7 @@ Two agents see the state s in R^2, drawn uniformly, and play one number each, u 
 |A s + B u|^2 + |u|^2, which is least at u = -(I + B^T B)^-1 B^T A s.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ LEVELS = np.linspace(-1, 1, 5)
 
 
 class LqrSettings(BaseEnvironmentSettings):
-    name: Literal["one_step_lqr"] = "one_step_lqr"
+    name: str = "one_step_lqr"  # no literal: it must not be a choice in other tests
     agents: int = 2
     episode_length: int = 1
     categories: bool = False

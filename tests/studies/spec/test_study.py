@@ -222,10 +222,6 @@ def test_all_that_is_wrong_is_told_a_line_each_with_what_is_allowed_there(write)
             "2: environment.pettingzoo = 'mpe2.simple_spread_v9': no module 'mpe2.simple_spread_v9'",
         ),
         (
-            "environment: {pettingzoo: mpe2.simple_spread_v3, kwargs: {continuous_actions: true}}\n",
-            "2: environment.kwargs: mpe2.simple_spread_v3: agent 'agent_0' acts in Box(",
-        ),
-        (
             "environment: {agent: 3}\n",
             "2: environment.agent: unknown key; did you mean 'agents'? (allowed: agents, episode_length,",
         ),
