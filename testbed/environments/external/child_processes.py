@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from testbed.environments.external.starcraft_child import receive, send
+from testbed.environments.external.starcraft_child import NoMessage, receive, send
 
 PATIENCE = 15.0  # seconds that a process has to exit by itself
 
@@ -84,7 +84,8 @@ class Children:
         that to another request.
 
         Raises:
-            RuntimeError: of the kind given, when a process died, or all have been closed.
+            RuntimeError: of the kind given, when a process died or printed something else than an answer, or
+                all have been closed.
         """
         if not self._stop.alive:
             raise self._failure(f"{self._names[0]}: this and all others have been closed")
@@ -94,7 +95,10 @@ class Children:
                 self._asked[index] = self._logs[index].seek(0, os.SEEK_END)
                 self._guarded(index, send, self.processes[index].stdin, fields, arrays)
             for index in requests:
-                answers.append(self._guarded(index, receive, self.processes[index].stdout))
+                answer = self._guarded(index, receive, self.processes[index].stdout)
+                if "do" in answer[0]:
+                    raise self._failure(f"{self._names[index]} repeats requests, and does not answer them")
+                answers.append(answer)
         except BaseException:
             self.close()
             raise
@@ -103,6 +107,11 @@ class Children:
     def _guarded(self, index: int, function: Any, *arguments: Any) -> Any:
         try:
             return function(*arguments)
+        except NoMessage as error:
+            raise self._failure(
+                f"{self._names[index]} printed text that begins with {str(error)!r}, where only answers are"
+                " expected: its interpreter must print nothing to standard output as it starts"
+            ) from error
         except (EOFError, OSError) as error:
             _end(self.processes[index])
             code, words = self.processes[index].returncode, self.last_words(index)

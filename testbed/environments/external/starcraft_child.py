@@ -4,8 +4,8 @@ This file is run as a script by a Python that may differ from the testbed's (3.8
 standard library, NumPy and smac, and nothing from the testbed. It answers requests on its standard input with
 replies on its original standard output; everything that smac or the game prints goes to standard error.
 
-A message is a 4-byte big-endian length, that many bytes of JSON (`fields`, and `arrays` as [name, dtype,
-shape]), and the arrays' raw bytes in that order.
+A message is `MARK`, a 4-byte big-endian length, that many bytes of JSON (`fields`, and `arrays` as [name,
+dtype, shape]), and the arrays' raw bytes in that order.
 """
 
 from __future__ import annotations
@@ -27,19 +27,30 @@ if TYPE_CHECKING:
     Arrays = dict[str, np.ndarray[Any, Any]]
 
 
+MARK = b"\x00msg"
+"""Beginning of every message, which nothing begins with that programs print."""
+
+
+class NoMessage(ValueError):
+    """Something else than a message; the text is its beginning."""
+
+
 def send(stream: BinaryIO, fields: dict[str, Any], arrays: Arrays | None = None) -> None:
     """Write one message and flush."""
     given = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
     shapes = [[name, array.dtype.str, list(array.shape)] for name, array in given.items()]
     header = json.dumps({"fields": fields, "arrays": shapes}).encode()
-    stream.write(struct.pack(">I", len(header)) + header)
+    stream.write(MARK + struct.pack(">I", len(header)) + header)
     for array in given.values():
         stream.write(array.tobytes())
     stream.flush()
 
 
 def receive(stream: BinaryIO) -> tuple[dict[str, Any], Arrays]:
-    """Read one message; EOFError when the stream ends before or within it."""
+    """Read one message; EOFError when the stream ends before or within it, NoMessage if it is none."""
+    begin = _exactly(stream, len(MARK))
+    if begin != MARK:
+        raise NoMessage(begin.decode(errors="replace"))
     (length,) = struct.unpack(">I", _exactly(stream, 4))
     message = json.loads(_exactly(stream, length))
     arrays = {}
@@ -218,7 +229,13 @@ class Game:
         }
 
     def replay(self) -> tuple[dict[str, Any], Arrays]:
-        """The bytes of the game's replay of all battles of the present client."""
+        """The bytes of the game's replay of all battles of the present client.
+
+        Raises:
+            Refusal: there is none, because it was lost.
+        """
+        if self.client is None:
+            raise Refusal("lost", "its client was lost in the last battle, so there is no replay")
         with tempfile.TemporaryDirectory() as folder:
             self.client.replay_dir = folder
             self.client.save_replay()

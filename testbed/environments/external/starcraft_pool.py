@@ -1,5 +1,6 @@
 """StarCraft II games in processes of their own, seen from the testbed."""
 
+import errno
 import re
 import sys
 from collections.abc import Container, Mapping, Sequence
@@ -25,6 +26,9 @@ STARCRAFT = (
 )
 
 
+TOO_MUCH = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+"""Errors of the system where it has no room for another process."""
+
 LAUNCHED_AT_ONCE = 4
 """Clients that are launched at the same time; more would often get each other's ports."""
 
@@ -37,6 +41,10 @@ NOT_THE_GAME = re.compile(
 
 class GameError(WorldError):
     """A game that cannot be played or failed; the one-line message names it and, if possible, a remedy."""
+
+
+class ProcessFailed(GameError):
+    """The process of a game died, or is no process of a game."""
 
 
 def _reason(python: str, kind: str, text: str, words: str) -> str:
@@ -88,16 +96,24 @@ class Games:
             self.children = Children(
                 [self.python, str(Path(starcraft_child.__file__))],
                 self.names,
-                GameError,
+                ProcessFailed,
                 ignored=NOT_THE_GAME,
             )
         except OSError as error:
+            if error.errno in TOO_MUCH:
+                raise GameError(
+                    f"starcraft: {games} games cannot be started at once ({error.strerror}): reduce"
+                    " environment.games, or raise the limit of this system"
+                ) from error
             raise ValueError(
                 f"starcraft: python: got {self.python!r}, which cannot be run ({error.strerror})"
             ) from error
         opening = {"do": "open", "map": map_name, "options": dict(options or {})}
         try:
             opened, _ = self._ask({game: (opening, {}) for game in range(games)})[0]
+        except ProcessFailed as error:
+            self.close()
+            raise GameError(f"{error}; python: {self.python} must have smac: {SMAC}") from error
         except BaseException:
             self.close()
             raise

@@ -4,6 +4,7 @@ The real game is not here: nothing in this file says that StarCraft II itself ca
 """
 
 import ast
+import errno
 import gc
 import importlib.util
 import io
@@ -361,6 +362,46 @@ def test_wrong_settings_are_refused_in_one_line(options: dict[str, Any], message
 def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"python: got '.*', which cannot be run \(No such file"):
         make(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo activating the environment", "printed text that begins with 'acti'"),
+        ("exec cat", "repeats requests"),
+        ("exit 3", r"died \(exit code 3\)"),
+        ("echo no numpy >&2; exit 1", "the last it said was 'no numpy'"),
+    ],
+)
+def test_an_interpreter_that_does_not_run_the_game_is_refused_with_a_remedy(
+    tmp_path: Path, script: str, message: str
+) -> None:
+    file = tmp_path / "python"
+    file.write_text(f'#!/bin/sh\n{script}\nexec {sys.executable} "$@"\n')
+    file.chmod(0o755)
+    with pytest.raises(
+        GameError, match=rf"game 0 of .*{message}.*; python: {file} must have smac: "
+    ) as caught:
+        make(str(file))
+    assert "\n" not in str(caught.value)
+
+
+def test_too_many_games_for_the_system_are_no_fault_of_the_interpreter(
+    python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    with pytest.raises(GameError, match=r"2 games cannot be started at once \(Too many open files\): reduce"):
+        make(python, batch=2)
+
+
+def test_there_is_no_replay_of_a_battle_whose_client_was_lost() -> None:
+    game = object.__new__(starcraft_child.Game)
+    game.client = None
+    with pytest.raises(starcraft_child.Refusal, match="lost in the last battle"):
+        game.replay()
 
 
 def test_the_numbers_of_the_papers_maps_are_known_without_a_game() -> None:
