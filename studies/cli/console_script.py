@@ -10,7 +10,7 @@ import time
 BEGUN = time.monotonic()
 
 try:
-    from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
+    from studies.cli.stopping import INTERRUPTED, interrupted_once, stopped
 except KeyboardInterrupt:
     print("stopped before anything was started", file=sys.stderr)
     sys.exit(130)
@@ -23,7 +23,7 @@ def main() -> None:
             from studies.cli import completion
             from studies.cli import main as cli
     except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
+        print(stopped(sys.argv[1:]), file=sys.stderr)
         sys.exit(INTERRUPTED)
     completion.rejoin(os.environ)
     cli.main(begun=BEGUN)

@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from studies.cli import command_map, next_steps
 from studies.cli.options import Out, Overrides, Quick, StudyName, app, err, out, prepare, show
-from studies.cli.stopping import INTERRUPTED, STOPPED, interrupted_once
+from studies.cli.stopping import INTERRUPTED, interrupted_once, stopped
 from studies.formatting import counted, last_line
 from studies.spec.document import StudyError, one_line
 from testbed.common.errors import PluginError, WorldError
@@ -239,7 +239,7 @@ def main(arguments: Sequence[str] | None = None, *, begun: float | None = None) 
         err.print(" ".join(error.format_message().split()) or "nothing to do; see testbed --help")
         sys.exit(2)
     if code == INTERRUPTED:
-        err.print(STOPPED)
+        err.print(stopped(sys.argv[1:] if arguments is None else arguments))
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130
 """The exit code of a command that was stopped."""
 
-STOPPED = "stopped; finished trials are kept: the same command resumes the study"
+RESUMED = ("run", "train")
+"""Commands that go on where they were stopped."""
+
+
+def stopped(arguments: Sequence[str]) -> str:
+    """The line about a command that was stopped, from its command line."""
+    command = next((word for word in arguments if not word.startswith("-")), None)
+    kept = "; finished trials are kept: the same command resumes the study"
+    return f"stopped{kept if command in RESUMED else ''}"
+
 
 AGAIN = 10.0
 """Wall seconds after which a further signal counts again, for a user who is kept waiting."""

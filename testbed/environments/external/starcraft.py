@@ -79,7 +79,7 @@ class StarCraftSettings(BaseEnvironmentSettings):
     other until `training.evaluation.episodes` have been played."""
     options: StarCraftOptions = StarCraftOptions()
     """Options of SMAC."""
-    python: str | None = None
+    python: Annotated[str | None, Field(min_length=1)] = None
     """Path of an interpreter that has smac; null: this one. It is no part of a trial's name; the versions of
     smac, pysc2 and StarCraft II that played are stored with the trial."""
 

@@ -21,7 +21,7 @@ class StarCraftOptions(Settings):
     """The enemy's strength, from `1` (very easy) over `7` (very hard) to `8`, `9` and `A`, which cheat."""
     game_version: Annotated[str, Field(pattern=r"^(latest|\d+\.\d+(\.\d+)?)$")] | None = None
     """The version of StarCraft II, such as `4.10`; null: the newest that is installed."""
-    step_mul: Annotated[int, Field(ge=1)] = 8
+    step_mul: Annotated[int, Field(ge=1, le=10_000)] = 8
     """Game steps per step of the agents."""
     move_amount: Annotated[int, Field(ge=1)] = 2
     """Distance of a move's goal."""
