@@ -11,6 +11,7 @@ import topologies
 from testbed.consensus.consensus_run import ConsensusRun
 from testbed.consensus.problems.base import ConsensusProblem
 from testbed.consensus.problems.least_squares import least_squares_problem
+from testbed.consensus.problems.smooth import SmoothProblem
 from testbed.consensus.registry import make_consensus
 from testbed.consensus.result import ConsensusResult
 from testbed.consensus.settings import ConsensusSettings
@@ -53,6 +54,13 @@ def quadratics(agents: int, dimension: int = 3, rows: int = 12, seed: int = 0) -
     right = left @ np.ones(dimension) + generator.standard_normal((agents, rows)) / np.sqrt(rows)
     problem = least_squares_problem(left, right)
     return Quadratics(problem, np.einsum("irm,irk->imk", left, left), np.einsum("irm,ir->im", left, right))
+
+
+def smooth(problem: ConsensusProblem) -> list[SmoothProblem]:
+    """The agents' problems, all of which have gradients."""
+    found = [local for local in problem.local if isinstance(local, SmoothProblem)]
+    assert len(found) == len(problem.local)
+    return found
 
 
 def rounds_of(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from first_order_runs import METHODS, quadratics, rounds_of, weights_of
+from first_order_runs import METHODS, quadratics, rounds_of, smooth, weights_of
 
 import topologies
 from testbed.consensus.problems.logistic import LogisticSettings
@@ -73,12 +73,12 @@ def test_on_a_perfect_network_it_is_its_recursion(method):
 def test_logistic_regression_is_its_recursion_with_the_derived_step(method):
     problem = LogisticSettings(agents=6, dimension=3).make(Streams(1))
     least = np.linalg.eigvalsh(weights_of(RING))[0]
-    largest = max(local.smoothness for local in problem.local)
+    largest = max(local.smoothness for local in smooth(problem))
     step = {"nids": 1, "gradient_tracking": (1 + least) ** 2 / 4}.get(method, (1 + least) / 2) / largest
     history, _ = rounds_of(problem, RING, 40, algorithm=method)
 
     def gradients(x):
-        return np.stack([local.gradient(s) for local, s in zip(problem.local, x, strict=True)])
+        return np.stack([local.gradient(s) for local, s in zip(smooth(problem), x, strict=True)])
 
     dense = DENSE[method](np.zeros((6, 3)), weights_of(RING), gradients, step, 40)
     np.testing.assert_allclose(history, dense, atol=1e-12, rtol=0)
@@ -98,7 +98,7 @@ def test_dsgd_is_the_recursion_of_dgd_with_the_drawn_rows():
 
     def gradients(x):
         chosen = [draw.choice(12, 4, replace=False) for draw in draws]
-        local = setting.problem.local
+        local = smooth(setting.problem)
         return np.stack([p.batch_gradient(s, k) for p, s, k in zip(local, x, chosen, strict=True)])
 
     step = 0.3 / setting.smoothness
