@@ -120,6 +120,8 @@ def _algorithms() -> Iterator[str]:
     rows = []
     for name, algorithm in CONSENSUS.members().items():
         solves = "means" if algorithm.averages else "all problems, and policies"
+        if algorithm.needs_gradients:
+            solves = "smooth convex problems"
         about = " ".join(prose(part) for part in paragraphs(algorithm))
         rows.append(
             [f"`{name}`", about, solves, ", ".join(f"`{one}`" for one in algorithm.allowed_activations)]

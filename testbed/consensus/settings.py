@@ -62,7 +62,10 @@ class ConsensusSettings(Settings):
     algorithm: Annotated[
         str,
         NameIn(ALGORITHMS),
-        Field(description="ADMM by exchanges or by one-way messages, or averaging (for the mean only)"),
+        Field(
+            description="ADMM by exchanges or by one-way messages, averaging (for the mean only), or a"
+            " first-order method (for smooth convex problems)"
+        ),
     ] = "edge_admm"
     penalty: Annotated[float, Field(gt=0, description="beta or rho, the augmented Lagrangian's weight")] = 1.0
     relaxation: Annotated[
@@ -146,6 +149,23 @@ class ConsensusSettings(Settings):
         float,
         Field(gt=0, le=1, description="choco_gossip: gamma, the share of each step towards the neighbours"),
     ] = 0.2
+    step: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1e9,
+            description="dgd, extra, gradient_tracking, nids, dsgd: alpha, the step along the gradient; null:"
+            " half of the largest with a guarantee (gradient_tracking: see there), from the largest Lipschitz"
+            " constant of the agents' gradients",
+        ),
+    ] = None
+    step_decay: Annotated[
+        float,
+        Field(ge=0, le=1, description="dgd, dsgd: the exponent p of the step alpha / k^p in round k"),
+    ] = 0.0
+    batch: Annotated[
+        int, Field(ge=1, description="dsgd: an agent's own rows or samples in each of its gradients")
+    ] = 1
     subset: Annotated[
         float, Field(gt=0, le=1, description="share of the samples in each exchange, drawn anew")
     ] = 1.0
@@ -182,7 +202,9 @@ class ConsensusSettings(Settings):
 
     def copies(self, links: int) -> int:
         """Signals that the memory of the codec usually holds on a number of links."""
-        return links * {None: 0, "error_feedback": 2, "difference": 8}[self.memory_of_codec]
+        return (
+            self.kind.vectors * links * {None: 0, "error_feedback": 2, "difference": 8}[self.memory_of_codec]
+        )
 
     def essence(self) -> dict[str, Any]:
         """The differences from the defaults, in settings that the algorithm and its activation use."""
@@ -191,6 +213,9 @@ class ConsensusSettings(Settings):
             "relaxation": "relaxation" in options,
             "penalty": "penalty" in options,
             "gossip_step": "gossip_step" in options,
+            "step": "step" in options,
+            "step_decay": "step_decay" in options,
+            "batch": "batch" in options,
             "timeout": "timeout" in options,
             "period": self.activation == "synchronous",
             "activation_rate": self.activation in ("poisson", "gossip", "asynchronous"),

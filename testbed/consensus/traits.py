@@ -38,10 +38,16 @@ class ConsensusAlgorithm(ABC):
     averages: ClassVar[bool] = False
     """Whether it averages vectors, and so solves the mean problem only; others solve all problems."""
 
+    needs_gradients: ClassVar[bool] = False
+    """Whether it takes gradients, and so solves smooth convex problems only."""
+
+    vectors: ClassVar[int] = 1
+    """Vectors of m numbers in each message, for signals of length m."""
+
     options: ClassVar[frozenset[str]] = frozenset()
     """The settings it uses among those that not all algorithms use: `penalty`, `relaxation`, `coupling`,
-    `dual_limit`, `robust`, `initial_dual`, `gossip_step`, `trigger`, `tokens`, `timeout` and
-    `when_busy`."""
+    `dual_limit`, `robust`, `initial_dual`, `gossip_step`, `step`, `step_decay`, `batch`, `trigger`, `tokens`,
+    `timeout` and `when_busy`."""
 
     codec_memories: ClassVar[frozenset[str]] = frozenset()
     """The kinds of `codec_memory` that it can use."""

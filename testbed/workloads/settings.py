@@ -44,6 +44,14 @@ class ProblemWorkload(Settings):
     def _algorithm_solves_it(self) -> Self:
         if self.problem.name != "mean":
             _no_averaging(self.consensus, f"not problem {self.problem.name}")
+        if not self.problem.smooth:
+            _no_gradients(self.consensus, f"problem {self.problem.name} is not")
+        if "batch" in self.consensus.kind.options and self.consensus.batch > self.problem.terms:
+            reason = (
+                f"batch {self.consensus.batch} with problem {self.problem.name}: must be at most"
+                f" {self.problem.terms}, the rows or samples of each agent"
+            )
+            raise SettingError(("consensus", "batch"), reason)
         return self
 
     @property
@@ -53,7 +61,7 @@ class ProblemWorkload(Settings):
 
     def check(self, graph: "nx.Graph[int]") -> None:
         """Raise SettingError if consensus would never end on this graph, or copies could not agree."""
-        size = MESSAGE_OVERHEAD + 8 * self.problem.dimension
+        size = MESSAGE_OVERHEAD + 8 * self.consensus.kind.vectors * self.problem.dimension
         check_budget(self.consensus, self.network, graph, size)
         _check_copies(self.consensus, self.network, graph)
 
@@ -103,6 +111,7 @@ class LearningWorkload(Settings, ABC):
     def _consensus_serves_the_algorithm(self) -> Self:
         if self.algorithm.communication == "agree":
             _no_averaging(self.consensus, "not policies")
+            _no_gradients(self.consensus, "policies are not")
         if self.algorithm.communication == "average" and not self.consensus.kind.averages:
             reason = (
                 f"{self.consensus.algorithm!r} averages no vectors, as {self.algorithm.name} needs:"
@@ -186,9 +195,23 @@ class TrainingWorkload(LearningWorkload):
 
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
     if consensus.kind.averages:
-        others = " or ".join(name for name, kind in ALGORITHMS.members().items() if not kind.averages)
+        others = _for_all_problems()
         reason = f"{consensus.algorithm!r} solves the mean problem only, {what}: choose {others}"
         raise SettingError(("consensus", "algorithm"), reason)
+
+
+def _no_gradients(consensus: ConsensusSettings, what: str) -> None:
+    if consensus.kind.needs_gradients:
+        reason = (
+            f"{consensus.algorithm!r} applies to smooth convex problems, {what}: choose {_for_all_problems()}"
+        )
+        raise SettingError(("consensus", "algorithm"), reason)
+
+
+def _for_all_problems() -> str:
+    """The names of the algorithms that solve all problems, for a message."""
+    members = ALGORITHMS.members().items()
+    return " or ".join(name for name, kind in members if not kind.averages and not kind.needs_gradients)
 
 
 def _check_copies(consensus: ConsensusSettings, network: NetworkSettings, graph: "nx.Graph[int]") -> None:

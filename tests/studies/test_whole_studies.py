@@ -33,13 +33,15 @@ NIGHTLY = settings().max_examples >= 1000
 EVENTS = 200_000
 """No agreement here has nearly as many: one that has never ends."""
 
+FIRST_ORDER = [name for name, kind in ALGORITHMS.members().items() if kind.needs_gradients]
+
 UNKNOWN = {
     "evaluation": "between evaluations",
     "return": "of an update in which no episode ended",
     "explained_variance": "of agents whose returns do not vary",
     "value_loss": "of agents whose returns do not vary",
     "message_age": "of messages that nobody made use of",
-    "primal_residual": "of averaging, which has no link variables",
+    "primal_residual": "of averaging and first-order methods, which have no link variables",
     "joint_connectivity": "of fewer rounds than one window has",
     "lifted": "of faults that were not lifted",
     "agents.return": "of an update in which no episode ended",
@@ -97,14 +99,18 @@ def consensus_of(draw: st.DrawFn, algorithms: list[str]) -> Plan:
         rarely(draw, consensus, "trigger", network_plans.TRIGGERS)
     if "tokens" in options and consensus["activation"] == "gossip":
         rarely(draw, consensus, "tokens", network_plans.TOKENS)
-    if algorithm not in averaging():
+    first_order = algorithm in FIRST_ORDER
+    if first_order:
+        rarely(draw, consensus, "step", st.sampled_from([0.01, 0.1]))
+        rarely(draw, consensus, "step_decay", st.just(0.5))
+    if algorithm not in averaging() and not first_order:
         rarely(draw, consensus, "coupling", st.sampled_from([0.01, 1.0, 100.0]))
     if algorithm == "edge_admm":
         rarely(draw, consensus, "initial_dual", st.just(1))
         rarely(draw, consensus, "timeout", st.sampled_from([0.001, 0.05]))
     if algorithm == "relaxed_admm":
         rarely(draw, consensus, "relaxation", st.sampled_from([0.1, 0.9]))
-    if algorithm not in ("push_sum", "robust_push_sum"):
+    if algorithm not in ("push_sum", "robust_push_sum") and not first_order:
         rarely(draw, consensus, "subset", st.just(0.5))
     return consensus
 
@@ -122,7 +128,11 @@ def plans(draw: st.DrawFn) -> Plan:
             "agents": draw(st.integers(2, 5)),
             "dimension": draw(st.integers(1, 3)),
         }
-        algorithms = [*admm, *(averagers if name == "mean" else [])]
+        algorithms = [
+            *admm,
+            *(averagers if name == "mean" else []),
+            *(FIRST_ORDER if name != "lasso" else []),
+        ]
     else:
         plan["environment"] = draw(st.sampled_from(WORLDS))
         names = ["matrpo", "fdmarl", "itrpo", "ctrpo", "mappo"] if workload == "training" else ["matrpo"]

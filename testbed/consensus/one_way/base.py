@@ -12,10 +12,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+import numpy as np
+
 from testbed.consensus.base import Consensus
 from testbed.consensus.consensus_run import ConsensusRun, Measure, Progress
 from testbed.consensus.one_way.silence import Silence
-from testbed.consensus.payloads import Payload
+from testbed.consensus.payloads import Payload, like
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.consensus.references import ACKNOWLEDGEMENT
 from testbed.consensus.traits import BY_AGENT
@@ -50,7 +52,7 @@ class OneWayAgent(ABC):
 
     @abstractmethod
     def offer(self, neighbour: int) -> Signal:
-        """The signal sent to one of the neighbours of the last solve, [m]."""
+        """The signal sent to one of the neighbours of the last solve, [m]; or `vectors` of them, [k m]."""
 
     def sent(self, neighbour: int, payload: Payload) -> float:
         """Note the content of a message; returns the weight to send along if it ``sends_weight``."""
@@ -74,6 +76,17 @@ class OneWay(Consensus):
     @abstractmethod
     def agent(self, index: int, problem: LocalProblem, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent at the beginning of an agreement. Raises ValueError if it cannot solve the problem."""
+
+    def weights(self, neighbours: Sequence[int]) -> dict[int, float]:
+        """The Metropolis weights of an agent's neighbours: W_ij = 1 / (1 + max(d_i, d_j))."""
+        around = self.activations.neighbours
+        return {j: 1 / (1 + max(len(neighbours), len(around[j]))) for j in neighbours}
+
+    def audit(self, agents: Sequence[OneWayAgent]) -> None:
+        """Check what must hold at the end of a synchronous round; called with `network.audit`.
+
+        Raises AssertionError if an invariant of the algorithm is broken.
+        """
 
     def consensus_run(
         self, problems: Sequence[LocalProblem], measure: Measure | None, progress: Progress | None
@@ -178,6 +191,8 @@ class _OneWayRun(ConsensusRun):
             self._schedule((), self.period - compute, end)
 
         def end() -> None:
+            if self.network.settings.audit:
+                self.parent.audit(self.agents)
             self.resolved()
             if self.spent():
                 self.finish()
@@ -191,10 +206,11 @@ class _OneWayRun(ConsensusRun):
         if self.settings.period is not None:
             return self.settings.period
         agent = self.agents[0]
+        message = like(agent.s, np.zeros(self.parent.vectors * len(agent.s)))
         size = (
             ONE_WAY_HEADER
             + WEIGHT_BYTES * agent.sends_weight
-            + self.coding.size(agent.s, self.problems[0].width)
+            + self.coding.size(message, self.problems[0].width)
         )
         ways = [way for i, j in self.links for way in ((i, j), (j, i))]
         return self.settings.compute + max(self._slow_arrival(*way, size) for way in ways)

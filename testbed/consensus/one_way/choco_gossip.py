@@ -76,6 +76,4 @@ class ChocoGossip(Averaging):
 
     def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent that holds the vector ``start``."""
-        around = self.activations.neighbours
-        weights = {j: 1 / (1 + max(len(neighbours), len(around[j]))) for j in neighbours}
-        return ChocoAgent(index, start, weights, self.settings.gossip_step)
+        return ChocoAgent(index, start, self.weights(neighbours), self.settings.gossip_step)

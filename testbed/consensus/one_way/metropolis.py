@@ -94,8 +94,7 @@ class Metropolis(Averaging):
 
     def averager(self, index: int, start: Signal, neighbours: Sequence[int]) -> OneWayAgent:
         """A new agent that holds the vector ``start``."""
-        around = self.activations.neighbours
-        weights = {j: 1 / (1 + max(len(neighbours), len(around[j]))) for j in neighbours}
+        weights = self.weights(neighbours)
         if self.settings.robust is not None:
             return RobustMetropolisAgent(index, start, weights, self.settings.robust)
         return MetropolisAgent(index, start, weights)

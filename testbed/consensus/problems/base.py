@@ -7,7 +7,7 @@ to them and never inspects them.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -99,6 +99,9 @@ class ConvexProblemSettings(Settings):
     """
 
     name: str
+    smooth: ClassVar[bool] = False
+    """Whether its local problems have gradients: see `testbed.consensus.problems.smooth`."""
+
     agents: Annotated[int, Field(ge=1, description="as many as nodes of the graph")] = 8
     dimension: Annotated[int, Field(ge=1, description="m, the length of the signal agreed on")] = 10
 
@@ -109,6 +112,11 @@ class ConvexProblemSettings(Settings):
     @abstractmethod
     def draw(self, generator: np.random.Generator) -> ConsensusProblem:
         """The problem, with data drawn from ``generator``."""
+
+    @property
+    def terms(self) -> int:
+        """The number of terms in each agent's objective, of which mini-batches are drawn."""
+        return 1
 
     @abstractmethod
     def numbers(self) -> int:

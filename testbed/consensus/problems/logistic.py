@@ -1,22 +1,20 @@
 """Logistic regression: each agent has some of the samples, and a share of the ridge."""
 
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from testbed.consensus.problems.base import (
-    ConsensusProblem,
-    ConvexProblem,
-    ConvexProblemSettings,
-    Quadratic,
-)
+from testbed.consensus.problems.base import ConsensusProblem, ConvexProblemSettings, Quadratic
+from testbed.consensus.problems.smooth import SmoothProblem
 
 _STEPS = 200
 """A safeguard against data that are not finite; Newton's method needs about ten."""
 
 
-class LogisticProblem(ConvexProblem):
+class LogisticProblem(SmoothProblem):
     """f(s) = sum_k log(1 + exp(-t_k b_k . s)) + ridge |s|^2 / 2 for rows b [r, m] and labels t [r] of +-1."""
 
     def __init__(self, rows: np.ndarray, labels: np.ndarray, ridge: float) -> None:
@@ -44,6 +42,32 @@ class LogisticProblem(ConvexProblem):
         slope = self.ridge * s - self.signed.T @ wrong
         size = self.ridge + float(weights @ (self.signed**2).sum(axis=1)) / self.dimension
         return Quadratic(product, product(s) - slope, size)
+
+    @cached_property
+    def smoothness(self) -> float:
+        """The ridge, and a quarter of the largest eigenvalue of sum_k b_k b_k^T: p (1 - p) is at most 1/4."""
+        return self.ridge + float(np.linalg.norm(self.signed, 2)) ** 2 / 4
+
+    @property
+    def strong_convexity(self) -> float:
+        """The ridge."""
+        return self.ridge
+
+    @property
+    def terms(self) -> int:
+        """r, the number of samples, each with an equal share of the ridge."""
+        return len(self.signed)
+
+    def gradient(self, s: np.ndarray) -> np.ndarray:
+        """Ridge s - sum_k p_k t_k b_k for the probability p_k that label k is wrong."""
+        return self.batch_gradient(s, np.arange(self.terms))
+
+    def batch_gradient(self, s: np.ndarray, chosen: NDArray[np.intp]) -> np.ndarray:
+        """Ridge s - sum_k p_k t_k b_k r / b over the b chosen samples."""
+        signed = self.signed[chosen]
+        wrong = np.exp(-np.logaddexp(0.0, signed @ s))
+        slope: np.ndarray = self.ridge * s - signed.T @ wrong * (self.terms / len(chosen))
+        return slope
 
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """The minimiser, to rounding: Newton's method from the last solution, steps halved until they help.
@@ -93,6 +117,8 @@ def logistic_problem(rows: np.ndarray, labels: np.ndarray, ridge: float) -> Cons
 class LogisticSettings(ConvexProblemSettings):
     """Agents agree on a logistic regression whose samples are divided among them."""
 
+    smooth: ClassVar[bool] = True
+
     name: Literal["logistic"] = "logistic"
     rows: Annotated[int, Field(ge=1, description="samples per agent")] = 15
     ridge: Annotated[float, Field(gt=0, description="weight of half the squared norm")] = 1.0
@@ -104,6 +130,11 @@ class LogisticSettings(ConvexProblemSettings):
         chances = 1 / (1 + np.exp(-rows @ truth))
         labels = np.where(generator.random(chances.shape) < chances, 1.0, -1.0)
         return logistic_problem(rows, labels, self.ridge)
+
+    @property
+    def terms(self) -> int:
+        """The samples of each agent."""
+        return self.rows
 
     def numbers(self) -> int:
         """The rows, those of all and of each agent with their labels' signs, and all of them weighted."""

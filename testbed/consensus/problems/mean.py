@@ -1,18 +1,15 @@
 """The mean of the agents' vectors."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from testbed.consensus.problems.base import (
-    ConsensusProblem,
-    ConvexProblem,
-    ConvexProblemSettings,
-    Quadratic,
-)
+from testbed.consensus.problems.base import ConsensusProblem, ConvexProblemSettings, Quadratic
+from testbed.consensus.problems.smooth import SmoothProblem
 
 
-class MeanProblem(ConvexProblem):
+class MeanProblem(SmoothProblem):
     """f(s) = |s - a|^2 / 2: agreement is the mean of the agents' vectors a [m]."""
 
     def __init__(self, a: np.ndarray) -> None:
@@ -34,6 +31,30 @@ class MeanProblem(ConvexProblem):
         """Itself."""
         return Quadratic(lambda v: v, self.a, 1.0)
 
+    @property
+    def smoothness(self) -> float:
+        """1."""
+        return 1.0
+
+    @property
+    def strong_convexity(self) -> float:
+        """1."""
+        return 1.0
+
+    @property
+    def terms(self) -> int:
+        """1: the agent has one vector."""
+        return 1
+
+    def gradient(self, s: np.ndarray) -> np.ndarray:
+        """s - a."""
+        slope: np.ndarray = s - self.a
+        return slope
+
+    def batch_gradient(self, s: np.ndarray, chosen: NDArray[np.intp]) -> np.ndarray:
+        """The gradient: there is one term."""
+        return self.gradient(s)
+
     def solve(self, pull: np.ndarray, penalty: float) -> np.ndarray:
         """(a + pull) / (1 + penalty)."""
         solution: np.ndarray = (self.a + pull) / (1 + penalty)
@@ -47,6 +68,8 @@ def mean_problem(vectors: np.ndarray) -> ConsensusProblem:
 
 class MeanSettings(ConvexProblemSettings):
     """Agents agree on the mean of vectors drawn from the standard normal distribution."""
+
+    smooth: ClassVar[bool] = True
 
     name: Literal["mean"] = "mean"
 

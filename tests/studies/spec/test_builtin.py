@@ -10,7 +10,7 @@ from testbed import workloads
 
 CONVEX = (
     *("burst-loss", "codecs", "edge-or-relaxed-admm", "latency"),
-    *("measured-links", "partitions", "stragglers"),
+    *("measured-links", "methods-beside-admm", "partitions", "stragglers"),
 )
 
 

@@ -14,6 +14,7 @@ import networkx as nx
 import numpy as np
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from network_plans import rarely
 
 import topologies
 from testbed import workloads
@@ -24,6 +25,7 @@ from .test_fuzz import plans
 
 Plan = dict[str, Any]
 
+FIRST_ORDER = ["dgd", "extra", "gradient_tracking", "nids", "dsgd"]
 AVERAGING = ["metropolis", "push_sum", "robust_push_sum", "choco_gossip"]
 ROBUST = [None, "median", "trimmed_mean", "w_msr", {"name": "clipping", "radius": 0.5}]
 _WORKLOADS = {
@@ -43,7 +45,10 @@ def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
         consensus["activation"] = draw(st.sampled_from(ALGORITHMS.members()[chosen].allowed_activations))
         consensus.pop("timeout", None)
         consensus.pop("when_busy", None)
-    if "push_sum" not in chosen:
+    if chosen in FIRST_ORDER:
+        rarely(draw, consensus, "step", st.sampled_from([0.01, 0.3]))
+        rarely(draw, consensus, "step_decay", st.just(0.5))
+    elif "push_sum" not in chosen:
         consensus["subset"] = draw(st.sampled_from([1.0, 0.5]))
     consensus["codec"] = draw(st.none() | st.just("float64") | network_plans.CODECS)
     # Running sums in few bits are another matter.
@@ -56,7 +61,7 @@ def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
         consensus["codec_memory"] = draw(st.sampled_from([None, *memories]))
         differences |= consensus["codec_memory"] == "difference"
     sparse = isinstance(consensus["codec"], dict) and consensus["codec"]["name"] != "qsgd"
-    if differences or sparse or consensus["codec_memory"] is not None:
+    if differences or sparse or consensus["codec_memory"] is not None or chosen in FIRST_ORDER:
         consensus["subset"] = 1.0
     if differences:
         network_plans.without_lies(plan["network"])
@@ -107,7 +112,7 @@ def learning(draw: st.DrawFn) -> Plan:
 def problems(draw: st.DrawFn) -> Plan:
     """A convex problem, solved by any algorithm that can."""
     plan = draw(plans())
-    kinds = ["edge_admm", "relaxed_admm"]
+    kinds = ["edge_admm", "relaxed_admm", *FIRST_ORDER]
     if plan["problem"]["name"] == "mean":
         kinds += AVERAGING
     return plan | {"consensus": _consensus(draw, plan, kinds)}
