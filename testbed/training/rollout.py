@@ -86,24 +86,23 @@ class Collector:
         """
         self.begin()
         rows: list[tuple[np.ndarray, ...]] = []
-        masks: list[np.ndarray] = []
+        masks: list[np.ndarray | None] = []
         active: list[np.ndarray] = []
         ended: dict[str, list[np.ndarray]] = {name: [] for name in self.running}
         ended_by_agent: list[np.ndarray] = []
         for _ in range(steps):
-            if self.masks is not None:
-                masks.append(self.masks)
+            masks.append(self.masks)
             if self.active is not None:
                 active.append(self.active)
             row, over, sums, earned = self._step(actor, generator)
             rows.append(row)
             if observe is not None:
-                observe(_batch(rows[-1:], masks[-1:], active[-1:]))
+                observe(self._batch(rows[-1:], masks[-1:], active[-1:]))
             if over.any():
                 for name, values in sums.items():
                     ended[name].append(values[over])
                 ended_by_agent.append(earned[over])
-        batch = _batch(rows, masks, active)
+        batch = self._batch(rows, masks, active)
         finished = {name: np.concatenate(sums) if sums else np.empty(0) for name, sums in ended.items()}
         means = {name: float(sums.mean()) if len(sums) else math.nan for name, sums in finished.items()}
         whole = np.concatenate(ended_by_agent) if ended_by_agent else np.full((1, batch.agents), np.nan)
@@ -168,6 +167,26 @@ class Collector:
         self.masks, self.active = info.get("action_masks"), info.get("active")
         return row, over, sums, earned
 
+    def _batch(
+        self,
+        rows: Sequence[tuple[np.ndarray, ...]],
+        masks: Sequence[np.ndarray | None],
+        active: Sequence[np.ndarray],
+    ) -> Batch:
+        """Steps as one batch; without masks or active agents where the environment does not give them.
+
+        Where masks begin later, all entries are available before.
+        """
+        batch = Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
+        every = self.environment.action_spaces.every
+        shape = (self.environment.batch, *every.shape)
+        whole = [np.broadcast_to(every, shape) if given is None else given for given in masks]
+        return replace(
+            batch,
+            masks=None if all(given is None for given in masks) else np.stack(whole),
+            active=np.stack(active) if active else None,
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """The environment, its generator, and the running sums, as arrays and JSON-able values.
 
@@ -223,15 +242,3 @@ class Collector:
         self.observations = self.environment.observations()
         self.masks = self.environment.masks().get("action_masks")
         self.active = self.environment.active().get("active")
-
-
-def _batch(
-    rows: Sequence[tuple[np.ndarray, ...]], masks: Sequence[np.ndarray], active: Sequence[np.ndarray]
-) -> Batch:
-    """Steps as one batch; without masks or active agents where the environment does not give them."""
-    batch = Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
-    return replace(
-        batch,
-        masks=np.stack(masks) if masks else None,
-        active=np.stack(active) if active else None,
-    )

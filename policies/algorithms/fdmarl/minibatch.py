@@ -99,9 +99,8 @@ class Fdmarl:
                 raise ValueError(
                     f"batch: {batch.rewards.shape[1]} episodes side by side, the last had {wide}"
                 )
-            columns = {
-                name: np.concatenate([self.held[name][None], array]) for name, array in columns.items()
-            }
+            held, columns = _masked_alike(self.held, columns)
+            columns = {name: np.concatenate([held[name][None], array]) for name, array in columns.items()}
         self.held = {name: array[-1].copy() for name, array in columns.items()}
         successors = {f"next_{name}": columns[name][1:] for name in ("observations", "actions")}
         known = {name: array[:-1] for name, array in columns.items()} | successors
@@ -190,6 +189,17 @@ class Fdmarl:
 
     def _leaf(self, array: np.ndarray) -> Tensor:
         return self.precision.tensor(array).requires_grad_(True)
+
+
+def _masked_alike(*parts: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], ...]:
+    """The same columns [..., B, N], all with masks if any has them: where there is none, all is available."""
+    entries = next((part["masks"].shape[-1] for part in parts if "masks" in part), None)
+    if entries is None:
+        return parts
+    return tuple(
+        part if "masks" in part else part | {"masks": np.ones((*part["rewards"].shape, entries), dtype=bool)}
+        for part in parts
+    )
 
 
 def _deviation(values: Tensor, acting: Tensor | None) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from testbed.common.errors import WorldError, first_line
 from testbed.environments.action_spaces import ActionSpaces
-from testbed.environments.external.world_spaces import one_hot, text, to_world
+from testbed.environments.external.world_spaces import first_action, one_hot, text, to_world
 
 Flags = NDArray[np.bool_]
 
@@ -29,7 +29,9 @@ class Description:
         action_spaces: those of all agents, as learners see them.
         observed: each agent's observation space in the world, Box, Discrete or MultiDiscrete.
         acted: each agent's action space in the world.
-        masked: whether actions can be unavailable, by the world's masks or because sizes differ.
+        masked: whether actions can be unavailable from the start: by the world's masks, because sizes differ
+            or because agents take turns. Other worlds may still give masks later in an episode.
+        turns: whether it is an AEC world in which one agent acts in each step, and the others wait.
         limit: steps after which the world truncates its episodes (its `max_cycles`), if it gives them.
         pictures: whether it can be built with `render_mode="rgb_array"`.
     """
@@ -40,6 +42,7 @@ class Description:
     observed: tuple["Space[Any]", ...]
     acted: tuple["Space[Any]", ...]
     masked: bool
+    turns: bool
     limit: int | None
     pictures: bool
 
@@ -72,17 +75,20 @@ class Episode:
         self.label = label
         self.t = 0
         self.gave_masks = False
-        """Whether an agent has ever been given an action mask."""
+        """Whether an agent has been given an action mask since the last reset."""
         agents = len(description.agents)
         self.observations = np.zeros((agents, max(description.observation_sizes)), dtype=np.float32)
         self.rewards = np.zeros(agents)
         self.terminations: Flags = np.zeros(agents, dtype=np.bool_)
         self.truncations: Flags = np.zeros(agents, dtype=np.bool_)
         self.masks: Flags = description.action_spaces.idle.copy()
+        self.waiting: Flags = np.zeros(agents, dtype=np.bool_)
+        """Agents in the game that have nothing to choose now: another has its turn, or the mask is all 0."""
 
     def reset(self, seed: int) -> None:
         """Restart from a seed."""
         self.t = 0
+        self.gave_masks = False
         with others_code(lambda raised: self._error(f"reset raised {raised}")):
             given = self.world.reset(seed=seed)
         with others_code(lambda raised: self._error(f"what reset gave cannot be read ({raised})")):
@@ -97,11 +103,19 @@ class Episode:
             self._see(range(len(names)), observations, infos)
 
     def step(self, actions: Sequence[Any]) -> None:
-        """Play one action for every agent; those of agents that are over are left out."""
+        """Play one action for every agent.
+
+        Those of agents that are over are left out; for agents that wait, the first action is played in place
+        of theirs, which is also what Gymnasium's `Discrete.sample` gives for a mask of zeros.
+        """
         self.t += 1
         names = self.description.agents
         playing = np.flatnonzero(~(self.terminations | self.truncations)).tolist()
-        chosen = {names[i]: to_world(self.description.acted[i], actions[i]) for i in playing}
+        acted = self.description.acted
+        chosen = {
+            names[i]: first_action(acted[i]) if self.waiting[i] else to_world(acted[i], actions[i])
+            for i in playing
+        }
         with others_code(lambda raised: self._error(f"step raised {raised}")):
             given = self.world.step(chosen)
         with others_code(lambda raised: self._error(f"what step gave cannot be read ({raised})")):
@@ -113,7 +127,10 @@ class Episode:
                 self.truncations[i] = self._flag(truncations, names[i], "truncation")
             over = self.terminations | self.truncations
             left = [name for name, done in zip(names, over, strict=True) if not done]
-            if not _same(agents := list(self.world.agents), left):
+            agents = list(self.world.agents)
+            if self.description.turns:  # agents that are over may stay there until it is their turn to leave
+                agents = [agent for agent in agents if agent in left or agent not in names]
+            if not _same(agents, left):
                 raise self._error(
                     f"step left agents {agents}, but those neither terminated nor truncated are {left}"
                 )
@@ -141,6 +158,8 @@ class Episode:
         description = self.description
         self.observations[:] = 0.0
         self.masks[:] = description.action_spaces.idle
+        self.waiting[:] = False
+        turn = self._turn()
         for i in playing:
             name, size, actions = (
                 description.agents[i],
@@ -173,20 +192,32 @@ class Episode:
                         f"agent {name!r} got an action_mask, allowed with Discrete actions, its are {kind}"
                     )
                 self.gave_masks = True
-                if not description.masked:
-                    raise self._error(f"agent {name!r} got an action_mask, there was none when seed 0 began")
             if self.terminations[i] or self.truncations[i]:
                 continue
-            self.masks[i] = description.action_spaces.every[i]
+            available = description.action_spaces.every[i].copy()
             if mask is not None:
-                self.masks[i, :actions] = self._mask(name, mask, actions)
+                available[:actions] = self._mask(name, mask, actions)
+            self.waiting[i] = (description.turns and name != turn) or not available.any()
+            if not self.waiting[i]:
+                self.masks[i] = available
+
+    def _turn(self) -> Hashable:
+        """The agent that acts next in a world of turns; None in other worlds and when all agents are over."""
+        if not self.description.turns or (over := self.terminations | self.truncations).all():
+            return None
+        turn: Hashable = self.world.aec_env.agent_selection
+        left = [name for name, done in zip(self.description.agents, over, strict=True) if not done]
+        if turn not in left:
+            raise self._error(
+                f"agent {turn!r} has the turn, but those neither terminated nor truncated are {left}"
+            )
+        return turn
 
     def _mask(self, name: Any, mask: Any, actions: int) -> Flags:
         given = np.asarray(mask)
-        if given.shape != (actions,) or given.dtype.kind not in "biuf" or not given.any():
+        if given.shape != (actions,) or given.dtype.kind not in "biuf":
             raise self._error(
-                f"agent {name!r} got action_mask {_text(given.tolist())}, "
-                f"allowed are {actions} entries, not all 0"
+                f"agent {name!r} got action_mask {_text(given.tolist())}, allowed are {actions} numbers"
             )
         return given.astype(np.bool_)
 

@@ -17,7 +17,8 @@ class Now(NamedTuple):
     """The current state of some episodes: fresh arrays, episodes on the first axis, agents on the second.
 
     An agent that is over stays so, with reward 0, zeros for an observation after its last one, and a mask
-    that shows action 0 alone (of a Box, nothing).
+    that shows action 0 alone (of a Box, nothing). The mask of an agent that waits shows the same.
+    `gave_masks` `[episode]` marks those in which an agent has been given an action mask.
     """
 
     observations: NDArray[np.float32]
@@ -25,6 +26,7 @@ class Now(NamedTuple):
     terminations: Flags
     truncations: Flags
     masks: Flags
+    gave_masks: Flags
 
 
 class Episodes:

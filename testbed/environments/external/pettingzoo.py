@@ -1,4 +1,6 @@
-"""Any PettingZoo `ParallelEnv` with Discrete, MultiDiscrete or Box actions, behind the batched interface.
+"""Any PettingZoo world with Discrete, MultiDiscrete or Box actions, behind the batched interface.
+
+A `ParallelEnv` is played as it is, an `AECEnv` as PettingZoo converts it (`aec`).
 
 A world does not give its state, so an episode is stored as its origin: the seed it was reset with and the
 joint actions played since. Setting a state replays them and compares the agents' observations and rewards
@@ -34,15 +36,15 @@ class PettingZooSettings(BaseEnvironmentSettings):
 
     name: Literal["pettingzoo"] = "pettingzoo"
     pettingzoo: str
-    """A dotted module whose `parallel_env` makes the world, or `module:attribute`: a subclass of
-    `ParallelEnv`, or a function whose name ends in `_env`. Checking it imports the module, which runs its
-    code. A module that is not installed can be put on PYTHONPATH."""
+    """A dotted module whose `parallel_env`, or else `env`, makes the world, or `module:attribute`: a
+    subclass of `ParallelEnv` or `AECEnv`, or a function whose name ends in `_env`. Checking it imports the
+    module, which runs its code. A module that is not installed can be put on PYTHONPATH."""
     kwargs: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """Keyword arguments of the factory. `render_mode` is not allowed: pictures are made separately."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = cast(int, None)  # filled in below
     """Steps until truncation from outside; a world may end its episode earlier. Null: the
-    world's own limit, its attribute `max_cycles` (PettingZoo's usual name); a world without one needs a
-    number here."""
+    world's own limit, its attribute `max_cycles` (PettingZoo's usual name); a world without one, or in which
+    agents take turns, each a step, needs a number here."""
     workers: Annotated[int, Field(ge=0, strict=True)] = 0
     """Processes that share the episodes of a batch; 0: all in this process, which is best when trials
     already run in parallel. Results do not depend on it."""
@@ -67,10 +69,13 @@ class PettingZooSettings(BaseEnvironmentSettings):
     def _own_limit(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None or not {"pettingzoo", "kwargs"} <= info.data.keys():
             return 1 if value is None else value  # without a world there is an error already
-        limit = describe(info.data["pettingzoo"], info.data["kwargs"]).limit
-        if limit is None:
-            raise ValueError(f"needs a number, for {info.data['pettingzoo']} has no max_cycles of its own")
-        return limit
+        world = describe(info.data["pettingzoo"], info.data["kwargs"])
+        if world.limit is None:
+            reason = (
+                "lets its agents take turns, each a step" if world.turns else "has no max_cycles of its own"
+            )
+            raise ValueError(f"needs a number, for {info.data['pettingzoo']} {reason}")
+        return world.limit
 
     @property
     def world(self) -> Description:
@@ -105,9 +110,14 @@ class PettingZooWorlds(BatchedEnvironment):
 
     Observations are flattened, padded with zeros and rounded to float32. An agent that is over before the
     others sees zeros and gets reward 0, its termination or truncation remains, and its actions are
-    ignored. There are action masks if the world has any when it is reset from seed 0, or if agents have
-    action spaces of different sizes; an agent without a mask has all its actions. Observations in Discrete
-    and MultiDiscrete are one-hot, as Gymnasium's `flatten` makes them. Actions outside a Box are clipped.
+    ignored. Observations in Discrete and MultiDiscrete are one-hot, as Gymnasium's `flatten` makes them.
+    Actions outside a Box are clipped.
+
+    There are action masks if the world has any when it is reset from seed 0, if agents have action spaces of
+    different sizes, if they take turns, or else from the step at which an episode gives the first; an agent
+    without a mask has all its actions. An agent waits whose mask is all 0, or while another has its turn: the
+    first action is played for it and is the only one that it is shown (of a Box, nothing), so it has no
+    choice there and learns nothing from that step.
 
     Every start of a row draws one seed from the environment's generator. A world must take all its
     randomness from the seed it is reset with, and keep no memory from one episode to the next; only then are
@@ -167,6 +177,7 @@ class PettingZooWorlds(BatchedEnvironment):
             no,
             no,
             np.zeros((*shape, self.action_size), dtype=np.bool_),
+            no[:, 0],
         )
 
     def close(self) -> None:
@@ -181,7 +192,8 @@ class PettingZooWorlds(BatchedEnvironment):
         return self._now.observations.copy()
 
     def masks(self) -> Info:
-        return {"action_masks": self._now.masks.copy()} if self._world.masked else {}
+        masked = self._world.masked or self._now.gave_masks.any()
+        return {"action_masks": self._now.masks.copy()} if masked else {}
 
     def active(self) -> Info:
         """The agents that are not over."""

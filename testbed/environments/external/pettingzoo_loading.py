@@ -18,10 +18,14 @@ from pettingzoo import AECEnv, ParallelEnv
 
 from testbed.common.errors import WorldError
 from testbed.environments.checks import USABLE, unusable
+from testbed.environments.external.aec import as_parallel, takes_turns
 from testbed.environments.external.episode import Description, Episode, others_code
 from testbed.environments.external.world_spaces import OBSERVED, action_spaces, observation_size, text
 
-FACTORY = "parallel_env"  # name of the function in PettingZoo's modules that makes a parallel world
+FACTORIES = ("parallel_env", "env")
+"""Functions in PettingZoo's modules that make a parallel world, or an AEC world; the first is preferred."""
+
+CALLED = "parallel_env, env or ..._env"  # the names of functions that may be called, in messages
 PETTINGZOO = "pettingzoo"
 
 TOOLS = frozenset({"pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "distutils"})
@@ -29,7 +33,7 @@ TOOLS = frozenset({"pip", "setuptools", "pkg_resources", "wheel", "_distutils_ha
 
 
 def load(path: str) -> Callable[..., Any]:
-    """The factory of a world, from `module` (its `parallel_env`) or `module:attribute`.
+    """The factory of a world, from `module` (its `parallel_env`, or else `env`) or `module:attribute`.
 
     The module is imported, which runs its code, unless it comes with Python or is a program. The object
     found in it is inspected and not called: see `_refused`.
@@ -39,9 +43,9 @@ def load(path: str) -> Callable[..., Any]:
         it does not make a world.
     """
     module_name, _, attribute = path.partition(":")
-    attribute = attribute or FACTORY
+    names = (attribute,) if attribute else FACTORIES
     parts = module_name.split(".")
-    if not all(part.isidentifier() for part in [*parts, attribute]):
+    if not all(part.isidentifier() for part in [*parts, *names]):
         raise ValueError(f"{path!r} is neither a dotted module nor module:attribute")
     if "__main__" in parts:
         raise ValueError(f"{module_name} is a program, not a module with worlds")
@@ -50,7 +54,9 @@ def load(path: str) -> Callable[..., Any]:
     found = absent = None
     with others_code(lambda raised: ValueError(f"{path!r} cannot be imported ({raised})")):
         try:
-            found = getattr(importlib.import_module(module_name), attribute, None)
+            module = importlib.import_module(module_name)
+            attribute = next((name for name in names if getattr(module, name, None) is not None), "")
+            found = getattr(module, attribute) if attribute else None
         except ModuleNotFoundError as error:
             if error.name is None:
                 raise
@@ -58,12 +64,12 @@ def load(path: str) -> Callable[..., Any]:
     if absent is not None:
         raise ValueError(f"no module {absent!r} for {path!r}: is its package installed?")
     if found is None:
-        raise ValueError(f"module {module_name!r} has no {attribute!r}")
+        raise ValueError(f"module {module_name!r} has no {' and no '.join(map(repr, names))}")
     if reason := _refused(module_name, attribute, found):
         raise ValueError(
-            f"{attribute} of {module_name} {reason}; a world is a subclass of pettingzoo.ParallelEnv, or a"
-            f" function {FACTORY} or ..._env that is defined in the same package, in a module that imports"
-            " pettingzoo"
+            f"{attribute} of {module_name} {reason}; a world is a subclass of pettingzoo.ParallelEnv or"
+            f" AECEnv, or a function {CALLED} that is defined in the same package, in a module that"
+            " imports pettingzoo"
         )
     return found  # type: ignore[no-any-return]  # a class or a function
 
@@ -107,11 +113,11 @@ def _refused(module: str, attribute: str, found: Any) -> str:
     globals are always those of the module that defines it.
     """
     if isinstance(found, type):
-        return "" if issubclass(found, ParallelEnv) else "is a class, but no ParallelEnv"
+        return "" if issubclass(found, ParallelEnv | AECEnv) else "is a class, but no ParallelEnv or AECEnv"
     if not isinstance(found, FunctionType):
         return f"is a {type(found).__name__}, neither a class nor a plain function"
-    if attribute != FACTORY and not attribute.endswith("_env"):
-        return f"is a function, but not called {FACTORY} or ..._env"
+    if attribute not in FACTORIES and not attribute.endswith("_env"):
+        return f"is a function, but not called {CALLED}"
     home = str(found.__globals__.get("__name__", "?"))
     if home.split(".")[0] not in (module.split(".")[0], PETTINGZOO):
         return f"is a function of another package, defined in {home}"
@@ -129,16 +135,19 @@ def _of_pettingzoo(value: Any) -> bool:
 
 
 def build(path: str, kwargs: Mapping[str, Any]) -> Any:
-    """A new world.
+    """A new world, a `ParallelEnv`; an AEC world is converted to one.
 
     Raises:
-        ValueError: one line, when it cannot be built or is no `ParallelEnv` with fixed agents.
+        ValueError: one line, when it cannot be built, cannot be converted, or has no fixed agents.
     """
     make = load(path)
     with others_code(lambda raised: ValueError(f"{path} cannot be built with {dict(kwargs)} ({raised})")):
         world = make(**kwargs)
+    if isinstance(world, AECEnv):
+        world = as_parallel(path, world)
     if not isinstance(world, ParallelEnv):
-        raise ValueError(f"{path} makes a {type(world).__name__}, needed is a PettingZoo ParallelEnv")
+        made = type(world).__name__
+        raise ValueError(f"{path} makes a {made}, needed is a PettingZoo ParallelEnv or AECEnv")
     with others_code(lambda raised: ValueError(f"{path}: its possible_agents cannot be read ({raised})")):
         agents = list(getattr(world, "possible_agents", None) or ())
         distinct = len(set(agents))
@@ -203,7 +212,9 @@ def _spaces(path: str, world: Any) -> Description:
         raise WorldError(f"{path}: {error}") from error
     if not max(sizes):
         raise WorldError(f"{path}: no agent observes anything, its spaces have no numbers")
-    limit = getattr(world.unwrapped, "max_cycles", None)
+    turns = takes_turns(world)
+    # Where agents take turns, a step is a turn, and PettingZoo does not define how many a cycle has.
+    limit = None if turns else getattr(world.unwrapped, "max_cycles", None)
     metadata = getattr(world, "metadata", None)
     modes = metadata.get("render_modes") if isinstance(metadata, Mapping) else None
     return Description(
@@ -212,7 +223,8 @@ def _spaces(path: str, world: Any) -> Description:
         action_spaces=spaces,
         observed=tuple(observed),
         acted=acted,
-        masked=not spaces.every.all() or any(_has_mask(world.observation_space(a)) for a in agents),
+        masked=turns or not spaces.every.all() or any(_has_mask(world.observation_space(a)) for a in agents),
+        turns=turns,
         limit=limit if type(limit) is int and limit > 0 else None,
         pictures="rgb_array" in (modes or ()),
     )

@@ -76,6 +76,16 @@ def _kind(space: "Space[Any]") -> type | None:
     return next((kind for kind in (Discrete, MultiDiscrete) if isinstance(space, kind)), None)
 
 
+def first_action(space: "Space[Any]") -> Any:
+    """The action played for an agent that waits: the first one, or the numbers of a Box nearest to 0."""
+    if isinstance(space, Discrete):
+        return int(space.start)
+    if isinstance(space, MultiDiscrete):
+        return np.array(space.start, dtype=space.dtype)
+    box: Any = space
+    return np.clip(np.zeros(box.shape, dtype=box.dtype), box.low, box.high)
+
+
 def to_world(space: "Space[Any]", action: Any) -> Any:
     """An action as the world has it: in the type and shape of its space, counted from its `start`."""
     if isinstance(space, Discrete):

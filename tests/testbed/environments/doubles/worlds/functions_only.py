@@ -7,4 +7,4 @@ def parallel_env(path: str) -> None:
     Path(path).touch()
 
 
-remove_env = parallel_env
+remove_env = env = parallel_env

@@ -126,10 +126,8 @@ class Moody(World):
                 observations["b"] = np.zeros(7, dtype=np.float32)
             if how == "vanishes":
                 self.agents = ["a", "b"]
-            if how == "empty mask":
-                infos["a"]["action_mask"] = np.zeros(2)
-            if how == "late mask":
-                infos["a"]["action_mask"] = np.ones(3)
+            if how == "text mask":
+                infos["a"]["action_mask"] = ["1", "0"]
             if how == "leaves":
                 raise SystemExit(5)
             if how == "mute":
