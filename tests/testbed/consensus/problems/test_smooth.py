@@ -22,10 +22,11 @@ POINTS = np.random.default_rng(0).standard_normal((5, 4))
 
 def test_settings_say_which_problems_have_gradients():
     for name, kind in PROBLEMS.members().items():
-        local = kind(agents=2, dimension=2).make(Streams(0)).local[0]
+        settings = kind.model_validate({"name": name, "agents": 2, "dimension": 2})
+        local = settings.make(Streams(0)).local[0]
         assert isinstance(local, SmoothProblem) == kind.smooth, name
         if isinstance(local, SmoothProblem):
-            assert local.terms == kind(agents=2, dimension=2).terms
+            assert local.terms == settings.terms
 
 
 @pytest.mark.parametrize("settings", SMOOTH, ids=lambda settings: settings.name)
