@@ -297,7 +297,7 @@ def _advise(study: Study) -> None:
 def _conclude(study: Study, store: Store) -> None:
     from studies.analysis import baselines
     from studies.analysis.finding import findings
-    from studies.analysis.warnings import idle_faults
+    from studies.analysis.warnings import idle_faults, lost_clients
     from studies.figures.from_store import draw_figures
 
     def warn(line: str) -> None:
@@ -312,5 +312,5 @@ def _conclude(study: Study, store: Store) -> None:
     summary = store.summarise(study)  # again: other processes may have finished trials during the figures
     for line in findings(study, summary):
         out.print(f"found:   {line}", markup=False)
-    for line in idle_faults(study, summary):
+    for line in [*idle_faults(study, summary), *lost_clients(study, summary)]:
         warn(line)
