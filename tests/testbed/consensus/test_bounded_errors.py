@@ -57,7 +57,8 @@ def test_the_error_of_few_bits_does_not_grow(algorithm, codec, loss):
     excess = np.abs(errors - exact)[len(errors) // 4 :]
     third = len(excess) // 3
     assert excess.max() <= REACHED[codec]
-    if (algorithm, loss) != ("push_sum", 0.4):  # which wanders a little: see the last test here
+    # Where messages are lost these two wander, as roundings stay in their sums: see the last tests here.
+    if (algorithm, loss) not in (("push_sum", 0.4), ("gradient_tracking", 0.4)):
         assert excess[-third:].max() <= 2 * excess[:third].max() + REACHED[codec] / 20
 
 
@@ -118,3 +119,13 @@ def test_push_sum_stays_near_when_its_weights_leave_the_range_of_numbers(copies,
     # Few bits let it wander, as messages that are lost or doubled take roundings with them or bring them.
     wander = {"float16": 0.05, "int8": 0.3}.get(codec, 1e-3 if "float32" in (codec, dtype) else 1e-9)
     assert np.abs(seen[4000] - seen[100]).max() < wander
+
+
+def test_gradient_tracking_wanders_with_few_bits_where_messages_are_lost():
+    errors = np.array(distances("gradient_tracking", "int8", 6000, 0.4))
+    exact = np.array(distances("gradient_tracking", None, 6000, 0.4))
+    excess = np.abs(errors - exact)
+    sixth = len(excess) // 6
+    assert excess[-sixth:].max() > 2 * excess[:sixth].max()
+    kept = np.array(distances("gradient_tracking", "float32", 6000, 0.4))
+    assert np.abs(kept - exact).max() < 1e-5
