@@ -53,7 +53,7 @@ class GradientTracking(FirstOrder):
     """Gradient tracking, DIGing: Nedic, Olshevsky & Shi 2017 (arXiv 1607.03218).
 
     Exact for a constant step, and linear on strongly convex problems. Messages carry two vectors. A lost
-    message moves the sum of the trackers for good, and biases the result; the roundings of a coarse codec then
+    message moves the sum of the trackers for good, and biases the result; roundings of a coarse codec then
     add up without bound. With `step: null` the step is (1 + least eigenvalue of W)^2 / (4 L), half of the
     largest for agents with the same quadratic; agents that differ much on a badly connected graph can need a
     smaller one.
