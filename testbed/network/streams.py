@@ -60,6 +60,11 @@ def _key(name: tuple[str | int, ...]) -> str:
     return json.dumps(name, separators=(",", ":"))
 
 
+def uniform(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Numbers between 0 and 1, shape [count]."""
+    return generator.random(count)
+
+
 class Draws:
     """The values of one random law, one at a time, drawn in growing blocks because NumPy is fast only on
     arrays.

@@ -10,7 +10,7 @@ from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.impairments.link_trace import LinkTrace, TracePosition, Values
 from testbed.network.impairments.rule import LOSS, QUEUE_FULL, Fate, Rule, Transmission
 from testbed.network.message import Message
-from testbed.network.streams import CorrelatedDraws, Draws, GeneratorFor, values
+from testbed.network.streams import CorrelatedDraws, Draws, GeneratorFor, uniform, values
 
 _SLACK = 1e-6
 """Bytes by which sums may be wrong: a packet that ends with a row does not wait for the next one."""
@@ -161,7 +161,7 @@ class Following:
 
     def loss(self) -> Rule:
         """The loss, independent from packet to packet, by the same random numbers as with a fixed one."""
-        draws = values(lambda generator, count: generator.random(count), 0.0, LOSS, self._stream)
+        draws = values(uniform, 0.0, LOSS, self._stream)
         return FollowingLoss(self._position, self._columns["loss"], draws)
 
     def propagation(self) -> Rule | None:

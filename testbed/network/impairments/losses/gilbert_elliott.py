@@ -3,14 +3,13 @@
 from math import exp
 from typing import Any, Literal, Self, cast
 
-import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from testbed.common.settings import Settings
 from testbed.network.impairments.loss import LossModel
 from testbed.network.impairments.rule import LOSS, Fate, Probability, Rule
 from testbed.network.message import Message
-from testbed.network.streams import Draws, GeneratorFor
+from testbed.network.streams import Draws, GeneratorFor, uniform
 
 
 class GilbertElliott(Settings):
@@ -73,10 +72,6 @@ class BurstLoss(LossModel):
         return f"{model.share_bad:g} in bursts of {1 / model.r:g}"
 
 
-def _uniform(generator: np.random.Generator, count: int) -> Any:
-    return generator.random(count)
-
-
 class GilbertElliottLoss(Rule):
     """The Gilbert-Elliott model: a Markov chain of a good and a bad state, started from its stationary law.
 
@@ -87,8 +82,8 @@ class GilbertElliottLoss(Rule):
 
     def __init__(self, model: GilbertElliott, stream: GeneratorFor) -> None:
         self._model = model
-        self._move = Draws(lambda: stream("loss state"), _uniform)
-        self._loss = Draws(lambda: stream("loss"), _uniform)
+        self._move = Draws(lambda: stream("loss state"), uniform)
+        self._loss = Draws(lambda: stream("loss"), uniform)
         self.bad: bool | None = None
         """The state that the latest packet met; None before the first."""
         self._moved_at = 0.0
@@ -138,7 +133,7 @@ class DuplicateLoss(Rule):
 
     def __init__(self, originals: GilbertElliottLoss, stream: GeneratorFor) -> None:
         self._originals = originals
-        self._loss = Draws(lambda: stream("loss"), _uniform)
+        self._loss = Draws(lambda: stream("loss"), uniform)
 
     def decide(self, message: Message, fate: Fate) -> None:
         self._originals.strike(self._loss, fate)

@@ -15,7 +15,7 @@ from testbed.common.settings import Settings
 from testbed.network.impairments.loss import LossModel
 from testbed.network.impairments.rule import LOSS, Fate, Probability, Rule
 from testbed.network.message import Message
-from testbed.network.streams import Draws, GeneratorFor
+from testbed.network.streams import Draws, GeneratorFor, uniform
 
 
 class FourStates(Settings):
@@ -97,10 +97,6 @@ class MarkovLoss(LossModel):
         return f"{self.state.mean_loss:.3g} by four states ({given})"
 
 
-def _uniform(generator: np.random.Generator, count: int) -> Any:
-    return generator.random(count)
-
-
 class FourStateLoss(Rule):
     """The chain of one direction: one uniform number per packet moves it, and two states lose the packet."""
 
@@ -109,7 +105,7 @@ class FourStateLoss(Rule):
     def __init__(self, model: FourStates, stream: GeneratorFor) -> None:
         self._bounds = tuple(tuple(np.cumsum(row)[:-1].tolist()) for row in model.changes)
         self._start = tuple(np.cumsum(model.stationary)[:-1].tolist())
-        self._move = Draws(lambda: stream("loss"), _uniform)
+        self._move = Draws(lambda: stream("loss"), uniform)
         self.state = 0
         """The state that the latest packet met, 1 to 4; 0 before the first."""
 
