@@ -74,16 +74,27 @@ class Table:
             raise self.error(row, column, reason(row))
 
 
-def contents(path: Path, what: str) -> tuple[str, bytes]:
-    """How messages name a file, and its bytes. Raises ValueError if it is not regular, or too large."""
+def version(path: Path, what: str) -> tuple[int, int]:
+    """The time of the last change of a file, and its size: a key under which to keep what was read from it.
+
+    Raises ValueError, naming ``what`` and the file, if it cannot be read or is not regular.
+    """
     place = f"{what} {str(path)!r}"
     try:
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a device or a pipe may never end
-            raise ValueError(f"{place} is not a regular file")
-        if status.st_size > LARGEST:
-            size, most = status.st_size / 1024**2, LARGEST // 1024**2
-            raise ValueError(f"{place} has {size:,.0f} MiB: must be at most {most} MiB")
+    except OSError as error:
+        raise ValueError(f"{place} cannot be read ({error.strerror})") from error
+    if not stat.S_ISREG(status.st_mode):  # a device or a pipe may never end
+        raise ValueError(f"{place} is not a regular file")
+    return status.st_mtime_ns, status.st_size
+
+
+def contents(path: Path, what: str) -> tuple[str, bytes]:
+    """How messages name a file, and its bytes. Raises ValueError if it is not regular, or too large."""
+    place, (_, size) = f"{what} {str(path)!r}", version(path, what)
+    if size > LARGEST:
+        raise ValueError(f"{place} has {size / 1024**2:,.0f} MiB: must be at most {LARGEST // 1024**2} MiB")
+    try:
         return place, path.read_bytes()
     except OSError as error:
         raise ValueError(f"{place} cannot be read ({error.strerror})") from error

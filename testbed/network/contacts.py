@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.common.measurements import Column, Table, contents, read_table
+from testbed.common.measurements import Column, Table, contents, read_table, version
 from testbed.common.units import DURATIONS, LONGEST
 from testbed.network.link_names import parse_directions
 
@@ -40,20 +40,12 @@ Tracks = Mapping[int, NDArray[np.float64]]
 
 def read_contacts(path: Path) -> Changes:
     """The changes that a file lists. Raises ValueError, naming file, line and column, if it is none."""
-    return _contacts(path, *_version(path, "contacts"))
+    return _contacts(path, *version(path, "contacts"))
 
 
 def read_positions(path: Path) -> Tracks:
     """The ways of the agents. Raises ValueError, naming file, line and column, if it is no such file."""
-    return _positions(path, *_version(path, "positions"))
-
-
-def _version(path: Path, what: str) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ValueError(f"{what} {str(path)!r} cannot be read ({error.strerror})") from error
-    return status.st_mtime_ns, status.st_size
+    return _positions(path, *version(path, "positions"))
 
 
 @lru_cache(maxsize=16)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
-from testbed.common.measurements import Column, Table, contents, read_table
+from testbed.common.measurements import Column, Table, contents, read_table, version
 from testbed.common.settings import Settings
 from testbed.common.units import DURATIONS, LONGEST, RATES, SLOWEST, Seconds, parse_duration
 from testbed.network.impairments.mahimahi import is_packet_delivery, rates_of
@@ -118,11 +118,7 @@ class LinkTrace(Settings):
     @cached_property
     def rows(self) -> TraceRows:
         """The rows of the file. Raises ValueError, naming file, line and column, if it is not a trace."""
-        try:
-            status = self.file.stat()
-        except OSError as error:
-            raise ValueError(f"trace {str(self.file)!r} cannot be read ({error.strerror})") from error
-        return _read(self.file, status.st_mtime_ns, status.st_size)
+        return _read(self.file, *version(self.file, "trace"))
 
     def begins(self, draw: Callable[[], float]) -> float:
         """Seconds of the trace that have passed at time 0 on one link; ``draw`` gives a number in [0, 1)."""

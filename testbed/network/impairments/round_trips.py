@@ -6,7 +6,6 @@ empty are skipped: those packets never came back.
 """
 
 import csv
-import stat
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.common.measurements import version
 from testbed.common.units import DURATIONS, parse_duration
 
 _NAMES = ("rtt", "round_trip")
@@ -25,13 +25,7 @@ def one_way_delays(path: Path) -> NDArray[np.float64]:
     Halving assumes that both ways take equally long; a measurement at one end cannot distinguish them.
     Raises ValueError, naming the file and the line, if it is missing or not as described above.
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ValueError(f"round_trips {str(path)!r} cannot be read ({error.strerror})") from error
-    if not stat.S_ISREG(status.st_mode):  # a device or a pipe may never end
-        raise ValueError(f"round_trips {str(path)!r} is not a regular file")
-    return _read(path, status.st_mtime_ns, status.st_size)
+    return _read(path, *version(path, "round_trips"))
 
 
 @lru_cache(maxsize=64)
