@@ -90,6 +90,19 @@ class ActionSpaces(ABC):
                 joint[agent] = own
         return joint
 
+    def _integers(self, array: NDArray[Any]) -> Played:
+        """Integers within the agents' spaces; ValueError for the first that is not."""
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"actions: got {array.dtype}, allowed are integers")
+        wrong = ~self.within(array)
+        if wrong.any():
+            row, agent = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"actions: got {array[row, agent].tolist()} for agent {agent} in row {row}, "
+                f"allowed are {self.allowed(agent)}"
+            )
+        return array
+
     def _available(self, masks: Masks | None, batch: int) -> Masks:
         return np.broadcast_to(self.every, (batch, *self.every.shape)) if masks is None else masks
 
@@ -107,17 +120,9 @@ class DiscreteSpaces(ActionSpaces):
         self.idle = np.arange(self._most) < np.ones_like(self._limits)[:, None]
 
     def _checked(self, array: NDArray[Any]) -> Played:
-        if array.dtype.kind not in "iu":
-            raise ValueError(f"actions: got {array.dtype}, allowed are integers")
-        if array.min() < 0 or array.max() >= self._most or not self._same:
-            wrong = ~self.within(array)
-            if wrong.any():
-                row, agent = np.argwhere(wrong)[0]
-                raise ValueError(
-                    f"actions: got {array[row, agent]} for agent {agent} in row {row}, "
-                    f"allowed are {self.allowed(agent)}"
-                )
-        return array
+        if self._same and array.dtype.kind in "iu" and array.min() >= 0 and array.max() < self._most:
+            return array  # mostly; asking for each agent takes longer
+        return self._integers(array)
 
     def within(self, actions: Played) -> NDArray[np.bool_]:
         inside: NDArray[np.bool_] = (actions >= 0) & (actions < self._limits)
@@ -159,16 +164,7 @@ class MultiDiscreteSpaces(ActionSpaces):
         self.sizes = tuple(int(n) for n in self.every.sum(axis=1))
 
     def _checked(self, array: NDArray[Any]) -> Played:
-        if array.dtype.kind not in "iu":
-            raise ValueError(f"actions: got {array.dtype}, allowed are integers")
-        wrong = ~self.within(array)
-        if wrong.any():
-            row, agent = np.argwhere(wrong)[0]
-            raise ValueError(
-                f"actions: got {array[row, agent].tolist()} for agent {agent} in row {row}, "
-                f"allowed are {self.allowed(agent)}"
-            )
-        return array
+        return self._integers(array)
 
     def within(self, actions: Played) -> NDArray[np.bool_]:
         inside: NDArray[np.bool_] = np.all((actions >= 0) & (actions < self._counts), axis=-1)
