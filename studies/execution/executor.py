@@ -135,8 +135,6 @@ def attempt(perform: Perform[Any], index: int, task: Any, report: ProgressCallba
     """Performs a task in this process; an exception becomes a ``Failed`` event."""
     try:
         perform(task, report)
-    except (WorldError, PluginError):
-        return Failed(index, traceback.format_exc(), foreign=True)
-    except Exception:  # noqa: BLE001 (a trial may fail in any way; it is recorded, and the study goes on)
-        return Failed(index, traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 (a trial may fail in any way: it is recorded, and the study goes on)
+        return Failed(index, traceback.format_exc(), isinstance(error, WorldError | PluginError))
     return Finished(index)
