@@ -111,10 +111,11 @@ class Results:
             StudyError: a threshold is invalid, or no curve has this column; one line. (A ValueError.)
         """
         from studies.analysis.reach import cost_to_reach, reach_medians
+        from studies.spec.manifest import STUDY_FILE
         from studies.spec.presentation import stored_reach
 
         document = {"reach": thresholds} if thresholds else self.study.document
-        wanted = stored_reach(document, "reach" if thresholds else str(self.folder / "study.json"))
+        wanted = stored_reach(document, "reach" if thresholds else str(self.folder / STUDY_FILE))
         table = cost_to_reach(self.study, self._store, wanted)
         return reach_medians(table, self.study.varied) if over_seeds else table
 

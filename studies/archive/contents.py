@@ -17,8 +17,8 @@ from studies.figures.from_store import figure_data, statistics
 from studies.formatting import counted
 from studies.report import provenance
 from studies.spec.document import StudyError
-from studies.spec.manifest import StoredStudy
-from studies.storage.store import CURVES, STUDY, TABLES, Store
+from studies.spec.manifest import STUDY_FILE, StoredStudy
+from studies.storage.store import CURVES, TABLES, Store
 from studies.storage.tables import write_csv
 
 REPORT = "report.html"
@@ -28,7 +28,7 @@ def check_links(folder: Path) -> None:
     """Raises StudyError if a file that would be read lies outside of the results folder, behind a link."""
     home = folder.resolve()
     trials = folder / "trials"
-    read = [folder / name for name in (STUDY, baselines.FILE, REPORT)]
+    read = [folder / name for name in (STUDY_FILE, baselines.FILE, REPORT)]
     read += [trials, *trials.glob("*"), *trials.glob("*/*")] if trials.is_dir() else []
     for path in read:
         if path.is_symlink() and not path.resolve().is_relative_to(home):

@@ -137,12 +137,13 @@ def table(
 def _costs(study: StoredStudy, store: Store, options: list[str] | None) -> pd.DataFrame:
     """The costs to reach the thresholds of ``--reach`` or, without it, of the study."""
     from studies.analysis.reach import cost_to_reach
+    from studies.spec.manifest import STUDY_FILE
     from studies.spec.presentation import parse_reach, stored_reach
 
     if options:
         wanted = [each for text in options for each in parse_reach(text, "--reach")]
     else:
-        wanted = stored_reach(study.document, f"{store.folder / 'study.json'}")
+        wanted = stored_reach(study.document, f"{store.folder / STUDY_FILE}")
     return cost_to_reach(study, store, list(dict.fromkeys(wanted)))
 
 

@@ -13,7 +13,7 @@ from studies.analysis.reach import cost_to_reach
 from studies.figures import draw
 from studies.figures.plan import FigureData
 from studies.spec.document import StudyError
-from studies.spec.manifest import StudyRecord
+from studies.spec.manifest import STUDY_FILE, StudyRecord
 from studies.spec.presentation import FigureSettings, stored_figures, stored_reach
 from studies.spec.study import Study
 from studies.storage.store import CURVES, Store
@@ -52,7 +52,7 @@ def figure_data(
     ``complain`` receives a line if the study's ``reach`` or ``figures`` do not suit its results.
     """
     curves = {name: store.curve(study, name) for name in CURVES}
-    source = str(store.folder / "study.json")
+    source = str(store.folder / STUDY_FILE)
     reach = pd.DataFrame()
     own: Sequence[FigureSettings] = ()
     try:

@@ -25,10 +25,10 @@ from studies.report.fault_bands import fault_bands
 from studies.report.numbers import exact
 from studies.report.replayed import Replayed, Wanted, run_again
 from studies.spec.document import StudyError
-from studies.spec.manifest import StudyRecord
+from studies.spec.manifest import STUDY_FILE, StudyRecord
 from studies.spec.presentation import stored_reach
 from studies.storage.provenance import OWN
-from studies.storage.store import CURVES, STUDY, Store
+from studies.storage.store import CURVES, Store
 from testbed.common.atomic_files import write_text
 
 
@@ -204,7 +204,7 @@ def _statistics(
 def _reach(study: StudyRecord, store: Store) -> str:
     """The costs to reach the study's thresholds; a note if the results do not allow it."""
     try:
-        costs = cost_to_reach(study, store, stored_reach(study.document, f"{store.folder / STUDY}"))
+        costs = cost_to_reach(study, store, stored_reach(study.document, f"{store.folder / STUDY_FILE}"))
     except StudyError as error:
         return page.paragraphs([str(error)])
     return f"<h3>Cost to reach thresholds</h3>{tables.reach(costs, study.varied)}" if len(costs) else ""

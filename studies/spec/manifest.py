@@ -32,6 +32,12 @@ FORMAT = 1
 MOST_VALUES = 12
 """Number of a setting's values that a notebook shows."""
 
+STUDY_FILE = "study.json"
+"""The file of a results folder that has the study, as :func:`to_json` describes it."""
+
+MODELS_FILE = "models.pt"
+"""The file of a training trial's folder that has the learnt models."""
+
 
 class TrialRecord(Protocol):
     """A trial as far as its results are concerned."""

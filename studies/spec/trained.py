@@ -6,15 +6,13 @@ from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 
 from studies.spec.document import Document
-from studies.spec.manifest import StoredStudy, StoredTrial, from_json
+from studies.spec.manifest import MODELS_FILE, STUDY_FILE, StoredStudy, StoredTrial, from_json
 from studies.spec.synonyms import did_you_mean
 from studies.spec.validation_errors import complaint
 from testbed import workloads
 from testbed.common.json_files import parsed
 from testbed.identity import content_of
 from testbed.training.stored_models import START_FROM, TrainedTrial
-
-STUDY, MODELS = "study.json", "models.pt"
 
 MOST_BYTES = 256 * 2**20
 """Largest record of a study that is read: that of 100,000 trials has a tenth of it."""
@@ -58,18 +56,22 @@ def find(
 
 
 def _files(place: Path, named: TrainedTrial, seeds: Sequence[int]) -> dict[int, Path]:
-    if (place / STUDY).is_file():
-        study = _read(place / STUDY)
-        return {seed: place / "trials" / _chosen(study, named, seed, place).hash / MODELS for seed in seeds}
+    if (place / STUDY_FILE).is_file():
+        study = _read(place / STUDY_FILE)
+        return {
+            seed: place / "trials" / _chosen(study, named, seed, place).hash / MODELS_FILE for seed in seeds
+        }
     if named.where:
-        raise ValueError(f"{place} is no results folder, as `where` needs: it has no {STUDY}")
+        raise ValueError(f"{place} is no results folder, as `where` needs: it has no {STUDY_FILE}")
     if not place.is_dir():
         if not place.is_file():
             raise ValueError(f"{place}: there is no such file or folder")
         return dict.fromkeys(seeds, place)
-    if not (place / MODELS).is_file():
-        raise ValueError(f"{place} is neither a results folder nor a trial's: no {STUDY}, no {MODELS}")
-    return dict.fromkeys(seeds, place / MODELS)
+    if not (place / MODELS_FILE).is_file():
+        raise ValueError(
+            f"{place} is neither a results folder nor a trial's: no {STUDY_FILE}, no {MODELS_FILE}"
+        )
+    return dict.fromkeys(seeds, place / MODELS_FILE)
 
 
 def _read(file: Path) -> StoredStudy:
@@ -104,9 +106,9 @@ def _chosen(study: StoredStudy, named: TrainedTrial, seed: int, place: Path) -> 
             f"{place} has {len(found)} trials of seed {seed} ({titles}{more}): choose one by"
             f" `where`, a mapping with {', '.join(study.varied)}"
         )
-    if not (place / "trials" / found[0].hash / MODELS).is_file():
+    if not (place / "trials" / found[0].hash / MODELS_FILE).is_file():
         raise ValueError(
-            f"{place}: {found[0].title} has no {MODELS}: it has not finished"
+            f"{place}: {found[0].title} has no {MODELS_FILE}: it has not finished"
             if study.workload == "training"
             else f"{place} is of workload {study.workload}, needs one of training"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from studies.spec.manifest import TrialRecord
+from studies.spec.manifest import MODELS_FILE, TrialRecord
 from studies.storage.same_trial import check_settings
 from studies.storage.stored_files import Damage, check_table, missing, read_json
 from testbed.common import checkpoints
@@ -14,7 +14,6 @@ from testbed.identity import FORMAT, digest
 STATUS = "status.json"
 NEEDED = ("spec.json", "versions.json", "timings.json", "metrics.parquet")
 """Files that every finished trial has."""
-MODELS = "models.pt"
 
 
 def sums(folder: Path) -> dict[str, str]:
@@ -60,7 +59,7 @@ def _compare(folder: Path, written: dict[str, str]) -> None:
             empty = not file.stat().st_size
             raise Damage(f"{name}: is {'empty' if empty else 'not what was written (its checksum is wrong)'}")
     for name in sorted(there - written.keys()):
-        if name.endswith(".parquet") or name == MODELS:
+        if name.endswith(".parquet") or name == MODELS_FILE:
             raise Damage(f"{name}: is not among the files that were written")
 
 
@@ -77,7 +76,7 @@ def _open(folder: Path) -> None:
             read_json(path)
         elif path.suffix == ".parquet":
             check_table(path)
-        elif path.name == MODELS:
+        elif path.name == MODELS_FILE:
             try:
                 checkpoints.check(path)
             except checkpoints.DamagedError as error:

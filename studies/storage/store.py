@@ -39,14 +39,12 @@ import pyarrow.parquet as pq
 
 from studies import text
 from studies.spec.document import StudyError
-from studies.spec.manifest import StoredStudy, StudyRecord, TrialRecord, from_json, to_json
+from studies.spec.manifest import STUDY_FILE, StoredStudy, StudyRecord, TrialRecord, from_json, to_json
 from studies.storage.tables import uniform, write_csv
 from studies.storage.trial_folders import TrialFolders
 from testbed.common.atomic_files import atomic_write, write_json
 from testbed.common.json_files import parsed
 from testbed.identity import FORMAT
-
-STUDY = "study.json"
 
 CURVES = ("consensus", "training")
 """Tables of a trial that are curves: along an agreement, and along a training run."""
@@ -90,10 +88,10 @@ class Store(TrialFolders):
             StudyError: the folder cannot be created or written to, or it has finished trials of another
                 study, which would vanish from its tables.
         """
-        lines = self._before(study) if (self.folder / STUDY).exists() else []
+        lines = self._before(study) if (self.folder / STUDY_FILE).exists() else []
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(self.folder / STUDY, to_json(study))
+            write_json(self.folder / STUDY_FILE, to_json(study))
         except OSError as error:
             raise StudyError(f"--out {self.folder}: cannot be made: {error.strerror}") from error
         return lines
@@ -111,7 +109,7 @@ class Store(TrialFolders):
         places = {_place(trial) for trial in study.trials}
         if before.names < FORMAT and all(_place(trial) in places for trial in before.trials):
             kept = self.folder / f"study.format-{before.names}.json"
-            (self.folder / STUDY).replace(kept)
+            (self.folder / STUDY_FILE).replace(kept)
             counted = f"{len(lost)} trial{'s' * (len(lost) != 1)}"
             return [
                 f"{self.folder}: has {counted} of an older format, which will be run again; their folders"
@@ -129,7 +127,7 @@ class Store(TrialFolders):
         Raises:
             StudyError: there is none, or its file is damaged.
         """
-        file = self.folder / STUDY
+        file = self.folder / STUDY_FILE
         try:
             return from_json(parsed(file))
         except FileNotFoundError as error:

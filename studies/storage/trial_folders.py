@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studies.spec.document import StudyError
-from studies.spec.manifest import StudyRecord, TrialRecord
+from studies.spec.manifest import MODELS_FILE, StudyRecord, TrialRecord
 from studies.spec.study import TrialSpec
 from studies.storage import soundness
 from studies.storage.claims import TrialLocks
@@ -95,7 +95,7 @@ class TrialFolders:
                 table.to_parquet(folder / f"{name}.parquet", index=False)
             _write_json(folder / "timings.json", timings)
             if models is not None:
-                checkpoints.save(folder / "models.pt", {"learner": models}, trial.hash)
+                checkpoints.save(folder / MODELS_FILE, {"learner": models}, trial.hash)
         self.claims.clear(trial)
 
     def write_failure(self, trial: TrialSpec, versions: Mapping[str, str], trace: str) -> None:
@@ -119,7 +119,7 @@ class TrialFolders:
         Either file can be read by :func:`testbed.common.checkpoints.load`, with the learner's state under
         ``learner``.
         """
-        places = (self.trials / trial.hash / "models.pt", self.claims.checkpoint(trial))
+        places = (self.trials / trial.hash / MODELS_FILE, self.claims.checkpoint(trial))
         return next((place for place in places if place.is_file()), None)
 
     def settings(self, trial: TrialRecord) -> dict[str, Any]:
