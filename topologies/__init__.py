@@ -4,7 +4,7 @@ from topologies import spectrum
 from topologies.errors import TopologyError
 from topologies.families import make
 from topologies.files import read
-from topologies.names import has_names, link_title, named_link, node_names, node_title
+from topologies.names import has_names, link_title, named_link, named_node, node_names, node_title
 from topologies.registry import FAMILIES, Family, family
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "link_title",
     "make",
     "named_link",
+    "named_node",
     "node_names",
     "node_title",
     "read",

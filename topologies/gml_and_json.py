@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ def read_gml(path: Path) -> nx.Graph[Hashable]:
         *(nx.NetworkXException, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
         *(RecursionError, StopIteration),
     ) as error:
+        twice = re.match(r"edge #\d+ \((.*)(?:--|->)(.*)\) is duplicated", str(error))
+        if twice is not None:
+            raise TopologyError(f"more than one link between {twice[1]} and {twice[2]}") from error
         raise TopologyError(f"not well-formed GML ({error})") from error
     return graph
 

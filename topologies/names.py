@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import networkx as nx
 
@@ -29,7 +29,12 @@ def has_names(graph: nx.Graph[int]) -> bool:
 
 def node_title(graph: nx.Graph[int], node: int) -> str:
     """Return "3 (Zürich)": the number that settings use, and the name if the file gives one."""
-    name = _by_node(graph)[node]
+    return named_node(node, _by_node(graph))
+
+
+def named_node(node: int, names: Mapping[int, str]) -> str:
+    """Return the title of a node with one of these names, its number if there is none; see `node_title`."""
+    name = names.get(node, str(node))
     return str(node) if name == str(node) else f"{node} ({name})"
 
 
@@ -38,11 +43,12 @@ def link_title(graph: nx.Graph[int], u: int, v: int, joint: str = "-") -> str:
     return named_link(u, v, _by_node(graph), joint)
 
 
-def named_link(u: int, v: int, names: Mapping[int, str] | Sequence[str], joint: str = "-") -> str:
-    """Return the title of a link whose nodes have these names; see `link_title`."""
+def named_link(u: int, v: int, names: Mapping[int, str], joint: str = "-") -> str:
+    """Return the title of a link whose nodes have these names, or their numbers; see `link_title`."""
     number = f"{u}{joint}{v}"
-    named = (names[u], names[v]) != (str(u), str(v))
-    return f"{number} ({names[u]} {joint} {names[v]})" if named else number
+    first, second = names.get(u, str(u)), names.get(v, str(v))
+    named = (first, second) != (str(u), str(v))
+    return f"{number} ({first} {joint} {second})" if named else number
 
 
 def _by_node(graph: nx.Graph[int]) -> dict[int, str]:

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topologies import TopologyError, has_names, link_title, make, node_names, node_title, read
+from topologies import (
+    TopologyError,
+    has_names,
+    link_title,
+    make,
+    named_link,
+    named_node,
+    node_names,
+    node_title,
+    read,
+)
 from topologies.drawing import draw
 
 ZOO = """\
@@ -171,3 +181,17 @@ def test_titles_of_nodes_that_share_a_name_differ() -> None:
 def test_an_xml_file_of_fnss_is_refused_in_one_line_with_the_formats() -> None:
     with pytest.raises(TopologyError, match=r"fnss\.xml: cannot read '\.xml' \(FNSS .*endings are \.graphml"):
         read(DATA / "fnss.xml")
+
+
+def test_titles_of_nodes_and_links_by_a_mapping_fall_back_on_numbers() -> None:
+    names = {0: "Zürich", 1: "1", 2: "Bern"}
+    assert [named_node(node, names) for node in (0, 1, 3)] == ["0 (Zürich)", "1", "3"]
+    assert named_link(0, 2, names, ">") == "0>2 (Zürich > Bern)"
+    assert named_link(0, 3, names) == "0-3 (Zürich - 3)"
+    assert named_link(1, 3, names) == "1-3"
+
+
+def test_parallel_links_of_gml_are_refused_by_their_ends(tmp_path: Path) -> None:
+    again = ZOO.rstrip().removesuffix("]") + "  edge [ source 7 target 0 ]\n]\n"
+    with pytest.raises(TopologyError, match=r"zoo\.gml: more than one link between 7 and 0$"):
+        read(written(tmp_path, "zoo.gml", again))
