@@ -186,7 +186,7 @@ def _columns() -> Iterator[str]:
     yield "## Files"
     yield "In the folder of a study's results, where `<hash>` is the name of a trial:"
     times = {"always": "always", "training": "of training", "faults": "with `network.faults`"}
-    times["reach"] = "with `reach`"
+    times |= {"reach": "with `reach`", "names": "with a graph file that names its nodes"}
     rows = [
         [f"`{name}`", times[when], words] for name, found in FILES.items() for when, words in found.items()
     ]

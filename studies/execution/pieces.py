@@ -82,7 +82,7 @@ def similar(trial: TrialSpec) -> str:
 def start(trial: TrialSpec) -> str | None:
     """The name of the starting point that an update shares with other trials; None if it has none."""
     settings = trial.settings
-    if not isinstance(settings, workloads.UpdateWorkload) or settings.update.batch is not None:
+    if not isinstance(settings, workloads.UpdateWorkload):
         return None
     wanted = settings.update
     return warm_start.identity(
@@ -92,6 +92,7 @@ def start(trial: TrialSpec) -> str | None:
         warmup=wanted.warmup,
         seed=trial.seed,
         models=wanted.models,
+        batch=wanted.batch,
     )
 
 

@@ -53,7 +53,7 @@ SERIES = ("agents", "links")
 """Curves with more than one row at each point: one per agent, along a training run, and one per direction of
 a link, along a training run or a consensus run. Earlier versions did not store them."""
 
-TABLES = ("traffic", "faults", "fault_windows")
+TABLES = ("traffic", "faults", "fault_windows", "names")
 """Other tables of a trial."""
 
 

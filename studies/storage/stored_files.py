@@ -13,7 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 from testbed.common.json_files import parsed
 from testbed.common.validation_messages import first_error
 
-TEXTS = {"curves_faults": ("fault",), "curves_fault_windows": ("fault", "fault_name")}
+TEXTS = {
+    "curves_faults": ("fault",),
+    "curves_fault_windows": ("fault", "fault_name"),
+    "curves_names": ("name",),
+}
 """Columns that hold text, by table; all others hold numbers."""
 
 OURS = ("trial", "seed")
@@ -137,6 +141,9 @@ FILES: Mapping[str, Mapping[str, str]] = {
     },
     "trials/<hash>/curves_fault_windows.parquet": {
         "faults": 'each time that a fault was active; in Python `results.table("fault_windows")`'
+    },
+    "trials/<hash>/curves_names.parquet": {
+        "names": 'name of each agent in the file of the graph; in Python `results.table("names")`'
     },
     "trials/<hash>/models.pt": {"training": "the learnt models"},
     "trials/<hash>/timings.json": {"always": "wall time: the only file that differs between two runs"},

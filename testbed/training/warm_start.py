@@ -28,14 +28,14 @@ Warmed = Callable[[int, int, Row], None]
 class Start:
     """A learner with the batch it has just collected, and the random streams at that point.
 
-    ``holdout`` is a second batch by the same policies, which measures what was learnt from the first; None
-    where the first was stored in a file. ``versions`` are those of programs outside the testbed that played
-    the batch, empty where it was stored in a file.
+    ``holdout`` is a second batch by the same policies, which measures what was learnt from the first; it is
+    collected even where the first was stored in a file. ``versions`` are those of programs outside the
+    testbed that played.
     """
 
     learner: Matrpo
     batch: Batch
-    holdout: Batch | None
+    holdout: Batch
     streams: Streams
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ def prepare(
     The start does not depend on a trial's topology, network and consensus: the warm-up agrees over a
     perfect complete graph with default settings, and uses the defaults ``OF_THE_UPDATE``. It begins from
     ``models`` stored by a training trial, or from untrained ones. A stored ``batch`` replaces the collected
-    one.
+    one; the batch that is not learnt from is collected in any case.
 
     Raises:
         SettingError: the stored models or the stored batch do not suit this environment and algorithm.
@@ -78,8 +78,10 @@ def prepare(
     )
     if models is not None:
         load_models(models, source.learner)
-    name = identity(environment, algorithm, samples=samples, warmup=warmup, seed=seed, models=models)
-    kept = None if folder is None or batch is not None else folder / name
+    name = identity(
+        environment, algorithm, samples=samples, warmup=warmup, seed=seed, models=models, batch=batch
+    )
+    kept = None if folder is None else folder / name
     state = _load(kept, name) if kept is not None and kept.exists() else None
     if state is not None:
         source.learner.load_state_dict(state["learner"])
@@ -91,12 +93,12 @@ def prepare(
             source.advance()
             if progress is not None:
                 progress(done + 1, warmup, source.rows[-1])
-        if batch is not None:
-            played, holdout = _stored(batch, source), None
-        else:
-            played, holdout = _collect(source), _collect(source)
+        given = None if batch is None else _stored(batch, source)
+        # Both are played with a stored batch, too: it may be the first of them, never the second.
+        played, holdout = _collect(source), _collect(source)
+        played = played if given is None else given
         versions = source.collector.played_by()
-        if kept is not None and holdout is not None:
+        if kept is not None:
             state = {
                 "learner": source.learner.state_dict(),
                 "streams": source.streams.state_dict(),
@@ -121,9 +123,11 @@ def identity(
     warmup: int,
     seed: int,
     models: Path | None = None,
+    batch: Path | None = None,
 ) -> str:
     """The name under which a starting point is stored: a digest of all that it depends on."""
-    origin = {} if models is None else {"models": content_of(models)}
+    files = {"models": models, "stored": batch}
+    origin = {name: content_of(file) for name, file in files.items() if file is not None}
     return digest(
         {
             "batch": {"samples": samples, "warmup": warmup, "seed": seed, **origin},

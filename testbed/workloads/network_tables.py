@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
+import networkx as nx
+
+import topologies
 from testbed.network import Network
 from testbed.network.faults.windows import window_row
 from testbed.network.link_series import POINTS, LinkSeries
@@ -40,6 +43,14 @@ class ConsensusLinks:
 
 def _place(row: Row) -> Row:
     return {name: row[name] for name in ("activations", "seconds")}
+
+
+def names_table(graph: "nx.Graph[int]") -> dict[str, Table]:
+    """The table ``names`` of a graph whose file names its nodes; none for other graphs."""
+    if not topologies.has_names(graph):
+        return {}
+    numbered = zip(sorted(graph), topologies.node_names(graph), strict=True)
+    return {"names": [{"agent": float(node), "name": name} for node, name in numbered]}
 
 
 def network_tables(network: Network) -> dict[str, Table]:

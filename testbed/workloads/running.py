@@ -25,7 +25,7 @@ from testbed.training import warm_start
 from testbed.training.communication import NetworkCommunication
 from testbed.training.trainer import Progress, Row, Series, Trainer
 from testbed.training.warm_start import Start
-from testbed.workloads.network_tables import ConsensusLinks, Table, network_tables
+from testbed.workloads.network_tables import ConsensusLinks, Table, names_table, network_tables
 from testbed.workloads.settings import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
 
@@ -89,10 +89,13 @@ def run(
     trial.check(graph)
     hooks = Hooks(progress, trace, observer, series)
     if isinstance(trial, ProblemWorkload):
-        return _problem(trial, seed, graph, hooks)
-    if isinstance(trial, UpdateWorkload):
-        return _update(trial, seed, graph, hooks, batches)
-    return _training(trial, seed, graph, hooks, checkpoint)
+        result = _problem(trial, seed, graph, hooks)
+    elif isinstance(trial, UpdateWorkload):
+        result = _update(trial, seed, graph, hooks, batches)
+    else:
+        result = _training(trial, seed, graph, hooks, checkpoint)
+    result.curves |= names_table(graph)
+    return result
 
 
 def _check(trial: object, seed: object, graph: object) -> None:
@@ -208,8 +211,6 @@ def _update(
 def _learn(start: Start, communication: NetworkCommunication) -> Row:
     """One update, and what it gains on a batch not learnt from, by critics not yet fitted to the other."""
     learner, generator = start.learner, start.streams.generator("learning")
-    if start.holdout is None:
-        return learner.learn(start.batch, communication, generator)
     before = learner.theta.clone()
     advantages, _, _ = learner.estimate_advantages(start.holdout)
     learnt = learner.learn(start.batch, communication, generator)

@@ -70,7 +70,12 @@ class UpdateSettings(Settings):
     """The batch and the models from which the one policy update is made."""
 
     samples: Annotated[
-        int, Field(ge=1, le=10_000_000, description="joint samples collected for the update")
+        int,
+        Field(
+            ge=1,
+            le=10_000_000,
+            description="joint samples collected for the update, and as many for `heldout_gain`",
+        ),
     ] = 10_000
     warmup: Annotated[int, Field(ge=0, description="updates on a perfect network before it")] = 0
     models: Annotated[
@@ -79,7 +84,7 @@ class UpdateSettings(Settings):
             description="models to start from, as a training trial stores them (`models.pt`); null: untrained"
         ),
     ] = None
-    batch: Annotated[Path | None, Field(description="a stored batch (.npz) to use instead")] = None
+    batch: Annotated[Path | None, Field(description="a stored batch (.npz) to learn from instead")] = None
 
 
 class LearningWorkload(Settings, ABC):

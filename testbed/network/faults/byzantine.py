@@ -42,7 +42,7 @@ class ByzantineFault(OnAgents):
         every = self.agent == "all"
         for node in context.nodes if every else [int(self.agent)]:
             target = context.target(self, node)
-            name = f"{title}: agent {node}" if every else title
+            name = f"{title}: agent {context.agent_title(node)}" if every else title
             yield Byzantine(name, node, self.behaviour, target, context), target
 
     def on_agent(self, name: str, node: int, context: FaultContext) -> Fault:

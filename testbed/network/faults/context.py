@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 import networkx as nx
 import numpy as np
 
+import topologies
 from testbed.network.agents import Agents
 from testbed.network.direction import Direction
 from testbed.network.links import Links
@@ -38,6 +39,7 @@ class FaultContext:
         trace: where faults record what they do; None for nowhere.
         edges: the links as pairs of nodes, the smaller first, in their order.
         nodes: the agents, in their order.
+        names: their names, as people read them; their numbers where the graph gives none.
     """
 
     def __init__(self, graph: "nx.Graph[int]", links: Links, agents: Agents, streams: Streams) -> None:
@@ -45,6 +47,7 @@ class FaultContext:
         self.timeline, self.trace = links.timeline, links.trace
         self.edges = sorted((min(u, v), max(u, v)) for u, v in graph.edges)
         self.nodes = sorted(graph.nodes)
+        self.names = dict(zip(self.nodes, topologies.node_names(graph), strict=True))
         self._streams = streams
         self._planned: dict[Target, int] = {}
         self._titles: dict[str, int] = {}
@@ -76,6 +79,14 @@ class FaultContext:
     def generator(self, target: Target, purpose: str) -> np.random.Generator:
         """A generator at the beginning of the stream of a target and a purpose."""
         return self._streams.fresh("fault", *target, purpose)
+
+    def agent_title(self, node: int) -> str:
+        """``3``, or ``3 (Zürich)`` if the graph gives the agent a name."""
+        return topologies.named_node(node, self.names)
+
+    def link_title(self, u: int, v: int) -> str:
+        """``0-1``, or ``0-1 (Zürich - Bern)`` if the graph gives its agents names."""
+        return topologies.named_link(u, v, self.names)
 
     def numbered(self, title: str) -> str:
         """The title, numbered if an earlier plan has the same one, so that a trace tells them apart."""

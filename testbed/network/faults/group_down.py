@@ -35,7 +35,8 @@ class GroupFault(ScheduledFault):
 
     @property
     def subject(self) -> str:
-        return f"links {', '.join(self.links)} down together"
+        links = ", ".join(self.link_title(*parse_link(link)) for link in self.links)
+        return f"links {links} down together"
 
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
         wrongs = (unknown_link(link, graph) for link in self.links)

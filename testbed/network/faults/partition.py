@@ -56,10 +56,11 @@ class PartitionFault(ScheduledFault):
     @property
     def subject(self) -> str:
         if self.isolate is not None:
-            return f"agent {self.isolate} isolated"
+            return f"agent {self.agent_title(self.isolate)} isolated"
         if self.sets is None:
             return "partition into random halves"
-        return "partition of " + " and ".join(str(list(group)) for group in self.sets)
+        groups = (f"[{', '.join(map(self.agent_title, group))}]" for group in self.sets)
+        return f"partition of {' and '.join(groups)}"
 
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
         for group in self.sets or ():

@@ -7,12 +7,13 @@ A kind is one module of this package, or of another package that names it in an 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import networkx as nx
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+import topologies
 from testbed.common.registry import Registry
 from testbed.common.settings import SettingError, Settings
 from testbed.common.units import Seconds
@@ -45,6 +46,7 @@ class ScheduledFault(Settings, ABC):
     """At random: mean seconds from the beginning, or from being lifted, to the next failure (exponential)."""
     mttr: Annotated[Seconds | None, Field(gt=0)] = None
     """At random: mean seconds that each failure lasts (exponential)."""
+    _names: Mapping[int, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _happens(self) -> Self:
@@ -88,6 +90,20 @@ class ScheduledFault(Settings, ABC):
         return f"{self.subject} {begins} to " + (
             f"{self.up:g} s" if isinstance(self.up, float) else f"{self.up}"
         )
+
+    def titled(self, names: Mapping[int, str]) -> str:
+        """Its title with the names of the agents beside their numbers; agents without a name keep theirs."""
+        named = self.model_copy()
+        named._names = dict(names)
+        return named.title
+
+    def agent_title(self, agent: int) -> str:
+        """``3``, or in a title with names ``3 (Zürich)``."""
+        return topologies.named_node(agent, self._names)
+
+    def link_title(self, u: int, v: int) -> str:
+        """``0-1``, or in a title with names ``0-1 (Zürich - Bern)``."""
+        return topologies.named_link(u, v, self._names)
 
     @abstractmethod
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:

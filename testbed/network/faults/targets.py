@@ -38,7 +38,9 @@ class OnLinks(ScheduledFault):
     def where(self) -> str:
         """The links in words."""
         way = "" if self.direction == "both" else f" ({self.direction})"
-        return f"all links{way}" if self.link == "all" else f"link {self.link}{way}"
+        if self.link == "all":
+            return f"all links{way}"
+        return f"link {self.link_title(*parse_link(self.link))}{way}"
 
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
         wrong = None if self.link == "all" else unknown_link(self.link, graph)
@@ -47,7 +49,7 @@ class OnLinks(ScheduledFault):
     def make(self, title: str, context: FaultContext) -> Iterable[tuple[Fault, Target]]:
         every = self.link == "all"
         for u, v in context.edges if every else [parse_link(self.link)]:
-            name = f"{title}: link {u}-{v}" if every else title
+            name = f"{title}: link {context.link_title(u, v)}" if every else title
             directions = context.directions(u, v, self.direction)
             yield self.on_link(name, directions, context), context.target(self, min(u, v), max(u, v))
 
@@ -77,7 +79,7 @@ class OnAgents(ScheduledFault):
     @property
     def who(self) -> str:
         """The agents in words."""
-        return "all agents" if self.agent == "all" else f"agent {self.agent}"
+        return "all agents" if self.agent == "all" else f"agent {self.agent_title(self.agent)}"
 
     def unknown(self, graph: "nx.Graph[int]") -> tuple[str, str] | None:
         wrong = None if self.agent == "all" else unknown_agent(self.agent, graph)
@@ -86,7 +88,7 @@ class OnAgents(ScheduledFault):
     def make(self, title: str, context: FaultContext) -> Iterable[tuple[Fault, Target]]:
         every = self.agent == "all"
         for node in context.nodes if every else [int(self.agent)]:
-            name = f"{title}: agent {node}" if every else title
+            name = f"{title}: agent {context.agent_title(node)}" if every else title
             yield self.on_agent(name, node, context), context.target(self, node)
 
     @abstractmethod

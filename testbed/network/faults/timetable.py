@@ -20,9 +20,12 @@ Stage = Literal["waiting", "lasting", "over"]
 class Planned:
     """One fault with its plan: the stage it has reached, and its random times if there are any."""
 
-    def __init__(self, plan: ScheduledFault, fault: Fault, rng: np.random.Generator | None) -> None:
-        """`rng` draws its times, if they are random."""
+    def __init__(
+        self, plan: ScheduledFault, title: str, fault: Fault, rng: np.random.Generator | None
+    ) -> None:
+        """`title` is that of the plan; `rng` draws its times, if they are random."""
         self.plan = plan
+        self.title = title
         self.fault = fault
         self.stage: Stage = "waiting"
         self.delivered = 0
@@ -66,10 +69,12 @@ def planned(settings: ScheduledFault, context: FaultContext) -> list[Planned]:
 
     Raises ValueError if the network lacks their targets.
     """
-    return [
-        Planned(settings, fault, context.generator(target, "times") if settings.mtbf is not None else None)
-        for fault, target in settings.make(context.numbered(settings.title), context)
-    ]
+    title = settings.titled(context.names)
+    found = []
+    for fault, target in settings.make(context.numbered(title), context):
+        rng = context.generator(target, "times") if settings.mtbf is not None else None
+        found.append(Planned(settings, title, fault, rng))
+    return found
 
 
 class FaultSchedule:
@@ -137,7 +142,7 @@ class FaultSchedule:
             item.stage = "lasting"
             item.delivered = 0
             item.fault.begin()
-            self.windows.begun(item.plan.title, item.fault.name, self._timeline.now)
+            self.windows.begun(item.title, item.fault.name, self._timeline.now)
             if isinstance(item.plan.up, Lasting):
                 self._agenda.put(self._timeline.now + item.plan.up.lasting, number, "lift")
         elif what == "lift" and item.stage == "lasting":
@@ -167,7 +172,7 @@ class FaultSchedule:
             parts = [item.fault.report() for item in items]
             reports.append(
                 FaultReport(
-                    plan.title,
+                    items[0].title if items else plan.title,
                     refused=sum(part.refused for part in parts),
                     removed=sum(part.removed for part in parts),
                     held=sum(part.held for part in parts),

@@ -300,3 +300,32 @@ def test_plans_survive_dumping_and_loading() -> None:
     settings = NetworkSettings.model_validate({"faults": faults})
     for mode in ("python", "json"):
         assert NetworkSettings.model_validate(settings.model_dump(mode=mode)) == settings
+
+
+def test_titles_have_the_names_that_the_graph_gives_its_agents() -> None:
+    graph = nx.path_graph(4)
+    nx.set_node_attributes(graph, dict(enumerate(["Bern", "Basel", "2", "Zürich"])), "label")
+    network = _network(
+        {"link": "0-1", "direction": "forward", "down": 1},
+        {"fault": "group_down", "links": ["0-1", "2-3"], "down": 1},
+        {"fault": "partition", "groups": [[0, 2]], "down": 1},
+        {"fault": "partition", "isolate": 3, "down": 1},
+        {"fault": "straggler", "agent": "all", "factor": 2, "down": 1},
+        {"fault": "crash", "agent": 1, "down": 1, "name": "agent 1 down"},
+        graph=graph,
+    )
+    network.clock.run(2)
+    assert [name for _, _, name in _spells(network)] == [
+        "link 0-1 (Bern - Basel) (forward) down from 1 s",
+        "links 0-1 (Bern - Basel), 2-3 (2 - Zürich) down together from 1 s",
+        "partition of [0 (Bern), 2] from 1 s",
+        "agent 3 (Zürich) isolated from 1 s",
+        "all agents 2 times slower from 1 s: agent 0 (Bern)",
+        "all agents 2 times slower from 1 s: agent 1 (Basel)",
+        "all agents 2 times slower from 1 s: agent 2",
+        "all agents 2 times slower from 1 s: agent 3 (Zürich)",
+        "agent 1 down",
+    ]
+    titles = [report.fault for report in network.faults_report()]
+    assert titles[0] == "link 0-1 (Bern - Basel) (forward) down from 1 s"
+    assert [window.fault for window in network.fault_windows()][:4] == titles[:4]
