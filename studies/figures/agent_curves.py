@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
 from matplotlib.figure import Figure
 
+import topologies
 from studies.analysis.bootstrap import described, estimator
 from studies.analysis.conditions import grouped
+from studies.analysis.fault_windows import along
 from studies.columns import column_title, title_in, unit
 from studies.figures.bands import aligned, over_seeds
-from studies.figures.encoding import Encoding
-from studies.figures.panels import PANEL, Measured, finished, finite, panel_per_condition
+from studies.figures.encoding import Encoding, legend_text
+from studies.figures.fault_bands import draw_fault_bands
+from studies.figures.panels import PANEL, PANELS, Measured, finished, finite, panel_per_condition
 from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
 
 AGENT = "agent"
+FLAT = 0.03
+"""Share of an axis below which a curve looks flat; each agent then has a panel with its own axis."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +40,19 @@ class AgentCurves(Measured):
         if table["update"].nunique() < 2 or table[AGENT].nunique() < 2:
             return None
         table, panels, left_out = panel_per_condition(table, results.varied)
-        table[AGENT] = table[AGENT].astype(int).astype(str)
+        numbers = sorted(table[AGENT].astype(int).unique())
+        titles = {agent: legend_text(topologies.named_node(agent, results.names)) for agent in numbers}
+        table[AGENT] = table[AGENT].astype(int).map(titles)
+        measured = table
         how = estimator(results.workload, self.y)
         shown = described([group["seed"].nunique() for _, group in grouped(table, [PANEL])], how) + left_out
         table = aligned(table, "update", self.y, [PANEL, AGENT], log=False)
         if table.empty:
             return None
-        agents = sorted(table[AGENT].unique(), key=int)
-        encoding = Encoding(AGENT, None, PANEL if len(panels) > 1 else None, {AGENT: agents, PANEL: panels})
-        few = table["update"].nunique() <= 12
+        agents = [title for title in titles.values() if title in set(table[AGENT])]
+        apart = len(panels) == 1 and len(agents) <= PANELS and _scales_differ(table, self.y)
+        col = AGENT if apart else PANEL if len(panels) > 1 else None
+        encoding = Encoding(AGENT, None, col, {AGENT: agents, PANEL: panels})
         grid = encoding.relplot(
             table,
             kind="line",
@@ -50,10 +60,23 @@ class AgentCurves(Measured):
             y=self.y,
             **over_seeds(table, how),
             err_kws={"alpha": 0.15, "linewidth": 0},
-            **({"marker": "o", "markersize": 5} if few else {}),
+            legend=False if apart else "auto",
+            sharey=not apart,
         )
+        encoding.mark(grid)
         grid.set_axis_labels(column_title("update"), title_in("agents", self.y))
         for axes in grid.axes.flat:
             readable(axes, "x", whole=unit("update") == "count")
             readable(axes, "y")
+        if results.faults:
+            spans = along(results.faults, results.curves, "training", "update")
+            draw_fault_bands(grid, measured, "update", Encoding(None, None, col, encoding.order), spans)
         return finished(grid, results, f"each agent over the updates; {shown}")
+
+
+def _scales_differ(table: pd.DataFrame, y: str) -> bool:
+    """Whether the curve of an agent would be flat on an axis that all agents share."""
+    ranges = table.groupby(AGENT)[y].agg(["min", "max"])
+    each = ranges["max"] - ranges["min"]
+    whole = float(ranges["max"].max() - ranges["min"].min())
+    return bool((each > 0).all() and each.min() < FLAT * whole)

@@ -49,6 +49,8 @@ class Curve(Measured):
             shown += "; values of 0 left out"
         # In curves nan may stand for a number that was not measured there.
         shown += left_out(trials(source, np.isinf(source[self.y])))
+        if training and self.table == "consensus" and self.x != "update":
+            shown += "; in the last update"
         # Returns in different environments are not comparable.
         table, encoding = assign_encoding(
             table, results.varied, results.environment_factors if training else ()
@@ -87,7 +89,6 @@ def _lines(table: pd.DataFrame, plan: Curve, encoding: Encoding, how: Estimator)
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     if table.empty:
         return None
-    few = table.groupby([*groups, "seed"])[plan.x].nunique().max() <= 12
     grid = encoding.relplot(
         table,
         kind="line",
@@ -95,8 +96,8 @@ def _lines(table: pd.DataFrame, plan: Curve, encoding: Encoding, how: Estimator)
         y=plan.y,
         **over_seeds(table, how),
         err_kws={"alpha": 0.15, "linewidth": 0},
-        **({"marker": "o", "markersize": 5} if few else {}),
     )
+    encoding.mark(grid)
     grid.set_axis_labels(column_title(plan.x), column_title(plan.y))
     for axes in grid.axes.flat:
         if plan.log:

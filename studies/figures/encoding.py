@@ -8,12 +8,19 @@ from typing import Any, Literal
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
 
 from studies import text
-from studies.figures.looks import DASHES, HUES, MARKERS, colours
+from studies.figures.looks import DASHES, HUES, MARKERS, colours, look
 
 COLOURS = len(HUES)
 """Number of colours that the colour-blind can tell apart."""
+
+FEW = 12
+"""Most points of a line that each have a marker."""
+APART = 0.16
+"""Distance of the markers of a longer line, as a share of the panel's diagonal."""
 
 
 def legend_text(words: str) -> str:
@@ -70,12 +77,22 @@ class Encoding:
         """The look of each colour in the palette: the first one at its first use, the next at the next."""
         return [looks[i // COLOURS % len(looks)] for i in range(len(self.levels(self.hue)))]
 
-    def relplot(self, table: pd.DataFrame, *, kind: Literal["line", "scatter"], **more: Any) -> sns.FacetGrid:
-        """Seaborn's ``relplot`` with the varied columns encoded accordingly."""
-        style, told = self.style, {}
-        if not style and self.exhausted:
-            name, looks = {"line": ("dashes", DASHES), "scatter": ("markers", MARKERS)}[kind]
+    def relplot(
+        self, table: pd.DataFrame, *, kind: Literal["line", "scatter"], sharey: bool = True, **more: Any
+    ) -> sns.FacetGrid:
+        """Seaborn's ``relplot`` with the varied columns encoded accordingly; panels may have y axes apart."""
+        name, looks = {"line": ("dashes", DASHES), "scatter": ("markers", MARKERS)}[kind]
+        style = self.style
+        told: dict[str, Any] = {}
+        if style:
+            told = {name: [look(looks, level) for level in range(len(self.levels(style)))]}
+        elif self.exhausted:
             style, told = self.hue, {name: self.again(looks)}
+        elif self.hue and kind == "scatter":
+            style, told = (
+                self.hue,
+                {name: [look(looks, level) for level in range(len(self.levels(self.hue)))]},
+            )
         return sns.relplot(
             data=table,
             kind=kind,
@@ -89,7 +106,27 @@ class Encoding:
             col_wrap=self.columns(),
             height=4.2,
             aspect=1.45,
-            facet_kws={"legend_out": True},
+            facet_kws={"legend_out": True, "sharey": sharey},
             **told,
             **more,
         )
+
+    def mark(self, grid: sns.FacetGrid) -> None:
+        """Gives the lines of each colour a marker at a few places, so that they differ without colours, too.
+
+        Lines of few points have one at each.
+        """
+        palette = [to_hex(colour) for colour in self.palette()] if self.hue else []
+        shapes = {} if self.exhausted else {hue: look(MARKERS, i) for i, hue in enumerate(palette)}
+        for axes in grid.axes.flat:
+            for line in axes.lines:
+                place = palette.index(hue) if (hue := to_hex(line.get_color())) in palette else 0
+                if len(line.get_xdata()) <= FEW:
+                    line.set(marker=shapes.get(hue, "o"), markersize=5)
+                elif hue in shapes:
+                    begins = 0.05 + APART * (place % 5) / 5  # so that those of lines close together differ
+                    line.set(marker=shapes[hue], markersize=5, markevery=(begins, APART))
+                line.set(markeredgecolor="white", markeredgewidth=0.6)
+        for handle in grid.legend.legend_handles if grid.legend else ():
+            if isinstance(handle, Line2D) and (hue := to_hex(handle.get_color())) in shapes:
+                handle.set(marker=shapes[hue], markersize=5, markeredgecolor="white", markeredgewidth=0.6)

@@ -8,7 +8,7 @@ from warnings import warn
 
 import pandas as pd
 
-from studies.analysis import baselines, comparisons, fault_windows, series
+from studies.analysis import agent_names, baselines, comparisons, fault_windows, series
 from studies.analysis.reach import cost_to_reach
 from studies.figures import draw
 from studies.figures.plan import FigureData
@@ -79,4 +79,5 @@ def figure_data(
         faults=fault_windows.by_trial(study, store, curves["training"]),
         reach=reach,
         own=own,
+        names=agent_names.shared(study, store),
     )

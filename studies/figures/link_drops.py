@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -12,8 +13,10 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+import topologies
 from studies.analysis.series import LINK_PLACES
 from studies.columns import column_title
+from studies.figures.encoding import legend_text
 from studies.figures.panels import PANEL, panel_per_condition
 from studies.figures.plan import FigureData, Plan, head
 
@@ -43,24 +46,33 @@ class LinkDrops(Plan):
         if len(ends) < 2:
             return None
         table, panels, left_out = panel_per_condition(source, results.varied)
-        names, note = _rows(table)
-        matrices = [_matrix(table[table[PANEL] == panel], place, names, ends) for panel in panels]
+        split = table.groupby(["source", "destination"]).ngroups <= DIRECTIONS
+        shown = [_named(table[table[PANEL] == panel], results.names, split=split) for panel in panels]
+        rows_of = _rows(shown)
+        matrices = [_matrix(each, place, rows, ends) for each, rows in zip(shown, rows_of, strict=True)]
+        note = _left_out(shown, rows_of)
         most = max(float(np.nanmax(matrix, initial=0.0)) for matrix in matrices)
         columns = min(len(panels), 3)
         rows = -(-len(panels) // columns)
-        height = max(1.6 + 0.2 * len(names), 3.0)
+        height = max(1.6 + 0.2 * max(map(len, rows_of)), 3.0)
+        letters = max(len(name) for names in rows_of for name in names)
+        named = max(0.08 * letters - 0.5, 0.0)  # inches for the names of the rows
         figure, grid = plt.subplots(
-            rows, columns, figsize=(4.6 * columns + 1.6, height * rows), squeeze=False, layout="constrained"
+            rows,
+            columns,
+            figsize=((4.6 + named) * columns + 1.6, height * rows),
+            squeeze=False,
+            layout="constrained",
         )
         norm = Normalize(0, most or 1.0)
         for number, axes in enumerate(grid.flat):
             if number >= len(panels):
                 axes.set_axis_off()
                 continue
-            _heat_map(axes, matrices[number], list(names), ends, norm)
+            _heat_map(axes, matrices[number], list(rows_of[number]), ends, norm)
             axes.set_title(panels[number] if len(panels) > 1 else "", fontsize=11)
             axes.set_xlabel(column_title(place) if number + columns >= len(panels) else "")
-        grid[0, 0].set_ylabel("direction" if any(">" in name for name in names) else "link")
+        grid[0, 0].set_ylabel("direction" if split else "link")
         width = round(float(ends[0]))
         each = f"in each {place.removesuffix('s')}" if width == 1 else f"in each {width:,} {_plural(place)}"
         bar = figure.colorbar(
@@ -79,26 +91,48 @@ def _plural(place: str) -> str:
     return place if place.endswith("s") else f"{place}s"
 
 
-def _rows(table: pd.DataFrame) -> tuple[dict[str, int], str]:
-    """The names of the rows with their indices, and a note if some are left out; names the table's rows."""
-    source, destination = table["source"].astype(int), table["destination"].astype(int)
-    ways = pd.MultiIndex.from_arrays([source, destination])
-    split = ways.nunique() <= DIRECTIONS
-    ends = (
-        (source, destination) if split else (np.minimum(source, destination), np.maximum(source, destination))
-    )
-    table["row"] = ends[0].astype(str) + (">" if split else "-") + ends[1].astype(str)
-    order = pd.DataFrame({"row": table["row"], "u": ends[0], "v": ends[1]}).drop_duplicates()
-    order = order.sort_values(["u", "v"])
+def _named(table: pd.DataFrame, known: Mapping[int, str], *, split: bool) -> pd.DataFrame:
+    """The traffic of a panel with the title of its ``row`` and the ends ``u`` and ``v``; ``known``: names.
+
+    The two directions of a link have a row each if ``split``, otherwise one.
+    """
+    ways = table[["source", "destination"]].astype(int).to_numpy().tolist()
+    pairs = [(a, b) if split else (min(a, b), max(a, b)) for a, b in ways]
+    joint = ">" if split else "-"
+    titles = {pair: legend_text(topologies.named_link(*pair, known, joint)) for pair in set(pairs)}
+    ends = {"u": [a for a, _ in pairs], "v": [b for _, b in pairs]}
+    return table.assign(**ends, row=[titles[pair] for pair in pairs])
+
+
+def _rows(shown: Sequence[pd.DataFrame]) -> list[dict[str, int]]:
+    """The names of the rows of each panel with their indices: the same if the panels have the same links."""
+    orders = [each.sort_values(["u", "v"])["row"].drop_duplicates().tolist() for each in shown]
+    if all(order == orders[0] for order in orders):
+        kept = _worst(pd.concat(list(shown)))
+        return [_numbered(orders[0], kept)] * len(orders)
+    return [_numbered(order, _worst(each)) for order, each in zip(orders, shown, strict=True)]
+
+
+def _worst(table: pd.DataFrame) -> set[str]:
     dropped = table.groupby("row")["dropped"].sum()
-    kept = set(dropped.sort_values(ascending=False, kind="stable").index[:ROWS])
-    names = [name for name in order["row"] if name in kept]
-    left = len(order) - len(names)
-    note = f"; {left} links that dropped fewer are left out" if left else ""
-    return {name: number for number, name in enumerate(names)}, note
+    return set(dropped.sort_values(ascending=False, kind="stable").index[:ROWS])
 
 
-def _matrix(table: pd.DataFrame, place: str, names: dict[str, int], ends: np.ndarray) -> np.ndarray:
+def _numbered(order: Sequence[str], kept: Collection[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(name for name in order if name in kept)}
+
+
+def _left_out(shown: Sequence[pd.DataFrame], rows_of: Sequence[Mapping[str, int]]) -> str:
+    """A note if panels have more links than rows."""
+    left = {each["row"].nunique() - len(rows) for each, rows in zip(shown, rows_of, strict=True)}
+    if left == {0}:
+        return ""
+    if len(left) == 1:
+        return f"; {left.pop()} links that dropped fewer are left out"
+    return f"; the {ROWS} links that dropped the most, where a panel has more"
+
+
+def _matrix(table: pd.DataFrame, place: str, names: Mapping[str, int], ends: np.ndarray) -> np.ndarray:
     """Means over the trials, [rows, intervals]; nan where no trial has the interval."""
     shown = table[table["row"].isin(names)]
     each = shown.groupby(["trial", "row", place])["dropped"].sum().groupby(["row", place]).mean()

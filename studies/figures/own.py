@@ -33,6 +33,9 @@ WIDTHS = {"one_column": 3.35, "two_columns": 6.9}
 FONT = 8
 """Points, as in the captions of a paper."""
 
+LEGEND = 0.4
+"""Inches for a legend of one line and its title; longer ones make the figure higher."""
+
 
 @dataclass(frozen=True)
 class OwnFigure(Plan):
@@ -142,7 +145,7 @@ def _plot(results: FigureData, wanted: FigureSettings, source: pd.DataFrame, kin
         squeeze=False,
         sharex=True,
         sharey=True,
-        figsize=(width, deep * min(width / side * 0.66, 2.6) + 0.4),
+        figsize=(width, deep * min(width / side * 0.66, 2.6) + LEGEND),
         layout="constrained",
     )
     flat: list[Axes] = list(grid.flat)
@@ -246,6 +249,9 @@ def _legend(figure: Figure, results: FigureData, wanted: FigureSettings, *, line
         longest = max(map(len, names))
         columns = max(1, min(len(names), int(WIDTHS[wanted.width] / (0.45 + longest * FONT * 0.55 / 72))))
         titles = [column_title(name) for name in dict.fromkeys((wanted.hue, wanted.style)) if name]
+        high = (-(-len(names) // columns) + 1) * FONT * 1.5 / 72  # the axes keep their height
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + max(high - LEGEND, 0.0))
         figure.legend(
             *(handles, names),
             loc="outside upper center",

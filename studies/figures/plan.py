@@ -40,6 +40,7 @@ class FigureData:
         faults: hash of a trial -> when its faults were active; bands behind the curves.
         reach: costs to reach the study's thresholds, from :func:`studies.analysis.reach.cost_to_reach`.
         own: the figures that the study file describes.
+        names: of the agents, from the file of the graph; empty if it has none.
     """
 
     workload: str
@@ -53,6 +54,7 @@ class FigureData:
     faults: Mapping[str, Sequence[Window]] = field(default_factory=dict)
     reach: pd.DataFrame = field(default_factory=pd.DataFrame)
     own: Sequence[FigureSettings] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 class Plan(ABC):

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from studies import columns, text
-from studies.analysis import baselines, fault_windows
+from studies.analysis import agent_names, baselines, fault_windows
 from studies.analysis import series as stored_series
 from studies.analysis.bootstrap import ENOUGH
 from studies.analysis.finding import decisive, findings
@@ -95,7 +95,9 @@ def write(
     name = text.label(study.name)
     finished = [trial for trial in study.trials if store.status(trial) == "finished"]
     settings = [store.settings(trial) for trial in finished]
-    names = shown.names if len({repr(each.get("topology")) for each in settings}) == 1 else None
+    names = agent_names.shared(study, store)
+    if not names and shown.names and len({repr(each.get("topology")) for each in settings}) == 1:
+        names = dict(enumerate(shown.names))  # earlier versions stored no names
     over_time = {
         "agents": series.agents(study, stored_series.agents(study, store), conditions),
         "links": series.links(study, stored_series.links(study, store), conditions, names),
@@ -110,6 +112,7 @@ def write(
         "finals": final_values.finals(study, summary, conditions),
         "references": _baselines(study, store, set(summary["trial"]) if len(summary) else set(), conditions),
         "series": over_time,
+        "names": names,
         "replay": shown.data,
     }
     found = findings(study, summary)

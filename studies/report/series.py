@@ -118,7 +118,7 @@ def links(
     study: StudyRecord,
     table: pd.DataFrame,
     conditions: Arrangement,
-    names: Sequence[str] | None = None,
+    names: Mapping[int, str],
 ) -> dict[str, Any] | None:
     """Dropped packets of links over time as plain data for the page; None where there are none.
 
@@ -126,7 +126,7 @@ def links(
         study: the study.
         table: from :func:`studies.analysis.series.links`.
         conditions: of the study.
-        names: of the agents, from the file of the graph that all trials have; None: their numbers.
+        names: of the agents; those without one have their numbers.
 
     Returns:
         ``ends`` of the intervals, the titles of the ``quantities``, and for each condition its links
@@ -184,7 +184,7 @@ def _condition(
     ends: np.ndarray,
     quantities: Sequence[str],
     totals: Sequence[str],
-    names: Sequence[str] | None,
+    names: Mapping[int, str],
 ) -> dict[str, Any]:
     trials = table["trial"].nunique()
     if not trials:
@@ -199,6 +199,11 @@ def _condition(
         series = np.full((len(quantities), len(ends)), np.nan)
         series[:, np.searchsorted(ends, part.index.to_numpy())] = part.to_numpy().T
         u, v = int(way[0]), int(way[1])
-        name = topologies.named_link(u, v, names, ">") if names else f"{u}>{v}"
-        links.append([name, rounded(whole.loc[way].to_numpy()), [rounded(each) for each in series]])
+        links.append(
+            [
+                topologies.named_link(u, v, names, ">"),
+                rounded(whole.loc[way].to_numpy()),
+                [rounded(each) for each in series],
+            ]
+        )
     return {"links": links, "more": len(whole) - len(links)}

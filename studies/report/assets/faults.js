@@ -2,16 +2,20 @@
 
 const faultLetter = (fault) => String.fromCharCode(65 + (fault % 26)) + (fault < 26 ? "" : Math.floor(fault / 26));
 
-/** The bands on an axis of a table, for conditions that are switched on. */
-function faultBands(table, axis) {
-  const found = (data.faults.bands[table]?.[axis] ?? []).map(([fault, panel, condition, low, high]) => ({
+/** All bands on an axis of a table. */
+function allFaultBands(table, axis) {
+  return (data.faults.bands[table]?.[axis] ?? []).map(([fault, panel, condition, low, high]) => ({
     fault,
     panel,
     condition,
     low,
     high,
   }));
-  return found.filter(({ condition }) => condition === null || visible(data.conditions[condition]));
+}
+
+/** The bands on an axis of a table, for conditions that are switched on. */
+function faultBands(table, axis) {
+  return allFaultBands(table, axis).filter(({ condition }) => condition === null || visible(data.conditions[condition]));
 }
 
 /** Draws the bands of one panel: shared ones over its height, those of single conditions as bars at its foot. */

@@ -31,15 +31,34 @@ function seriesPart() {
   });
 }
 
+/** An agent with the name that the file of the graph gives it, as "3 (Zürich)". */
+function numbered(agent) {
+  const name = data.names[agent];
+  return name === undefined || name === String(agent) ? String(agent) : `${agent} (${name})`;
+}
+
+/** The words at the end of an agent's line, where there is little space: the name, if there is one. */
+function endLabel(agent) {
+  const title = numbered(agent);
+  return title === String(agent) ? `agent ${agent}` : title;
+}
+
 /** A line with its band for each agent; returns what to call when another condition is chosen. */
 function agentsChart(host, { xs, measures }, condition) {
   let measure = measures[0];
+  let only = "all"; // an agent whose line would be flat among the others has the axis for itself
   let chart = null;
   const of = (agent) => ({ hue: agent, style: Math.floor(agent / 10) });
   const lines = () =>
     measure.lines
-      .filter(([c]) => c === condition())
+      .filter(([c, agent]) => c === condition() && (only === "all" || String(agent) === only))
       .map(([, agent, x, y, low, high]) => ({ agent, x: xs[x], y, low, high }));
+  // All lines are of one condition, so its bands have the height of the panel.
+  const bands = () =>
+    allFaultBands("training", "update")
+      .filter((band) => band.condition === condition() || (band.condition === null && band.panel === data.conditions[condition()].panel))
+      .map((band) => ({ ...band, condition: null }));
+  const faults = h("div", {});
   const figureElement = h("figure", { id: "agents-figure" });
   const caption = h("figcaption", {});
   const table = numbersOf(() =>
@@ -48,7 +67,7 @@ function agentsChart(host, { xs, measures }, condition) {
       ["agent", "update", measure.estimate, "from", "to"],
       lines().flatMap(({ agent, x, y, low, high }) =>
         x.map((update, k) => [
-          String(agent),
+          numbered(agent),
           figure(update, "count"),
           ...[y[k], low[k], high[k]].map((value) => (value === null ? "" : figure(value, measure.unit))),
         ]),
@@ -64,7 +83,8 @@ function agentsChart(host, { xs, measures }, condition) {
     const names = labels(yTicks(linear(yDomain, [height, 0]), height));
     const left = Math.max(58, 14 + 7 * Math.max(...names.map((name) => name.length)));
     const labelled = drawn.length <= 20;
-    const right = labelled ? 80 : 14;
+    const longest = Math.max(0, ...drawn.map(({ agent }) => endLabel(agent).length));
+    const right = labelled ? Math.min(30 + 7.6 * longest, width * 0.32) : 14;
     const place = { left, top, width: width - left - right, height };
     const ends = drawn.flatMap(({ x }) => [x[0], x.at(-1)]);
     const x = linear(ends.length ? [Math.min(...ends), Math.max(...ends)] : [0, 1], [left, left + place.width], true);
@@ -72,6 +92,7 @@ function agentsChart(host, { xs, measures }, condition) {
     const points = [];
     svg.append(s("text", { x: 0, y: 12, class: "axis-title" }, fitted(measure.title, width)));
     axes(svg, place, x, y, "policy update", "");
+    drawFaultBands(svg, place, x, bands());
     for (const line of drawn) {
       const group = s("g", { class: `hue hue-${line.agent % 10}` });
       const places = line.x.map((value, k) => [x(value), y(line.y[k])]);
@@ -95,7 +116,7 @@ function agentsChart(host, { xs, measures }, condition) {
           order: line.agent,
           fragment: `condition=${condition()}`,
           text: [
-            `Agent ${line.agent}`,
+            `Agent ${numbered(line.agent)}`,
             `policy update: ${figure(value, "count")}`,
             `${measure.title}: ${figure(line.y[k], measure.unit)}`,
             line.low[k] === null ? "one seed" : `interval ${fromTo(line.y[k], line.low[k], line.high[k], measure.unit)}`,
@@ -103,25 +124,27 @@ function agentsChart(host, { xs, measures }, condition) {
         }),
       );
     }
-    if (labelled) agentNames(svg, drawn, y, place, of);
+    if (labelled) agentNames(svg, drawn, y, place, of, right);
     return [top + height + foot, points];
   };
 
   const describe = () => {
     const each = lines().map(
       ({ agent, x, y }) =>
-        `agent ${agent}: from ${figure(y[0], measure.unit)} at update ${x[0]} to ${figure(y.at(-1), measure.unit)} at update ${x.at(-1)}`,
+        `agent ${numbered(agent)}: from ${figure(y[0], measure.unit)} at update ${x[0]} to ${figure(y.at(-1), measure.unit)} at update ${x.at(-1)}`,
     );
-    return `Line chart of ${measure.title} by agent. ${each.join(". ")}.`;
+    return `Line chart of ${measure.title} by agent. ${each.join(". ")}.${faultsInWords(bands(), "count")}`;
   };
 
   const chosen = () => {
     chart?.redraw();
     table.refresh();
+    faults.replaceChildren(faultKey(bands()));
     caption.replaceChildren(
       `${capital(measure.title)} over the updates of training, one line per agent: ${measure.estimate}.`,
     );
   };
+  const there = [...new Set(measures.flatMap(({ lines: all }) => all.map(([, agent]) => agent)))].sort((a, b) => a - b);
   const options = measures.map(({ name, title }) => [name, title]);
   host.append(
     h("h3", {}, "Agents"),
@@ -132,17 +155,23 @@ function agentsChart(host, { xs, measures }, condition) {
         measure = measures.find((each) => each.name === name);
         chosen();
       }),
+      there.length > 1
+        ? choice("Agents", [["all", "all"], ...there.map((agent) => [String(agent), numbered(agent)])], only, (agent) => {
+            only = agent;
+            chosen();
+          })
+        : null,
     ),
     figureElement,
   );
   chart = new Chart(figureElement, describe, draw);
-  figureElement.append(caption, table);
+  figureElement.append(faults, caption, table);
   chosen();
   return chosen;
 }
 
 /** Names at the ends of the agents' lines, pushed apart where they would meet. */
-function agentNames(svg, lines, y, { left, top, width, height }, of) {
+function agentNames(svg, lines, y, { left, top, width, height }, of, right) {
   const ends = lines.map(({ agent, y: values }) => ({ agent, at: y(values.at(-1)) })).sort((a, b) => a.at - b.at);
   ends.forEach((end, k) => (end.place = Math.max(end.at, k ? ends[k - 1].place + 17 : top + 6)));
   for (let k = ends.length - 1, most = top + height; k >= 0; k--, most -= 17) {
@@ -154,7 +183,7 @@ function agentNames(svg, lines, y, { left, top, width, height }, of) {
         "g",
         { class: `hue hue-${agent % 10}` },
         marker(of(agent), left + width + 12, place, 0.9),
-        s("text", { x: left + width + 22, y: place + 4, class: "label" }, `agent ${agent}`),
+        s("text", { x: left + width + 22, y: place + 4, class: "label" }, fitted(endLabel(agent), right - 24)),
       ),
     );
   }

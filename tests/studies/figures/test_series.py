@@ -1,10 +1,13 @@
 """Figures of single agents and links."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from made_up_series import STUDY, store_made_up
 
+from studies.analysis.fault_windows import Window
 from studies.figures import draw
 from studies.figures.agent_curves import AgentCurves
 from studies.figures.from_store import figure_data
@@ -83,6 +86,57 @@ def test_many_links_and_conditions_are_cut_down_and_it_says_so(tmp_path):
     assert len(panels(figure)[0].get_yticklabels()) == ROWS
     words = " ".join(text.get_text() for text in figure.texts)
     assert "15 links that dropped fewer are left out; the first 12 of 14 conditions" in words
+
+
+def test_agents_and_links_have_the_names_of_their_graph(data):
+    named = replace(data, names={0: "Bern", 2: "Basel"})
+    figure = AgentCurves("return_by_agent", "return").draw(named)
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words[-3:] == ["0 (Bern)", "1", "2 (Basel)"]
+    figure = LinkDrops("drops_by_link").draw(named)
+    words = [label.get_text() for label in panels(figure)[0].get_yticklabels()]
+    assert words[:3] == ["0>1 (Bern > 1)", "0>2 (Bern > Basel)", "1>0 (1 > Bern)"]
+
+
+def test_faults_are_shaded_behind_the_curves_of_agents(data):
+    trials = data.curves["agents"]["trial"].unique()
+    outage = Window("outage", "outage", begun=1.0, begun_update=3, lifted=2.0, lifted_update=5)
+    training = data.curves["training"]
+    timed = training.assign(seconds=0.5 * training["update"])
+    figure = AgentCurves("return_by_agent", "return").draw(
+        replace(data, faults={trial: [outage] for trial in trials}, curves={**data.curves, "training": timed})
+    )
+    for axes in panels(figure):
+        (band,) = axes.patches
+        assert (band.get_x(), band.get_width()) == pytest.approx((2, 2))
+    assert any("A: outage" in text.get_text() for text in figure.texts)
+
+
+def test_an_agent_whose_curve_would_be_flat_has_an_axis_of_its_own(data):
+    curves = data.curves["agents"].query("`network.link.loss` == 0").reset_index(drop=True)
+    large = curves["agent"] == 0
+    curves.loc[large, "return"] = 1000 * curves.loc[large, "return"]
+    single = replace(data, curves={**data.curves, "agents": curves})
+    figure = AgentCurves("return_by_agent", "return").draw(single)
+    assert [axes.get_title() for axes in panels(figure)] == ["agent = 0", "agent = 1", "agent = 2"]
+    heights = [abs(axes.get_ylim()[1] - axes.get_ylim()[0]) for axes in panels(figure)]
+    assert heights[0] > 50 * heights[1]
+    assert [
+        len([line for line in axes.get_lines() if len(line.get_xdata()) == 8]) for axes in panels(figure)
+    ] == [
+        1,
+        1,
+        1,
+    ]
+
+
+def test_conditions_with_other_links_have_rows_of_their_own(data):
+    links = data.curves["links"]
+    star = (links["network.link.loss"] == 0.1) & (links[["source", "destination"]].min(axis=1) > 0)
+    curves = {**data.curves, "links": links[~star].reset_index(drop=True)}
+    figure = LinkDrops("drops_by_link").draw(replace(data, curves=curves))
+    rows = [[label.get_text() for label in axes.get_yticklabels()] for axes in panels(figure)]
+    assert rows == [["0>1", "0>2", "1>0", "1>2", "2>0", "2>1"], ["0>1", "0>2", "1>0", "2>0"]]
 
 
 def test_without_drops_or_with_one_update_there_is_no_figure(tmp_path):

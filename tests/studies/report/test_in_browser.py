@@ -159,7 +159,7 @@ def test_the_curves_of_agents_follow_the_chosen_condition(browser, tmp_path):
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(file.as_uri())
-    condition, measure, _ = page.locator("#series select").all()
+    condition, measure, agents, _ = page.locator("#series select").all()
     assert page.locator("#agents-figure .line").count() == 3
     first = page.locator("#agents-figure .line").first.get_attribute("d")
     condition.select_option("1")
@@ -167,6 +167,9 @@ def test_the_curves_of_agents_follow_the_chosen_condition(browser, tmp_path):
     measure.select_option(label="entropy of the agent's policy (nats)")
     label = page.locator("#agents-figure svg").get_attribute("aria-label")
     assert label.startswith("Line chart of entropy of the agent's policy (nats) by agent. agent 0: from ")
+    agents.select_option("1")
+    assert page.locator("#agents-figure .line").count() == 1
+    assert "by agent. agent 1: from " in page.locator("#agents-figure svg").get_attribute("aria-label")
     page.goto(f"{file.as_uri()}#condition=0")
     until(page, lambda: condition.input_value() == "0")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
@@ -389,7 +392,9 @@ def test_another_update_can_be_chosen_and_the_faults_are_shaded(visit, faults_fi
     assert total == str(len(data["recordings"][1]["times"]))
     assert page.locator("#curves .fault-band").count() == 2
     assert page.locator("#curves .fault-letter").all_text_contents() == ["A", "B"]
-    assert [text[:2] for text in page.locator(".fault-key li").all_inner_texts()] == ["A ", "B "]
+    assert [text[:2] for text in page.locator("#curves .fault-key li").all_inner_texts()] == ["A ", "B "]
+    assert page.locator("#agents-figure .fault-band").count() == 2
+    assert "Faults: A, partition" in page.locator("#agents-figure svg").get_attribute("aria-label")
     page.locator("#curves select").nth(1).select_option("update")
     label = page.locator("#curves .chart svg").get_attribute("aria-label")
     assert "Faults: A, partition of [0] and [1, 2] from update 3 to update 6, from 2 to 5; B, crash" in label

@@ -67,13 +67,13 @@ def test_the_more_lines_and_links_there_are_the_fewer_points_they_have(made, mon
     study, store, _ = made
     agents, links = stored.agents(study, store), stored.links(study, store)
     conditions = arrange(study)
-    whole = series.links(study, links, conditions)
+    whole = series.links(study, links, conditions, {})
     monkeypatch.setattr(series, "POINTS_IN_ALL", 30 * 40)  # two conditions, three agents, five measures
     monkeypatch.setattr(series, "CELLS_IN_ALL", 48 * 25)  # two conditions, six directions, four quantities
     thin = series.agents(study, agents, conditions)
     lengths = {len(y) for measure in thin["measures"] for *_, y, _, _ in measure["lines"]}
     assert lengths == {40}
-    coarse = series.links(study, links, conditions)
+    coarse = series.links(study, links, conditions, {})
     assert len(coarse["ends"]) == 23
     for one, other in zip(whole["conditions"], coarse["conditions"], strict=True):
         for (name, totals, values), (same, sums, less) in zip(one["links"], other["links"], strict=True):
@@ -91,7 +91,7 @@ def test_a_page_of_many_conditions_is_bounded_by_its_points_and_cells(tmp_path):
     study, store = store_made_up(tmp_path, text + "topology: complete\n", updates=30, agents=8)
     conditions = arrange(study)
     agents = series.agents(study, stored.agents(study, store), conditions)
-    links = series.links(study, stored.links(study, store), conditions)
+    links = series.links(study, stored.links(study, store), conditions, {})
     points = sum(len(line[3]) for measure in agents["measures"] for line in measure["lines"])
     cells = sum(len(part) for c in links["conditions"] for link in c["links"] for part in link[2])
     assert points <= series.POINTS_IN_ALL
@@ -109,3 +109,10 @@ def test_a_study_of_earlier_versions_has_no_such_part(tmp_path):
     page = reported.read(report.write(store.folder, replayed=False).file)
     assert page.data["series"] == {"agents": None, "links": None}
     assert "Agents and links" not in page.texts["h2"]
+
+
+def test_links_have_the_names_of_their_agents(made):
+    study, store, _ = made
+    table = series.links(study, stored.links(study, store), arrange(study), {0: "Bern"})
+    names = [name for name, *_ in table["conditions"][0]["links"]]
+    assert names[:4] == ["0>1 (Bern > 1)", "0>2 (Bern > 2)", "1>0 (1 > Bern)", "1>2"]
