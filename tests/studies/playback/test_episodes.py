@@ -1,7 +1,9 @@
 """Episodes played into films: by whom, and what the films show."""
 
 import os
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +133,25 @@ def test_an_mp4_is_made_by_ffmpeg_from_raw_frames(call, write, monkeypatch, prog
     trial = load(str(write(TRAINING))).trials[0]
     shown = played(episodes.Player(trial.settings, "random"))
     assert np.array_equal(raw[:, :300], np.stack([frame.picture for frame in shown]))
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg on this machine")
+def test_the_mp4_of_a_real_ffmpeg_has_the_frames_that_were_played(call, write):
+    code, _, err = call(
+        "play", write(TRAINING), "--policy", "random", "--fps", "7", "--out", "a.mp4", "--no-panel"
+    )
+    assert (code, err) == (0, "")
+    height = 300 + video.CAPTION_PIXELS
+    raw = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", "a.mp4", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    trial = load(str(write(TRAINING))).trials[0]
+    shown = np.stack([frame.picture for frame in played(episodes.Player(trial.settings, "random"))])
+    film = np.frombuffer(raw, dtype=np.uint8).reshape(len(shown), height, 300, 3)
+    apart = np.abs(film[:, :300].astype(float) - shown)
+    assert apart.mean() < 3  # lossy, and half the resolution in colour
 
 
 def test_a_film_that_breaks_off_leaves_nothing(tmp_path):
