@@ -1,5 +1,7 @@
 """Memory needed by a trial, estimated before it runs from the shapes of its arrays."""
 
+import torch
+
 from policies.algorithms.learner import Load, Spaces
 from testbed.consensus.edge_admm.exchange_protocol import EXCHANGE_HEADER
 from testbed.consensus.problems.registry import ProblemSettings
@@ -7,8 +9,11 @@ from testbed.consensus.settings import ConsensusSettings
 from testbed.training.trainer import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
-PROCESS = 330 * 2**20
-"""Bytes of a process after all imports and a little work (Python 3.11, torch 2.13 for CPUs)."""
+PROCESS = (330 if torch.version.cuda is None else 600) * 2**20
+"""Bytes of a process after all imports and a little work (torch 2.13; Python 3.11, or 3.12 with CUDA).
+
+A build of torch for GPUs brings the libraries of CUDA, of which processes share some 150 MiB.
+"""
 
 OVERHEAD = 1.35
 """Measured factor: allocators keep freed memory, in pieces that do not always fit later requests."""

@@ -15,6 +15,7 @@ from in_process import InProcess
 from studies.execution import backends, host_resources
 from studies.figures import draw
 from studies.storage.provenance import versions
+from testbed.workloads import memory
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
 
@@ -115,7 +116,7 @@ def test_validate_says_what_would_run(call, write):
         0,
         "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each;"
         " valid\n"
-        "each concurrent trial will need about 330 MiB of memory\n"
+        f"each concurrent trial will need about {memory.PROCESS // 2**20} MiB of memory\n"
         f"next:    testbed run {file}  # runs the trials; once stopped, the same command continues\n",
         "",
     )
