@@ -76,6 +76,7 @@ clean:
 
 .venv/.torch:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	@echo "setting up .venv, torch first: minutes, and on Linux gigabytes unless TORCH_INDEX names the build for processors"
 	$(PYTHON) -m venv .venv
 	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
 	touch $@

@@ -102,6 +102,20 @@ def test_its_first_screen_says_what_was_found_with_the_numbers_of_the_results():
     assert line in (ROOT / "studies" / "results" / "demo" / "README.md").read_text()
 
 
+def test_its_first_screen_says_what_was_found_in_combat_with_the_numbers_of_the_results():
+    curves = pd.read_csv(ROOT / "studies" / "results" / "combat-network" / "curves.csv")
+    late = curves[curves["update"] > 20].groupby(["condition", "seed"])["return"].mean().unstack("condition")
+    screen = " ".join(README.read_text().splitlines()[:SCREEN])
+    for network, words in (("ring", "over a perfect ring"), ("no network", "half, with no network")):
+        assert late[network].count() == 5
+        assert re.search(rf"{late[network].mean():.1f},? {words}", screen), network
+    assert "paired difference 5.3 to 6.3" in screen
+    gained = late["ring"] - late["no network"]
+    assert ((gained > 5.0) & (gained < 6.6)).all(), "half, in any seed"
+    (alone,) = late["60 % lost"].dropna()
+    assert f"one seed earned {alone:.1f}" in screen
+
+
 def test_the_demo_is_the_study_of_the_figure():
     make = (ROOT / "Makefile").read_text()
     assert "$(BIN)/testbed run demo --out demo\n\t$(BIN)/testbed report demo\n" in make

@@ -126,7 +126,10 @@ def run(
 
 @app.command()
 def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False) -> None:
-    """Check a study and every trial of its grid without running it, and print the memory a trial needs."""
+    """Check a study and every trial of its grid without running it, and print the memory a trial needs.
+
+    With `algorithm.device: cuda`, also that of a GPU, and how many trials fit into this machine's.
+    """
     from studies.execution import requirements
     from studies.spec.loading import load
     from studies.spec.manifest import described
@@ -136,7 +139,7 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
     requirements.check_games(loaded)
     out.print(f"{loaded.name}: {described(loaded)}; valid", markup=False)
     out.print(requirements.described(loaded))
-    _tell_clients(loaded)
+    _tell_gpu_and_clients(loaded)
     _advise(loaded)
     again = next_steps.study_words("run", study, None, overrides, quick=quick)
     next_steps.show(next_steps.after_checking(again))
@@ -276,14 +279,15 @@ def _dry_run(study: Study, store: Store, jobs: int) -> None:
         found = dry_run.estimate(study, store, lambda trial: busy.update(f"measuring {escape(trial.title)}"))
     show(dry_run.estimate_table(found))
     out.print(f"{study.name}: {dry_run.remaining(found, jobs, startup)}", markup=False)
-    _tell_clients(study)
+    _tell_gpu_and_clients(study)
 
 
-def _tell_clients(study: Study) -> None:
+def _tell_gpu_and_clients(study: Study) -> None:
     from studies.execution import requirements
 
-    if (line := requirements.clients(study)) is not None:
-        out.print(line, markup=False)
+    for line in (requirements.described_gpu(study), requirements.clients(study)):
+        if line is not None:
+            out.print(line, markup=False)
 
 
 def _advise(study: Study) -> None:

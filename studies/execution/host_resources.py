@@ -1,4 +1,4 @@
-"""Processors and memory of this machine that are available for trials."""
+"""Processors, memory and the GPU of this machine that are available for trials."""
 
 from __future__ import annotations
 
@@ -49,6 +49,16 @@ def total_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
     limits = [_number(folder / names[0]) for folder, names in _groups(proc, cgroups)]
     swap = _of_the_machine("SwapTotal", proc) or 0
     return min([total + swap, *(most for most in limits if most is not None)])
+
+
+def gpu() -> tuple[str, int] | None:
+    """Name and total memory in bytes of the GPU that ``device: cuda`` means; None if torch finds none."""
+    import torch  # takes a while
+
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    return properties.name, properties.total_memory
 
 
 def _of_the_machine(name: str, proc: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from policies.nn.precision import bfloat16_cost, require
 from studies.execution import host_resources
@@ -16,8 +16,16 @@ from testbed.workloads import memory
 SURE = 1.25
 """Ratio of estimated to total memory above which a trial is refused."""
 
+CONTEXT = 512 * 2**20
+"""Bytes of a GPU that CUDA is assumed to take for each process that uses it; not measured."""
+
 SLOW = 2.0
 """Slowdown of bfloat16 products, relative to float32, above which there is a warning."""
+
+Estimate = Callable[
+    [workloads.ProblemWorkload | workloads.UpdateWorkload | workloads.TrainingWorkload, int], int | None
+]
+"""An estimate of memory in bytes from a trial's settings and its number of links."""
 
 
 def check(study: Study) -> None:
@@ -92,26 +100,34 @@ def _opened(trial: TrialSpec) -> Hashable | None:
 
 
 def check_memory(study: Study) -> None:
-    """Checks that each trial would fit into this machine's memory with nothing else running.
+    """Checks that each trial would fit into the memory of this machine and its GPU with nothing else running.
 
     Raises:
         StudyError: a trial certainly does not fit; one line.
     """
     total = host_resources.total_memory()
-    peak = peaks()
+    card = host_resources.gpu() if any(gpus(trial) for trial in study.trials) else None
+    peak, on_gpu = peaks(), peaks(memory.peak_on_gpu)
     for trial in study.trials:
-        needed = peak(trial) if trial.seed == study.trials[0].seed else None
-        if total is not None and needed is not None and needed > SURE * total:
-            sizes = {
-                "problem": "problem.dimension, problem.agents, problem.rows",
-                "update": "update.samples, algorithm.hidden",
-                "training": "training.samples, algorithm.hidden",
-            }[study.workload]
-            raise StudyError(
-                f"{study.name}: {trial.title}: would need about {bytes_in_words(needed)} of memory, and this"
-                f" machine has {bytes_in_words(total)}: reduce {sizes}, the number of links or"
-                " consensus.budget"
-            )
+        if trial.seed != study.trials[0].seed:
+            continue
+        _check_fits(study, trial, peak(trial), total, "memory, and this machine has")
+        if card is not None:
+            _check_fits(study, trial, on_gpu(trial), card[1], f"GPU memory, and {card[0]} has")
+
+
+def _check_fits(study: Study, trial: TrialSpec, needed: int | None, total: int | None, of: str) -> None:
+    if total is None or needed is None or needed <= SURE * total:
+        return
+    sizes = {
+        "problem": "problem.dimension, problem.agents, problem.rows",
+        "update": "update.samples, algorithm.hidden",
+        "training": "training.samples, algorithm.hidden",
+    }[study.workload]
+    raise StudyError(
+        f"{study.name}: {trial.title}: would need about {bytes_in_words(needed)} of {of}"
+        f" {bytes_in_words(total)}: reduce {sizes}, the number of links or consensus.budget"
+    )
 
 
 def bytes_in_words(number: int) -> str:
@@ -122,10 +138,13 @@ def bytes_in_words(number: int) -> str:
     return f"{mebibytes:,} MiB" if mebibytes < 10_000 else f"{mebibytes // 1024:,} GiB"
 
 
-def peaks() -> Callable[[TrialSpec], int | None]:
+def peaks(estimate: Estimate = memory.peak) -> Callable[[TrialSpec], int | None]:
     """An estimator of the peak memory of trials in bytes, which evaluates each condition only once.
 
     It returns None for environments whose sizes are unknown until a game has been started.
+
+    Args:
+        estimate: of a trial's settings and number of links; ``memory.peak_on_gpu`` is that of a GPU.
     """
     known: dict[tuple[str, int], int | None] = {}
 
@@ -133,7 +152,7 @@ def peaks() -> Callable[[TrialSpec], int | None]:
         links = trial.graph().number_of_edges()
         condition = trial.settings.model_dump_json(), links
         if condition not in known:
-            known[condition] = memory.peak(trial.settings, links)
+            known[condition] = estimate(trial.settings, links)
         return known[condition]
 
     return peak
@@ -163,10 +182,35 @@ def clients(study: Study) -> str | None:
 
 def described(study: Study) -> str:
     """The estimated memory of the most demanding trial, in one sentence."""
-    first = study.trials[0].seed
-    peak = peaks()
-    estimates = [peak(trial) for trial in study.trials if trial.seed == first]
-    needed = [estimate for estimate in estimates if estimate is not None]
-    if len(needed) < len(estimates):
+    needed = _largest(study.trials, peaks())
+    if needed is None:
         return "how much memory a trial will need is not known before its games have been started"
-    return f"each concurrent trial will need about {bytes_in_words(max(needed))} of memory"
+    return f"each concurrent trial will need about {bytes_in_words(needed)} of memory"
+
+
+def described_gpu(study: Study) -> str | None:
+    """The estimated GPU memory of the most demanding trial with ``algorithm.device: cuda``, in one sentence.
+
+    It also says how many such trials fit at once into this machine's GPU, each with ``CONTEXT``, or that
+    there is no GPU. None if no trial asks for one.
+    """
+    trials = [trial for trial in study.trials if gpus(trial)]
+    if not trials:
+        return None
+    needed, card = _largest(trials, peaks(memory.peak_on_gpu)), host_resources.gpu()
+    if needed is None:
+        return "how much GPU memory a trial will need is not known before its games have been started"
+    sentence = f"each trial on a GPU will need about {bytes_in_words(needed)} of its memory, too"
+    if card is None:
+        return f"{sentence}; torch finds no CUDA device on this machine"
+    name, total = card
+    room = total // (needed + CONTEXT)
+    fits = f"enough for {counted(room, 'trial')} at once" if room else "which may not be enough"
+    return f"{sentence}; {name} has {bytes_in_words(total)}, {fits}"
+
+
+def _largest(trials: Sequence[TrialSpec], peak: Callable[[TrialSpec], int | None]) -> int | None:
+    """The largest estimate over the trials of one seed; None if one is unknown."""
+    estimates = [peak(trial) for trial in trials if trial.seed == trials[0].seed]
+    needed = [estimate for estimate in estimates if estimate is not None]
+    return None if len(needed) < len(estimates) else max(needed)

@@ -1,17 +1,28 @@
 """Memory needed by a trial, estimated before it runs from the shapes of its arrays."""
 
-from policies.algorithms.learner import Load
+import torch
+
+from policies.algorithms.learner import Load, Spaces
 from testbed.consensus.edge_admm.exchange_protocol import EXCHANGE_HEADER
 from testbed.consensus.problems.registry import ProblemSettings
 from testbed.consensus.settings import ConsensusSettings
 from testbed.training.trainer import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
-PROCESS = 330 * 2**20
-"""Bytes of a process after all imports and a little work (Python 3.11, torch 2.13 for CPUs)."""
+PROCESS = (330 if torch.version.cuda is None else 600) * 2**20
+"""Bytes of a process after all imports and a little work (torch 2.13; Python 3.11, or 3.12 with CUDA).
+
+A build of torch for GPUs brings the libraries of CUDA, of which processes share some 150 MiB.
+"""
 
 OVERHEAD = 1.35
 """Measured factor: allocators keep freed memory, in pieces that do not always fit later requests."""
+
+WORKSPACE = 64 * 2**20
+"""Bytes that matrix products take on a GPU beside their tensors.
+
+The peaks in ``studies/results/devices/table.csv``, of one H200, exceed the bytes of tensors by this.
+"""
 
 
 def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int | None:
@@ -27,6 +38,21 @@ def peak(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int)
     if not trial.environment.sizes_known:
         return None
     return PROCESS + recorded + _learning(trial, trial.loop.samples, links)
+
+
+def peak_on_gpu(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links: int) -> int | None:
+    """Estimated peak memory on the GPU in bytes, in addition to ``peak``; 0 if the trial does not use one.
+
+    These are the tensors of an update, as the algorithm counts them (``LearnerSettings.memory``), and
+    ``WORKSPACE``; experience and environments stay in the machine's memory. Not counted is what CUDA itself
+    takes for each process. None for worlds whose sizes are not known until a game has been started.
+    """
+    if isinstance(trial, ProblemWorkload) or trial.algorithm.device != "cuda":
+        return 0
+    if not trial.environment.sizes_known:
+        return None
+    of, load = _load(trial, trial.loop.samples, links)
+    return WORKSPACE + trial.algorithm.memory(of, load)
 
 
 def _problem(problem: ProblemSettings, consensus: ConsensusSettings, links: int) -> int:
@@ -72,7 +98,15 @@ def _recorded(trial: ProblemWorkload | UpdateWorkload | TrainingWorkload, links:
 
 
 def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> int:
-    """The arrays of one update; N agents, M samples."""
+    """The arrays of one update; M samples."""
+    of, load = _load(trial, m, links)
+    # An update also collects a batch to measure on; each is stacked from its steps.
+    batches = load.batch * (2 if isinstance(trial, UpdateWorkload) else 1)
+    return round(OVERHEAD * (batches + load.batch + trial.algorithm.memory(of, load)))
+
+
+def _load(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> tuple[Spaces, Load]:
+    """The sizes of the environment, and the amount of data in an update; N agents, M samples."""
     with trial.environment.make(1) as world:
         of = spaces(world)
         masked = bool(world.masks())
@@ -80,8 +114,4 @@ def _learning(trial: UpdateWorkload | TrainingWorkload, m: int, links: int) -> i
     n, d, a = of.agents, of.observation_size, of.actions
     action = of.action_numbers * (4 if of.action_space == "Box" else 8)
     experience = n * m * (2 * 4 * d + 10 + action + masked * a)
-    # An update also collects a batch to measure on; each is stacked from its steps.
-    batches = experience * (2 if isinstance(trial, UpdateWorkload) else 1)
-    load = Load(samples=m, links=links, partly_acting=partial, batch=experience)
-    learnt = trial.algorithm.memory(of, load)
-    return round(OVERHEAD * (batches + experience + learnt))
+    return of, Load(samples=m, links=links, partly_acting=partial, batch=experience)

@@ -15,6 +15,7 @@ from in_process import InProcess
 from studies.execution import backends, host_resources
 from studies.figures import draw
 from studies.storage.provenance import versions
+from testbed.workloads import memory
 
 BASE = "workload: problem\nproblem: {name: mean, agents: 4}\n"
 
@@ -115,7 +116,7 @@ def test_validate_says_what_would_run(call, write):
         0,
         "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each;"
         " valid\n"
-        "each concurrent trial will need about 330 MiB of memory\n"
+        f"each concurrent trial will need about {memory.PROCESS // 2**20} MiB of memory\n"
         f"next:    testbed run {file}  # runs the trials; once stopped, the same command continues\n",
         "",
     )
@@ -236,6 +237,53 @@ def test_a_device_that_is_not_there_is_one_line_and_nothing_is_written(call, wri
     assert code == 2
     assert err == "algorithm.device 'cuda': torch finds no CUDA device on this machine, use 'cpu'\n"
     assert list(Path.cwd().iterdir()) == before
+
+
+ON_GPU = """\
+workload: training
+environment: {name: navigation}
+topology: ring
+vary: {algorithm.device: [cpu, cuda]}
+seeds: 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        (None, "torch finds no CUDA device on this machine"),
+        (("A card", 8 * 2**30), r"A card has 8,192 MiB, enough for 11 trials at once"),
+        (("A small card", 700 * 2**20), r"A small card has 700 MiB, which may not be enough"),
+    ],
+    ids=["none", "large", "small"],
+)
+def test_validate_tells_the_memory_of_a_gpu_and_how_many_trials_it_holds(
+    call, write, card, said, monkeypatch
+):
+    monkeypatch.setattr(host_resources, "gpu", lambda: card)
+    code, out, err = call("validate", write(ON_GPU))
+    assert (code, err) == (0, "")
+    line = r"each trial on a GPU will need about 228 MiB of its memory, too; " + said
+    assert re.search(f"^{line}$", out, re.MULTILINE), out
+    _, out, _ = call("validate", write(ON_GPU), "--set", "vary={}")
+    assert "GPU" not in out
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_a_trial_that_cannot_fit_into_the_gpu_is_refused_before_anything_is_written(
+    call, write, command, monkeypatch
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(host_resources, "total_memory", lambda: 2**40)
+    monkeypatch.setattr(host_resources, "gpu", lambda: ("A card", 8 * 2**30))
+    code, out, err = call(command, write(ON_GPU), "--set", "training.samples=1000000")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        r"study: device=cuda seed=0: would need about 16 GiB of GPU memory, and A card has 8,192 MiB:"
+        r" reduce training\.samples, algorithm\.hidden, the number of links or consensus\.budget\n",
+        err,
+    )
+    assert list(Path.cwd().iterdir()) == []
 
 
 def test_the_devices_of_a_cluster_are_not_looked_for_on_this_machine(call, write, monkeypatch):

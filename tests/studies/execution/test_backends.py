@@ -25,10 +25,9 @@ def test_a_local_pool_knows_the_memory_of_each_trial(write, tmp_path):
     assert len(set(peaks)) == 4
 
 
-def test_each_condition_is_estimated_once(write, monkeypatch):
+def test_each_condition_is_estimated_once(write):
     asked = []
-    monkeypatch.setattr(memory, "peak", lambda settings, links: asked.append(links))
-    peak = requirements.peaks()
+    peak = requirements.peaks(lambda settings, links: asked.append(links))
     assert [peak(trial) for trial in load(str(write(STUDY))).trials] == [None] * 8
     assert len(asked) == 4
 

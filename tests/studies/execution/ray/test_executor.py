@@ -162,6 +162,9 @@ def test_the_tutorial_of_clusters_gives_the_same_tables_as_here(cluster, call, w
         if words[0] == "run":
             assert cluster.address in words
             assert out.count("finished  ") == 8
+        if words[0] == "table":
+            (shown,) = (block.text for block in blocks(TUTORIAL) if block.language == "text")
+            assert shown in out
     study, store, local = load(str(file)), Store(Path("runs/grid")), Store(tmp_path / "local")
     run_here(study, local)
     local.summarise(study)
