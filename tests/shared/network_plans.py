@@ -23,6 +23,13 @@ DATA = Path(__file__).parents[1] / "data"
 MOMENTS = st.integers(0, 30).map(lambda tick: tick / 20)
 LAWS = [law.name for law in delay.LAWS.values() if not law.measured]
 """Laws of the delay, but for the one that needs a file."""
+SLOTS = st.sampled_from(
+    [
+        {"min_delay": 0.02},
+        {"min_delay": 0.0, "max_delay": 0.1, "packets": 1},
+        {"min_delay": 0.01, "max_delay": 0.3, "bytes": 50},
+    ]
+)
 SPANS = st.integers(1, 20).map(lambda tick: tick / 20)
 
 
@@ -63,6 +70,7 @@ def links(draw: st.DrawFn) -> Plan:
         link["trace"] = {"file": str(DATA / trace), "offset": offset, "repeat": draw(st.booleans())}
     rarely(draw, link, "rate", st.sampled_from([500.0, 50_000.0]))
     rarely(draw, link, "limit", st.sampled_from([1, 2]))
+    rarely(draw, link, "slot", SLOTS)
     rarely(draw, link, "fifo", st.just(True))
     rarely(draw, link, "duplicate", st.sampled_from([0.3, 1.0]))
     damage = st.sampled_from([0.3, {"random": 0.2, "detected": False}])
@@ -243,6 +251,7 @@ def networks(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
             "distribution": "uniform",
             "fifo": False,
             "reorder": 0.0,
+            "slot": None,
             "trace": None,
         }
         rarely(
