@@ -51,6 +51,8 @@ def _on_the_wire(
     law = sampler(link)
     if following is not None and (propagation := following.propagation()) is not None:
         rules["delay"] = propagation
+    elif following is not None and following.delays_with_loss:
+        pass  # the rule of the loss delays as well
     elif law is not None:
         rules["delay"] = Jitter(values(law, link.jitter_correlation, "delay", stream))
     elif link.delay > 0:
