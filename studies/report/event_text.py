@@ -45,6 +45,7 @@ OTHERS = {
     "busy": ("busy", "no exchange of {a} with {b}: one of the two is busy"),
     "stale": ("stale", "{a} ignores a message that is too old"),
     "falsified": ("falsified", "{a} lies to {b}: it sends false numbers"),
+    "rejected": ("rejected", "{a} rejects a message from {b}: it is an outlier"),
     "solved": ("solved", "{a} has solved its problem"),
 }
 

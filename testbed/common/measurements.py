@@ -73,6 +73,21 @@ class Table:
             row = int(bad.argmax())
             raise self.error(row, column, reason(row))
 
+    def refuse_disorder(self, column: str, unit: str, *, strictly: bool = False) -> None:
+        """Raise ValueError for the first row with a smaller number than the row before; of ``unit`` in words.
+
+        ``strictly``: also for one with the same number.
+        """
+        values = self.columns[column]
+        steps = np.diff(values, prepend=-np.inf)
+        self.refuse(
+            steps <= 0 if strictly else steps < 0,
+            column,
+            lambda row: (
+                f"{values[row]:.10g} {unit} is out of order: the row before has {values[row - 1]:.10g}"
+            ),
+        )
+
 
 def version(path: Path, what: str) -> tuple[int, int]:
     """The time of the last change of a file, and its size: a key under which to keep what was read from it.

@@ -77,8 +77,10 @@ class Coding:
             raise ValueError(f"message from {source} to {destination}: {DAMAGED}")
         # The message acknowledges what its sender has from the receiver.
         self.acknowledged(destination, source, stamp.heard)
-        held = self._held.setdefault((source, destination), HeldCopies())
-        copy = held.read(stamp, zeros_like(payload.values), lambda: self._difference(payload))
+        held = self._held.get((source, destination))
+        if held is None:
+            held = self._held[source, destination] = HeldCopies(zeros_like(payload.values))
+        copy = held.read(stamp, lambda: self._difference(payload))
         if copy is None:
             self._counts.stale += 1
             return None

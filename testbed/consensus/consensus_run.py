@@ -195,6 +195,12 @@ class ConsensusRun(ABC):
         """Note that the receiver has used a message: its information about the sender is now younger."""
         self._ages.applied(message.source, message.destination, message.sent_at, self.clock.now)
 
+    def rejected(self, message: Message) -> None:
+        """Count a message that its receiver has rejected as an outlier."""
+        source, destination = message.source, message.destination
+        self.counts.rejected += 1
+        self.note("rejected", (min(source, destination), max(source, destination)), destination)
+
     def told(
         self, payload: Payload, source: int, destination: int, kind: str, dimension: int, sign: float = 1.0
     ) -> Payload:

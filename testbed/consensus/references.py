@@ -81,16 +81,18 @@ class SentCopies:
 class HeldCopies:
     """The receiver's end of a direction."""
 
-    def __init__(self) -> None:
+    def __init__(self, zero: Signal) -> None:
+        """``zero`` [m] is copy 0."""
+        self._zero = zero
         self.incarnation, self.newest = 0, 0
         """Of the sender; and the number of its newest copy."""
         self._base = 0
         self._copies: dict[int, Signal] = {}
 
-    def read(self, stamp: Stamp, zero: Signal, difference: Callable[[], Signal]) -> Signal | None:
+    def read(self, stamp: Stamp, difference: Callable[[], Signal]) -> Signal | None:
         """The copy [m] that a message gives; None if it is too old to be read.
 
-        ``zero`` [m] is copy 0; ``difference()`` is the decoded difference [m].
+        ``difference()`` is the decoded difference [m].
         """
         if stamp.incarnation < self.incarnation:
             return None
@@ -100,7 +102,7 @@ class HeldCopies:
             return self._copies[stamp.version]
         if stamp.base < self._base:
             return None
-        base = zero if stamp.base == 0 else self._copies.get(stamp.base)
+        base = self._zero if stamp.base == 0 else self._copies.get(stamp.base)
         if base is None:
             return None
         copy: Signal = base + difference()

@@ -39,6 +39,8 @@ class Counts:
     """Messages ignored because damage on the way left numbers in them that are not finite."""
     falsified: int = 0
     """Messages sent with false numbers by agents that lie, whether they arrived or not."""
+    rejected: int = 0
+    """Messages ignored as outliers (`outlier_rejection`)."""
     held_back: int = 0
     """Messages that were not sent because they would have told their receiver too little that is new, or for
     which a token was saved."""
@@ -86,6 +88,7 @@ class ConsensusResult:
             "down": float(c.down),
             "garbled": float(c.garbled),
             "falsified": float(c.falsified),
+            "rejected": float(c.rejected),
             "held_back": float(c.held_back),
             "tokens_spent": float(c.tokens_spent),
             "late": float(self.late),

@@ -9,6 +9,7 @@ from testbed.common.settings import SettingError, Settings
 from testbed.common.units import Seconds
 from testbed.consensus.codec import AnyCodec
 from testbed.consensus.event_trigger import EventTrigger
+from testbed.consensus.outlier_rejection import OutlierRejection
 from testbed.consensus.robust_rule import AnyRobustRule
 from testbed.consensus.token_account import TokenAccount
 from testbed.consensus.traits import ALGORITHMS, Activation, ConsensusAlgorithm
@@ -88,6 +89,13 @@ class ConsensusSettings(Settings):
             description="ADMM: lambda, the bound on each entry of a link's dual variable, which bounds the"
             " pull of a neighbour that lies; s_i = s_j gives way to the cost lambda |s_i - s_j|_1; null: no"
             " bound",
+        ),
+    ] = None
+    outlier_rejection: Annotated[
+        OutlierRejection | None,
+        Field(
+            description="ADMM: each end of a link ignores messages that ask for a far larger change than"
+            " those it has accepted, by median and MAD; null: every message counts"
         ),
     ] = None
     robust: Annotated[

@@ -46,8 +46,8 @@ class ConsensusAlgorithm(ABC):
 
     options: ClassVar[frozenset[str]] = frozenset()
     """The settings it uses among those that not all algorithms use: `penalty`, `relaxation`, `coupling`,
-    `dual_limit`, `robust`, `initial_dual`, `gossip_step`, `step`, `step_decay`, `batch`, `trigger`, `tokens`,
-    `timeout` and `when_busy`."""
+    `dual_limit`, `outlier_rejection`, `robust`, `initial_dual`, `gossip_step`, `step`, `step_decay`, `batch`,
+    `trigger`, `tokens`, `timeout` and `when_busy`."""
 
     codec_memories: ClassVar[frozenset[str]] = frozenset()
     """The kinds of `codec_memory` that it can use."""
@@ -69,6 +69,7 @@ class ConsensusAlgorithm(ABC):
             ("initial_dual", 0, "0"),
             ("coupling", None, "null"),
             ("dual_limit", None, "null"),
+            ("outlier_rejection", None, "null"),
             ("robust", None, "null"),
             ("when_busy", "refuse", "refuse"),
             ("trigger", None, "null"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.common.measurements import Column, Table, contents, read_table, version
+from testbed.common.measurements import Column, contents, read_table, version
 from testbed.common.units import DURATIONS, LONGEST
 from testbed.network.link_names import parse_directions
 
@@ -51,7 +51,8 @@ def read_positions(path: Path) -> Tracks:
 @lru_cache(maxsize=16)
 def _contacts(path: Path, _changed: int, _size: int) -> Changes:
     table = read_table(*contents(path, "contacts"), _CONTACTS)
-    times = _in_order(table)
+    table.refuse_disorder("time", "s")
+    times = table.columns["time"]
     found: dict[float, dict[Way, bool]] = {}
     ups = table.columns["up"].astype(bool).tolist()
     for row, (time, name, up) in enumerate(zip(times.tolist(), table.columns["link"], ups, strict=True)):
@@ -70,7 +71,8 @@ def _contacts(path: Path, _changed: int, _size: int) -> Changes:
 @lru_cache(maxsize=16)
 def _positions(path: Path, _changed: int, _size: int) -> Tracks:
     table = read_table(*contents(path, "positions"), _POSITIONS)
-    times = _in_order(table)
+    table.refuse_disorder("time", "s")
+    times = table.columns["time"]
     nodes = table.columns["node"].astype(int)
     tracks = {}
     for node in np.unique(nodes).tolist():
@@ -81,16 +83,6 @@ def _positions(path: Path, _changed: int, _size: int) -> Tracks:
             raise table.error(row, "time", f"node {node} has two rows at {times[row]:g} s")
         tracks[node] = np.column_stack([times[rows], table.columns["x"][rows], table.columns["y"][rows]])
     return tracks
-
-
-def _in_order(table: Table) -> NDArray[np.float64]:
-    times: NDArray[np.float64] = table.columns["time"]
-    table.refuse(
-        np.diff(times, prepend=0.0) < 0,
-        "time",
-        lambda row: f"{times[row]:.10g} s comes before {times[row - 1]:.10g} s, the row before",
-    )
-    return times
 
 
 def within_range_changes(tracks: Tracks, links: Iterable[Way], radius: float) -> Changes:

@@ -10,6 +10,7 @@ from testbed.network.clock import Occurrence, Timeline
 from testbed.network.impairments.duplicate import DuplicateRule
 from testbed.network.impairments.link_settings import LinkSettings
 from testbed.network.impairments.rule import CORRUPT, LINK_DOWN, Down, Fate, Rule, Transmission
+from testbed.network.impairments.slot import SlotRule
 from testbed.network.ledger import Ledger
 from testbed.network.link_counts import LinkCounts
 from testbed.network.message import Message
@@ -226,9 +227,12 @@ class Direction:
         self._decide = tuple(rule.decide for rule in (*self.ingress_rules, *self.rules.values()))
 
     def backlog(self) -> float:
-        """Seconds until the transmitter has sent everything that waits."""
-        rule = self.rules.get("rate")
-        return rule.backlog(self._timeline.now) if isinstance(rule, Transmission) else 0.0
+        """Seconds until everything that waits has left, or the slot begins in which the last of it leaves."""
+        now = self._timeline.now
+        return max(
+            (rule.backlog(now) for rule in self.rules.values() if isinstance(rule, Transmission | SlotRule)),
+            default=0.0,
+        )
 
 
 class CopyingDirection(Direction):

@@ -21,6 +21,7 @@ AVERAGED = (
     "down",
     "garbled",
     "falsified",
+    "rejected",
     "held_back",
     "tokens_spent",
     "late",

@@ -1,13 +1,20 @@
 """Strategies that draw what a study says of its network: topologies, impairments, faults, schedules."""
 
+import hashlib
+from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import networkx as nx
 import pytest
 from hypothesis import strategies as st
 
+from testbed.common.registry import Registry
+from testbed.consensus import codec
+from testbed.consensus.robust_rule import RULES
 from testbed.network.clock import Timeline
+from testbed.network.faults.behaviour import BEHAVIOURS
 from testbed.network.impairments import delay
 
 Plan = dict[str, Any]
@@ -16,6 +23,13 @@ DATA = Path(__file__).parents[1] / "data"
 MOMENTS = st.integers(0, 30).map(lambda tick: tick / 20)
 LAWS = [law.name for law in delay.LAWS.values() if not law.measured]
 """Laws of the delay, but for the one that needs a file."""
+SLOTS = st.sampled_from(
+    [
+        {"min_delay": 0.02},
+        {"min_delay": 0.0, "max_delay": 0.1, "packets": 1},
+        {"min_delay": 0.01, "max_delay": 0.3, "bytes": 50},
+    ]
+)
 SPANS = st.integers(1, 20).map(lambda tick: tick / 20)
 
 
@@ -56,6 +70,7 @@ def links(draw: st.DrawFn) -> Plan:
         link["trace"] = {"file": str(DATA / trace), "offset": offset, "repeat": draw(st.booleans())}
     rarely(draw, link, "rate", st.sampled_from([500.0, 50_000.0]))
     rarely(draw, link, "limit", st.sampled_from([1, 2]))
+    rarely(draw, link, "slot", SLOTS)
     rarely(draw, link, "fifo", st.just(True))
     rarely(draw, link, "duplicate", st.sampled_from([0.3, 1.0]))
     damage = st.sampled_from([0.3, {"random": 0.2, "detected": False}])
@@ -81,30 +96,45 @@ def _when(draw: st.DrawFn) -> Plan:
     return {"down": down, "up": draw(st.one_of(until))}
 
 
-LIES: list[Any] = [
-    "sign_flip",
-    {"name": "scale", "factor": -3.0},
-    {"name": "noise", "std": 0.5},
-    "random",
-    {"name": "random", "std": 2.0},
-    "stuck",
-    {"name": "collude", "target": 4.0},
-]
+def each_of(registry: Registry[Any], examples: dict[str, list[Plan]]) -> list[Any]:
+    """Settings for each member of a registry, built in or not: examples, or the name alone.
+
+    Raises:
+        ValidationError: a member that has no example needs more than its name.
+    """
+    found: list[Any] = []
+    for name, kind in registry.members().items():
+        if name not in examples:
+            kind.model_validate({"name": name})
+        found += [{"name": name, **given} if given else name for given in examples.get(name, [{}])]
+    return found
+
+
+LIES = each_of(
+    BEHAVIOURS,
+    {
+        "scale": [{"factor": -3.0}],
+        "noise": [{"std": 0.5}],
+        "random": [{}, {"std": 2.0}],
+        "collude": [{"target": 4.0}],
+    },
+)
 """Every behaviour of an agent that lies."""
 
-
-CODECS = st.sampled_from(
-    [
-        "float32",
-        "float16",
-        "int8",
-        "qsgd",
-        {"name": "qsgd", "bits": 2, "bucket": 3},
-        {"name": "top_k", "share": 0.3},
-        {"name": "random_k", "share": 0.3, "format": "float16"},
-    ]
+EACH_CODEC = each_of(
+    codec.CODECS,
+    {
+        "qsgd": [{}, {"bits": 2, "bucket": 3}],
+        "top_k": [{"share": 0.3}],
+        "random_k": [{"share": 0.3, "format": "float16"}],
+    },
 )
-"""Codecs of messages, each way to write numbers once."""
+"""Every codec of messages."""
+CODECS = st.sampled_from(EACH_CODEC)
+ROBUST = each_of(RULES, {"clipping": [{"radius": 0.5}, {"liars": 1}]})
+"""Every rule of robust averaging."""
+OUTLIERS = st.sampled_from([{"warm_up": 3, "window": 3, "k": 0.5}, {"warm_up": 3, "floor": 0.0}, {}])
+"""Some reject much of what agents of a few exchanges send, some little, the default nothing."""
 TRIGGERS = st.sampled_from([{"threshold": 0.1}, {"threshold": 1.0, "decay": 0.9, "longest_silence": 2}])
 TOKENS = st.sampled_from([{"capacity": 3}, {"strategy": "randomized", "capacity": 3, "spend": 2}])
 
@@ -155,13 +185,49 @@ def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     return {**fault, **draw(_when())}
 
 
+_WRITTEN = TemporaryDirectory(prefix="network_plans")
+
+
+def _written(*rows: str) -> str:
+    """A file of these rows; the same rows are always the same file."""
+    text = "".join(f"{row}\n" for row in rows)
+    file = Path(_WRITTEN.name) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
+    if not file.exists():
+        file.write_text(text)
+    return str(file)
+
+
+@st.composite
+def _contacts(draw: st.DrawFn, graph: "nx.Graph[int]") -> str:
+    """A file of contacts on a graph's links, both ways or one."""
+    ways = [name for u, v in graph.edges for name in (f"{u}-{v}", f"{u}>{v}", f"{v}>{u}")]
+    some = draw(st.lists(st.tuples(st.integers(1, 8), st.sampled_from(ways), st.booleans()), max_size=8))
+    times = accumulate(gap for gap, _, _ in some)
+    rows = (f"{time / 20},{way},{int(up)}" for time, (_, way, up) in zip(times, some, strict=True))
+    return _written("time,link,up", f"0,{ways[0]},1", *rows)
+
+
+@st.composite
+def _positions(draw: st.DrawFn, nodes: list[int]) -> str:
+    """A file of agents that walk in the unit square, each with rows at times of its own."""
+    tenths = st.integers(0, 10).map(lambda number: number / 10)
+    rows = sorted(
+        (tick / 10, node, draw(tenths), draw(tenths))
+        for node in nodes
+        for tick in draw(st.lists(st.integers(0, 10), min_size=1, max_size=3, unique=True))
+    )
+    return _written("time,node,x,y", *(",".join(map(str, row)) for row in rows))
+
+
 @st.composite
 def schedules(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     """A topology that changes."""
     in_flight = {"in_flight": draw(st.sampled_from(["drop", "deliver"]))}
     if draw(st.integers(0, 3)) == 3:  # a file for each number of agents
-        file = str(DATA / f"positions_{len(graph)}.csv")
+        file = draw(st.just(str(DATA / f"positions_{len(graph)}.csv")) | _positions(sorted(graph.nodes)))
         return {"name": "positions", "file": file, "range": draw(st.sampled_from([0.3, 0.6])), **in_flight}
+    if draw(st.integers(0, 3)) == 3:
+        return {"name": "contacts", "file": draw(_contacts(graph)), **in_flight}
     common = {"period": draw(SPANS), **in_flight}
     if draw(st.booleans()):
         return {"name": "random_waypoint", "range": 0.5, "speed": [0.1, 1.0], "pause": 0.1, **common}
@@ -185,6 +251,7 @@ def networks(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
             "distribution": "uniform",
             "fifo": False,
             "reorder": 0.0,
+            "slot": None,
             "trace": None,
         }
         rarely(

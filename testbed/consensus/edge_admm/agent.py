@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from testbed.consensus.coupling import coupling_share
 from testbed.consensus.measures import mean_square, unwarned
+from testbed.consensus.outlier_rejection import OutlierFilter, OutlierRejection
 from testbed.consensus.payloads import Payload, updated
 from testbed.consensus.problems.base import LocalProblem, Signal
 from testbed.network.link_names import Link
@@ -18,7 +19,7 @@ class EdgeAgent:
     exchange. Arrays are replaced, never written into, so that they may travel as payloads.
     """
 
-    __slots__ = ("beta", "index", "kappa", "limit", "links", "problem", "s", "sign", "y", "z")
+    __slots__ = ("_filters", "beta", "index", "kappa", "limit", "links", "problem", "s", "sign", "y", "z")
 
     def __init__(
         self,
@@ -29,13 +30,15 @@ class EdgeAgent:
         coupling: float | None = None,
         initial_dual: float = 0.0,
         dual_limit: float | None = None,
+        outliers: OutlierRejection | None = None,
     ) -> None:
         """Take part in those of the given links that end here.
 
         ``beta`` is the penalty, ``coupling`` the gamma of quadratic coupling (None: exact consensus; see
         ``testbed.consensus.coupling``), ``initial_dual`` the initial value of every entry of y,
         ``dual_limit`` the bound lambda on every entry of nu (None: no bound; see
-        ``testbed.consensus.dual_limit``).
+        ``testbed.consensus.dual_limit``), ``outliers`` the rule that rejects messages (None: all count; see
+        ``testbed.consensus.outlier_rejection``).
         """
         self.index, self.problem, self.beta = index, problem, beta
         self.kappa, self.limit = coupling_share(coupling, beta), dual_limit
@@ -46,6 +49,7 @@ class EdgeAgent:
         self.y: dict[Link, Signal] = {link: problem.zeros() for link in self.links}
         if initial_dual:
             self.y = {link: zeros + initial_dual for link, zeros in self.y.items()}
+        self._filters = {} if outliers is None else {link: OutlierFilter(outliers) for link in self.links}
 
     def solve(self) -> None:
         """s = solve(sum over links e of C_qe (beta z_qe - y_qe), beta degree(q))."""
@@ -66,6 +70,18 @@ class EdgeAgent:
         nu = self._dual(offers)
         self.z[e] = (self.y[e] - nu) / self.beta + self.sign[e] * self.s
         self.y[e] = nu
+
+    @unwarned
+    def rejects(self, e: Link, own: Payload, other: Payload) -> bool:
+        """Whether the other end's message is an outlier, given one's own for the same exchange.
+
+        A message that is none counts as accepted from then on: ask once, and then commit.
+        """
+        if e not in self._filters:
+            return False
+        held = self.y[e] if own.where is None else self.y[e][own.where]
+        change = self.kappa * (own.values + other.values) - held
+        return self._filters[e].rejects(math.sqrt(mean_square(change)))
 
     def commit_payloads(self, e: Link, own: Payload, other: Payload) -> None:
         """``commit`` with the actual content of both messages, at the coordinates they cover.

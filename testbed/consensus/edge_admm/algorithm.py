@@ -28,7 +28,9 @@ class EdgeADMM(Consensus):
     allowed_activations = BY_LINK
     message_kinds = ("request", "response", "busy")
     codec_memories = frozenset({"error_feedback", "difference"})
-    options = frozenset({"penalty", "coupling", "dual_limit", "initial_dual", "timeout", "when_busy"})
+    options = frozenset(
+        {"penalty", "coupling", "dual_limit", "outlier_rejection", "initial_dual", "timeout", "when_busy"}
+    )
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
@@ -157,6 +159,7 @@ class _EdgeAgreement(ExchangeProtocol):
             chosen.coupling,
             chosen.initial_dual,
             chosen.dual_limit,
+            chosen.outlier_rejection,
         )
         if not agent.links:
             # It has no neighbour to exchange with: its own optimum is all it can reach.

@@ -6,6 +6,9 @@ with nothing committed: if j had committed, the exchange is *half-committed*, an
 disagree until its next exchange. A repeated REQUEST gets the same answer as before, and one that arrives
 after a later one of the same agent is ignored: nothing is solved or committed twice, or in the wrong order.
 
+With `outlier_rejection` an end may reject what it was sent: j then answers BUSY and commits nothing, and an i
+that rejects p_j leaves the exchange half-committed.
+
 These are callbacks rather than a SimPy process, because messages also arrive for exchanges that are over, or
 twice, and an agent may crash while it solves: a process for each end would have to be interrupted at any of
 its waits. Read them in this order: ``_request``, ``_receive``, ``_requested``, ``_completed``; when something
@@ -114,7 +117,13 @@ class ExchangeProtocol(ConsensusRun):
             self.counts.stale += 1
             self.note("stale", exchange.link, exchange.initiator)
         elif message.kind == "response":
-            self.agents[exchange.initiator].commit_payloads(exchange.link, exchange.offer, payload)
+            agent = self.agents[exchange.initiator]
+            if agent.rejects(exchange.link, exchange.offer, payload):
+                self.rejected(message)
+                self._half_committed(exchange)
+                self._close(exchange, None)
+                return
+            agent.commit_payloads(exchange.link, exchange.offer, payload)
             self.applied(message)
             self._committed(exchange)
             self._completed(exchange)
@@ -177,6 +186,11 @@ class ExchangeProtocol(ConsensusRun):
             self.busy_with[responder] = None
             answer = self._solve(responder, exchange.link)
             payload = self.coding.encode(answer, responder, exchange.initiator, offer.where)
+            if self.agents[responder].rejects(exchange.link, payload, offer):
+                self.rejected(message)
+                self._refuse(request)
+                self._serve(responder)
+                return
             self.agents[responder].commit_payloads(exchange.link, payload, offer)
             self.applied(message)
             exchange.answer = ("response", self._tell(exchange, responder, "response", payload))
@@ -219,14 +233,15 @@ class ExchangeProtocol(ConsensusRun):
             return np.arange(self.problems[exchange.responder].dimension)
         return exchange.offer.where
 
-    def _close(self, exchange: Exchange, outcome: str) -> None:
-        """Free the end that began."""
+    def _close(self, exchange: Exchange, outcome: str | None) -> None:
+        """Free the end that began, and note the outcome unless that has been done."""
         exchange.open = False
         if exchange.timer is not None:
             exchange.timer.cancel()
         self.busy_with[exchange.initiator] = None
         del self.under_way[exchange]
-        self.note(outcome, exchange.link, exchange.initiator)
+        if outcome is not None:
+            self.note(outcome, exchange.link, exchange.initiator)
         self._serve(exchange.initiator)
         self._ended()
 

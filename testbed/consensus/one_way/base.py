@@ -58,6 +58,10 @@ class OneWayAgent(ABC):
         """Note the content of a message; returns the weight to send along if it ``sends_weight``."""
         return 0.0
 
+    def rejects(self, neighbour: int, payload: Payload) -> bool:
+        """Whether a message is an outlier, to be ignored; one that is none counts from then on."""
+        return False
+
     @abstractmethod
     def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """Receive a message, with the number that came with it."""
@@ -334,6 +338,9 @@ class _OneWayRun(ConsensusRun):
             heard = self.coding.heard(source, destination)
             self.network.send(destination, source, heard, ONE_WAY_HEADER + ACKNOWLEDGEMENT.size, "ack")
         if payload is None:
+            return
+        if self.agents[destination].rejects(source, payload):
+            self.rejected(message)
             return
         self.agents[destination].receive(source, payload, extra)
         if self.silence is not None:

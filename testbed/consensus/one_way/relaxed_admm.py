@@ -6,11 +6,13 @@ the optimum at any loss below 1; replacing a lost message by zero instead would 
 that arrives twice or late is used each time: that changes the speed, never the result.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 from testbed.consensus.coupling import coupling_share
-from testbed.consensus.measures import mean_square
+from testbed.consensus.measures import mean_square, unwarned
 from testbed.consensus.one_way.base import OneWay, OneWayAgent
+from testbed.consensus.outlier_rejection import OutlierFilter, OutlierRejection
 from testbed.consensus.payloads import Payload, updated
 from testbed.consensus.problems.base import LocalProblem, Signal
 
@@ -21,7 +23,19 @@ class RelaxedAgent(OneWayAgent):
     Arrays are replaced, never written into, so that they may travel as payloads.
     """
 
-    __slots__ = ("_asked", "_solved", "alpha", "coupling", "kappa", "limit", "problem", "rho", "s", "z")
+    __slots__ = (
+        "_asked",
+        "_filters",
+        "_solved",
+        "alpha",
+        "coupling",
+        "kappa",
+        "limit",
+        "problem",
+        "rho",
+        "s",
+        "z",
+    )
 
     def __init__(
         self,
@@ -32,18 +46,21 @@ class RelaxedAgent(OneWayAgent):
         alpha: float,
         coupling: float | None = None,
         dual_limit: float | None = None,
+        outliers: OutlierRejection | None = None,
     ) -> None:
         """``rho`` is the penalty, ``alpha`` the relaxation.
 
         ``coupling`` is the gamma of quadratic coupling (None: exact consensus; see
         ``testbed.consensus.coupling``), ``dual_limit`` the bound lambda on the dual of each link (None: no
-        bound; see ``testbed.consensus.dual_limit``).
+        bound; see ``testbed.consensus.dual_limit``), ``outliers`` the rule that rejects messages (None: all
+        count; see ``testbed.consensus.outlier_rejection``).
         """
         super().__init__(index, neighbours)
         self.problem, self.rho, self.alpha = problem, rho, alpha
         self.coupling, self.kappa, self.limit = coupling, coupling_share(coupling, rho), dual_limit
         self.s: Signal = problem.zeros()
         self.z: dict[int, Signal] = {j: problem.zeros() for j in self.neighbours}
+        self._filters = {} if outliers is None else {j: OutlierFilter(outliers) for j in self.neighbours}
         self.start_round()
         self._solved = self._asked
         """The z_ij from which ``s`` was solved; the next solve may have begun from others."""
@@ -64,6 +81,17 @@ class RelaxedAgent(OneWayAgent):
         """q_{i->j} = -z_ij + 2 rho s_i, with the z_ij of the last solve."""
         return -self._solved[neighbour] + 2 * self.rho * self.s
 
+    @unwarned
+    def rejects(self, neighbour: int, payload: Payload) -> bool:
+        """Whether a message asks for an outlying change of z_ji, before any dual limit."""
+        if neighbour not in self._filters:
+            return False
+        asked = payload.values
+        if self.coupling is not None:
+            asked = self._coupled(asked, self._at(self.offer(neighbour), payload))
+        change = asked - self._at(self.z[neighbour], payload)
+        return self._filters[neighbour].rejects(math.sqrt(mean_square(change)))
+
     def receive(self, neighbour: int, payload: Payload, extra: float) -> None:
         """z_ji <- (1 - alpha) z_ji + alpha q_{i->j}, at the coordinates the message covers.
 
@@ -71,7 +99,7 @@ class RelaxedAgent(OneWayAgent):
         its distance from q_{j->i} is at most 2 lambda.
         """
         held = self.z[neighbour]
-        old = held if payload.where is None else held[payload.where]
+        old = self._at(held, payload)
         heard = self._heard(payload.values, self._offered(neighbour, payload))
         new = (1 - self.alpha) * old + self.alpha * heard
         self.z[neighbour] = updated(held, payload.where, new)
@@ -80,15 +108,23 @@ class RelaxedAgent(OneWayAgent):
         """q_{j->i} at the coordinates of a message, where it is needed."""
         if self.coupling is None and self.limit is None:
             return None
-        own = self.offer(neighbour)
-        return own if payload.where is None else own[payload.where]
+        return self._at(self.offer(neighbour), payload)
+
+    @staticmethod
+    def _at(signal: Signal, payload: Payload) -> Signal:
+        """The coordinates of a signal that a message covers."""
+        return signal if payload.where is None else signal[payload.where]
+
+    def _coupled(self, heard: Signal, own: Signal) -> Signal:
+        """kappa q_{i->j} + (1 - kappa) q_{j->i}."""
+        return self.kappa * heard + (1 - self.kappa) * own
 
     def _heard(self, heard: Signal, own: Signal | None) -> Signal:
         """The signal that a message asks z_ji to become, given one's own q_{j->i}."""
         if own is None:
             return heard
         if self.coupling is not None:
-            heard = self.kappa * heard + (1 - self.kappa) * own
+            heard = self._coupled(heard, own)
         if self.limit is not None:
             heard = own + (heard - own).clip(-2 * self.limit, 2 * self.limit)
         return heard
@@ -116,7 +152,9 @@ class RelaxedADMM(OneWay):
 
     name = "relaxed_admm"
     codec_memories = frozenset({"error_feedback", "difference"})
-    options = frozenset({"penalty", "relaxation", "coupling", "dual_limit", "trigger", "tokens"})
+    options = frozenset(
+        {"penalty", "relaxation", "coupling", "dual_limit", "outlier_rejection", "trigger", "tokens"}
+    )
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:
@@ -134,4 +172,5 @@ class RelaxedADMM(OneWay):
             settings.relaxation,
             settings.coupling,
             settings.dual_limit,
+            settings.outlier_rejection,
         )

@@ -19,7 +19,7 @@ def chain(link: LinkSettings, stream: GeneratorFor, offset: float = 0.0) -> dict
     if link.duplication.random == 0:
         return rules
     copies = _on_the_wire(link, lambda purpose: stream(f"copy {purpose}"), offset, originals=rules)
-    shared: dict[str, Rule] = {name: rules[name] for name in rules if name in ("rate", "fifo")}
+    shared: dict[str, Rule] = {name: rules[name] for name in rules if name in ("rate", "slot", "fifo")}
     copies |= shared
     return {"duplicate": DuplicateRule(link.duplication, copies, shared, stream), **rules}
 
@@ -34,6 +34,8 @@ def _on_the_wire(
         rules["rate"] = transmission
     elif link.rate is not None:
         rules["rate"] = Transmission(link.rate, link.limit)
+    if link.slot is not None:
+        rules["slot"] = link.slot.rule(stream)
     loss: Rule | None
     if following is not None and "loss" in link.traced:
         loss = following.loss()
@@ -49,6 +51,8 @@ def _on_the_wire(
     law = sampler(link)
     if following is not None and (propagation := following.propagation()) is not None:
         rules["delay"] = propagation
+    elif following is not None and following.delays_with_loss:
+        pass  # the rule of the loss delays as well
     elif law is not None:
         rules["delay"] = Jitter(values(law, link.jitter_correlation, "delay", stream))
     elif link.delay > 0:

@@ -95,6 +95,28 @@ class FollowingLoss(Rule):
         self._draws.load_state_dict(state)
 
 
+class FollowingLossAndDelay(FollowingLoss):
+    """Loss and propagation by the same row: the two rules in one, which is faster."""
+
+    __slots__ = ("_delays",)
+
+    def __init__(
+        self, position: TracePosition, losses: Values, delays: Values, draws: Draws | CorrelatedDraws
+    ) -> None:
+        """``losses`` are probabilities, ``delays`` seconds, both [rows]; ``draws`` uniform numbers."""
+        super().__init__(position, losses, draws)
+        self._delays = delays
+
+    def decide(self, message: Message, fate: Fate) -> None:
+        value, position, time = self._draw(), self._position, fate.time
+        if not position.low <= time < position.high:
+            position.seek(time)
+        row = position.row
+        if value < self._losses[row] and fate.reason is None:
+            fate.reason = LOSS
+        fate.time = time + self._delays[row]
+
+
 class FollowingTransmission(Transmission):
     """A transmitter whose rate is that of the row, also for what is left of a packet when the row changes."""
 
@@ -121,8 +143,7 @@ class FollowingTransmission(Transmission):
         if not position.low <= start < position.high:
             position.seek(start)
         rate = self._rates[position.row]
-        end = start + message.size / rate if rate else inf
-        if end > position.high or end == inf:
+        if not rate or (end := start + message.size / rate) > position.high:
             end = self._in_later_row(start, message.size, rate) if message.size else start
         self.begun = start
         fate.time = self._free_at = end
@@ -160,18 +181,38 @@ class Following:
         return FollowingTransmission(self._position, self._link.limit)
 
     def loss(self) -> Rule:
-        """The loss, independent from packet to packet, by the same random numbers as with a fixed one."""
-        draws = values(uniform, 0.0, LOSS, self._stream)
-        return FollowingLoss(self._position, self._columns["loss"], draws)
+        """The loss, independent from packet to packet, by the same random numbers as with a fixed one.
+
+        It is the delay as well if that can be looked up with it.
+        """
+        draws, losses = values(uniform, 0.0, LOSS, self._stream), self._columns["loss"]
+        if self.delays_with_loss:
+            return FollowingLossAndDelay(self._position, losses, self._columns["delay"], draws)
+        return FollowingLoss(self._position, losses, draws)
+
+    @property
+    def delays_with_loss(self) -> bool:
+        """Whether loss and delay are looked up together: a delay without jitter that no packet skips."""
+        return (
+            self._columns.keys() >= {"delay", "loss"}
+            and self._link.reordering.random == 0
+            and not self._is_jittery
+        )
+
+    @property
+    def _is_jittery(self) -> bool:
+        """Whether the delay is drawn by a law."""
+        jitters = self._columns.get("jitter", self._link.jitter)
+        return jitters != 0.0 and isinstance(LAWS[self._link.distribution].scaled, Placed)
 
     def propagation(self) -> Rule | None:
         """The delay, by the law of the link's settings; None if the trace has neither delay nor jitter."""
         link, columns = self._link, self._columns
-        if not link.traced & {"delay", "jitter"}:
+        if not link.traced & {"delay", "jitter"} or self.delays_with_loss:
             return None
         delays, jitters = columns.get("delay", link.delay), columns.get("jitter", link.jitter)
         law = LAWS[link.distribution].scaled
-        if not isinstance(law, Placed) or jitters == 0.0:
+        if not self._is_jittery or not isinstance(law, Placed):
             return FollowingDelay(self._position, columns["delay"])
         draws = values(law.standard, link.jitter_correlation, "delay", self._stream)
         return FollowingJitter(self._position, delays, jitters, draws, law.place)

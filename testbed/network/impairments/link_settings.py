@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from math import sqrt
+from math import hypot, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -20,6 +20,7 @@ from testbed.network.impairments.loss import LossModel, LossSetting
 from testbed.network.impairments.losses.random_loss import RandomLoss
 from testbed.network.impairments.reorder import Reorder, ReorderSetting
 from testbed.network.impairments.round_trips import one_way_delays
+from testbed.network.impairments.slot import Slot
 
 if TYPE_CHECKING:  # a literal made from a table is beyond type checkers
     Distribution = str
@@ -68,6 +69,9 @@ class LinkOverride(Settings):
     reorder: ReorderSetting = 0.0
     """Probability that a packet skips the propagation delay, or {random, correlation, gap}. Unlike in netem,
     it does not skip the queue and the transmission."""
+    slot: Slot | None = None
+    """Slots in which packets leave: {min_delay, max_delay, packets, bytes}; null: they leave at once. Unlike
+    netem's `limit`, that of this link does not count packets that wait for a slot."""
     trace: LinkTraceSetting | None = None
     """A file of delay, jitter, loss or rate as they were measured, or {file, repeat, offset}: each column of
     the file takes the place of that setting."""
@@ -210,7 +214,12 @@ class LinkSettings(LinkOverride):
         """The jitter; of measured delays their standard deviation, in seconds.
 
         With a trace: the square root of the variance of its delays over time plus the mean square of jitters.
+        With slots: the variance of the time until one begins is added.
         """
+        spread = self._spread_of_delays()
+        return spread if self.slot is None else hypot(spread, self.slot.deviation)
+
+    def _spread_of_delays(self) -> float:
         if LAWS[self.distribution].measured and self.round_trips is not None:
             return float(one_way_delays(self.round_trips).std())
         if self.trace is not None and self.traced & _PROPAGATION:
@@ -234,8 +243,12 @@ class LinkSettings(LinkOverride):
         return self.rate
 
     def nominal_latency(self, size: int) -> float:
-        """Mean delay plus transmission time of `size` bytes: seconds, without queueing and loss."""
-        return self.mean_delay if self.mean_rate is None else self.mean_delay + size / self.mean_rate
+        """Mean delay plus transmission time of `size` bytes: seconds, without queueing and loss.
+
+        With slots: plus the mean time until one begins.
+        """
+        latency = self.mean_delay if self.mean_rate is None else self.mean_delay + size / self.mean_rate
+        return latency if self.slot is None else latency + self.slot.mean
 
     def overridden(self, *overrides: LinkOverride) -> "LinkSettings":
         """These settings with the overrides applied, the later ones stronger.

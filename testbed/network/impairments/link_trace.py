@@ -153,12 +153,7 @@ def _from_table(place: str, table: Table) -> TraceRows:
     times = table.columns["time"]
     if len(table.columns) == 1:
         raise ValueError(f"{place} has only times: give it at least one of {', '.join(FOLLOWED)}")
-    backwards = np.diff(times, prepend=-1.0) <= 0
-    table.refuse(
-        backwards,
-        "time",
-        lambda row: f"{times[row]:.10g} s is not after {times[row - 1]:.10g} s, the row before",
-    )
+    table.refuse_disorder("time", "s", strictly=True)
     if (rates := table.columns.get("rate")) is not None:
         slow = (rates > 0) & (rates < SLOWEST)
         table.refuse(slow, "rate", lambda row: f"{rates[row]:g} must be 0 or at least {SLOWEST:g} bytes/s")

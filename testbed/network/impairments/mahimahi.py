@@ -31,11 +31,7 @@ def rates_of(place: str, data: bytes) -> tuple[NDArray[np.float64], float, NDArr
     """
     table = read_table(place, data, _MILLISECONDS, header=("milliseconds",))
     times = table.columns["milliseconds"]
-    table.refuse(
-        np.diff(times, prepend=0.0) < 0,
-        "milliseconds",
-        lambda row: f"{times[row]:.0f} comes before {times[row - 1]:.0f}, on the line before",
-    )
+    table.refuse_disorder("milliseconds", "ms")
     end = times[-1]
     if end == 0:
         raise table.error(len(times) - 1, "milliseconds", "the last opportunity must come after 0")

@@ -114,7 +114,24 @@ def test_a_network_with_contacts_is_saved_exactly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("contacts", "time,link,up\n1,0-1,1\n0,0-1,0\n", ", line 3, column time: 0 s comes before 1 s"),
+        (
+            "contacts",
+            "time,link,up\n1,0-1,1\n0,0-1,0\n",
+            ", line 3, column time: 0 s is out of order: the row before has 1",
+        ),
+        ("contacts", "time,link,up\n-1,0-1,1\n", ", line 2, column time: -1 must be from 0 to"),
+        ("contacts", "time,link,up\nnan,0-1,1\n", ", line 2, column time: nan is not a finite"),
+        ("contacts", "time,link,up\n0,0-1,\n", ", line 2, column up"),
+        ("contacts", "time,link,up\n1e30,0-1,1\n", ", line 2, column time: 1e+30 must be from 0 to"),
+        (
+            "positions",
+            "time,node,x,y\n0,0,0,0\n2,1,0,0\n1,1,0,0\n",
+            ", line 4, column time: 1 s is out of order",
+        ),
+        ("positions", "time,node,x,y\n0,0,0,nan\n", ", line 2, column y: nan is not a finite"),
+        ("positions", "time,node,x,y\n0,0,,0\n", ", line 2, column x"),
+        ("positions", "time,node,x,y\n0,-1,0,0\n", ", line 2, column node: -1 must be from 0 to"),
+        ("positions", "time,node,x,y\n0,1e9,0,0\n", ", line 2, column node: 1e+09 must be from 0 to"),
         ("contacts", "time,link,up\n0,0-1,2\n", ", line 2, column up: 2 must be from 0 to 1"),
         ("contacts", "time,link,up\n0,0-1,0.5\n", ", line 2, column up: 0.5 must be a whole number"),
         ("contacts", "time,link,up\n0,here,1\n", ", line 2, column link: link 'here' must be"),

@@ -79,6 +79,7 @@ def plans(draw: st.DrawFn) -> Plan:
         network_plans.without_lies(network)
     rarely(draw, consensus, "coupling", st.sampled_from([0.5, 20.0]))
     rarely(draw, consensus, "dual_limit", st.sampled_from([0.01, 1.0]))
+    rarely(draw, consensus, "outlier_rejection", network_plans.OUTLIERS)
     return plan | {"network": network, "consensus": consensus, "seeds": [draw(st.integers(0, 10**6))]}
 
 

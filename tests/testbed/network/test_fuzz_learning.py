@@ -18,16 +18,16 @@ from network_plans import rarely
 
 import topologies
 from testbed import workloads
-from testbed.consensus.traits import ALGORITHMS
+from testbed.consensus.traits import ALGORITHMS, averaging
 from testbed.network import Trace, first_difference
 
 from .test_fuzz import plans
 
 Plan = dict[str, Any]
 
-FIRST_ORDER = ["dgd", "extra", "gradient_tracking", "nids", "dsgd"]
-AVERAGING = ["metropolis", "push_sum", "robust_push_sum", "choco_gossip"]
-ROBUST = [None, "median", "trimmed_mean", "w_msr", {"name": "clipping", "radius": 0.5}]
+FIRST_ORDER = [name for name, kind in ALGORITHMS.members().items() if kind.needs_gradients]
+AVERAGING = list(averaging())
+ADMM = [name for name in ALGORITHMS.members() if name not in (*FIRST_ORDER, *AVERAGING)]
 _WORKLOADS = {
     "problem": workloads.ProblemWorkload,
     "update": workloads.UpdateWorkload,
@@ -38,9 +38,10 @@ _WORKLOADS = {
 def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
     chosen = draw(st.sampled_from(algorithms))
     consensus = plan["consensus"] | {"algorithm": chosen}
-    if chosen not in ("edge_admm", "relaxed_admm"):
+    if chosen not in ADMM:
         consensus.pop("coupling", None)
         consensus.pop("dual_limit", None)
+        consensus.pop("outlier_rejection", None)
     if chosen != "edge_admm":
         consensus["activation"] = draw(st.sampled_from(ALGORITHMS.members()[chosen].allowed_activations))
         consensus.pop("timeout", None)
@@ -71,7 +72,7 @@ def _consensus(draw: st.DrawFn, plan: Plan, algorithms: list[str]) -> Plan:
     if "tokens" in options and consensus["activation"] == "gossip":
         network_plans.rarely(draw, consensus, "tokens", network_plans.TOKENS)
     if chosen == "metropolis" and consensus["subset"] == 1:
-        consensus["robust"] = draw(st.sampled_from(ROBUST))
+        consensus["robust"] = draw(st.sampled_from([None, *network_plans.ROBUST]))
     consensus["budget"] = {"activations": draw(st.integers(1, 12)), "seconds": 10.0}
     return consensus
 
@@ -89,7 +90,7 @@ def learning(draw: st.DrawFn) -> Plan:
     averages = algorithm["name"] == "fdmarl"
     if averages:
         algorithm["form"] = draw(st.sampled_from(["minibatch", "online"]))
-    kinds = AVERAGING if averages else ["edge_admm", "relaxed_admm"]
+    kinds = AVERAGING if averages else ADMM
     common = {
         "workload": workload,
         "environment": {
@@ -112,7 +113,7 @@ def learning(draw: st.DrawFn) -> Plan:
 def problems(draw: st.DrawFn) -> Plan:
     """A convex problem, solved by any algorithm that can."""
     plan = draw(plans())
-    kinds = ["edge_admm", "relaxed_admm", *FIRST_ORDER]
+    kinds = [*ADMM, *FIRST_ORDER]
     if plan["problem"]["name"] == "mean":
         kinds += AVERAGING
     return plan | {"consensus": _consensus(draw, plan, kinds)}

@@ -307,6 +307,24 @@ def test_agents_learn_a_game_of_turns() -> None:
     assert np.mean([row["return"] for row in rows[-5:]]) > 5.6
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_matrpo_learns_the_best_policy_of_a_game_of_turns(seed: int) -> None:
+    algorithm = {"name": "matrpo", "gamma": 0.9, "delta_per_agent": 0.05}
+    one = trainer(
+        algorithm,
+        {**REPEAT, "episode_length": 6},
+        seed=seed,
+        samples=120,
+        evaluation={"every": 12, "episodes": 10},
+    )
+    rows = [one.advance() for _ in range(12)]
+    assert rows[0]["return"] < 3
+    assert np.mean([row["return"] for row in rows[-2:]]) > 4
+    # The two get 6.0 for all letters that `second` repeats, the best it can do. Up to 0.6 more is for letters
+    # that `first` says as it sees them; it may have settled on one that is always the same.
+    assert rows[-1]["evaluation_return"] >= 6.0
+
+
 @pytest.mark.parametrize("name", ["matrpo", "itrpo"])
 def test_the_action_of_an_agent_that_waits_moves_no_policy(name: str) -> None:
     def another(batch: Batch) -> Batch:

@@ -223,9 +223,9 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "doubled": ("time,delay,delay_ms\n0,1,1\n", ": columns 'delay' and 'delay_ms' are both the delay"),
     "backwards": (
         "time,delay\n0,1\n2,1\n\n1,1\n",
-        ", line 5, column time: 1 s is not after 2 s, the row before",
+        ", line 5, column time: 1 s is out of order: the row before has 2",
     ),
-    "twice": ("time,delay\n0,1\n0,1\n", ", line 3, column time: 0 s is not after 0 s, the row before"),
+    "twice": ("time,delay\n0,1\n0,1\n", ", line 3, column time: 0 s is out of order: the row before has 0"),
     "negative time": ("time,delay\n-1,1\n0,1\n", ", line 2, column time: -1 must be from 0 to 1e+10"),
     "negative": (
         "time,delay_ms\n0,1\n1,-3\n",
@@ -250,7 +250,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "short": ("time,delay\n0,1\n1\n", ", line 3: has 1 cells, and the header 2"),
     "not UTF-8": (b"time,delay\n0,1\n1,\xff\n", ", line 3: is not UTF-8 text"),
     "Parquet": (b"PAR1 and no more", " cannot be read as Parquet"),
-    "deliveries": ("1\n5\n3\n", ", line 3, column milliseconds: 3 comes before 5, on the line before"),
+    "deliveries": ("1\n5\n3\n", ", line 3, column milliseconds: 3 ms is out of order: the row before has 5"),
     "no end": ("0\n0\n", ", line 2, column milliseconds: the last opportunity must come after 0"),
     "half": ("1\n2.5\n", ", line 2, column milliseconds: 2.5 must be a whole number"),
 }
@@ -275,7 +275,10 @@ def test_bad_traces_are_one_line_with_file_line_and_column(write: Write, kind: s
         ({"time": [0, 1], "delay": ["a", "b"]}, ", column delay: has "),
         ({"time": [0.0, np.nan], "delay": [1, 1]}, ", row 2, column time: "),
         ({"time": [], "delay": []}, " has no rows"),
-        ({"time": [1, 0], "delay": [1, 1]}, ", row 2, column time: 0 s is not after 1 s"),
+        (
+            {"time": [1, 0], "delay": [1, 1]},
+            ", row 2, column time: 0 s is out of order: the row before has 1",
+        ),
     ],
 )
 def test_bad_parquet_is_one_line_with_file_row_and_column(
