@@ -46,7 +46,7 @@ else:
             TrainingWorkload,
             {
                 "environment": {"name": "navigation", "agents": 6},
-                "algorithm": {"name": "mappo"},
+                "algorithm": {"name": "mappo", "epochs": 1},
                 "training": {"updates": 2, "samples": 10_000},
             },
         ),
