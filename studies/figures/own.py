@@ -18,6 +18,7 @@ from studies import text
 from studies.analysis.bootstrap import Estimator, estimator
 from studies.columns import column_title, format_levels, geometric, unit
 from studies.figures.encoding import legend_text
+from studies.figures.fastest_marks import legend
 from studies.figures.heat_map import Layout, heat_map
 from studies.figures.looks import DASHES, MARKERS, colours, look
 from studies.figures.own_marks import Group, draw_lines, draw_points
@@ -32,6 +33,9 @@ WIDTHS = {"one_column": 3.35, "two_columns": 6.9}
 
 FONT = 8
 """Points, as in the captions of a paper."""
+
+SMALLEST = 4.5
+"""Points of the numbers in the cells of a heat map."""
 
 LEGEND = 0.4
 """Inches for a legend of one line and its title; longer ones make the figure higher."""
@@ -109,22 +113,40 @@ def _heat_map(results: FigureData, wanted: FigureSettings, source: pd.DataFrame)
     shown = {wanted.x, wanted.y, wanted.col}
     positive = bool((source[metric] > 0).all())
     log = geometric(metric) if wanted.log is None else "y" in wanted.log
-    columns = source[wanted.x].nunique()
     panels = min(int(source[wanted.col].nunique()), 3) if wanted.col else 1
-    cell = ((WIDTHS[wanted.width] - 2.4) / panels - 0.35) / columns
-    font = min(FONT, max(4.5, cell * 72 / 4.2))
+    letters = max(map(len, format_levels(wanted.y, list(source[wanted.y].unique()))))
+    font, cell = _fitting(WIDTHS[wanted.width] / panels, source[wanted.x].nunique(), letters / panels)
     layout = Layout(
         *(wanted.x, wanted.y, metric, how, log and positive),
         panels=[wanted.col] if wanted.col else [],
         pair_by=[SEED, *(name for name in results.varied if name not in shown)],
-        cell=(max(cell, 0.05), 0.3),
+        cell=(cell, 0.3),
         low=1.2,
         font=font,
+        fastest=results.fastest_penalty,
     )
-    figure, _ = heat_map(source, layout, column_title(metric))
+    figure, _, marked = heat_map(source, layout, column_title(metric))
     figure.set_layout_engine(ConstrainedLayoutEngine())  # without room for a description above it
     figure.set_size_inches(WIDTHS[wanted.width], figure.get_size_inches()[1])
+    if marked:
+        legend(figure, font)
     return _titled(figure, results, wanted)
+
+
+def _fitting(width: float, columns: int, letters: float) -> tuple[float, float]:
+    """The largest font of a heat map of which numbers fit into the cells, in points, and a cell's width.
+
+    Args:
+        width: of the figure, or a panel's part of it, in inches.
+        columns: of cells.
+        letters: of the longest name of a row.
+    """
+    font = float(FONT)
+    while True:
+        cell = (width - 0.4 - (0.6 * letters + 6) * font / 72) / columns
+        if font <= SMALLEST or cell * 72 >= 4.8 * font:
+            return font, max(cell, 0.05)
+        font -= 0.25
 
 
 def _plot(results: FigureData, wanted: FigureSettings, source: pd.DataFrame, kind: str) -> Figure:

@@ -41,6 +41,8 @@ class FigureData:
         reach: costs to reach the study's thresholds, from :func:`studies.analysis.reach.cost_to_reach`.
         own: the figures that the study file describes.
         names: of the agents, from the file of the graph; empty if it has none.
+        fastest_penalty: hash of a trial -> the penalty with which ADMM agrees fastest on its graph, where the
+            closed form applies; see :mod:`studies.analysis.fastest_penalty`.
     """
 
     workload: str
@@ -55,6 +57,7 @@ class FigureData:
     reach: pd.DataFrame = field(default_factory=pd.DataFrame)
     own: Sequence[FigureSettings] = ()
     names: Mapping[int, str] = field(default_factory=dict)
+    fastest_penalty: Mapping[str, float] = field(default_factory=dict)
 
 
 class Plan(ABC):
