@@ -19,6 +19,9 @@ from studies.analysis.fault_windows import Window
 from studies.spec.presentation import FigureSettings
 from testbed.training.baselines import Baseline
 
+LINE = 0.17
+"""Inches from one line of a description to the next."""
+
 QUESTION = 400
 """Maximum number of characters of the question above a figure."""
 
@@ -91,8 +94,10 @@ def head(figure: Figure, question: str, shown: str) -> None:
     # A legend of many entries is higher than the figure.
     tops = [legend.get_window_extent().y1 / figure.dpi / height for legend in figure.legends]
     top = max([1.0, *tops])
-    figure.suptitle(wrapped, x=0.02, y=top + 0.1 / height, ha="left", va="bottom", fontsize=13)
-    figure.text(0.02, top, shown, ha="left", va="center", fontsize=10, color="0.35")
+    lines = textwrap.wrap(shown, max(int(width * 15), 60))  # a longer one would make the file wider
+    more = 0.5 * LINE * (len(lines) - 1) / height
+    figure.suptitle(wrapped, x=0.02, y=top + 0.1 / height + 2 * more, ha="left", va="bottom", fontsize=13)
+    figure.text(0.02, top + more, "\n".join(lines), ha="left", va="center", fontsize=10, color="0.35")
 
 
 def title_lines(question: str, letters: int) -> str:
