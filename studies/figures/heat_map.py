@@ -26,7 +26,7 @@ from studies.columns import better, column_title, format_levels, unit
 from studies.figures.encoding import legend_text
 from studies.figures.fastest_marks import draw_marks, legend
 from studies.figures.panels import Measured, trials
-from studies.figures.plan import FigureData, head
+from studies.figures.plan import FigureData, fitted, head
 from studies.figures.ticks import labels, linear, logarithmic
 from studies.formatting import Unit, minus, quantity
 
@@ -259,7 +259,8 @@ def _colour_bar(figure: Figure, norm: Normalize, axes: Sequence[Axes], title: st
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.ax.tick_params(labelsize=layout.font, length=0.4 * layout.font, width=0.1 * layout.font)
     bar.outline.set_visible(False)
-    bar.set_label(title, fontsize=layout.font + 1)
+    high = float(figure.get_size_inches()[1]) - 0.9
+    bar.set_label(fitted(title, high, layout.font + 1), fontsize=layout.font + 1)
 
 
 def _turned(words: Sequence[str], layout: Layout) -> tuple[int, float]:

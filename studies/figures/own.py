@@ -23,8 +23,9 @@ from studies.figures.heat_map import Layout, heat_map
 from studies.figures.looks import DASHES, MARKERS, colours, look
 from studies.figures.own_marks import Group, draw_lines, draw_points
 from studies.figures.own_rows import source
-from studies.figures.plan import FigureData, Plan, title_lines
+from studies.figures.plan import FigureData, Plan, fitted, title_lines
 from studies.figures.ticks import readable
+from studies.formatting import quantity
 from studies.spec.document import StudyError
 from studies.spec.presentation import SEED, FigureSettings
 
@@ -115,7 +116,9 @@ def _heat_map(results: FigureData, wanted: FigureSettings, source: pd.DataFrame)
     log = geometric(metric) if wanted.log is None else "y" in wanted.log
     panels = min(int(source[wanted.col].nunique()), 3) if wanted.col else 1
     letters = max(map(len, format_levels(wanted.y, list(source[wanted.y].unique()))))
-    font, cell = _fitting(WIDTHS[wanted.width] / panels, source[wanted.x].nunique(), letters / panels)
+    digits = max(len(quantity(value, unit(metric), digits=3)) for value in source[metric])
+    across = (source[wanted.x].nunique(), digits)
+    font, cell = _fitting(WIDTHS[wanted.width] / panels, *across, letters / panels)
     layout = Layout(
         *(wanted.x, wanted.y, metric, how, log and positive),
         panels=[wanted.col] if wanted.col else [],
@@ -133,18 +136,19 @@ def _heat_map(results: FigureData, wanted: FigureSettings, source: pd.DataFrame)
     return _titled(figure, results, wanted)
 
 
-def _fitting(width: float, columns: int, letters: float) -> tuple[float, float]:
+def _fitting(width: float, columns: int, digits: int, letters: float) -> tuple[float, float]:
     """The largest font of a heat map of which numbers fit into the cells, in points, and a cell's width.
 
     Args:
         width: of the figure, or a panel's part of it, in inches.
         columns: of cells.
+        digits: of the longest number.
         letters: of the longest name of a row.
     """
     font = float(FONT)
     while True:
-        cell = (width - 0.4 - (0.6 * letters + 6) * font / 72) / columns
-        if font <= SMALLEST or cell * 72 >= 4.8 * font:
+        cell = (width - 0.4 - (0.6 * letters + 11) * font / 72) / columns
+        if font <= SMALLEST or cell * 72 >= 0.66 * digits * font:
             return font, max(cell, 0.05)
         font -= 0.25
 
@@ -212,7 +216,7 @@ def _plot(results: FigureData, wanted: FigureSettings, source: pd.DataFrame, kin
         figure.supxlabel(titles[0], fontsize=FONT)
         figure.supylabel(titles[1], fontsize=FONT)
     else:
-        flat[0].set(xlabel=titles[0], ylabel=titles[1])
+        flat[0].set(xlabel=titles[0], ylabel=fitted(titles[1], min(width * 0.66, 2.6), FONT))
     _legend(figure, results, wanted, lines=kind == "line")
     return _titled(figure, results, wanted)
 
