@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
+from numbers import Real
 from typing import Any, Literal, cast
 
 from studies import text
@@ -252,6 +253,12 @@ def format_value(column: str, value: object) -> str:
         return text.label(str(value))
     name, *rest = str(value).split(" ")
     return text.label(" ".join([ALGORITHMS.get(name, name), *rest]))
+
+
+def named_value(path: str, value: object) -> str:
+    """A value in a sentence: a number alone does not say of what it is, as the name of a topology does."""
+    words = format_value(path, value)
+    return f"{column_title(path)} {words}" if isinstance(value, Real) else words
 
 
 def format_levels(column: str, values: Sequence[object]) -> list[str]:

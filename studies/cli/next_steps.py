@@ -117,7 +117,9 @@ def after_comparing(first: Path, second: Path) -> list[Step]:
     return [Step(("table", _path(folder)), "all its numbers") for folder in (first, second)]
 
 
-def after_report(folder: Path, file: Path, study: StoredStudy, number: int | None) -> list[Step]:
+def after_report(
+    folder: Path, file: Path, study: StoredStudy, number: int | None, update: int | None = None
+) -> list[Step]:
     """After ``report``: the page, and a closer look at the trial that it replays.
 
     Args:
@@ -125,6 +127,7 @@ def after_report(folder: Path, file: Path, study: StoredStudy, number: int | Non
         file: the page.
         study: the stored study.
         number: the trial that was run again, from 1; None: there is no replay.
+        update: the policy update on which the page opens, from 1; None: the trial has none.
     """
     from studies.storage.store import default_folder
 
@@ -140,7 +143,13 @@ def after_report(folder: Path, file: Path, study: StoredStudy, number: int | Non
         where = () if at_home else ("--checkpoint", str(models))
         words = ("play", *again, "--trial", str(number), *where)
         steps.append(Step(words, f"a film of what its agents have learnt{hint}"))
-    words = ("trace", *again, "--trial", str(number), *(("--update", "1") if models.is_file() else ()))
+    words = (
+        "trace",
+        *again,
+        "--trial",
+        str(number),
+        *(("--update", str(update)) if update is not None else ()),
+    )
     return [*steps, Step(words, f"every event on its network{hint}")]
 
 

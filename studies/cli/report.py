@@ -77,4 +77,5 @@ def report(
     out.print(f"report:  {written.file}", markup=False)
     for line in written.warnings:
         err.print(f"warning: {line}")
-    next_steps.show(next_steps.after_report(folder, written.file, Store(folder).study(), written.trial))
+    replayed = (written.trial, written.update)
+    next_steps.show(next_steps.after_report(folder, written.file, Store(folder).study(), *replayed))

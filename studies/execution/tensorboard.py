@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studies.execution.executor import ProgressCallback
-from studies.execution.series_scalars import series_scalars
+from studies.execution.series_scalars import series_scalars, tag_names
 from studies.spec.document import StudyError
-from studies.spec.manifest import TrialRecord
+from studies.spec.study import TrialSpec
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -36,11 +36,12 @@ class Board:
         report: callback that receives every report afterwards.
     """
 
-    def __init__(self, folder: Path, trial: TrialRecord, report: ProgressCallback) -> None:
+    def __init__(self, folder: Path, trial: TrialSpec, report: ProgressCallback) -> None:
         name = "".join("_" if letter in '/\\:*?"<>|' else letter for letter in trial.title)[:150]
         self.folder = folder / FOLDER / f"{name} {trial.hash}"
         self.report = report
         self.writer: SummaryWriter | None = None
+        self._names = tag_names(trial)
 
     def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
         """See :data:`studies.execution.executor.ProgressCallback`."""
@@ -59,7 +60,7 @@ class Board:
         """
         if self.writer is None:
             self.writer = self._begun(update)
-        for name, value in series_scalars(agents, links):
+        for name, value in series_scalars(agents, links, self._names):
             self._write(name, value, update)
 
     def _begun(self, done: int) -> SummaryWriter:

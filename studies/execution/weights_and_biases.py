@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from studies.execution.executor import ProgressCallback
-from studies.execution.series_scalars import series_scalars
+from studies.execution.series_scalars import series_scalars, tag_names
 from studies.spec.document import StudyError
 from studies.spec.study import TrialSpec
 from studies.text import visible
@@ -52,6 +52,7 @@ class WandbRun:
         self.folder, self.project, self.trial, self.report = folder, project, trial, report
         self._run: Any = None
         self._groups: set[str] = set()
+        self._names = tag_names(trial)
 
     def __call__(self, phase: str, done: int, total: int, latest: dict[str, float]) -> None:
         """See :data:`studies.execution.executor.ProgressCallback`."""
@@ -62,7 +63,7 @@ class WandbRun:
         self, update: int, agents: Sequence[Mapping[str, float]], links: Sequence[Mapping[str, float]]
     ) -> None:
         """Sends the numbers of each agent and direction; see :data:`testbed.training.trainer.Series`."""
-        scalars = list(series_scalars(agents, links))
+        scalars = list(series_scalars(agents, links, self._names))
         for group in ("agents", "links"):
             self._log(group, update, [each for each in scalars if each[0].startswith(f"{group}/")])
 

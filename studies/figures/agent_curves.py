@@ -1,4 +1,8 @@
-"""Curves of single agents over updates: a panel per condition, a line per agent, a band over the seeds."""
+"""Curves of single agents over updates: a panel per condition, a line per agent, a band over the seeds.
+
+If the curve of an agent would be flat on an axis shared with the others, each agent has a panel with its own
+axis, and a line per condition.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,14 @@ from studies.analysis.conditions import grouped
 from studies.analysis.fault_windows import along
 from studies.columns import column_title, title_in, unit
 from studies.figures.bands import aligned, over_seeds
-from studies.figures.encoding import Encoding, legend_text
+from studies.figures.encoding import COLOURS, Encoding, legend_text
 from studies.figures.fault_bands import draw_fault_bands
 from studies.figures.panels import PANEL, PANELS, Measured, finished, finite, panel_per_condition
 from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
 
 AGENT = "agent"
+CONDITION = "condition"
 FLAT = 0.03
 """Share of an axis below which a curve looks flat; each agent then has a panel with its own axis."""
 
@@ -50,9 +55,13 @@ class AgentCurves(Measured):
         if table.empty:
             return None
         agents = [title for title in titles.values() if title in set(table[AGENT])]
-        apart = len(panels) == 1 and len(agents) <= PANELS and _scales_differ(table, self.y)
-        col = AGENT if apart else PANEL if len(panels) > 1 else None
-        encoding = Encoding(AGENT, None, col, {AGENT: agents, PANEL: panels})
+        several = len(panels) > 1
+        apart = len(agents) <= PANELS and len(panels) <= COLOURS and _scales_differ(table, self.y)
+        if apart and several:
+            table, measured = (each.rename(columns={PANEL: CONDITION}) for each in (table, measured))
+        col = AGENT if apart else PANEL if several else None
+        hue = CONDITION if apart and several else AGENT
+        encoding = Encoding(hue, None, col, {AGENT: agents, PANEL: panels, CONDITION: panels})
         grid = encoding.relplot(
             table,
             kind="line",
@@ -60,7 +69,7 @@ class AgentCurves(Measured):
             y=self.y,
             **over_seeds(table, how),
             err_kws={"alpha": 0.15, "linewidth": 0},
-            legend=False if apart else "auto",
+            legend=False if col == hue else "auto",
             sharey=not apart,
         )
         encoding.mark(grid)
@@ -70,7 +79,8 @@ class AgentCurves(Measured):
             readable(axes, "y")
         if results.faults:
             spans = along(results.faults, results.curves, "training", "update")
-            draw_fault_bands(grid, measured, "update", Encoding(None, None, col, encoding.order), spans)
+            conditions = Encoding(hue if hue == CONDITION else None, None, col, encoding.order)
+            draw_fault_bands(grid, measured, "update", conditions, spans)
         return finished(grid, results, f"each agent over the updates; {shown}")
 
 

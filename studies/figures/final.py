@@ -17,7 +17,7 @@ from studies.figures.baseline_lines import draw_baselines
 from studies.figures.encoding import Encoding
 from studies.figures.looks import HUES, MARKERS, look
 from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
-from studies.figures.plan import FigureData
+from studies.figures.plan import FigureData, fitted
 from studies.figures.ticks import readable
 from studies.formatting import equal
 
@@ -86,7 +86,7 @@ def _points(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator
         height=4.2,
         aspect=1.45,
     )
-    grid.set_axis_labels(str(x), f"{column_title(plan.y)},\n{plan.when}")
+    grid.set_axis_labels(str(x), fitted(f"{column_title(plan.y)},\n{plan.when}", 4))
     for axes in grid.axes.flat:
         if plan.log:
             axes.set_yscale("log")

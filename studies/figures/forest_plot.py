@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,7 @@ from studies.analysis.bootstrap import (
     probability_of_improvement,
 )
 from studies.analysis.comparisons import Pair, decisive, overall, pairs
-from studies.columns import column_title, format_levels, format_value
+from studies.columns import column_title, format_levels, format_value, named_value
 from studies.figures.looks import MARKERS, look
 from studies.figures.plan import FigureData, Plan, head
 from studies.figures.ticks import readable
@@ -108,7 +109,7 @@ def _compared(results: FigureData) -> _Compared | None:
     seeds = int(summary["seed"].nunique())
     if compared is None or metric is None or not found or seeds < 2:
         return None
-    reference = text.shortened(format_value(compared, found[0].reference))
+    reference = text.shortened(named_value(compared, found[0].reference))
     few = f" ({seeds} seeds are too few to conclude)" if seeds < ENOUGH else ""
     others = left_out(int((~np.isfinite(summary[metric])).sum()))
     return _Compared(metric, found, reference, seeds, few, others)
@@ -168,7 +169,10 @@ class ForestPlot:
         figure, grid = plt.subplots(rows, columns, squeeze=False, sharey=True, figsize=(width, height))
         room = 0.2 / height  # above the axes, for the line that says what is drawn
         figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - room), wspace=0.05))
-        figure.supxlabel(self.label, fontsize=12)
+        wide = int(width * 11)
+        figure.supxlabel("\n".join(textwrap.wrap(self.label, wide)), fontsize=12)
+        factor = text.shortened(column_title(self.pairs[0].factor))
+        figure.supylabel("\n".join(textwrap.wrap(factor, max(int(height * 9), 12))), fontsize=12)
         for panel, axes in zip(panels, grid.flat, strict=False):
             axes.set_title(panel, fontsize=11)
             for pair in self.pairs:

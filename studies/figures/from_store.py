@@ -8,7 +8,7 @@ from warnings import warn
 
 import pandas as pd
 
-from studies.analysis import agent_names, baselines, comparisons, fault_windows, series
+from studies.analysis import agent_names, baselines, comparisons, fastest_penalty, fault_windows, series
 from studies.analysis.reach import cost_to_reach
 from studies.figures import draw
 from studies.figures.plan import FigureData
@@ -80,4 +80,5 @@ def figure_data(
         reach=reach,
         own=own,
         names=agent_names.shared(study, store),
+        fastest_penalty=fastest_penalty.by_trial(study, store),
     )

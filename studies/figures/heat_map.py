@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib as mpl
@@ -24,8 +24,9 @@ from studies.analysis.cells import Cells, cells
 from studies.analysis.conditions import grouped
 from studies.columns import better, column_title, format_levels, unit
 from studies.figures.encoding import legend_text
+from studies.figures.fastest_marks import draw_marks, legend
 from studies.figures.panels import Measured, trials
-from studies.figures.plan import FigureData, head
+from studies.figures.plan import FigureData, fitted, head
 from studies.figures.ticks import labels, linear, logarithmic
 from studies.formatting import Unit, minus, quantity
 
@@ -48,6 +49,7 @@ class Layout:
         cell: width and height of a cell, in inches.
         low: least height of all cells together, which the title of the colours needs, in inches.
         font: size of the numbers in cells, in points.
+        fastest: hash of a trial -> the penalty that is marked; see :mod:`studies.figures.fastest_marks`.
     """
 
     x: str
@@ -61,6 +63,7 @@ class Layout:
     cell: tuple[float, float] = (1.05, 0.55)
     low: float = 2.4
     font: float = 10
+    fastest: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,10 @@ class HeatMap(Measured):
             *(x, y, self.y, how, self.log and positive),
             panels=[name for name in seen if name not in (x, y)],
             apart=any(name in apart for name in seen),
+            fastest=results.fastest_penalty,
         )
         title = f"{column_title(self.y)},\n{self.when}"
-        figure, note = heat_map(source, layout, title)
+        figure, note, marked = heat_map(source, layout, title)
         counts = [
             int(np.isfinite(group[self.y]).sum()) for _, group in grouped(source, [*layout.panels, x, y])
         ]
@@ -99,8 +103,11 @@ class HeatMap(Measured):
         wrong = left_out(trials(source, ~np.isfinite(source[self.y])))
         head(figure, results.question, f"{words}{wrong}")
         width, height = figure.get_size_inches()
+        below = -0.06 / height
+        if marked:
+            below -= legend(figure, layout.font, (0.02, below)) / height
         marks = "\n".join(textwrap.wrap(note, int(width * 13)))
-        figure.text(0.02, -0.06 / height, marks, ha="left", va="top", fontsize=10, color="0.35")
+        figure.text(0.02, below, marks, ha="left", va="top", fontsize=10, color="0.35")
         return figure
 
 
@@ -113,7 +120,7 @@ def _axes(source: pd.DataFrame, seen: Sequence[str]) -> tuple[str, str] | None:
     return numeric[0], others[0]
 
 
-def heat_map(source: pd.DataFrame, layout: Layout, title: str) -> tuple[Figure, str]:
+def heat_map(source: pd.DataFrame, layout: Layout, title: str) -> tuple[Figure, str, bool]:
     """Draws the cells.
 
     Args:
@@ -122,7 +129,8 @@ def heat_map(source: pd.DataFrame, layout: Layout, title: str) -> tuple[Figure, 
         title: of the colours.
 
     Returns:
-        The figure, and a note on its marks.
+        The figure, a note on its frames, and whether it has marks that need :func:`legend` of
+        :mod:`studies.figures.fastest_marks`.
     """
     columns, rows = (_levels(source, name) for name in (layout.x, layout.y))
     if pd.api.types.is_numeric_dtype(source[layout.y]):
@@ -139,17 +147,23 @@ def heat_map(source: pd.DataFrame, layout: Layout, title: str) -> tuple[Figure, 
     side = min(len(panels), 3)
     deep = -(-len(panels) // side)
     width = side * (layout.cell[0] * len(columns) + 0.35) + 2.4
-    height = deep * (max(layout.cell[1] * len(rows), layout.low) + 0.75) + 0.5
+    names = [_words(layout.x, columns), _words(layout.y, rows)]
+    angle, turned = _turned(names[0], layout)
+    height = deep * (max(layout.cell[1] * len(rows), layout.low) + 0.75) + 0.5 + turned
     figure, grid = plt.subplots(deep, side, squeeze=False, figsize=(width, height), sharex=True, sharey=True)
     figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - 0.2 / height)))
     shown = list(grid.flat)[: len(panels)]
     every = np.concatenate([each.values.ravel() for each in found])
-    for axes, (values, _), each in zip(shown, panels, found, strict=True):
+    marked = False
+    for axes, (values, part), each in zip(shown, panels, found, strict=True):
         norm = _norm(each.values.ravel() if layout.apart else every, log=layout.log)
         draw_cells(axes, each, norm, unit(layout.metric), layout.font)
-        axes.set_xticks(range(len(columns)), _words(layout.x, columns))
-        axes.set_yticks(range(len(rows)), _words(layout.y, rows))
-        _turned(axes, layout)
+        ends = ((layout.x, layout.y), (columns, rows))
+        marked |= draw_marks(axes, part, *ends, layout.fastest, layout.font)
+        axes.set_xticks(range(len(columns)), names[0], ha="right" if angle == 30 else "center")
+        axes.set_yticks(range(len(rows)), names[1])
+        axes.tick_params(labelsize=layout.font)
+        axes.tick_params(axis="x", labelrotation=angle)
         if layout.panels:
             words = [
                 f"{text.shortened(column_title(name))} = {format_levels(name, [value])[0]}"
@@ -164,7 +178,7 @@ def heat_map(source: pd.DataFrame, layout: Layout, title: str) -> tuple[Figure, 
         axes.set_visible(False)
     figure.supxlabel(legend_text(column_title(layout.x)), fontsize=layout.font + 2)
     figure.supylabel(legend_text(column_title(layout.y)), fontsize=layout.font + 2)
-    return figure, _note(found)
+    return figure, _note(found), marked
 
 
 def draw_cells(axes: Axes, found: Cells, norm: Normalize, kind: Unit, font: float) -> None:
@@ -243,19 +257,18 @@ def _colour_bar(figure: Figure, norm: Normalize, axes: Sequence[Axes], title: st
     ticks = logarithmic(low, high, 5) if isinstance(norm, LogNorm) else linear(low, high, 5)
     bar.set_ticks(ticks, labels=labels(ticks))
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    bar.ax.tick_params(labelsize=layout.font)
+    bar.ax.tick_params(labelsize=layout.font, length=0.4 * layout.font, width=0.1 * layout.font)
     bar.outline.set_visible(False)
-    bar.set_label(title, fontsize=layout.font + 1)
+    high = float(figure.get_size_inches()[1]) - 0.9
+    bar.set_label(fitted(title, high, layout.font + 1), fontsize=layout.font + 1)
 
 
-def _turned(axes: Axes, layout: Layout) -> None:
-    """Turns labels below the cells that would overlap."""
-    most = max(len(label.get_text()) for label in axes.get_xticklabels())
-    axes.tick_params(labelsize=layout.font)
-    if most * layout.font * 0.6 / 72 > layout.cell[0]:
-        axes.tick_params(axis="x", labelrotation=90 if most > 30 else 30)
-        for tick in axes.get_xticklabels():
-            tick.set_horizontalalignment("right" if most <= 30 else "center")
+def _turned(words: Sequence[str], layout: Layout) -> tuple[int, float]:
+    """The angle of labels below the cells, which would overlap without it, and the inches that it takes."""
+    length = max(map(len, words)) * layout.font * 0.6 / 72
+    if length <= layout.cell[0]:
+        return 0, 0.0
+    return (90, length) if max(map(len, words)) > 30 else (30, 0.5 * length)
 
 
 def _levels(source: pd.DataFrame, name: str) -> list[Any]:

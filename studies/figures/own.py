@@ -18,12 +18,14 @@ from studies import text
 from studies.analysis.bootstrap import Estimator, estimator
 from studies.columns import column_title, format_levels, geometric, unit
 from studies.figures.encoding import legend_text
+from studies.figures.fastest_marks import legend
 from studies.figures.heat_map import Layout, heat_map
 from studies.figures.looks import DASHES, MARKERS, colours, look
 from studies.figures.own_marks import Group, draw_lines, draw_points
 from studies.figures.own_rows import source
-from studies.figures.plan import FigureData, Plan, title_lines
+from studies.figures.plan import FigureData, Plan, fitted, title_lines
 from studies.figures.ticks import readable
+from studies.formatting import quantity
 from studies.spec.document import StudyError
 from studies.spec.presentation import SEED, FigureSettings
 
@@ -32,6 +34,9 @@ WIDTHS = {"one_column": 3.35, "two_columns": 6.9}
 
 FONT = 8
 """Points, as in the captions of a paper."""
+
+SMALLEST = 4.5
+"""Points of the numbers in the cells of a heat map."""
 
 LEGEND = 0.4
 """Inches for a legend of one line and its title; longer ones make the figure higher."""
@@ -109,22 +114,43 @@ def _heat_map(results: FigureData, wanted: FigureSettings, source: pd.DataFrame)
     shown = {wanted.x, wanted.y, wanted.col}
     positive = bool((source[metric] > 0).all())
     log = geometric(metric) if wanted.log is None else "y" in wanted.log
-    columns = source[wanted.x].nunique()
     panels = min(int(source[wanted.col].nunique()), 3) if wanted.col else 1
-    cell = ((WIDTHS[wanted.width] - 2.4) / panels - 0.35) / columns
-    font = min(FONT, max(4.5, cell * 72 / 4.2))
+    letters = max(map(len, format_levels(wanted.y, list(source[wanted.y].unique()))))
+    digits = max(len(quantity(value, unit(metric), digits=3)) for value in source[metric])
+    across = (source[wanted.x].nunique(), digits)
+    font, cell = _fitting(WIDTHS[wanted.width] / panels, *across, letters / panels)
     layout = Layout(
         *(wanted.x, wanted.y, metric, how, log and positive),
         panels=[wanted.col] if wanted.col else [],
         pair_by=[SEED, *(name for name in results.varied if name not in shown)],
-        cell=(max(cell, 0.05), 0.3),
+        cell=(cell, 0.3),
         low=1.2,
         font=font,
+        fastest=results.fastest_penalty,
     )
-    figure, _ = heat_map(source, layout, column_title(metric))
+    figure, _, marked = heat_map(source, layout, column_title(metric))
     figure.set_layout_engine(ConstrainedLayoutEngine())  # without room for a description above it
     figure.set_size_inches(WIDTHS[wanted.width], figure.get_size_inches()[1])
+    if marked:
+        legend(figure, font)
     return _titled(figure, results, wanted)
+
+
+def _fitting(width: float, columns: int, digits: int, letters: float) -> tuple[float, float]:
+    """The largest font of a heat map of which numbers fit into the cells, in points, and a cell's width.
+
+    Args:
+        width: of the figure, or a panel's part of it, in inches.
+        columns: of cells.
+        digits: of the longest number.
+        letters: of the longest name of a row.
+    """
+    font = float(FONT)
+    while True:
+        cell = (width - 0.4 - (0.6 * letters + 11) * font / 72) / columns
+        if font <= SMALLEST or cell * 72 >= 0.66 * digits * font:
+            return font, max(cell, 0.05)
+        font -= 0.25
 
 
 def _plot(results: FigureData, wanted: FigureSettings, source: pd.DataFrame, kind: str) -> Figure:
@@ -190,7 +216,7 @@ def _plot(results: FigureData, wanted: FigureSettings, source: pd.DataFrame, kin
         figure.supxlabel(titles[0], fontsize=FONT)
         figure.supylabel(titles[1], fontsize=FONT)
     else:
-        flat[0].set(xlabel=titles[0], ylabel=titles[1])
+        flat[0].set(xlabel=titles[0], ylabel=fitted(titles[1], min(width * 0.66, 2.6), FONT))
     _legend(figure, results, wanted, lines=kind == "line")
     return _titled(figure, results, wanted)
 

@@ -19,6 +19,9 @@ from studies.analysis.fault_windows import Window
 from studies.spec.presentation import FigureSettings
 from testbed.training.baselines import Baseline
 
+LINE = 0.17
+"""Inches from one line of a description to the next."""
+
 QUESTION = 400
 """Maximum number of characters of the question above a figure."""
 
@@ -41,6 +44,8 @@ class FigureData:
         reach: costs to reach the study's thresholds, from :func:`studies.analysis.reach.cost_to_reach`.
         own: the figures that the study file describes.
         names: of the agents, from the file of the graph; empty if it has none.
+        fastest_penalty: hash of a trial -> the penalty with which ADMM agrees fastest on its graph, where the
+            closed form applies; see :mod:`studies.analysis.fastest_penalty`.
     """
 
     workload: str
@@ -55,6 +60,7 @@ class FigureData:
     reach: pd.DataFrame = field(default_factory=pd.DataFrame)
     own: Sequence[FigureSettings] = ()
     names: Mapping[int, str] = field(default_factory=dict)
+    fastest_penalty: Mapping[str, float] = field(default_factory=dict)
 
 
 class Plan(ABC):
@@ -88,11 +94,19 @@ def head(figure: Figure, question: str, shown: str) -> None:
     # A legend of many entries is higher than the figure.
     tops = [legend.get_window_extent().y1 / figure.dpi / height for legend in figure.legends]
     top = max([1.0, *tops])
-    figure.suptitle(wrapped, x=0.02, y=top + 0.1 / height, ha="left", va="bottom", fontsize=13)
-    figure.text(0.02, top, shown, ha="left", va="center", fontsize=10, color="0.35")
+    lines = textwrap.wrap(shown, max(int(width * 15), 60))  # a longer one would make the file wider
+    more = 0.5 * LINE * (len(lines) - 1) / height
+    figure.suptitle(wrapped, x=0.02, y=top + 0.1 / height + 2 * more, ha="left", va="bottom", fontsize=13)
+    figure.text(0.02, top + more, "\n".join(lines), ha="left", va="center", fontsize=10, color="0.35")
 
 
 def title_lines(question: str, letters: int) -> str:
     """A question, shortened, in lines of at most so many letters."""
     asked = text.shortened(text.visible(" ".join(question.split())), QUESTION)
     return "\n".join(textwrap.wrap(asked, letters))
+
+
+def fitted(title: str, inches: float, font: float = 12) -> str:
+    """The title of an axis, each of its lines in lines that are at most so long; ``font`` in points."""
+    letters = max(int(inches * 72 / (0.58 * font)), 12)
+    return "\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, letters))

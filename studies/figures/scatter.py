@@ -13,7 +13,7 @@ from studies.analysis.bootstrap import estimator, left_out
 from studies.columns import column_title
 from studies.figures.encoding import Encoding
 from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
-from studies.figures.plan import FigureData
+from studies.figures.plan import FigureData, fitted
 from studies.figures.ticks import readable
 
 
@@ -63,7 +63,7 @@ def _points(
             if len(line) > 1:
                 axes.plot(line[plan.x], line[plan.y], color=colour, linewidth=1.2, zorder=1)
                 joined = True
-    grid.set_axis_labels(column_title(plan.x), f"{column_title(plan.y)},\n{plan.when}")
+    grid.set_axis_labels(column_title(plan.x), fitted(f"{column_title(plan.y)},\n{plan.when}", 4))
     for axes in grid.axes.flat:
         axes.set_xscale("log")
         if plan.log:

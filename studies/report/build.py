@@ -43,6 +43,8 @@ class Report:
     """See :func:`studies.analysis.finding.findings`."""
     trial: int | None = None
     """Number of the trial that was run again, from 1; None without a replay."""
+    update: int | None = None
+    """Policy update of it on which the page opens, from 1; None unless it is a training trial."""
 
 
 def write(
@@ -145,7 +147,7 @@ def write(
     }
     _write(place, page.page(f"{name}: report", parts, data))
     again = None if shown.data is None else shown.data["trial"] + 1
-    return Report(place, shown.note, tuple(warned), tuple(found), again)
+    return Report(place, shown.note, tuple(warned), tuple(found), again, shown.update)
 
 
 def _checked(place: Path, *, force: bool) -> Path:

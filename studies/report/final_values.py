@@ -24,7 +24,7 @@ from studies.analysis.bootstrap import (
     probability_of_improvement,
 )
 from studies.analysis.finding import decisive
-from studies.columns import column_title, format_value, unit
+from studies.columns import column_title, named_value, unit
 from studies.figures.catalogue import PLANS
 from studies.figures.final import Final
 from studies.report.conditions import Arrangement
@@ -130,7 +130,7 @@ def _comparisons(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangem
             made.append(_drawn(place, one, len(pair.ours), missing(pair, one)))
         return made
 
-    reference, what = format_value(study.comparison_factor, found[0].reference), column_title(metric)
+    reference, what = named_value(study.comparison_factor, found[0].reference), column_title(metric)
     paired = [pair for pair in found if len(pair.differences)]
     counts = [len(runs) for pair in found for runs in (pair.ours, pair.theirs)]
     few = f" ({too_few(counts, short=True)})" if min(counts) < ENOUGH else ""

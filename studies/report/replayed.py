@@ -73,6 +73,11 @@ class Replayed:
         """Names of the agents from the file of the replayed trial's graph; None if they have none."""
         return self.data["recordings"][0]["labels"] if self.data else None
 
+    @property
+    def update(self) -> int | None:
+        """The policy update on which the page opens; None without a replay or updates."""
+        return self.data["recordings"][self.data["opened"]]["update"] if self.data else None
+
 
 def run_again(
     study: StoredStudy,

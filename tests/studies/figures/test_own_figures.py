@@ -155,6 +155,16 @@ def test_an_own_heat_map_has_its_width():
     assert len(figure.axes[0].texts) == 9
 
 
+def test_numbers_fit_into_the_cells_of_an_own_heat_map():
+    figure = own(kind="heatmap", x="consensus.penalty", y="topology", hue="error")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    cell = axes.get_window_extent().width / len(PENALTIES)
+    assert all(text.get_window_extent().width < cell for text in axes.texts)
+    title = figure.axes[1].yaxis.label.get_window_extent()
+    assert 0 <= title.y0 < title.y1 <= figure.bbox.height
+
+
 def test_costs_have_a_panel_each_and_open_marks_where_a_threshold_was_not_reached():
     ((_, figure),) = draw.drawings(DATA, "cost_to_reach_error")
     (axes,) = [one for one in figure.axes if one.get_visible()]

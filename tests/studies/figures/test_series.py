@@ -55,6 +55,26 @@ def test_each_condition_has_a_panel_with_a_line_and_band_per_agent(data):
     assert [text.get_text() for text in figure.legends[0].get_texts()][-3:] == ["0", "1", "2"]
 
 
+def test_agents_whose_returns_differ_much_have_panels_and_conditions_have_lines(data):
+    agents = data.curves["agents"]
+    apart = agents.assign(**{"return": agents["return"] - 1e4 * (agents["agent"] == 0)})
+    faults = {trial: [Window("cut", "cut", 1, 3, 2, 5)] for trial in apart["trial"].unique()}
+    timed = data.curves["training"].assign(seconds=0.5 * data.curves["training"]["update"])
+    shifted = replace(data, curves={**data.curves, "agents": apart, "training": timed}, faults=faults)
+    figure = AgentCurves("return_by_agent", "return").draw(shifted)
+    assert [axes.get_title() for axes in panels(figure)] == ["agent = 0", "agent = 1", "agent = 2"]
+    for agent, axes in enumerate(panels(figure)):
+        means = apart[apart["agent"] == agent].groupby(["network.link.loss", "update"])["return"].mean()
+        drawn = [line for line in axes.get_lines() if len(line.get_xdata()) == 8]
+        for loss, line in zip((0, 0.1), drawn[:2], strict=True):
+            assert line.get_ydata() == pytest.approx(means[loss].to_numpy())
+        assert [(box.get_x(), box.get_x() + box.get_width()) for box in axes.patches] == [(2, 4)]
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-2:] == [
+        "message loss (probability) 0",
+        "message loss (probability) 0.1",
+    ]
+
+
 def test_the_cells_of_the_heat_map_are_mean_drops_of_each_direction(data):
     figure = LinkDrops("drops_by_link").draw(data)
     source = data.curves["links"]

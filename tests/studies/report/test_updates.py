@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 import studies
 from studies import api, report
 from studies.analysis import fault_windows
+from studies.cli import next_steps
 from studies.playback import trace, updates
 from studies.report import update_choice
 from studies.report.recording import record_updates
@@ -120,6 +121,16 @@ def test_the_report_opens_where_most_faults_were_active_and_has_the_first_and_th
     five = replay["recordings"][1]
     assert five["note"].startswith(f"Faults active in it: {PARTITION}; {CRASH}; ")
     assert {sort for sort, _ in five["words"]} >= {"fault", "lost"}
+
+
+def test_the_next_step_is_the_trace_of_the_update_on_which_the_page_opens(study, page):
+    _, store, _ = study
+    for written, update in zip(page, (5, 4), strict=True):
+        assert written.update == update
+        steps = next_steps.after_report(
+            store.folder, written.file, store.study(), written.trial, written.update
+        )
+        assert steps[-1].words == ("trace", next_steps.STUDY, "--trial", "1", "--update", str(update))
 
 
 def test_the_network_of_another_update_can_be_asked_for_with_its_drops_by_reason(page, whole):
