@@ -118,6 +118,6 @@ def reach_note(table: pd.DataFrame, varied: Sequence[str]) -> str:
     )
     return (
         "cost to reach: median over the seeds that respects those which did not reach it (Kaplan-Meier), and"
-        " range; > 400: at least half of the seeds had not reached it when the first of them ended, at 400"
+        " range; > x: at least half of the seeds had not reached it when the first of them ended, at x"
         f"{few}"
     )
