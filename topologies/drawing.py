@@ -13,6 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from topologies import fonts
 from topologies.errors import TopologyError
 from topologies.names import node_names
 
@@ -31,6 +32,23 @@ def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) ->
         raise TopologyError(f"{path}: a drawing ends in .png")
     if not path.parent.is_dir():
         raise TopologyError(f"{path}: there is no folder {path.parent}")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with fonts.fitting([title or "", *node_names(graph)]):
+        figure = _figure(graph, title)
+        try:
+            with beside.open("wb") as file:
+                figure.savefig(file, format="png")
+                file.flush()
+                os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
+            beside.replace(path)
+        except OSError as error:
+            raise TopologyError(f"{path}: cannot be written ({error.strerror})") from error
+        finally:
+            beside.unlink(missing_ok=True)
+    return path
+
+
+def _figure(graph: nx.Graph[int], title: str | None) -> Figure:
     places = layout(graph)
     lines = routes(graph, places)
     # A bare Figure leaves pyplot's windows and global state alone.
@@ -72,18 +90,7 @@ def draw(graph: nx.Graph[int], path: str | Path, *, title: str | None = None) ->
     middle, reach = (drawn.max(axis=0) + drawn.min(axis=0)) / 2, 0.58 * float(np.ptp(drawn, axis=0).max())
     axes.set_xlim(middle[0] - reach, middle[0] + reach)
     axes.set_ylim(middle[1] - reach, middle[1] + reach)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            figure.savefig(file, format="png")
-            file.flush()
-            os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
-        beside.replace(path)
-    except OSError as error:
-        raise TopologyError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    return figure
 
 
 def layout(graph: nx.Graph[int]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,8 +96,12 @@ def _number(estimate: Estimate, metric: str) -> str:
     return quantity(estimate.value, unit(metric))
 
 
+_UNCLEAR = re.compile(r"none|true|false|[-+]?[\d.][\d.,e+-]*( ?[A-Za-zµ%/]{1,4})?", re.IGNORECASE)
+"""Text that says little without its setting, as numbers are where others of its values are none or text."""
+
+
 def _worded(name: str, one: _Condition) -> str:
     """A varied value: its label, or the title of the setting with a value that is unclear alone."""
     value = one.values[name]
-    clear = isinstance(value, str) and value != "none"
+    clear = isinstance(value, str) and _UNCLEAR.fullmatch(value) is None
     return one.words[name] if clear else f"{column_title(name)} {one.words[name]}"

@@ -17,6 +17,7 @@ from studies.cli.options import (
     Trial,
     app,
     chosen_trial,
+    err,
     out,
     prepare,
     refuse_to_replace,
@@ -61,6 +62,7 @@ def trace(
     from studies.execution import requirements
     from studies.playback import trace, updates
     from studies.storage.store import Store, default_folder
+    from topologies import fonts, node_names
 
     window = trace.Window(time_of("--from", begin), time_of("--to", end))
     loaded, store = prepare(study, out_folder, overrides, quick)
@@ -87,6 +89,8 @@ def trace(
     out.print(f"{len(recorded.events)} events")
     for file in files:
         out.print(f"trace:   {file}", markup=False)
+    if (missing := fonts.complaint([chosen.title, *node_names(chosen.graph())])) is not None:
+        err.print(f"warning: {missing}", markup=False, soft_wrap=True)
     if check:
         found = trace.difference(chosen, recorded, update=update)
         out.print("identical: a second run gives the same trace, byte for byte" if found is None else found)
@@ -258,9 +262,11 @@ def show_topologies(
         for option, given in {"--nodes": nodes, "--names": names, "--name": name}.items():
             if given is not None:
                 raise StudyError(f"{option} and {file} exclude each other: the graph is the file's")
-        topology_table.show_file(out, file, draw)
+        missing = topology_table.show_file(out, file, draw)
         if draw is not None:
             out.print(f"drawn: {draw}", markup=False)
+            if missing is not None:
+                err.print(f"warning: {missing}", markup=False, soft_wrap=True)
         else:
             next_steps.show(next_steps.after_topology_file(file))
         return

@@ -114,7 +114,7 @@ def after_table(folder: Path) -> list[Step]:
 
 def after_comparing(first: Path, second: Path) -> list[Step]:
     """After ``compare``."""
-    return [Step(("table", _path(folder)), "all its numbers") for folder in (first, second)]
+    return [Step(("table", _path(folder)), "all its numbers") for folder in dict.fromkeys((first, second))]
 
 
 def after_report(

@@ -13,7 +13,7 @@ from rich.table import Table
 
 import topologies
 from studies.text import visible
-from topologies import drawing
+from topologies import drawing, fonts
 
 HEADINGS = ("topology", "links", "degree", "diameter", "λ2", "w2", "penalty", "factor")
 
@@ -52,8 +52,10 @@ def show(console: Console, nodes: int, names: Sequence[str] | None, seed: int) -
     return listed
 
 
-def show_file(console: Console, file: Path, drawn: Path | None) -> None:
+def show_file(console: Console, file: Path, drawn: Path | None) -> str | None:
     """Prints the row of a graph of the user's own and the names of its nodes, and draws it if asked to.
+
+    Returns a line on characters of the drawing that no font has, if there are any.
 
     Args:
         console: the console to write to.
@@ -75,8 +77,11 @@ def show_file(console: Console, file: Path, drawn: Path | None) -> None:
     if not nx.is_connected(graph):
         parts = nx.number_connected_components(graph)
         console.print(f"it has {parts} parts: a study needs topology.allow_disconnected: true")
-    if drawn is not None:
-        drawing.draw(graph, drawn, title=f"{visible(file.stem)}, {len(graph)} nodes")
+    if drawn is None:
+        return None
+    title = f"{visible(file.stem)}, {len(graph)} nodes"
+    drawing.draw(graph, drawn, title=title)
+    return fonts.complaint([title, *names])
 
 
 def _table(title: str) -> Table:

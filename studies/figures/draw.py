@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 
 from studies import text
 from studies.columns import column_title, format_value
-from studies.figures import fonts
 from studies.figures.catalogue import PLANS
 from studies.figures.cost import CostToReach
 from studies.figures.own import OwnFigure
@@ -25,6 +24,7 @@ from studies.figures.plan import FigureData, Plan
 from studies.spec.document import StudyError
 from studies.spec.presentation import FigureSettings
 from testbed.common.atomic_files import atomic_write
+from topologies import fonts
 
 Warn = Callable[[str], None]
 Style = Callable[[], AbstractContextManager[None]]
@@ -61,8 +61,8 @@ def draw(results: FigureData, folder: Path, warn: Warn | None = None) -> list[Pa
             warn(f"figure {plan.name} could not be drawn: {text.shortened(reason, 200)}")
             for number in set(plt.get_fignums()) - set(open_before):
                 plt.close(number)
-    if missing and warn is not None:
-        warn(f"no installed font has {_named(missing)}: figures have empty boxes there")
+    if missing is not None and warn is not None:
+        warn(missing)
     return drawn
 
 
@@ -116,24 +116,19 @@ def _saved_as_drawn(figure: Figure, style: Style, box: str | None) -> Figure:
     return figure
 
 
-def _style(results: FigureData) -> tuple[Style, str]:
-    """Context with the settings for drawing figures; yields the characters that no font has."""
+def _style(results: FigureData) -> tuple[Style, str | None]:
+    """Context with the settings for drawing figures, and a line on characters that no font has."""
     texts = [text.visible(results.question), *map(column_title, results.varied)]
     texts += [format_value(path, value) for path in results.varied for value in results.summary.get(path, ())]
-    families, missing = fonts.families(texts)
+    texts += results.names.values()
 
     @contextmanager
     def style() -> Iterator[None]:
         look = {**sns.plotting_context("notebook"), **sns.axes_style("whitegrid"), **_FIXED}
-        with mpl.rc_context({**look, "font.family": families}), fonts.quiet():
+        with mpl.rc_context(look), fonts.fitting(texts):
             yield
 
-    return style, missing
-
-
-def _named(letters: str) -> str:
-    more = f" and {len(letters) - 12} more" if len(letters) > 12 else ""
-    return f"the letter{'s' * (len(letters) > 1)} {' '.join(letters[:12])}{more}"
+    return style, fonts.complaint(texts)
 
 
 _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}

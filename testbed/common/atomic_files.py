@@ -23,6 +23,9 @@ def atomic_write(
         part: the file to write first, in the same folder; None: one with a name of this process.
         previous: the new name of the file that was at ``place`` before; None: it is replaced.
         durable: whether to wait until the file is on the disk itself.
+
+    Raises:
+        OSError: it cannot be written; ``filename`` is ``place`` unless the error names another file.
     """
     part = place.with_name(f".{place.name}.{os.getpid()}") if part is None else part
     try:
@@ -34,6 +37,11 @@ def atomic_write(
         part.replace(place)  # whoever is stopped just before this still has the previous one
         if durable:
             settle(place.parent)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(part)):
+            # A full disk names no file, and Arrow says of one what it was doing.
+            raise OSError(error.errno, os.strerror(error.errno), str(place)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -57,6 +57,17 @@ def test_numbers_are_no_names(tmp_path: Path) -> None:
     assert not has_names(read(written(tmp_path, "numbers.edgelist", "1 0\n0 2\n")))
 
 
+def test_names_stay_different_when_some_get_their_numbers(tmp_path: Path) -> None:
+    labels = ["a", "a", "a (0)", "a (0) (2)", "", "(4)"]
+    data = {
+        "nodes": [{"id": node, "label": label} for node, label in enumerate(labels)],
+        "links": [{"source": node, "target": node + 1} for node in range(5)],
+    }
+    names = node_names(read(written(tmp_path, "graph.json", json.dumps(data))))
+    assert names[:2] == ["a (0)", "a (1)"]
+    assert len(set(names)) == len(names)
+
+
 @pytest.mark.parametrize("key", ["links", "edges"])
 def test_json_as_networkx_writes_it_comes_back(tmp_path: Path, key: str) -> None:
     graph = make("watts_strogatz", 8, seed=1)

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from testbed.common.atomic_files import atomic_write
 from testbed.network.trace.spacetime import Flight, SpaceTime
+from topologies import fonts
 
 # Okabe & Ito's colours, which the colour-blind can tell apart.
 _BLUE, _GREEN, _PURPLE, _SKY, _ORANGE, _RED = [
@@ -66,7 +67,7 @@ def draw(
     for path in wanted:
         if path.suffix not in (".png", ".svg"):
             raise ValueError(f"{path}: a diagram ends in .png or .svg")
-    with mpl.rc_context(_FIXED):
+    with mpl.rc_context(_FIXED), fonts.fitting([title, *(names or ())]):
         figure = _Drawing(diagram, upright=agents == "vertical", names=names).figure(title)
         for path in wanted:
             form = path.suffix.removeprefix(".")

@@ -38,6 +38,15 @@ def test_of_a_distance_the_smallest_is_best_and_numbers_have_the_title_of_their_
     assert "0.01 with message loss (probability) 0.5; 0.1 with message loss (probability) 0" in line
 
 
+@pytest.mark.parametrize(("first", "second"), [("1", "none"), ("1ms", "0.5 s"), ("True", "-1e-3")])
+def test_numbers_between_texts_have_the_title_of_their_setting_too(first, second):
+    plan = study({"network.link.delay": ["1ms", "500ms"]})
+    rows = summary(plan, "error", [0.1, 0.1, 0.01, 0.01])
+    rows["network.link.delay"] = [first, first, second, second]
+    (line,) = findings(plan, rows)
+    assert f"0.01 with link delay {second}; 0.1 with link delay {first}" in line
+
+
 def test_of_many_conditions_the_best_and_the_worst_are_told():
     plan = study({"network.link.loss": [0, 0.1, 0.2], "topology": ["ring", "star"]})
     values = [value for error in (3, 4, 1, 5, 2, 6) for value in (error, error)]

@@ -69,7 +69,7 @@ def test_a_study_is_followed_from_its_check_to_its_archive(follow, write, in_thi
     again, export = follow(*table)
     assert again == report
     assert follow("status", report[1]) == [report, table]
-    assert follow("compare", report[1], report[1]) == [table, table]
+    assert follow("compare", report[1], report[1]) == [table]
     assert export[0] == "export"
     assert follow(*export) == []
     assert Path(export[2]).is_file()

@@ -124,7 +124,7 @@ def test_a_diagram_is_drawn_and_the_same_trace_gives_the_same_svg(agents: str, t
     seen = spacetime(_trace())
     for name in ("one", "two"):
         paths = [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"]
-        assert draw(seen, paths, title="Lost & found", agents=agents) == paths  # type: ignore[arg-type]
+        assert draw(seen, paths, title="Lost & found 東", agents=agents) == paths  # type: ignore[arg-type]
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
     svg = (tmp_path / "one.svg").read_text()
     assert svg == (tmp_path / "two.svg").read_text()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
+import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
@@ -35,6 +36,24 @@ def families(texts: Iterable[str]) -> tuple[list[str], str]:
             found.append(name)
             missing -= has
     return found, "".join(map(chr, sorted(missing)))
+
+
+def complaint(texts: Iterable[str]) -> str | None:
+    """Return a line that names the characters of some texts that no installed font has; None if none lack."""
+    _, missing = families(texts)
+    if not missing:
+        return None
+    more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
+    named = f"the letter{'s' * (len(missing) > 1)} {' '.join(missing[:12])}{more}"
+    return f"no installed font has {named}: figures have empty boxes there"
+
+
+@contextmanager
+def fitting(texts: Iterable[str]) -> Iterator[None]:
+    """Let matplotlib draw texts by fonts that have their characters; for the others see :func:`complaint`."""
+    found, _ = families(texts)
+    with mpl.rc_context({"font.family": found}), quiet():
+        yield
 
 
 @contextmanager
