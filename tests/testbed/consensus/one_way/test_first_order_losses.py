@@ -100,7 +100,9 @@ def test_what_does_not_suit_them_is_refused_in_one_line(method):
     refused("coupling 1.0 with", consensus={"coupling": 1.0})
     refused("greater than 0", consensus={"step": 0})
     lasso = LassoSettings(agents=6, dimension=3).make(Streams(0))
-    with pytest.raises(ValueError, match=f"algorithm '{method}' applies to smooth convex problems, LassoPro"):
+    with pytest.raises(
+        ValueError, match=f"algorithm '{method}' applies to smooth convex problems, which LassoPro"
+    ):
         rounds_of(lasso, RING, 1, algorithm=method)
 
 
