@@ -130,7 +130,7 @@ class Batch:
             line.
         """
         if not path.is_file():
-            raise BatchError(f"{path} is no file")
+            raise BatchError(f"{path} is not a file")
         try:
             with zipfile.ZipFile(path) as archive:  # reading is bounded by the size given here
                 size = sum(entry.file_size for entry in archive.infolist())
@@ -148,7 +148,7 @@ class Batch:
             *(EOFError, NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error),
         ) as error:
             reason = " ".join(str(error).split())[:200]
-            raise BatchError(f"{path} holds no stored batch ({reason})") from error
+            raise BatchError(f"{path} is not a stored batch ({reason})") from error
         batch._check(path)
         return batch
 
@@ -156,7 +156,7 @@ class Batch:
         """Raise BatchError unless the arrays are those of a batch."""
         lead = self.rewards.shape
         if self.rewards.ndim != 3 or 0 in lead:
-            raise BatchError(f"{path}: rewards are of shape {lead}, must be of [steps, episodes, agents]")
+            raise BatchError(f"{path}: rewards have shape {lead}, must have [steps, episodes, agents]")
         for field in fields(self):
             array, kinds, further = getattr(self, field.name), *_KINDS[field.name]
             if array is not None and field.name == "actions" and array.ndim == 4:
@@ -166,7 +166,9 @@ class Batch:
             if array.dtype.kind not in kinds:
                 raise BatchError(f"{path}: {field.name} are {array.dtype}, must be {_WORDS[kinds]}")
             if array.shape[:3] != lead:
-                raise BatchError(f"{path}: {field.name} leads with {array.shape[:3]}, rewards {lead}")
+                raise BatchError(
+                    f"{path}: {field.name} begins with {array.shape[:3]}, must begin with {lead}, as rewards"
+                )
             if array.ndim != 3 + further:
                 raise BatchError(f"{path}: {field.name} has {array.ndim} axes, must have {3 + further}")
             if array.dtype.kind == "f" and not np.isfinite(array).all():

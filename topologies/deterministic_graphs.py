@@ -39,7 +39,7 @@ def star(nodes: int, center: object = 0) -> nx.Graph[int]:
     """Node `center` linked to every other node."""
     middle = whole("center", center, minimum=0)
     if middle >= nodes:
-        raise TopologyError(f"{middle} is no node of {nodes}, must be 0 to {nodes - 1}", field="center")
+        raise TopologyError(f"{middle} is not a node, must be from 0 to {nodes - 1}", field="center")
     graph: nx.Graph[int] = nx.star_graph([middle, *(node for node in range(nodes) if node != middle)])
     return graph
 
@@ -73,7 +73,7 @@ def hypercube(nodes: int) -> nx.Graph[int]:
     if nodes != 2**dimension:
         around = f"{2**dimension} and {2 ** (dimension + 1)}"
         raise TopologyError(
-            f"{nodes} is not a power of two, so makes no hypercube; {around} do", field="nodes"
+            f"{nodes} is not a power of two, as a hypercube needs; the nearest are {around}", field="nodes"
         )
     cube: nx.Graph[int] = nx.empty_graph(nodes)
     # nx.hypercube_graph names nodes by tuples of digits; numbering them here keeps digit k = bit k.
@@ -91,8 +91,7 @@ def balanced_tree(nodes: int, r: object = 2) -> nx.Graph[int]:
     if sizes[-1] != nodes:
         around = [size for size in sizes[-2:] if size >= 2]
         raise TopologyError(
-            f"{nodes} makes no balanced tree with r {children}; "
-            f"{listed(around)} {'do' if len(around) > 1 else 'does'}",
+            f"{nodes} cannot form a balanced tree with r {children}; {listed(around)} can",
             field="nodes",
         )
     return nx.balanced_tree(children, len(sizes) - 1)
@@ -118,8 +117,8 @@ def barbell(nodes: int, m1: object = None, m2: object = None) -> nx.Graph[int]:
         given = {"m1": m1, "m2": m2}
         asked = [f"{name} {value}" for name, value in given.items() if value is not None]
         raise TopologyError(
-            f"{nodes} makes no barbell with {listed(asked)}; "
-            "2 * m1 + m2 = nodes with m1 at least 3 and m2 at least 0",
+            f"{nodes} cannot form a barbell with {listed(asked)}; "
+            "2 * m1 + m2 must be nodes, m1 at least 3 and m2 at least 0",
             field="nodes",
         )
     few_links(2 * math.comb(bell, 2) + middle + 1)
@@ -161,8 +160,8 @@ def _sides(
         around = _around(nodes, lambda count: _most_square(count, smallest) is not None)
         line = ", or set rows: 1 for a single line" if smallest_given == 1 else ""
         raise TopologyError(
-            f"{nodes} makes no {family} with both sides at least {smallest}; the nearest that "
-            f"{'do are' if len(around) > 1 else 'does is'} {listed(around)}{line}",
+            f"{nodes} cannot form a {family} with both sides at least {smallest}; the nearest that "
+            f"can {'are' if len(around) > 1 else 'is'} {listed(around)}{line}",
             field="nodes",
         )
     height = given["rows"] if "rows" in given else nodes // given["columns"]
@@ -170,8 +169,8 @@ def _sides(
     if height * width != nodes or min(height, width) < smallest_given:
         asked = listed([f"{name} {value}" for name, value in given.items()])
         raise TopologyError(
-            f"{nodes} makes no {family} with {asked}; "
-            f"rows * columns = nodes with both at least {smallest_given}",
+            f"{nodes} cannot form a {family} with {asked}; "
+            f"rows * columns must be nodes, both at least {smallest_given}",
             field="nodes",
         )
     return height, width

@@ -73,7 +73,7 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
     if not allow_disconnected and not nx.is_connected(graph):
         sizes = sorted((len(part) for part in nx.connected_components(graph)), reverse=True)
         raise TopologyError(
-            f"{path}: not connected ({len(sizes)} parts of {listed(sizes)} nodes); allow_disconnected"
+            f"{path}: not connected ({len(sizes)} parts of {listed(sizes)} nodes); set allow_disconnected"
         )
     return in_order(graph, {**graph.graph, "family": "file", "name": path.stem})
 
@@ -101,7 +101,7 @@ def _simple(graph: nx.Graph[Hashable]) -> nx.Graph[int]:
                 raise TopologyError(f"a link from {u} to {v} but none back; links here go both ways")
             # An edge id names one direction; everything else must be the same for both.
             if {**graph.edges[v, u], "id": None} != {**attributes, "id": None}:
-                raise TopologyError(f"the link from {u} to {v} has other attributes than the one back")
+                raise TopologyError(f"the link from {u} to {v} has other attributes than the link back")
     return _numbered(nx.Graph(graph))
 
 
@@ -175,12 +175,12 @@ def _edge_list(path: Path) -> nx.Graph[Hashable]:
         if not words:
             continue
         if len(words) == 1:
-            raise TopologyError(f"line {number}: {line.strip()!r} is not two names and, if any, attributes")
+            raise TopologyError(f"line {number}: {line.strip()!r} must be two names, and attributes if any")
         u, v = words[:2]
         attributes = _attributes(words[2], number) if len(words) == 3 else {}
         if graph.has_edge(u, v) and graph.edges[u, v] != attributes:
             raise TopologyError(
-                f"line {number}: the link between {_pair((u, v))} again, with other attributes"
+                f"line {number}: repeats the link between {_pair((u, v))} with other attributes"
             )
         graph.add_edges_from([(u, v, attributes)])
     return graph
@@ -256,14 +256,14 @@ def _names(rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[tuple[int
     else:
         names, rows = first, rows[1:]
     if "" in names or len(set(names)) < len(names):
-        raise TopologyError(f"line {line}: the names {', '.join(names)} are not all there and different")
+        raise TopologyError(f"line {line}: the names {', '.join(names)} must be distinct and not empty")
     if len(names) != len(rows):
-        raise TopologyError(f"line {line}: {len(names)} names over a matrix of {len(rows)} rows")
+        raise TopologyError(f"line {line}: {len(names)} names above a matrix of {len(rows)} rows")
     for line, row in rows:
         if len(row) != len(rows):
             raise TopologyError(
                 f"line {line}: {len(row)} entries in a matrix of {len(rows)} rows; it must be square"
-                " (a .csv is an adjacency matrix, a list of edges is a file .edgelist)"
+                " (a .csv is an adjacency matrix; a list of edges is an .edgelist file)"
             )
     return names, rows
 

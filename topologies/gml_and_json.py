@@ -75,7 +75,7 @@ def read_json(path: Path) -> nx.Graph[Hashable]:
             if name not in graph:
                 raise TopologyError(f"{where}: a link whose {end} is {name}, which is not a node of the file")
         if not graph.is_multigraph() and graph.has_edge(*ends):
-            raise TopologyError(f"{where}: the link between {ends[0]} and {ends[1]} again")
+            raise TopologyError(f"{where}: repeats the link between {ends[0]} and {ends[1]}")
         attributes = {key: value for key, value in link.items() if key not in ("source", "target", "key")}
         graph.add_edges_from([(ends[0], ends[1], attributes)])
     return graph

@@ -31,7 +31,7 @@ class RandomWaypoint:
         Raises TopologyError unless 0 < speed[0] <= speed[1] and the pause is not negative.
         """
         if not 0 < speed[0] <= speed[1]:
-            raise TopologyError(f"{speed!r} are not two numbers above 0, the least first", field="speed")
+            raise TopologyError(f"{speed!r} must be two numbers above 0, the smaller first", field="speed")
         if not pause >= 0:
             raise TopologyError(f"{pause!r} is not a number of at least 0", field="pause")
         self._walkers = [_Walker(generator, speed, pause) for generator in generators]
@@ -50,8 +50,8 @@ class RandomWaypoint:
         """
         if not self._fastest * seconds <= FARTHEST:
             raise TopologyError(
-                f"{seconds:g} at up to {self._fastest:g} sides of the square per second are too"
-                f" many: a walk may be {FARTHEST:,.0f} sides long",
+                f"{seconds:g} s at up to {self._fastest:g} sides of the square per second is too"
+                f" far: a walk may be {FARTHEST:,.0f} sides long",
                 field="seconds",
             )
         for walker in self._walkers:

@@ -41,7 +41,7 @@ def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) ->
             field="d",
         )
     if links == 1 and nodes > 2:
-        raise TopologyError("1 links nodes in pairs, and no further: must be at least 2", field="d")
+        raise TopologyError("1 only links nodes in pairs: must be at least 2", field="d")
     few_links(nodes * links / 2)
     seed = _seed(generator)
     missing = nodes - 1 - links
@@ -90,8 +90,8 @@ def watts_strogatz(
         )
     except _TooLongError:
         raise TopologyError(
-            f"{links} of {nodes - 1} other nodes leaves too few places for links to be rewired to with p"
-            f" {chosen:g}; must be smaller, or p must be",
+            f"{links} of {nodes - 1} other nodes leaves too few targets to rewire links to with p"
+            f" {chosen:g}; k or p must be smaller",
             field="k",
         ) from None
     return graph

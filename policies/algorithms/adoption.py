@@ -42,7 +42,7 @@ def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
     """
     x, at, head = problem.x, problem.at, problem.at.policy.head
     if not bool(torch.isfinite(x).all()):
-        raise FloatingPointError(f"{whose}: its policy step is no finite number")
+        raise FloatingPointError(f"{whose}: its policy step is not finite")
     divergence = math.nan
     by_head = torch.zeros(at.policy.agents)
     for halvings in range(HALVINGS + 1):
@@ -58,7 +58,7 @@ def move(problem: PolicyProblem, whose: str, limit: float) -> Move:
             break
         x = x / 2
     if not math.isfinite(divergence):
-        raise FloatingPointError(f"{whose}: the KL of its policy step is {divergence}")
+        raise FloatingPointError(f"{whose}: the KL divergence of its policy step is {divergence}")
     return Move(torch.zeros_like(x), torch.zeros_like(by_head), 0.0, HALVINGS, refused=True)
 
 

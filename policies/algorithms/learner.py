@@ -217,13 +217,11 @@ def check_finite(state: Mapping[str, object], measured: Mapping[str, float], age
                 continue
             row = int(np.argwhere(~np.isfinite(numbers))[0, 0]) if numbers.ndim else 0
             whose = f"agent {row}: its" if numbers.ndim and len(numbers) == agents else "the common"
-            raise FloatingPointError(
-                f"{whose} {PARTS.get(name, name)} came to hold numbers that are not finite"
-            )
+            raise FloatingPointError(f"{whose} {PARTS.get(name, name)} has numbers that are not finite")
     for name in FINITE:
         value = measured.get(name, 0.0)
         if math.isinf(value) or (math.isnan(value) and name in ALWAYS_KNOWN):
-            raise FloatingPointError(f"{name} came to be {value}")
+            raise FloatingPointError(f"{name} became {value}")
 
 
 def _numbers(part: object) -> Iterator[np.ndarray]:
@@ -285,7 +283,7 @@ def movement_by_agent(
     entropies = mean_over_acting(head.entropy(new), acting)
     for q, divergence in enumerate(divergences.tolist()):
         if not math.isfinite(divergence):
-            raise FloatingPointError(f"agent {q}: the KL of its policy step is {divergence}")
+            raise FloatingPointError(f"agent {q}: the KL divergence of its policy step is {divergence}")
     by_agent = {
         "kl": only_acting(divergences, acting),
         "kl_played": divergences.double().cpu().numpy(),

@@ -66,7 +66,9 @@ class MatrpoSettings(TrustRegionSettings):
     @model_validator(mode="after")
     def _knows_who_acts(self) -> Self:
         if self.where_inactive == "relayed" and self.average_over == "all":
-            raise ValueError("where_inactive 'relayed' with average_over 'all': must be with acting")
+            raise ValueError(
+                "where_inactive 'relayed' with average_over 'all': must be average_over 'acting'"
+            )
         if self.where_inactive == "relayed" and self.step == "line_search":
             raise ValueError("where_inactive 'relayed' with step 'line_search': must be optimal or boundary")
         if self.where_inactive == "relayed" and self.solver.every > 1:

@@ -64,7 +64,7 @@ class ConjugateGradients:
         another, the two oldest are merged along the present solution, which loses none of it.
         """
         if recycle < 2:
-            raise ValueError(f"recycle: {recycle} directions, needs at least 2")
+            raise ValueError(f"recycle: {recycle} directions, must be at least 2")
         self.at, self.precondition = at, precondition
         self.iterations, self.tolerance = iterations, tolerance
         stacked = at.stacked

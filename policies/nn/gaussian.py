@@ -142,7 +142,7 @@ class GaussianHead(Head):
             actions: np.ndarray = drawn.astype(np.float32)
         if not np.isfinite(actions).all():
             agent = int(np.argwhere(~np.isfinite(actions))[0, 1])
-            raise FloatingPointError(f"agent {agent}: an action that its policy chose is no finite number")
+            raise FloatingPointError(f"agent {agent}: an action that its policy chose is not finite")
         return actions
 
     def scores(

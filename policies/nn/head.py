@@ -145,5 +145,5 @@ def refuse_nan(rows: Tensor) -> None:
     wrong = rows.isnan().flatten(1).any(1)
     if bool(wrong.any()):
         raise FloatingPointError(
-            f"agent {int(wrong.int().argmax())}: its policy's probabilities are no numbers"
+            f"agent {int(wrong.int().argmax())}: its policy's probabilities are not numbers"
         )

@@ -51,7 +51,7 @@ class Precision:
 def require(device: Device) -> None:
     """Raise ValueError if this machine has no such device."""
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda': torch finds no CUDA device on this machine, use 'cpu'")
+        raise ValueError("device 'cuda': torch finds no CUDA device on this machine; use 'cpu'")
 
 
 @cache

@@ -32,7 +32,9 @@ def check_links(folder: Path) -> None:
     read += [trials, *trials.glob("*"), *trials.glob("*/*")] if trials.is_dir() else []
     for path in read:
         if path.is_symlink() and not path.resolve().is_relative_to(home):
-            raise StudyError(f"{path}: is a link to outside of {folder}; an export follows no such links")
+            raise StudyError(
+                f"{path}: links to a place outside {folder}; an export does not follow such links"
+            )
 
 
 def write(study: StoredStudy, store: Store, place: Path) -> list[str]:

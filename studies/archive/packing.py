@@ -47,7 +47,7 @@ def check(target: Path, option: str, *, force: bool) -> None:
             raise StudyError(f"{option} {target}: is not empty; choose another name, or add --force")
         if (other := _other(target)) is not None:
             raise StudyError(
-                f"{option} {target}: --force replaces an earlier archive only, as it was written, and"
+                f"{option} {target}: --force replaces only an unchanged earlier archive, and"
                 f" {other}: choose another name"
             )
 
@@ -55,7 +55,7 @@ def check(target: Path, option: str, *, force: bool) -> None:
 def _other(folder: Path) -> str | None:
     """The first sign that a folder is not an archive as it was written; None if it is one."""
     if not (folder / SUMS).is_file():
-        return f"there is no {SUMS}"
+        return f"this one has no {SUMS}"
     lines = (folder / SUMS).read_text("utf-8", errors="replace").splitlines()
     known = {name: checksum for checksum, gap, name in (line.partition("  ") for line in lines) if gap}
     for file in sorted(folder.rglob("*")):

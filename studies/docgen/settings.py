@@ -165,7 +165,7 @@ class Documented:
             if all(value == own[name]["const"] for name, value in kinds.items()):
                 usual = {name: part.get("default", {}) for name, part in own.items()}
                 return kinds | {name: value for name, value in default.items() if value != usual[name]}
-        raise AssertionError(f"the default {default} is none of the alternatives")
+        raise AssertionError(f"the default {default} is not one of the alternatives")
 
 
 def _is_kind(properties: Mapping[str, Schema], name: str) -> bool:

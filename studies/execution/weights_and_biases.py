@@ -30,7 +30,7 @@ def check(project: str) -> None:
         raise StudyError("--wandb: needs the extra: pip install 'consensus-testbed[wandb]'")
     if not 1 <= len(project) <= 128 or not project.isprintable() or re.search(r"[/\\#?%:]", project):
         raise StudyError(
-            f"--wandb {visible(project)}: is no name of a project: must have 1 to 128 characters, none of"
+            f"--wandb {visible(project)}: is not a project name: must have 1 to 128 characters, none of"
             " / \\ # ? % :"
         )
 

@@ -26,12 +26,12 @@ def check(trial: TrialSpec, file: Path) -> UpdateWorkload:
     settings = trial.settings
     if not isinstance(settings, UpdateWorkload):
         raise StudyError(
-            f"workload = {settings.workload!r}: a batch is played by an `update` study (with"
+            f"workload = {settings.workload!r}: only an `update` study plays a batch (with"
             " update.models, by the models that a training trial has learnt)"
         )
     if settings.update.batch is not None:
         raise StudyError(
-            f"update.batch = {str(settings.update.batch)!r}: this trial plays no batch, it reads one"
+            f"update.batch = {str(settings.update.batch)!r}: this trial reads a batch instead of playing one"
         )
     if file.suffix != ENDING:
         raise StudyError(f"{file}: the name of a batch must end in {ENDING}")

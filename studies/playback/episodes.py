@@ -198,7 +198,7 @@ def check_replay(player: Player, file: Path) -> None:
     ending = player.workload.environment.replay_ending
     if file.suffix != ending:
         name = player.workload.environment.name
-        raise StudyError(f"--out {file}: must end in {ending}, for {name} records replays of its own")
+        raise StudyError(f"--out {file}: must end in {ending}, because {name} records its own replays")
     video.check_place(file)
 
 
@@ -301,5 +301,5 @@ def _learner(settings: AlgorithmSettings, file: Path, environment: BatchedEnviro
     try:
         learner.load_state_dict(state["learner"])
     except (ValueError, KeyError, RuntimeError) as error:  # torch's word for shapes that differ
-        raise StudyError(f"checkpoint: {file} has other networks than this trial's: {error}") from error
+        raise StudyError(f"checkpoint: {file} has networks that differ from this trial's: {error}") from error
     return learner

@@ -84,7 +84,7 @@ def _last_update(trial: TrialSpec, store: Store, graph: nx.Graph[int]) -> Update
         link = min(source, destination), max(source, destination)
         if not {source, destination} <= set(graph):
             raise StudyError(
-                f"{place}: has packets between {source} and {destination}, no agents of the trial"
+                f"{place}: has packets between {source} and {destination}, which are not agents of the trial"
             )
         before = found.get(link, Packets(0, 0))
         found[link] = Packets(before.delivered + delivered, before.dropped + dropped)

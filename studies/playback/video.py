@@ -47,7 +47,7 @@ def check_place(file: Path) -> None:
         raise StudyError(f"--out {file}: is a folder")
     place = next(folder for folder in file.absolute().parents if folder.exists())
     if not place.is_dir() or not os.access(place, os.W_OK):
-        raise StudyError(f"--out {file}: cannot be written: {place} is no folder to write in")
+        raise StudyError(f"--out {file}: cannot be written: {place} is not a folder that can be written to")
 
 
 def captioned(picture: NDArray[np.uint8], text: str) -> Image.Image:

@@ -70,7 +70,7 @@ def stored_trial(store: Store, trial: TrialRecord) -> TrialSpec:
     if again.hash != trial.hash:
         raise StudyError(
             f"trial {trial.hash}: cannot be run again: its files have changed, or its settings mean something"
-            " else to this version"
+            " different in this version"
         )
     return again
 

@@ -260,7 +260,7 @@ def plain(data: Any, source: str, keys: Keys = ()) -> Any:
     where = f"{source}: {dotted(keys)}" if keys else source
     if len(keys) > yaml_text.MOST_LEVELS:
         levels = f"{yaml_text.MOST_LEVELS} levels"
-        raise StudyError(f"{source}: {keys[0]}: lists and mappings inside one another to more than {levels}")
+        raise StudyError(f"{source}: {keys[0]}: lists and mappings are nested deeper than {levels}")
     if isinstance(data, np.ndarray | np.generic):
         data = data.tolist()
     if isinstance(data, PathLike):
@@ -275,7 +275,7 @@ def plain(data: Any, source: str, keys: Keys = ()) -> Any:
     if data is None or isinstance(data, bool):
         return data
     if isinstance(data, str) and any("\ud800" <= letter <= "\udfff" for letter in data):
-        raise StudyError(f"{where}: {data!a} has half a letter in it, of a pair of \\uD800 to \\uDFFF")
+        raise StudyError(f"{where}: {data!a} contains an unpaired surrogate, \\uD800 to \\uDFFF")
     for kind in (str, int, float):
         if isinstance(data, kind):
             return kind(data)

@@ -94,8 +94,8 @@ def _check_name(document: Document, source: Keys, top: Collection[str]) -> None:
     name = str(source[-1])
     if "." in name or name in top:
         kind = "has a dot" if "." in name else "is a setting"
-        reason = f"a mapping means cases and so needs a name of its own, and {name!r} {kind}"
-        raise complaint(document, source, f"{reason}; for a setting write a list of its values")
+        reason = f"a mapping lists cases and needs a name of its own, but {name!r} {kind}"
+        raise complaint(document, source, f"{reason}; to vary a setting, write a list of its values")
     if name in RESERVED or has_title(name):
         raise complaint(document, source, f"{name!r} is a column of the results; choose another name")
 
@@ -113,7 +113,7 @@ def _case(document: Document, source: Keys) -> Level:
         keys = split(str(path), document.place((*source, path)))
         hidden = [where[-1] for earlier, where in paths.items() if earlier[: len(keys)] == keys]
         if hidden:
-            raise complaint(document, (*source, path), f"would hide {hidden[0]}, which the case sets before")
+            raise complaint(document, (*source, path), f"would hide {hidden[0]}, which the case already sets")
         paths[keys] = (*source, path)
     return Level(case, paths)
 
@@ -213,5 +213,5 @@ def selected(name: str, cases: Mapping[str, Any], labels: Sequence[Any], place: 
     for wanted in labels:
         if not isinstance(wanted, str) or wanted not in cases:
             near = did_you_mean(wanted, cases)
-            raise StudyError(f"{place}: vary.{name}: {shown(wanted)} is none of the cases: {known}{near}")
+            raise StudyError(f"{place}: vary.{name}: {shown(wanted)} is not one of the cases: {known}{near}")
     return {case: settings for case, settings in cases.items() if case in labels}

@@ -189,13 +189,12 @@ def from_json(data: Any) -> StoredStudy:
     if not isinstance(data, dict):
         raise ValueError("is not a mapping of keys to values")
     if (known := data.get("format")) != FORMAT:
-        raise ValueError(f"format {known!r}, where {FORMAT} is understood")
+        raise ValueError(f"has format {known!r}, must be {FORMAT}")
     for one in data["trials"] if isinstance(data.get("trials"), list) else ():
         name = one.get("hash") if isinstance(one, dict) else None
         if not re.fullmatch(r"[0-9a-f]{16}", str(name)):  # folders are named by it
             raise ValueError(
-                f"a trial has the hash {text.shortened(repr(name), 100)}, where 16 hexadecimal digits are"
-                " understood"
+                f"a trial has the hash {text.shortened(repr(name), 100)}, must be 16 hexadecimal digits"
             )
     try:
         study = _Study.model_validate(data)
@@ -239,13 +238,13 @@ class _Study(BaseModel):
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
         if len(set(self.varied)) < len(self.varied):
-            raise ValueError("varied: names the same twice")
+            raise ValueError("varied: names a setting twice")
         if not set(self.worlds) <= set(self.varied):
-            raise ValueError("worlds: names what is not in varied")
+            raise ValueError("worlds: names a setting that is not in varied")
         if self.compared is not None and self.compared not in self.varied:
-            raise ValueError("compared: names what is not in varied")
+            raise ValueError("compared: names a setting that is not in varied")
         if (written := self.document.get("workload", self.workload)) != self.workload:
-            raise ValueError(f"workload: is {self.workload}, where the document has {written!r}")
+            raise ValueError(f"workload: is {self.workload}, but the document has {written!r}")
         hashes: set[str] = set()
         for number, trial in enumerate(self.trials):
             if trial.hash in hashes:

@@ -72,7 +72,7 @@ def _several(value: Any) -> Any:
     if isinstance(value, list | tuple) and not value:
         raise ValueError("must name at least one of png, svg, pdf")
     if isinstance(value, list | tuple) and len(set(map(str, value))) < len(value):
-        raise ValueError("names the same format twice")
+        raise ValueError("names a format twice")
     return value
 
 

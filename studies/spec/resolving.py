@@ -59,7 +59,7 @@ def resolve(document: Document, name: str) -> Study:
     for trial in _trials(document, header, levels, workload, found):
         earlier = seen.get(trial.hash)
         if earlier is not None and earlier.resolved == trial.resolved:
-            reason = f"two trials are the same: {earlier.title} and {trial.title}"
+            reason = f"two trials are identical: {earlier.title} and {trial.title}"
             raise complaint(document, ("vary",), reason)
         one = trial if earlier is None else replace(trial, apart=True)
         seen[one.hash] = one
@@ -96,7 +96,7 @@ def _check_number(document: Document, levels: Mapping[str, Sequence[grid.Level]]
     numbers = [*(len(values) for values in levels.values()), seeds]
     if (total := math.prod(numbers)) > MOST_TRIALS:
         product = " x ".join(f"{number:,}" for number in numbers)
-        reason = f"{product} (with the seeds) are {total:,} trials; at most {MOST_TRIALS:,}"
+        reason = f"{product} (with the seeds) make {total:,} trials; must be at most {MOST_TRIALS:,}"
         raise complaint(document, ("vary",) if levels else ("seeds",), reason)
 
 

@@ -62,7 +62,7 @@ def _files(place: Path, named: TrainedTrial, seeds: Sequence[int]) -> dict[int, 
             seed: place / "trials" / _chosen(study, named, seed, place).hash / MODELS_FILE for seed in seeds
         }
     if named.where:
-        raise ValueError(f"{place} is no results folder, as `where` needs: it has no {STUDY_FILE}")
+        raise ValueError(f"{place} is not a results folder, as `where` needs: it has no {STUDY_FILE}")
     if not place.is_dir():
         if not place.is_file():
             raise ValueError(f"{place}: there is no such file or folder")
@@ -110,7 +110,7 @@ def _chosen(study: StoredStudy, named: TrainedTrial, seed: int, place: Path) -> 
         raise ValueError(
             f"{place}: {found[0].title} has no {MODELS_FILE}: it has not finished"
             if study.workload == "training"
-            else f"{place} is of workload {study.workload}, needs one of training"
+            else f"{place} has workload {study.workload}, must be training"
         )
     return found[0]
 

@@ -162,7 +162,7 @@ def _reason(details: ErrorDetails, model: type[BaseModel], keys: Keys, data: Any
     if kind in ("bool_type", "bool_parsing") and (near := closest(details["input"], ("true", "false"))):
         return f"{message(details)}; did you mean {near}?"
     if kind == "string_type" and isinstance(details["input"], bool | int | float):
-        return "must be text; quote it if that is meant"
+        return "must be text; quote it if text is meant"
     if kind == "literal_error" and (names := choices_at(model, keys, data)):
         return f"must be one of {', '.join(names)}{did_you_mean(details['input'], names)}"
     if kind in _BOUNDS:

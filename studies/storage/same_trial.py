@@ -64,7 +64,7 @@ def check_settings(settings: dict[str, Any], identity: Mapping[str, Any], varied
             return
         raise Damage("spec.json: its settings are not those of a trial") from error
     if (place := _other(meant, identity)) is not None:
-        raise Damage(f"spec.json: {place}: is not what the trial's name is made of")
+        raise Damage(f"spec.json: {place}: is not what the trial's name was derived from")
 
 
 @lru_cache(maxsize=64)

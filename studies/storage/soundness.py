@@ -32,7 +32,7 @@ def status(folder: Path, trial: TrialRecord) -> str:
         Damage: a file is missing or has changed, or the folder belongs to another trial.
     """
     if not folder.is_dir():
-        raise Damage("is a file, where a folder should be")
+        raise Damage("is a file, must be a folder")
     found = read_json(folder / STATUS)
     if found["status"] == "finished":
         written = found.get("files")
@@ -86,7 +86,7 @@ def _open(folder: Path) -> None:
 def _check_owner(folder: Path, trial: TrialRecord) -> None:
     spec = read_json(folder / "spec.json")
     if spec["workload"] != trial.workload:
-        raise Damage(f"spec.json: workload: is {spec['workload']!r}, where the study's is {trial.workload!r}")
+        raise Damage(f"spec.json: workload: is {spec['workload']!r}, but the study's is {trial.workload!r}")
     identity = spec.pop("identity", None)
     if identity is None:
         if trial.names >= FORMAT:
@@ -95,9 +95,9 @@ def _check_owner(folder: Path, trial: TrialRecord) -> None:
     try:
         other = digest(identity)
     except ValueError as error:  # an infinity
-        raise Damage("spec.json: identity: has a number that is none") from error
+        raise Damage("spec.json: identity: has a number that is not finite") from error
     if other != trial.hash:
-        raise Damage(f"spec.json: is that of trial {other}: the folder has been replaced")
+        raise Damage(f"spec.json: belongs to trial {other}: the folder has been replaced")
     check_settings(spec, identity, trial.varied)
 
 

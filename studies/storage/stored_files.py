@@ -98,7 +98,7 @@ def check_table(file: Path) -> None:
     names = schema.names
     for name in names:
         if name in OURS:
-            raise Damage(f"{file.name}: has a column {name!r}, which tells trials apart")
+            raise Damage(f"{file.name}: has a column {name!r}, which is reserved for the study's tables")
         if names.count(name) > 1:
             raise Damage(f"{file.name}: has the column {name!r} twice")
         kind = schema.field(name).type
@@ -106,7 +106,7 @@ def check_table(file: Path) -> None:
         if not (pa.types.is_null(kind) or (_text(kind) if wanted == "text" else _number(kind))):
             raise Damage(f"{file.name}: the column {name!r} holds {kind}, not {wanted}")
     if file.stem == "metrics" and rows != 1:
-        raise Damage(f"{file.name}: has {rows or 'no'} rows, where one is stored")
+        raise Damage(f"{file.name}: has {rows or 'no'} rows, must have one")
 
 
 def _text(kind: pa.DataType) -> bool:

@@ -72,7 +72,9 @@ def resume(path: Path, identity: str) -> dict[str, Any] | None:
         return load(there[0], identity)
     except DamagedError as error:
         if len(there) < 2:
-            raise CheckpointError(f"{error}, and there is none before it: remove it to begin anew") from error
+            raise CheckpointError(
+                f"{error}, and there is no earlier one: remove it to start again"
+            ) from error
         state = load(there[1], identity)
         warnings.warn(f"{error}; going on from the one before", stacklevel=2)
         return state
@@ -100,7 +102,7 @@ def _payload(path: Path) -> bytes:
         raise DamagedError(f"checkpoint: {path} cannot be read ({type(error).__name__})") from error
     start = len(MAGIC) + hashlib.sha256().digest_size
     if not written.startswith(MAGIC):
-        raise DamagedError(f"checkpoint: {path} cannot be read (it is none, or of another version)")
+        raise DamagedError(f"checkpoint: {path} cannot be read (not a checkpoint, or of another version)")
     if hashlib.sha256(written[start:]).digest() != written[len(MAGIC) : start]:
         raise DamagedError(f"checkpoint: {path} cannot be read (damaged: its checksum is wrong)")
     return written[start:]

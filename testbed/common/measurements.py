@@ -183,7 +183,7 @@ def _named(place: str, given: list[str], columns: Mapping[str, Column]) -> dict[
             shown = each if len(each) <= 60 else f"{each[:57]}..."
             raise ValueError(f"{place}: unknown column {shown!r} (allowed: {', '.join(columns)}{with_unit})")
         if name in found:
-            raise ValueError(f"{place}: columns {found[name]!r} and {each!r} are both the {name}")
+            raise ValueError(f"{place}: columns {found[name]!r} and {each!r} both give the {name}")
         found[name] = each
     for name, column in columns.items():
         if column.needed and name not in found:
@@ -211,7 +211,7 @@ def _from_parquet(
             fits = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         if not fits:
             wanted = "text" if columns[name].text else "numbers"
-            raise ValueError(f"{place}, column {given}: has {kind}, not {wanted}")
+            raise ValueError(f"{place}, column {given}: holds {kind}, must hold {wanted}")
         table.refuse(np.asarray(values.is_null()), name, lambda row: "is empty")
         arrays[name] = np.asarray(values)
     return table, arrays
@@ -256,7 +256,7 @@ def _explain(place: str, text: str, header: list[str], begins: int, columns: Map
                 continue
             line = f"{place}, line {reader.line_num}"
             if len(row) != len(header):
-                raise ValueError(f"{line}: has {len(row)} cells, and the header {len(header)}")
+                raise ValueError(f"{line}: has {len(row)} cells, the header has {len(header)}")
             for name, cell in zip(header, row, strict=True):
                 if not cell.strip():
                     raise ValueError(f"{line}, column {name}: is empty")

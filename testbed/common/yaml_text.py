@@ -100,7 +100,9 @@ class _Loader(_Base):  # type: ignore[misc]
         if self._level == MOST_LEVELS:
             raise YamlError(_TOO_DEEP, line)
         if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_SCALAR:
-            raise YamlError(f"a text of {len(event.value):,} characters; at most {LONGEST_SCALAR:,}", line)
+            raise YamlError(
+                f"a text of {len(event.value):,} characters; must be at most {LONGEST_SCALAR:,}", line
+            )
         self._level += 1
         node = super().compose_node(parent, index)
         self._level -= 1
@@ -143,7 +145,7 @@ def _number(node: yaml.ScalarNode, kind: str) -> str:
     text: str = node.value
     line = node.start_mark.line + 1
     if kind != "bool" and len(text) > LONGEST_NUMBER:
-        raise YamlError(f"a number of {len(text):,} characters; at most {LONGEST_NUMBER}", line)
+        raise YamlError(f"a number of {len(text):,} characters; must be at most {LONGEST_NUMBER}", line)
     if not _FORMS[kind].fullmatch(text):
         raise YamlError(f"{text!r} is not of the kind !!{kind}", line)
     return text
@@ -210,7 +212,7 @@ def read(text: str) -> tuple[yaml.Node | None, Any]:
         YamlError: it is not YAML, or larger or other than what this module reads.
     """
     if len(text) > MOST_CHARACTERS:
-        raise YamlError(f"{len(text):,} characters; at most {MOST_CHARACTERS:,}")
+        raise YamlError(f"{len(text):,} characters; must be at most {MOST_CHARACTERS:,}")
     text = _PAIRS.sub(_one_letter, text)
     try:
         loader = _Loader(text)

@@ -41,7 +41,7 @@ class Consensus(ConsensusAlgorithm):
         """
         nodes = len(self.network.graph)
         if len(problems) != nodes:
-            raise ValueError(f"problems: {len(problems)} given, the network has {nodes} nodes")
+            raise ValueError(f"problems: got {len(problems)}, must be one for each of the {nodes} nodes")
         run = self.consensus_run(problems, measure, progress)
         run.observer = self.observer
         return run.run()

@@ -124,10 +124,10 @@ class Coding:
 
 
 DAMAGED = (
-    "undetected damage would make the copies at its two ends differ for ever, so codec_memory difference and"
-    " choco_gossip need network.link.corrupt 0 or detected"
+    "undetected damage would make the copies at the two ends of a link differ forever, so codec_memory"
+    " difference and choco_gossip need network.link.corrupt 0 or detected"
 )
 LIES = (
-    "false numbers would make the copies at the two ends of a link differ for ever, so codec_memory"
-    " difference and choco_gossip allow no fault byzantine"
+    "false numbers would make the copies at the two ends of a link differ forever, so codec_memory"
+    " difference and choco_gossip do not allow the fault byzantine"
 )

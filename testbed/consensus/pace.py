@@ -50,8 +50,8 @@ def check_budget(
     if budget.seconds is not None and budget.bytes is None and budget.seconds / each > MOST_ACTIVATIONS:
         raise SettingError(
             ("consensus", "budget", "seconds"),
-            f"{budget.seconds:g} s hold about {budget.seconds / each:.1g} activations, one in {each:.1g} s:"
-            f" must hold at most {MOST_ACTIVATIONS:,}, or set budget.activations, too",
+            f"{budget.seconds:g} s holds about {budget.seconds / each:.1g} activations, one every"
+            f" {each:.1g} s: must hold at most {MOST_ACTIVATIONS:,}; or set budget.activations as well",
         )
 
 
@@ -69,7 +69,7 @@ def _check_changes(
         period, keys = min(often)
         raise SettingError(
             keys,
-            f"so often that an agreement of {lasts:.3g} s holds about {lasts / period:.1g} changes of the"
+            f"too often: an agreement of {lasts:.3g} s has about {lasts / period:.1g} changes of the"
             f" network: must be at most {MOST_CHANGES:,}",
         )
 

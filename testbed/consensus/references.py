@@ -19,7 +19,7 @@ Crashes that lose state. Each agent counts its incarnations (on stable storage, 
 message of a newer incarnation of i makes j begin again from copy 0; an acknowledgement of a newer incarnation
 of j makes i return to base 0; both ignore older incarnations.
 
-Damage that nobody detects, and lies, would make the copies differ for ever: with them, differences are
+Damage that nobody detects, and lies, would make the copies differ forever: with them, differences are
 refused.
 """
 

@@ -11,5 +11,7 @@ def make_consensus(network: Network, settings: ConsensusSettings, streams: Strea
     kind = settings.kind
     if not issubclass(kind, Consensus):
         known = f"{Consensus.__module__}.{Consensus.__name__}"
-        raise PluginError(f"consensus.algorithm: {kind.__module__}.{kind.__name__} is no subclass of {known}")
+        raise PluginError(
+            f"consensus.algorithm: {kind.__module__}.{kind.__name__} is not a subclass of {known}"
+        )
     return kind(network, settings, streams)

@@ -40,7 +40,7 @@ class Budget(Settings):
     def _ends(self) -> Self:
         if self.activations is None and self.seconds is None and self.bytes is None:
             raise ValueError(
-                "a budget of nothing never ends: set at least one of activations, seconds or bytes"
+                "an empty budget never ends: set at least one of activations, seconds or bytes"
                 " (exchanges and tolerance may never be reached on a broken network)"
             )
         return self
@@ -245,7 +245,7 @@ class ConsensusSettings(Settings):
         if self.tokens is not None and (self.activation != "gossip" or "tokens" not in self.kind.options):
             reason = (
                 f"tokens with {self.algorithm} and activation {self.activation}: must be null, only"
-                " algorithms of one-way messages with activation gossip have them"
+                " algorithms with one-way messages and activation gossip use them"
             )
             raise SettingError(("tokens",), reason)
         if self.period is not None and self.period < self.compute:
@@ -257,7 +257,9 @@ class ConsensusSettings(Settings):
         """Raise SettingError if the codec, its memory and the subset do not fit together."""
         codec, memory = self.codec, self.codec_memory
         if memory is not None and codec is None:
-            reason = f"codec_memory {memory} without a codec: must be null, nothing is left out of a message"
+            reason = (
+                f"codec_memory {memory} without a codec: must be null, no numbers are left out of messages"
+            )
             raise SettingError(("codec_memory",), reason)
         if memory is not None and memory not in self.kind.codec_memories:
             allowed = ", ".join(sorted(self.kind.codec_memories)) or "null"
@@ -268,8 +270,8 @@ class ConsensusSettings(Settings):
             if codec is not None and not codec.whole:
                 why = f"codec {codec.name}: must be 1, the codec chooses the numbers itself"
             if self.memory_of_codec is not None:
-                why = f"{memory or self.algorithm}: must be 1, what is remembered is the whole vector"
+                why = f"{memory or self.algorithm}: must be 1, the whole vector is remembered"
             if self.trigger is not None:
-                why = "trigger: must be 1, changes are those of the whole vector"
+                why = "trigger: must be 1, changes are measured over the whole vector"
             if why is not None:
                 raise SettingError(("subset",), f"subset {self.subset} with {why}")

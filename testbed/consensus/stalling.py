@@ -63,7 +63,7 @@ class Watch:
         ]
         if settings.schedule is not None and settings.schedule.pace is not None:
             paces.append((settings.schedule.pace, "network.schedule.period"))
-        most = f"; what comes most often is {min(paces)[1]}, {min(paces)[0]:g} s" if paces else ""
+        most = f"; the most frequent changes come from {min(paces)[1]}, {min(paces)[0]:g} s" if paces else ""
         return (
             f"the network has been busy with itself: {self._events:,} events, {self.counts.activations:,}"
             f" activations of agents, in {now - self._began:.3g} s of simulated time{most}"

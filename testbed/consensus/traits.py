@@ -63,7 +63,7 @@ class ConsensusAlgorithm(ABC):
         """Raise SettingError if settings of consensus do not suit this algorithm."""
         if settings.activation not in cls.allowed_activations:
             choose = ", ".join(cls.allowed_activations)
-            reason = f"activation {settings.activation!r} is not one of {cls.name}: choose {choose}"
+            reason = f"activation {settings.activation!r} is not available with {cls.name}: choose {choose}"
             raise SettingError(("activation",), reason)
         for option, unused, word in (
             ("initial_dual", 0, "0"),

@@ -26,7 +26,7 @@ def refuse_unavailable(actions: Actions, masks: Masks) -> None:
         row, agent = np.argwhere(wrong)[0]
         choice = ", ".join(map(str, np.flatnonzero(masks[row, agent])))
         raise ValueError(
-            f"actions: got {actions[row, agent]} for agent {agent} in row {row}, available are {choice}"
+            f"actions: got {actions[row, agent]} for agent {agent} in row {row}, must be one of {choice}"
         )
 
 

@@ -54,7 +54,7 @@ class ActionSpaces(ABC):
         """
         array, shape = as_array("actions", actions), (batch, len(self.sizes), *self.shape)
         if array.shape != shape:
-            raise ValueError(f"actions: got shape {array.shape}, allowed is {shape}")
+            raise ValueError(f"actions: got shape {array.shape}, must be {shape}")
         return self._checked(array)
 
     @abstractmethod
@@ -93,13 +93,13 @@ class ActionSpaces(ABC):
     def _integers(self, array: NDArray[Any]) -> Played:
         """Integers within the agents' spaces; ValueError for the first that is not."""
         if array.dtype.kind not in "iu":
-            raise ValueError(f"actions: got {array.dtype}, allowed are integers")
+            raise ValueError(f"actions: got {array.dtype}, must be integers")
         wrong = ~self.within(array)
         if wrong.any():
             row, agent = np.argwhere(wrong)[0]
             raise ValueError(
                 f"actions: got {array[row, agent].tolist()} for agent {agent} in row {row}, "
-                f"allowed are {self.allowed(agent)}"
+                f"must be from {self.allowed(agent)}"
             )
         return array
 
@@ -207,13 +207,12 @@ class BoxSpaces(ActionSpaces):
 
     def _checked(self, array: NDArray[Any]) -> Played:
         if array.dtype.kind not in "iuf":
-            raise ValueError(f"actions: got {array.dtype}, allowed are real numbers")
+            raise ValueError(f"actions: got {array.dtype}, must be real numbers")
         finite = np.isfinite(array) | ~self.every
         if not finite.all():
             row, agent, number = np.argwhere(~finite)[0]
             raise ValueError(
-                f"actions: got {array[row, agent, number]} for agent {agent} in row {row}, "
-                "allowed are finite numbers"
+                f"actions: got {array[row, agent, number]} for agent {agent} in row {row}, must be finite"
             )
         clipped: Played = np.clip(np.where(self.every, array, 0).astype(np.float64), self.low, self.high)
         return clipped

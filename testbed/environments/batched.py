@@ -92,7 +92,7 @@ class BatchedEnvironment(SavedState):
                 each is then a copy.
         """
         if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
-            raise ValueError(f"batch: got {batch!r}, allowed are integers from 1 up")
+            raise ValueError(f"batch: got {batch!r}, must be an integer of at least 1")
         self.batch = int(batch)
         self.episode_length = episode_length
         self.observation_sizes = tuple(observation_sizes)
@@ -219,13 +219,13 @@ class BatchedEnvironment(SavedState):
             mask = as_array("where", where)
             if mask.dtype != np.bool_ or mask.shape != (self.batch,):
                 raise ValueError(
-                    f"where: got {mask.dtype} of shape {mask.shape}, allowed is bool of shape ({self.batch},)"
+                    f"where: got {mask.dtype} of shape {mask.shape}, must be bool of shape ({self.batch},)"
                 )
         if not self._started and not mask.all():
             raise RuntimeError("reset: the first reset must start every episode, so leave `where` out")
         if seed is not None:
             if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-                raise ValueError(f"seed: got {seed!r}, allowed are integers from 0 up")
+                raise ValueError(f"seed: got {seed!r}, must be an integer of at least 0")
             self._generator = np.random.default_rng(int(seed))
         rows = np.flatnonzero(mask)
         self._begin(rows)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 LARGEST = 1e18
 """Largest observation or reward: learners square them in float32, whose largest number is 3.4e38."""
 
-USABLE = f"allowed are finite numbers up to {LARGEST:g} in size"
+USABLE = f"must be finite and at most {LARGEST:g} in size"
 
 
 def unusable(array: NDArray[np.floating]) -> tuple[int, ...] | None:
@@ -27,4 +27,4 @@ def as_array(field: str, value: ArrayLike) -> NDArray[Any]:
     try:
         return np.asarray(value)
     except ValueError as error:
-        raise ValueError(f"{field}: got nested lists of unequal lengths, allowed is an array") from error
+        raise ValueError(f"{field}: got nested lists of unequal lengths, must be an array") from error

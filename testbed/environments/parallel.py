@@ -34,7 +34,7 @@ class ParallelFace(ParallelEnv[str, Observation, Any]):  # type: ignore[misc]  #
         if environment.batch != 1:
             raise ValueError(f"batch: got {environment.batch}, a ParallelEnv holds exactly 1 episode")
         if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode: got {render_mode!r}, allowed are None and 'rgb_array'")
+            raise ValueError(f"render_mode: got {render_mode!r}, must be None or 'rgb_array'")
         self.environment = environment
         self.render_mode = render_mode
         self.metadata = {
@@ -82,7 +82,7 @@ class ParallelFace(ParallelEnv[str, Observation, Any]):  # type: ignore[misc]  #
             raise RuntimeError("step: no agent is playing, call reset() first")
         if set(actions) != set(playing):
             given = ", ".join(map(str, actions)) or "none"
-            raise ValueError(f"actions: got agents {given}, needed are exactly {', '.join(playing)}")
+            raise ValueError(f"actions: got agents {given}, must be exactly {', '.join(playing)}")
         chosen = self.environment.action_spaces.joined([actions.get(agent) for agent in self.possible_agents])
         observations, rewards, terminations, truncations, info = self.environment.step(chosen[None])
         terminated = {agent: bool(terminations[0, self._index[agent]]) for agent in playing}

@@ -62,14 +62,15 @@ class SavedState(ABC):
         for name in value:
             if name not in names:
                 raise ValueError(
-                    f"state: unknown name {name!r}, allowed are {', '.join(names)}{did_you_mean(name, names)}"
+                    f"state: unknown name {name!r}, must be one of {', '.join(names)}"
+                    f"{did_you_mean(name, names)}"
                 )
         copies = {name: value[of] for name, of in self._state_copies.items() if of in value}
         value = {**copies, **value}
         missing = [name for name in self._state_shapes if name not in value]
         if missing:
             raise ValueError(
-                f"state: {', '.join(missing)} missing, needed are {', '.join(self._state_shapes)}"
+                f"state: {', '.join(missing)} missing, must have {', '.join(self._state_shapes)}"
             )
         arrays = {name: self._checked_state(name, value[name]) for name in self._state_shapes}
         steps = self._checked_steps(value["t"]) if "t" in value else np.zeros(self.batch, dtype=np.int64)
@@ -108,24 +109,22 @@ class SavedState(ABC):
         shape = (self.batch, *self._state_shapes[name])
         array = as_array(f"state[{name!r}]", value)
         if array.shape != shape:
-            raise ValueError(f"state[{name!r}]: got shape {array.shape}, allowed is {shape}")
+            raise ValueError(f"state[{name!r}]: got shape {array.shape}, must be {shape}")
         if name in self._state_limits:
             return self._checked_integers(name, array, *self._state_limits[name])
         if array.dtype.kind not in "iuf":
-            raise ValueError(f"state[{name!r}]: got {array.dtype}, allowed are real numbers")
+            raise ValueError(f"state[{name!r}]: got {array.dtype}, must be real numbers")
         if not np.isfinite(array).all():
-            raise ValueError(
-                f"state[{name!r}]: got {array[~np.isfinite(array)][0]}, allowed are finite numbers"
-            )
+            raise ValueError(f"state[{name!r}]: got {array[~np.isfinite(array)][0]}, must be finite")
         return array.astype(np.float64)
 
     @staticmethod
     def _checked_integers(name: str, array: NDArray[Any], low: int, high: int) -> NDArray[np.int64]:
         if array.dtype.kind not in "iub":
-            raise ValueError(f"state[{name!r}]: got {array.dtype}, allowed are integers")
+            raise ValueError(f"state[{name!r}]: got {array.dtype}, must be integers")
         wrong = array[(array < low) | (array > high)]
         if wrong.size:
-            raise ValueError(f"state[{name!r}]: got {wrong[0]}, allowed are {low} to {high}")
+            raise ValueError(f"state[{name!r}]: got {wrong[0]}, must be from {low} to {high}")
         return array.astype(np.int64)
 
     def _checked_steps(self, value: ArrayLike) -> NDArray[np.int64]:
@@ -133,9 +132,9 @@ class SavedState(ABC):
         if array.shape != (self.batch,) or array.dtype.kind not in "iu":
             raise ValueError(
                 f"state['t']: got {array.dtype} of shape {array.shape}, "
-                f"allowed are integers of shape ({self.batch},)"
+                f"must be integers of shape ({self.batch},)"
             )
         if array.min() < 0 or array.max() > self.episode_length:
             wrong = array[(array < 0) | (array > self.episode_length)][0]
-            raise ValueError(f"state['t']: got {wrong}, allowed are 0 to {self.episode_length}")
+            raise ValueError(f"state['t']: got {wrong}, must be from 0 to {self.episode_length}")
         return array.astype(np.int64)

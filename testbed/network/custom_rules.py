@@ -32,15 +32,15 @@ class CustomRule(Rule):
         if isinstance(verdict, str):
             if verdict in ("", LINK_DOWN, AGENT_DOWN):
                 raise ValueError(
-                    f"{self._name} drops a packet as {verdict!r}: must be a reason of its own;"
-                    f" {LINK_DOWN} and {AGENT_DOWN} are those of faults"
+                    f"{self._name} drops a packet as {verdict!r}: must be another reason;"
+                    f" {LINK_DOWN} and {AGENT_DOWN} belong to faults"
                 )
             if fate.reason is None:
                 fate.reason = verdict
         elif isinstance(verdict, bool) or not isinstance(verdict, int | float) or not 0 <= verdict < inf:
             raise ValueError(
-                f"{self._name} says {verdict!r} of a packet: must be None, a reason to drop it (text) or the"
-                " finite seconds, not negative, by which it is delayed"
+                f"{self._name} returned {verdict!r} for a packet: must be None, a reason (text) to drop it,"
+                " or its delay in seconds, finite and not negative"
             )
         else:
             fate.time += verdict
@@ -58,7 +58,7 @@ class CustomRules:
         names = (f"rule {number}" for number in range(len(self._rules) + 1))
         known = name or next(free for free in names if free not in self._rules)
         if known in self._rules:
-            raise ValueError(f"rule {known!r}: there is one of this name already")
+            raise ValueError(f"rule {known!r}: a rule with this name already exists")
         directions = list(self._links) if links is None else self._named(links)
         timeline = self._links.timeline
         own = CustomRule(known, rule, lambda: timeline.now)
@@ -89,7 +89,7 @@ class CustomRules:
         keeping = {name: rule for name, rule in self._rules.items() if hasattr(rule, "load_state_dict")}
         if keeping.keys() != state.keys():
             raise ValueError(
-                f"the saved network has the states of the rules {sorted(state)}, this one has"
+                f"the saved network has states of the rules {sorted(state)}, but this one has the rules"
                 f" {sorted(keeping)}: add the same rules before loading"
             )
         for name, rule in keeping.items():

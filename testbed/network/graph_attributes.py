@@ -146,7 +146,7 @@ def _setting(
         if unit is None or unit[1].lower() not in _PACKETS:
             said = "has no buffer_unit" if unit is None else f"is in {unit[1]!r}"
             raise ValueError(
-                f"buffer = {_shown(value)} {said}: it must be packets, or give limit, in packets"
+                f"buffer = {_shown(value)} {said}: must be in packets; or give limit, in packets"
             )
         return "limit", value
     if name == "LinkSpeedRaw":
@@ -163,7 +163,7 @@ def _setting(
         instead = next((words for part, words in _INSTEAD.items() if part in plain), "")
         advice = f"give {instead}" if instead else f"the settings are {', '.join(LinkOverride.model_fields)}"
         raise ValueError(
-            f"{name} = {_shown(value)} reads like a link setting but is not one: {advice}, or remove it"
+            f"{name} = {_shown(value)} looks like a link setting but is not one: {advice}, or remove it"
         )
     return None
 
@@ -206,8 +206,8 @@ def _capacity(name: str, value: Any, units: Mapping[str, tuple[str, str]]) -> fl
         raise ValueError(f"{name} = {_shown(value)} has no unit: add one, {example}")
     if unit not in _CAPACITIES:
         raise ValueError(
-            f"{written} has the unit {unit!r}, which is not one of capacity: must be such as bps, kbps, Mbps,"
-            " Gbps, Mbit/s (bits) or MBps, MB/s (bytes)"
+            f"{written} has the unit {unit!r}, which is not a unit of capacity: must be such as bps, kbps,"
+            " Mbps, Gbps, Mbit/s (bits) or MBps, MB/s (bytes)"
         )
     try:
         amount = float(Decimal(match.group(1)) * _CAPACITIES[unit])

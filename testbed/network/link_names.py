@@ -34,7 +34,7 @@ def parse_directions(name: str) -> tuple[tuple[int, int], ...]:
 def _two(name: str, match: re.Match[str]) -> tuple[int, int]:
     u, v = int(match.group(1)), int(match.group(2))
     if u == v:
-        raise ValueError(f"link {name!r} joins a node with itself")
+        raise ValueError(f"link {name!r} joins a node to itself")
     return u, v
 
 

@@ -53,7 +53,7 @@ def settings_by_direction(
             if name not in by_class:
                 near = closest(name, by_class)
                 hint = f": did you mean {near!r}?" if near else f" ({', '.join(by_class)})"
-                reason = f"link {topologies.link_title(graph, u, v)} is of class {name!r}, unknown{hint}"
+                reason = f"link {topologies.link_title(graph, u, v)} has the unknown class {name!r}{hint}"
                 raise SettingError(("classes",), reason, field="classes")
             used.add(name)
             link = by_class[name]
@@ -70,7 +70,7 @@ def settings_by_direction(
         table[u, v] = table[v, u] = link
     for name in classes:
         if name not in used:
-            reason = f"no link of this graph is of class {name!r}"
+            reason = f"no link of this graph has class {name!r}"
             raise SettingError(("classes", name), reason, field="classes")
     for name in sorted(links, key=lambda name: len(parse_directions(name)), reverse=True):
         for way in parse_directions(name):

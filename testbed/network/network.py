@@ -44,13 +44,13 @@ class Network(FaultsByHand):
     ) -> None:
         """Build the links of `graph` and schedule the faults of `settings`, on a new clock if none is given.
 
-        Raises ValueError if the graph is directed, joins a node with itself, or lacks a link that `settings`
+        Raises ValueError if the graph is directed, joins a node to itself, or lacks a link that `settings`
         names.
         """
         if graph.is_directed() or graph.is_multigraph():
             raise ValueError("a network needs an undirected graph without parallel links")
         for node in nx.nodes_with_selfloops(graph):
-            raise ValueError(f"node {node!r} is joined with itself: a network has no such links")
+            raise ValueError(f"node {node!r} is joined to itself: a network has no such links")
         settings.check(graph)
         self.graph = graph
         self.settings = settings
@@ -159,7 +159,7 @@ class Network(FaultsByHand):
         """
         if self.traffic is None:
             if self._links.serial:
-                raise RuntimeError("packets have been sent already: measure the traffic before the first one")
+                raise RuntimeError("packets have already been sent: start measuring before the first one")
             self.traffic = Traffic(self._links, lambda: self.clock.now)
         return self.traffic
 

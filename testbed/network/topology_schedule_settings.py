@@ -162,7 +162,7 @@ class WaypointSchedule(_Schedule):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.speed[0] > self.speed[1]:
-            raise ValueError(f"speed {list(self.speed)}: the least comes first")
+            raise ValueError(f"speed {list(self.speed)}: must have the smaller first")
         if self.speed[1] * self.period > FARTHEST:
             raise ValueError(
                 f"speed {list(self.speed)} with period {self.period:g}: an agent may walk {FARTHEST:g} sides"

@@ -90,7 +90,7 @@ class LoopSettings(Settings):
         whole = (n for n in range(most, most // 2, -1) if self.samples % n == 0)
         batch = self.batch or next(whole, most)
         if self.samples % batch:
-            reason = f"{self.samples} is no multiple of the {batch} episodes side by side"
+            reason = f"{self.samples} is not a multiple of the {batch} parallel episodes"
             raise SettingError(("samples",), reason, field="samples")
         return self.samples // batch, batch
 

@@ -170,7 +170,9 @@ def check_batch(batch: Batch, path: Path, world: BatchedEnvironment) -> None:
     """Raise SettingError if a stored batch cannot have been played in `world`: one line, with the file."""
     shape, needed = batch.observations.shape[2:], (world.agents, world.observation_size)
     if shape != needed:
-        raise SettingError(BATCH, f"{path} has observations of {shape}, needs {needed}", field="update.batch")
+        raise SettingError(
+            BATCH, f"{path} has observations of shape {shape}, needs {needed}", field="update.batch"
+        )
     spaces = world.action_spaces
     if batch.actions.shape[3:] != spaces.shape or (batch.actions.dtype.kind == "f") != (spaces.kind == "Box"):
         played = f"{batch.actions.dtype} actions of shape {batch.actions.shape[3:]}"
@@ -183,7 +185,7 @@ def check_batch(batch: Batch, path: Path, world: BatchedEnvironment) -> None:
             sample, agent = wrong[0]
             raise SettingError(
                 BATCH,
-                f"{path} has action {flat[sample, agent].tolist()} of agent {agent}, must be from"
+                f"{path} has the action {flat[sample, agent].tolist()} of agent {agent}, must be from"
                 f" {spaces.allowed(agent)}",
                 field="update.batch",
             )

@@ -79,7 +79,7 @@ class _Limits:
         if isinstance(up, AfterMessages) and not self._silent:
             return self._messages("up", up, counting=False)
         if isinstance(up, AtUpdate) and up.update > 1 and not isinstance(self._trial, TrainingWorkload):
-            return ("up", "update"), up.update, f"{self._too_few_updates()}; without up it lasts", ()
+            return ("up", "update"), up.update, f"{self._too_few_updates()}; without up the fault lasts", ()
         before = "the fault would be lifted before it begins"
         if isinstance(up, float) and up == 0:
             return ("up",), up, before, ()
@@ -98,7 +98,7 @@ class _Limits:
             return f"never comes: {self._algorithm()} sends no messages, so no simulated time passes"
         seconds = self._trial.consensus.budget.seconds or 0.0
         times = "" if self._agreements == 1 else f" x {self._agreements} updates"
-        return f"never comes: the budget ends the trial before, at {seconds:g} s{times}"
+        return f"never comes: the budget ends the trial earlier, at {seconds:g} s{times}"
 
     def _too_few_updates(self) -> str:
         if isinstance(self._trial, TrainingWorkload):

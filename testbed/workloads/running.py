@@ -117,7 +117,7 @@ def _check(trial: object, seed: object, graph: object) -> None:
     for node in graph:
         if isinstance(node, bool) or not isinstance(node, Integral) or int(node) not in range(trial.agents):
             raise ValueError(
-                f"topology: has the node {node!r}, must have the agents 0 to {trial.agents - 1}, such as"
+                f"topology: has the node {node!r}, must have the agents 0 to {trial.agents - 1}, as"
                 " networkx.convert_node_labels_to_integers makes them"
             )
     for loop in nx.selfloop_edges(graph):

@@ -119,7 +119,7 @@ class LearningWorkload(Settings, ABC):
             _no_gradients(self.consensus, "policies are not")
         if self.algorithm.communication == "average" and not self.consensus.kind.averages:
             reason = (
-                f"{self.consensus.algorithm!r} averages no vectors, as {self.algorithm.name} needs:"
+                f"{self.consensus.algorithm!r} does not average vectors, as {self.algorithm.name} needs:"
                 f" choose {' or '.join(averaging())}"
             )
             raise SettingError(("consensus", "algorithm"), reason)
@@ -130,8 +130,8 @@ class LearningWorkload(Settings, ABC):
         kind, known = self.environment.action_space, self.algorithm.action_spaces
         if kind not in known:
             reason = (
-                f"{self.algorithm.name!r} learns no {kind} actions, which agents of {self.environment.name}"
-                f" have here, only {' and '.join(known)}"
+                f"{self.algorithm.name!r} cannot learn {kind} actions, which agents of"
+                f" {self.environment.name} have here, only {' and '.join(known)}"
             )
             raise SettingError(("algorithm", "name"), reason)
         return self
@@ -156,7 +156,7 @@ class LearningWorkload(Settings, ABC):
             _check_copies(self.consensus, self.network, graph)
         if self.algorithm.communication == "centralise" and not nx.is_connected(graph):
             name = self.algorithm.name
-            reason = f"is not connected, so {name} can have no centre that all agents reach"
+            reason = f"is not connected, so {name} cannot have a centre that all agents reach"
             raise SettingError(("topology",), reason, field="topology")
 
 
@@ -201,7 +201,7 @@ class TrainingWorkload(LearningWorkload):
 def _no_averaging(consensus: ConsensusSettings, what: str) -> None:
     if consensus.kind.averages:
         others = _for_all_problems()
-        reason = f"{consensus.algorithm!r} solves the mean problem only, {what}: choose {others}"
+        reason = f"{consensus.algorithm!r} solves only the mean problem, {what}: choose {others}"
         raise SettingError(("consensus", "algorithm"), reason)
 
 

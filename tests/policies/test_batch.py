@@ -67,9 +67,9 @@ def test_other_files_and_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "words.npz").write_text("nothing")
     (tmp_path / "empty.npz").write_bytes(b"")
     for name in ("one.npy", "others.npz", "pickled.npz", "words.npz", "empty.npz"):
-        assert "holds no stored batch" in _refused(tmp_path / name)
+        assert "is not a stored batch" in _refused(tmp_path / name)
     for name in (".", "missing.npz"):
-        assert "is no file" in _refused(tmp_path / name)
+        assert "is not a file" in _refused(tmp_path / name)
 
 
 def test_a_small_file_that_unpacks_to_a_large_one_is_refused_before_it_is_read(
@@ -86,11 +86,14 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused_before_it_is_read(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"rewards": np.zeros((3, 2))}, "rewards are of shape (3, 2), must be of [steps, episodes, agents]"),
-        ({"rewards": np.zeros((0, 2, 2))}, "rewards are of shape (0, 2, 2), must be of"),
+        ({"rewards": np.zeros((3, 2))}, "rewards have shape (3, 2), must have [steps, episodes, agents]"),
+        ({"rewards": np.zeros((0, 2, 2))}, "rewards have shape (0, 2, 2), must have"),
         ({"rewards": np.full((3, 2, 2), np.nan)}, "rewards are not all finite"),
         ({"actions": np.zeros((3, 2, 2))}, "actions are float64, must be integers"),
-        ({"actions": np.zeros((4, 2, 2), int)}, "actions leads with (4, 2, 2), rewards (3, 2, 2)"),
+        (
+            {"actions": np.zeros((4, 2, 2), int)},
+            "actions begins with (4, 2, 2), must begin with (3, 2, 2), as rewards",
+        ),
         ({"terminations": np.zeros((3, 2, 2), int)}, "terminations are int64, must be true or false"),
         ({"masks": np.ones((3, 2, 2), bool)}, "masks has 3 axes, must have 4"),
         ({"observations": np.zeros((3, 2, 2), np.float32)}, "observations has 3 axes, must have 4"),

@@ -99,7 +99,7 @@ def _endless():
         ({"topology": {"file": nx.path_graph(4)}}, "study: topology.file: got Graph, must be"),
         ({"vary": {"problem.agents": [4, {5}]}}, "study: vary.problem.agents.1: got set, must be"),
         ({"question": b"why"}, "study: question: got bytes, must be"),
-        (_endless(), "study: a: lists and mappings inside one another to more than 40 levels"),
+        (_endless(), "study: a: lists and mappings are nested deeper than 40 levels"),
         (nx.path_graph(4), "study: got Graph, must be a path, the name of a built-in study, or a mapping"),
         (None, "study: got NoneType, must be a path"),
         (7, "study: got int, must be a path"),

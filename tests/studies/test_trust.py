@@ -144,7 +144,9 @@ def test_a_trial_of_the_testbeds_own_that_was_doctored_is_damaged(call, write):
     doctored(write, {"name": "navigation", "agents": 3, "episode_length": 4})
     code, _, err = call("report", "out")
     assert (code, err.count("\n")) == (0, 1)
-    assert "spec.json: settings.environment.episode_length: is not what the trial's name is made of" in err
+    assert (
+        "spec.json: settings.environment.episode_length: is not what the trial's name was derived from" in err
+    )
     assert call("status", "out")[0] == 3
 
 

@@ -97,7 +97,7 @@ def test_links_within_range_are_those_at_most_so_far_apart_both_ways() -> None:
 
 @pytest.mark.parametrize(
     ("speed", "pause", "message"),
-    [((0.0, 1.0), 0.0, "speed"), ((0.5, 0.1), 0.0, "the least first"), ((0.1, 0.1), -1.0, "pause: -1")],
+    [((0.0, 1.0), 0.0, "speed"), ((0.5, 0.1), 0.0, "the smaller first"), ((0.1, 0.1), -1.0, "pause: -1")],
 )
 def test_impossible_walks_are_refused(speed: tuple[float, float], pause: float, message: str) -> None:
     with pytest.raises(TopologyError, match=message):
@@ -111,7 +111,7 @@ def test_a_walk_without_end_is_refused_in_one_line(speed: float, seconds: float)
     walk = walkers(2, speed=(0.1, speed))
     before = walk.positions
     with pytest.raises(
-        TopologyError, match="sides of the square per second are too many: a walk may be"
+        TopologyError, match="sides of the square per second is too far: a walk may be"
     ) as said:
         walk.advance(seconds)
     assert "\n" not in str(said.value)

@@ -97,7 +97,7 @@ class Fdmarl:
             wide = len(self.held["rewards"])
             if wide != batch.rewards.shape[1]:
                 raise ValueError(
-                    f"batch: {batch.rewards.shape[1]} episodes side by side, the last had {wide}"
+                    f"batch: {batch.rewards.shape[1]} parallel episodes, must have {wide} as before"
                 )
             held, columns = _masked_alike(self.held, columns)
             columns = {name: np.concatenate([held[name][None], array]) for name, array in columns.items()}
@@ -230,7 +230,7 @@ class Tally:
     def row(self) -> dict[str, float]:
         """Means of the errors over steps; sums of averagings' additive measurements, the last of others."""
         if not self.steps:
-            raise ValueError("batch: one step has no successor to learn from, there must be two")
+            raise ValueError("batch: has one step, must have at least two, to learn from successors")
         return {
             **self.counts,
             "consensus_rounds": float(self.steps),

@@ -40,7 +40,9 @@ class OnlineFdmarl(Fdmarl):
             ValueError: its steps were not observed, or there was no transition among them.
         """
         if self.heard != batch.samples:
-            raise ValueError(f"batch: {self.heard} of its {batch.samples} samples were heard as they came")
+            raise ValueError(
+                f"batch: only {self.heard} of its {batch.samples} samples were observed while it was played"
+            )
         measured = self.tally.row() | self._moved(batch, self.before)
         self.before = self.theta.detach().clone()
         self.heard, self.tally = 0, Tally()

@@ -74,7 +74,9 @@ class Mappo:
             FloatingPointError: the KL is not finite.
         """
         if batch.samples < self.settings.minibatches:
-            raise ValueError(f"minibatches: {self.settings.minibatches} of only {batch.samples} samples")
+            raise ValueError(
+                f"minibatches: {self.settings.minibatches}, must be at most the {batch.samples} samples"
+            )
         lap = lap or (lambda _: None)
         parts = [
             torch.from_numpy(part).to(self.precision.device)
@@ -105,7 +107,7 @@ class Mappo:
             if not descent.fits(state.get(name)):
                 raise ValueError(f"{name}: the stored models do not fit {tuple(descent.theta.shape)}")
         if bool(state.get("normaliser")) != bool(self.normaliser):
-            raise ValueError("normaliser: the stored models are of another setting of normalise_values")
+            raise ValueError("normaliser: the stored models were trained with another normalise_values")
         self.policies.load_state_dict(state["policies"])
         self.values.load_state_dict(state["values"])
         if self.normaliser:

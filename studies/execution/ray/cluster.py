@@ -73,7 +73,7 @@ def find(on: str | None) -> str | None:
     try:
         socket.create_connection(place, ANSWER).close()  # Ray itself would try for minutes
     except OSError as error:
-        raise StudyError(f"{said}: nobody answers there: {error.strerror or error}") from error
+        raise StudyError(f"{said}: nothing answers there: {error.strerror or error}") from error
     return address
 
 

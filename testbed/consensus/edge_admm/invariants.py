@@ -91,7 +91,7 @@ class LinkAudit:
             if apart.size:
                 raise AssertionError(
                     f"at {self._network.clock.now} s: the ends of link {link[0]}-{link[1]} differ, and no "
-                    "half-commit is on the books"
+                    "half-commit is pending"
                 )
 
     def _look_at(self, link: Link) -> None:

@@ -41,7 +41,7 @@ class Averaging(OneWay):
         if settings.coupling is not None:
             reason = (
                 f"coupling {settings.coupling} with {cls.name}: must be null, averaging has no penalty"
-                " (edge_admm and relaxed_admm take every coupling)"
+                " (edge_admm and relaxed_admm accept any coupling)"
             )
             raise SettingError(("coupling",), reason)
         super().check(settings)

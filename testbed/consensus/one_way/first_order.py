@@ -146,6 +146,6 @@ class FirstOrder(OneWay):
         if not isinstance(problem, SmoothProblem):
             raise ValueError(
                 f"algorithm {self.settings.algorithm!r} applies to smooth convex problems,"
-                f" {type(problem).__name__} is not"
+                f" which {type(problem).__name__} is not"
             )
         return problem

@@ -121,7 +121,7 @@ def whole_messages(algorithm: type[ConsensusAlgorithm], settings: Any) -> None:
     """Raise SettingError if messages would cover only a subset of the numbers."""
     if settings.subset < 1:
         reason = (
-            f"subset {settings.subset} with {algorithm.name}: must be 1, a message's weight is that of all"
+            f"subset {settings.subset} with {algorithm.name}: must be 1, a message's weight belongs to all"
         )
         raise SettingError(("subset",), reason)
 
@@ -156,7 +156,7 @@ class RobustPushSum(Averaging):
         if name not in (None, "float64"):
             reason = (
                 f"codec {name!r} with {cls.name}: must be null or float64, its running sums grow"
-                " without end and so would the error of fewer bits (push_sum takes every codec)"
+                " without bound, and so would the error of fewer bits (push_sum accepts any codec)"
             )
             raise SettingError(("codec",), reason)
 

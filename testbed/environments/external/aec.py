@@ -34,7 +34,7 @@ def as_parallel(path: str, world: Any) -> Any:
     if not isinstance(at_once, bool):
         found = "no" if at_once is None else f"{at_once!r} as"
         raise ValueError(
-            f"{path} makes an AECEnv with {found} metadata[{AT_ONCE!r}], needed is True (all agents act"
+            f"{path} makes an AECEnv with {found} metadata[{AT_ONCE!r}], must be True (all agents act"
             " before the world changes) or False (they take turns)"
         )
     convert = aec_to_parallel if at_once else turn_based_aec_to_parallel

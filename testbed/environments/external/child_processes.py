@@ -97,7 +97,7 @@ class Children:
             for index in requests:
                 answer = self._guarded(index, receive, self.processes[index].stdout)
                 if "do" in answer[0]:
-                    raise self._failure(f"{self._names[index]} repeats requests, and does not answer them")
+                    raise self._failure(f"{self._names[index]} repeats requests instead of answering them")
                 answers.append(answer)
         except BaseException:
             self.close()
@@ -116,7 +116,7 @@ class Children:
             _end(self.processes[index])
             code, words = self.processes[index].returncode, self.last_words(index)
             raise self._failure(
-                f"{self._names[index]} died (exit code {code}); the last it said was {words!r}"
+                f"{self._names[index]} died (exit code {code}); its last output was {words!r}"
             ) from error
 
     def last_words(self, index: int, *, of_last_request: bool = False) -> str:

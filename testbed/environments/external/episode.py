@@ -91,13 +91,11 @@ class Episode:
         self.gave_masks = False
         with others_code(lambda raised: self._error(f"reset raised {raised}")):
             given = self.world.reset(seed=seed)
-        with others_code(lambda raised: self._error(f"what reset gave cannot be read ({raised})")):
+        with others_code(lambda raised: self._error(f"the result of reset cannot be read ({raised})")):
             observations, infos = self._parts("reset", given, RESET)
             names = self.description.agents
             if not _same(agents := list(self.world.agents), names):
-                raise self._error(
-                    f"reset started with agents {agents}, allowed is nothing but all of {list(names)}"
-                )
+                raise self._error(f"reset started with agents {agents}, must be all of {list(names)}")
             self.rewards[:] = 0.0
             self.terminations[:] = self.truncations[:] = False
             self._see(range(len(names)), observations, infos)
@@ -118,7 +116,7 @@ class Episode:
         }
         with others_code(lambda raised: self._error(f"step raised {raised}")):
             given = self.world.step(chosen)
-        with others_code(lambda raised: self._error(f"what step gave cannot be read ({raised})")):
+        with others_code(lambda raised: self._error(f"the result of step cannot be read ({raised})")):
             observations, rewards, terminations, truncations, infos = self._parts("step", given, STEP)
             self.rewards[:] = 0.0
             for i in playing:
@@ -143,7 +141,7 @@ class Episode:
 
     def _parts(self, doing: str, given: Any, names: Sequence[str]) -> Sequence[Mapping[Any, Any]]:
         """The results of `reset` or `step`, if they are one mapping from agents for each of these names."""
-        needed = f"needed are {len(names)} mappings from agents: {', '.join(names)}"
+        needed = f"must be {len(names)} mappings from agents: {', '.join(names)}"
         if not isinstance(given, tuple | list):
             raise self._error(f"{doing} gave one {type(given).__name__}, {needed}")
         if len(given) != len(names):
@@ -169,14 +167,14 @@ class Episode:
             seen = self._of(observations, name, "observation")
             info = infos.get(name, {})
             if not isinstance(info, Mapping):
-                raise self._error(f"agent {name!r} got {_text(info)} as info, needed is a mapping")
+                raise self._error(f"agent {name!r} got {_text(info)} as info, must be a mapping")
             mask = info.get("action_mask")
             if isinstance(seen, Mapping):
                 mask = seen.get("action_mask", mask)
                 seen = self._of(seen, "observation", f"entry 'observation' in what agent {name!r} observed")
             values = np.asarray(seen)
             if values.dtype.kind not in "biuf":
-                raise self._error(f"agent {name!r} observed {_text(seen)}, needed are numbers")
+                raise self._error(f"agent {name!r} observed {_text(seen)}, must be numbers")
             if not isinstance(space := description.observed[i], Box):
                 flat = one_hot(space, values)
                 if flat is None:
@@ -189,7 +187,7 @@ class Episode:
             if mask is not None:
                 if (kind := description.action_spaces.kind) != "Discrete":
                     raise self._error(
-                        f"agent {name!r} got an action_mask, allowed with Discrete actions, its are {kind}"
+                        f"agent {name!r} got an action_mask, must have Discrete actions, has {kind}"
                     )
                 self.gave_masks = True
             if self.terminations[i] or self.truncations[i]:
@@ -217,7 +215,7 @@ class Episode:
         given = np.asarray(mask)
         if given.shape != (actions,) or given.dtype.kind not in "biuf":
             raise self._error(
-                f"agent {name!r} got action_mask {_text(given.tolist())}, allowed are {actions} numbers"
+                f"agent {name!r} got action_mask {_text(given.tolist())}, must be {actions} numbers"
             )
         return given.astype(np.bool_)
 
@@ -227,7 +225,7 @@ class Episode:
             return value
         array = np.asarray(value)
         if array.ndim or array.dtype.kind not in "biuf":
-            raise self._error(f"agent {name!r} was paid {_text(value)}, needed is a number")
+            raise self._error(f"agent {name!r} got the reward {_text(value)}, must be a number")
         return float(array)
 
     def _flag(self, flags: Mapping[Any, Any], name: Any, what: str) -> bool:
@@ -236,12 +234,12 @@ class Episode:
             return value
         array = np.asarray(value)
         if array.ndim or array.dtype.kind not in "biuf" or array not in (0, 1):
-            raise self._error(f"agent {name!r} got {_text(value)} as {what}, needed is True or False")
+            raise self._error(f"agent {name!r} got {_text(value)} as {what}, must be True or False")
         return bool(array)
 
     def _of(self, values: Mapping[Any, Any], name: Any, what: str) -> Any:
         if name not in values:
-            raise self._error(f"gave no {what}")
+            raise self._error(f"did not give the {what}")
         return values[name]
 
     def _error(self, message: str) -> WorldError:

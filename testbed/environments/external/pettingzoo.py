@@ -59,7 +59,7 @@ class PettingZooSettings(BaseEnvironmentSettings):
     @classmethod
     def _makes_a_world(cls, value: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
         if "render_mode" in value:
-            raise ValueError("render_mode cannot be set, pictures are made when they are asked for")
+            raise ValueError("render_mode cannot be set: pictures are made on request")
         if "pettingzoo" in info.data:
             describe(info.data["pettingzoo"], value)
         return value
@@ -72,9 +72,11 @@ class PettingZooSettings(BaseEnvironmentSettings):
         world = describe(info.data["pettingzoo"], info.data["kwargs"])
         if world.limit is None:
             reason = (
-                "lets its agents take turns, each a step" if world.turns else "has no max_cycles of its own"
+                "lets its agents take turns, each of one step"
+                if world.turns
+                else "has no max_cycles of its own"
             )
-            raise ValueError(f"needs a number, for {info.data['pettingzoo']} {reason}")
+            raise ValueError(f"needs a number, because {info.data['pettingzoo']} {reason}")
         return world.limit
 
     @property
@@ -229,7 +231,7 @@ class PettingZooWorlds(BatchedEnvironment):
 
     def _read(self) -> dict[str, NDArray[Any]]:
         if not self._started:
-            raise RuntimeError("state: no episode has been started, there is nothing to read yet")
+            raise RuntimeError("state: no episode has been started, so there is no state yet")
         return {
             "seeds": self._seeds.copy(),
             "actions": self._played.copy(),
@@ -244,11 +246,11 @@ class PettingZooWorlds(BatchedEnvironment):
         fits = np.where(played[:, :, None], spaces.within(actions), blank)
         if not fits.all():
             row, step, agent = np.argwhere(~fits)[0]
-            allowed = spaces.allowed(agent) if played[row, step] else str(spaces.blank)
+            allowed = f"from {spaces.allowed(agent)}" if played[row, step] else str(spaces.blank)
             found = actions[row, step, agent].tolist()
             raise ValueError(
                 f"state['actions']: got {found} for agent {agent} at step {step} of "
-                f"row {row}, which has played {self._t[row]}, allowed there are {allowed}"
+                f"row {row}, which has played {self._t[row]}, must be {allowed}"
             )
 
     def _write(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -318,13 +320,15 @@ class _Camera:
             self._episode.step(chosen)
         self._seed = seed
         if not np.array_equal(self._episode.observations, observations):
-            raise WorldError(f"{self._label}: shows its agents something else than the world it follows")
+            raise WorldError(
+                f"{self._label}: shows its agents different observations from the world that it replays"
+            )
         with others_code(lambda raised: WorldError(f"{self._label}: render raised {raised}")):
             picture = np.asarray(self._episode.world.render())
         if picture.ndim != 3 or picture.dtype != np.uint8:
             raise WorldError(
                 f"{self._label}: got {picture.dtype} of shape {picture.shape}, "
-                "allowed is uint8 of shape (height, width, 3)"
+                "must be uint8 of shape (height, width, 3)"
             )
         return picture
 

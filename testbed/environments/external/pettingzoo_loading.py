@@ -113,7 +113,9 @@ def _refused(module: str, attribute: str, found: Any) -> str:
     globals are always those of the module that defines it.
     """
     if isinstance(found, type):
-        return "" if issubclass(found, ParallelEnv | AECEnv) else "is a class, but no ParallelEnv or AECEnv"
+        return (
+            "" if issubclass(found, ParallelEnv | AECEnv) else "is a class, but not a ParallelEnv or AECEnv"
+        )
     if not isinstance(found, FunctionType):
         return f"is a {type(found).__name__}, neither a class nor a plain function"
     if attribute not in FACTORIES and not attribute.endswith("_env"):
@@ -147,7 +149,7 @@ def build(path: str, kwargs: Mapping[str, Any]) -> Any:
         world = as_parallel(path, world)
     if not isinstance(world, ParallelEnv):
         made = type(world).__name__
-        raise ValueError(f"{path} makes a {made}, needed is a PettingZoo ParallelEnv or AECEnv")
+        raise ValueError(f"{path} makes a {made}, must make a PettingZoo ParallelEnv or AECEnv")
     with others_code(lambda raised: ValueError(f"{path}: its possible_agents cannot be read ({raised})")):
         agents = list(getattr(world, "possible_agents", None) or ())
         distinct = len(set(agents))
@@ -200,8 +202,8 @@ def _spaces(path: str, world: Any) -> Description:
         own = space.spaces.get("observation") if _has_mask(space) else space
         if not isinstance(own, OBSERVED):
             raise WorldError(
-                f"{path}: agent {agent!r} observes {text(space)}, allowed are Box, Discrete, MultiDiscrete "
-                "and Dict of one of them as 'observation' and an 'action_mask'"
+                f"{path}: agent {agent!r} observes {text(space)}, must observe Box, Discrete, MultiDiscrete "
+                "or Dict of one of them as 'observation' and an 'action_mask'"
             )
         observed.append(own)
     sizes = [observation_size(space) for space in observed]

@@ -80,7 +80,7 @@ class StarCraftSettings(BaseEnvironmentSettings):
     options: StarCraftOptions = StarCraftOptions()
     """Options of SMAC."""
     python: Annotated[str | None, Field(min_length=1)] = None
-    """Path of an interpreter that has smac; null: this one. It is no part of a trial's name; the versions of
+    """Path of an interpreter that has smac; null: this one. It is not part of a trial's name; the versions of
     smac, pysc2 and StarCraft II that played are stored with the trial."""
 
     @field_validator("map")
@@ -88,10 +88,10 @@ class StarCraftSettings(BaseEnvironmentSettings):
     def _is_known(cls, value: str, info: ValidationInfo) -> str:
         given = [info.data.get(name) is not None for name in ("map_agents", "map_limit")]
         if value in MAPS and any(given):
-            raise ValueError(f"the numbers of {value} are known, leave out map_agents and map_limit")
+            raise ValueError(f"{value} is a known map: leave out map_agents and map_limit")
         if value not in MAPS and not all(given):
             raise ValueError(
-                f"known are {', '.join(MAPS)}; another one needs map_agents and map_limit"
+                f"must be one of {', '.join(MAPS)}; another map needs map_agents and map_limit"
                 f"{did_you_mean(value, MAPS)}"
             )
         return value
@@ -170,7 +170,7 @@ class StarCraft(BatchedEnvironment):
 
     def __init__(self, settings: StarCraftSettings, batch: int) -> None:
         if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
-            raise ValueError(f"batch: got {batch!r}, allowed are integers from 1 up")
+            raise ValueError(f"batch: got {batch!r}, must be an integer of at least 1")
         self._games = Games(settings.python, settings.map, int(batch), settings.options.passed())
         info = self._games.info
         found, expected = (
@@ -181,7 +181,7 @@ class StarCraft(BatchedEnvironment):
             self._games.close()
             raise GameError(
                 f"starcraft: map {settings.map} has {found[0]} agents and {found[1]} steps in the smac of "
-                f"{self._games.python}, expected were {expected[0]} and {expected[1]}"
+                f"{self._games.python}, expected {expected[0]} and {expected[1]}"
             )
         super().__init__(
             batch=batch,
@@ -293,8 +293,8 @@ class StarCraft(BatchedEnvironment):
             for row, (_, arrays) in zip(rows, replies, strict=True):
                 if arrays[name].shape != kept.shape[1:]:
                     raise GameError(
-                        f"starcraft: game {row} gave {name} of shape {arrays[name].shape}, by its own word "
-                        f"they have {kept.shape[1:]}"
+                        f"starcraft: game {row} gave {name} of shape {arrays[name].shape}, but announced "
+                        f"{kept.shape[1:]}"
                     )
                 kept[row] = arrays[name]
 
@@ -319,4 +319,4 @@ class StarCraft(BatchedEnvironment):
         Raises:
             RuntimeError: always.
         """
-        raise RuntimeError("starcraft: no pictures, SMAC's client runs without a display")
+        raise RuntimeError("starcraft: no pictures: SMAC's client runs without a display")

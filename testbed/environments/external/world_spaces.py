@@ -13,7 +13,7 @@ from testbed.environments.action_spaces import ActionSpaces, BoxSpaces, Discrete
 OBSERVED = (Box, Discrete, MultiDiscrete)
 """Spaces of observations that can be shown to a network."""
 
-ACTIONS = "Discrete, MultiDiscrete and Box of floating-point numbers"
+ACTIONS = "Discrete, MultiDiscrete or Box of floating-point numbers"
 """The action spaces that learners know, for messages."""
 
 
@@ -53,11 +53,11 @@ def action_spaces(agents: Sequence[Any], spaces: Sequence["Space[Any]"]) -> Acti
     kinds = [_kind(space) for space in spaces]
     for agent, space, kind in zip(agents, spaces, kinds, strict=True):
         if kind is None:
-            raise ValueError(f"agent {agent!r} acts in {text(space)}, allowed are {ACTIONS}")
+            raise ValueError(f"agent {agent!r} acts in {text(space)}, must act in {ACTIONS}")
         if kind is not kinds[0]:
             raise ValueError(
                 f"agent {agent!r} acts in {text(space)} and agent {agents[0]!r} in {text(spaces[0])}, "
-                "allowed is one kind of action space for all agents"
+                "all agents must have the same kind of action space"
             )
     given: Any = spaces
     if kinds[0] is Discrete:

@@ -263,12 +263,13 @@ class Skirmish(BatchedEnvironment):
             wrong = (state[name] < low) | (state[name] > high) | (state[name] != np.rint(state[name]))
             if wrong.any():
                 got = state[name][wrong][0]
-                raise ValueError(f"state[{name!r}]: got {got:g}, allowed are integers from {low} to {high}")
+                raise ValueError(f"state[{name!r}]: got {got:g}, must be an integer from {low} to {high}")
         for name, most in (("hp", self.roster.hp), ("shield", self.roster.shield)):
             wrong = (state[name] < 0) | (state[name] > most)
             if wrong.any():
                 raise ValueError(
-                    f"state[{name!r}]: got {state[name][wrong][0]:g}, allowed is 0 up to the unit type's own"
+                    f"state[{name!r}]: got {state[name][wrong][0]:g}, must be from 0 to the"
+                    " maximum of its unit type"
                 )
         battle, units = self.battle, self.roster.units
         battle.place[:, :units] = state["pos"].transpose(2, 1, 0)

@@ -114,10 +114,10 @@ class Map(Settings):
             _same_types("enemy_codes", self.enemy_codes, present)
         low, high = self.corridor
         if not low < high <= self.height:
-            raise ValueError(f"corridor: got [{low}, {high}], allowed is 0 <= low < high <= height")
+            raise ValueError(f"corridor: got [{low}, {high}], must be 0 <= low < high <= height")
         for name, (x, y) in (("ally_point", self.ally_point), ("enemy_point", self.enemy_point)):
             if not (0 <= x <= self.width and low <= y <= high):
-                raise ValueError(f"{name}: got [{x}, {y}], allowed are points inside the corridor")
+                raise ValueError(f"{name}: got [{x}, {y}], must be a point inside the corridor")
         for side, enemy in (("allies", False), ("enemies", True)):
             for unit, (x, y) in self.spawn(enemy=enemy):
                 if not (0 <= x <= self.width and low <= y <= high):
@@ -159,7 +159,7 @@ class Map(Settings):
 def _same_types(field: str, given: Sequence[str], wanted: set[str]) -> None:
     if sorted(given) != sorted(wanted):
         got = ", ".join(given) or "nothing"
-        raise ValueError(f"{field}: got {got}, needed is each of {', '.join(sorted(wanted))} once")
+        raise ValueError(f"{field}: got {got}, must be each of {', '.join(sorted(wanted))} once")
 
 
 @functools.cache
@@ -219,7 +219,7 @@ def _mapping(text: str, source: str) -> dict[str, Any]:
         line = "" if error.line is None else f"line {error.line}: "
         raise ValueError(f"map {source!r}: {line}{_short(str(error), 200)}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"map {source!r}: got {type(content).__name__}, needed is a mapping")
+        raise ValueError(f"map {source!r}: got {type(content).__name__}, must be a mapping")
     return content
 
 

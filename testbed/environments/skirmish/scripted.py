@@ -58,7 +58,7 @@ class Scripted:
         match = re.fullmatch(r"([a-z]+)(\d{1,2})?", policy)
         if match is None or match[1] not in BASES:
             raise ValueError(
-                f"policy: got {policy!r}, allowed are {', '.join(BASES)}, each with an optional percentage"
+                f"policy: got {policy!r}, must be one of {', '.join(BASES)}, with an optional percentage"
             )
         self.environment = environment
         self.base = match[1]
@@ -74,9 +74,9 @@ class Scripted:
                 generator for a policy that has randomness.
         """
         if masks is None:
-            raise ValueError(f"{self.base}: got no masks, needs them")
+            raise ValueError(f"{self.base}: needs masks, got none")
         if generator is None and (self.base == "random" or self.randomness):
-            raise ValueError(f"{self.base}: got no generator, needs one for its randomness")
+            raise ValueError(f"{self.base}: needs a generator for its random actions, got none")
         if generator is not None and self.base == "random":
             return uniform(masks, generator)
         actions = self._plan(masks)

@@ -72,7 +72,7 @@ class PartitionFault(ScheduledFault):
             named = [group for group in self.sets if group]
             rest = len(graph) - sum(map(len, named))
             if len(named) + (rest > 0) < 2:
-                return "groups", "all agents are in one group, so nothing is parted"
+                return "groups", "all agents are in one group, so nothing is partitioned"
         return None
 
     def make(self, title: str, context: FaultContext) -> Iterable[tuple[Fault, Target]]:

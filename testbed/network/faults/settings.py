@@ -53,13 +53,13 @@ class ScheduledFault(Settings, ABC):
         if (self.mtbf is None) != (self.mttr is None):
             raise ValueError("needs both mtbf and mttr, or neither")
         if self.mtbf is not None and (self.down is not None or self.up is not None):
-            raise ValueError("has mtbf and mttr: then down and up are drawn at random, leave them out")
+            raise ValueError("mtbf and mttr draw down and up at random: leave down and up out")
         if self.mtbf is not None and self.mttr is not None and self.mtbf + self.mttr < MOST_OFTEN:
             raise ValueError(
                 f"mtbf {self.mtbf:g} and mttr {self.mttr:g}: must be at least {MOST_OFTEN:g} s together"
             )
         if self.mtbf is None and self.down is None:
-            raise ValueError("needs down, the moment it begins, or mtbf and mttr to come and go at random")
+            raise ValueError("needs down, when it begins, or mtbf and mttr, to begin and end at random")
         if isinstance(self.down, float) and isinstance(self.up, float) and self.up <= self.down:
             raise SettingError(("up",), f"up {self.up} must be later than down {self.down}")
         if (

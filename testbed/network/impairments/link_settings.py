@@ -107,7 +107,7 @@ class LinkSettings(LinkOverride):
             if self.delay > 0 or jitter > 0:
                 raise ValueError(
                     f"delay {self.delay} and jitter {jitter} with distribution {law.name}: the delays are "
-                    f"those of round_trips, choose another distribution or leave them out"
+                    f"those of round_trips; choose another distribution, or leave delay and jitter out"
                 )
             one_way_delays(self.round_trips)
         return self
@@ -135,7 +135,7 @@ class LinkSettings(LinkOverride):
     @model_validator(mode="after")
     def _loss_follows(self) -> Self:
         if "loss" in self.traced and isinstance(self.loss, LossModel):
-            raise ValueError("loss in detail with a trace that has a column loss: choose one")
+            raise ValueError("a loss model with a trace that has a column loss: choose one")
         return self
 
     @model_validator(mode="after")
@@ -144,7 +144,7 @@ class LinkSettings(LinkOverride):
             if self.mean_delay == 0:
                 raise ValueError("reorder with delay 0: there is no delay that a packet could skip")
             if self.fifo:
-                raise ValueError("reorder with fifo true: the one contradicts the other")
+                raise ValueError("reorder with fifo true: each rules out the other")
         return self
 
     @model_serializer(mode="wrap")

@@ -99,7 +99,7 @@ class LinkTrace(Settings):
     """CSV or Parquet with a column `time` and any of `delay`, `jitter`, `loss` and `rate`, see
     `testbed.network.impairments.link_trace`; or a packet-delivery file of mahimahi."""
     repeat: bool = True
-    """Whether the trace begins again at its end; otherwise its last row lasts for ever."""
+    """Whether the trace begins again at its end; otherwise its last row lasts forever."""
     offset: Annotated[
         float | Literal["random"],
         BeforeValidator(_offset, json_schema_input_type=Seconds | Literal["random"]),
@@ -112,7 +112,7 @@ class LinkTrace(Settings):
         rates = self.rows.columns.get("rate")
         if rates is not None and rates[-1] == 0 and not self.repeat:
             place = f"trace {str(self.file)!r}"
-            raise ValueError(f"{place}: the last rate is 0, so with repeat false packets would wait for ever")
+            raise ValueError(f"{place}: the last rate is 0, so with repeat false packets would wait forever")
         return self
 
     @cached_property
@@ -158,7 +158,7 @@ def _from_table(place: str, table: Table) -> TraceRows:
         slow = (rates > 0) & (rates < SLOWEST)
         table.refuse(slow, "rate", lambda row: f"{rates[row]:g} must be 0 or at least {SLOWEST:g} bytes/s")
         if not rates.any():
-            raise table.error(0, "rate", "it and all others are 0, so packets would wait for ever")
+            raise table.error(0, "rate", "all rates are 0, so packets would wait forever")
     starts = times - times[0]
     period = inf if len(starts) == 1 else float(2 * starts[-1] - starts[-2])
     return TraceRows(

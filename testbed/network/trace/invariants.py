@@ -109,7 +109,7 @@ class InvariantChecker(Trace):
             self._kept.link(time, event, source, destination)
         way = source, destination
         if (event == "link_down") == (way in self._down) or (event == "link_up" and self._cut[way]):
-            raise AssertionError(f"at {time} s: {event} is said of {source}>{destination}, wrongly")
+            raise AssertionError(f"at {time} s: {event} contradicts the state of {source}>{destination}")
         if event == "link_down":
             self._down.add(way)
         else:

@@ -97,13 +97,13 @@ def test_what_is_not_finite_is_named_by_agent_and_part(kind):
     with torch.no_grad():
         parameters(one)[-1, 3] = math.nan
     whose = "the common policy" if len(parameters(one)) == 1 else "agent 2: its policy"
-    with pytest.raises(FloatingPointError, match=rf"^{whose} came to hold numbers that are not finite$"):
+    with pytest.raises(FloatingPointError, match=rf"^{whose} has numbers that are not finite$"):
         check_finite(one.state_dict(), row, SPACES.agents)
-    with pytest.raises(FloatingPointError, match=r"probabilities are no numbers$"):
+    with pytest.raises(FloatingPointError, match=r"probabilities are not numbers$"):
         one.act(made_up(dead=0.0).observations[0], None, np.random.default_rng(0))
-    with pytest.raises(FloatingPointError, match=r"^value_loss came to be inf$"):
+    with pytest.raises(FloatingPointError, match=r"^value_loss became inf$"):
         check_finite(sound, row | {"value_loss": math.inf}, SPACES.agents)
-    with pytest.raises(FloatingPointError, match=r"^kl_played came to be nan$"):
+    with pytest.raises(FloatingPointError, match=r"^kl_played became nan$"):
         check_finite(sound, row | {"kl_played": math.nan}, SPACES.agents)
 
 

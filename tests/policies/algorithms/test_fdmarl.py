@@ -210,10 +210,10 @@ def test_a_transition_leads_to_the_next_step_whether_or_not_an_episode_ended():
 
 def test_a_batch_must_be_as_wide_as_the_last_and_hold_a_transition():
     one = learner()
-    with pytest.raises(ValueError, match=r"^batch: one step has no successor to learn from"):
+    with pytest.raises(ValueError, match=r"^batch: has one step, must have at least two"):
         one.learn(made_up(steps=1), Mixing(MEAN), np.random.default_rng(0))
     narrow = Batch(**{k: None if v is None else v[:, :2] for k, v in vars(made_up()).items()})
-    with pytest.raises(ValueError, match=r"^batch: 2 episodes side by side, the last had 5$"):
+    with pytest.raises(ValueError, match=r"^batch: 2 parallel episodes, must have 5 as before$"):
         one.learn(narrow, Mixing(MEAN), np.random.default_rng(0))
 
 
@@ -221,7 +221,9 @@ def test_the_online_form_learns_from_what_it_heard_only():
     one = learner(form="online")
     assert isinstance(one, OnlineLearner)
     assert not isinstance(learner(), OnlineLearner)
-    with pytest.raises(ValueError, match=r"^batch: 0 of its 40 samples were heard as they came$"):
+    with pytest.raises(
+        ValueError, match=r"^batch: only 0 of its 40 samples were observed while it was played$"
+    ):
         one.learn(made_up(), Mixing(MEAN), np.random.default_rng(0))  # type: ignore[attr-defined]
 
 

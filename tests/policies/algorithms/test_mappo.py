@@ -336,5 +336,5 @@ def test_networks_of_another_shape_are_refused():
 
 
 def test_more_minibatches_than_samples_are_refused():
-    with pytest.raises(ValueError, match="minibatches: 61 of only 60 samples"):
+    with pytest.raises(ValueError, match="minibatches: 61, must be at most the 60 samples"):
         learner(minibatches=61).learn(made_up(), Nobody(), np.random.default_rng(0))

@@ -177,5 +177,5 @@ def test_stacked_systems_are_solved_as_if_alone(make_case):
 
 
 def test_too_small_a_store_is_refused(case):
-    with pytest.raises(ValueError, match="recycle: 1 directions, needs at least 2"):
+    with pytest.raises(ValueError, match="recycle: 1 directions, must be at least 2"):
         ConjugateGradients(case.at, recycle=1)

@@ -110,7 +110,7 @@ def test_actions_are_the_mean_or_drawn_with_the_policy_s_deviation():
     assert drawn.tobytes() == again.tobytes()
 
 
-@pytest.mark.parametrize(("number", "message"), [(torch.nan, "are no numbers"), (1e39, "no finite number")])
+@pytest.mark.parametrize(("number", "message"), [(torch.nan, "are not numbers"), (1e39, "is not finite")])
 def test_an_action_that_is_no_number_names_the_agent(number, message):
     rows = torch.zeros(2, 5, 4, dtype=torch.float64)
     rows[1, 3, 0] = number

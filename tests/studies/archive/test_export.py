@@ -193,7 +193,9 @@ def test_links_out_of_the_results_are_not_followed(call, results, tmp_path, name
     (folder / name).symlink_to(results / name)
     code, out, err = call("export", folder, tmp_path / "target")
     assert (code, out) == (2, "")
-    assert err == f"{folder / name}: is a link to outside of {folder}; an export follows no such links\n"
+    assert (
+        err == f"{folder / name}: links to a place outside {folder}; an export does not follow such links\n"
+    )
     assert not (tmp_path / "target").exists()
 
 

@@ -26,7 +26,7 @@ BAD = {
     "more agents than nodes": (BASE + "topology: {name: ring, nodes: 3}\n", "more agents than nodes"),
     "a negative delay": (BASE + "network: {link: {delay: -1}}\n", "network.link.delay = -1"),
     "loss outside [0, 1]": (BASE + "network: {link: {loss: 1.1}}\n", "from 0 to 1"),
-    "a budget of nothing": (BASE + "consensus: {budget: {}}\n", "budget of nothing"),
+    "a budget of nothing": (BASE + "consensus: {budget: {}}\n", "an empty budget"),
     "a wrong type": (BASE + "seeds: many\n", "seeds = 'many'"),
     "an unknown key": (BASE + "netwrk: {}\n", "did you mean 'network'?"),
     "a missing graph file": (BASE + "topology: {file: gone.csv}\n", "no such file"),
@@ -144,7 +144,7 @@ def test_the_topologies_are_listed_with_the_reason_for_those_that_cannot_be(call
     assert "1.307" in out
     assert "0.834" in out
     assert "0.289" in out
-    assert "none of this size: balanced_tree: nodes: 16 makes no balanced tree" in out
+    assert "none of this size: balanced_tree: nodes: 16 cannot form a balanced tree" in out
 
 
 def test_a_topology_is_drawn(call):
@@ -235,7 +235,7 @@ def test_a_device_that_is_not_there_is_one_line_and_nothing_is_written(call, wri
     before = list(Path.cwd().iterdir())
     code, _, err = call(command, file)
     assert code == 2
-    assert err == "algorithm.device 'cuda': torch finds no CUDA device on this machine, use 'cpu'\n"
+    assert err == "algorithm.device 'cuda': torch finds no CUDA device on this machine; use 'cpu'\n"
     assert list(Path.cwd().iterdir()) == before
 
 
@@ -292,7 +292,7 @@ def test_the_devices_of_a_cluster_are_not_looked_for_on_this_machine(call, write
     file = write("workload: training\nalgorithm: {device: cuda}\n")
     code, _, err = call("run", file, "--on", "127.0.0.1:1")
     assert code == 2
-    assert err.startswith("--on 127.0.0.1:1: nobody answers there: ")
+    assert err.startswith("--on 127.0.0.1:1: nothing answers there: ")
 
 
 BATTLES = """\
@@ -367,7 +367,7 @@ def broken(monkeypatch):
     monkeypatch.setattr(Navigation, "_advance", failing)
 
 
-NAN = "WorldError: navigation: row 0, step 2: agent 1 was paid nan, allowed are finite numbers up to 1e+18"
+NAN = "WorldError: navigation: row 0, step 2: agent 1 was paid nan, must be finite and at most 1e+18"
 
 
 def test_training_that_fails_says_why_in_one_line_and_keeps_the_traceback(call, write, broken):

@@ -55,6 +55,6 @@ def test_it_is_asked_before_trials_run_here_and_only_then(monkeypatch, tmp_path)
     monkeypatch.setattr(main_guard, "check", lambda: asked.append(True))
     backends.executor("local", 1, tmp_path)
     assert asked == [True]
-    with pytest.raises(StudyError, match="nobody answers there"):
+    with pytest.raises(StudyError, match="nothing answers there"):
         backends.executor("ray://127.0.0.1:1", 1, tmp_path)
     assert asked == [True]

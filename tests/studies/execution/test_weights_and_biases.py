@@ -109,7 +109,7 @@ def test_without_the_extra_or_with_a_bad_project_it_is_one_line(call, write, mon
     for wrong in ("", "a/b", "x" * 129, "a\x1bb"):
         code, out, err = call("run", write(), "--wandb", wrong)
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert "is no name of a project" in err
+        assert "is not a project name" in err
 
 
 def test_the_package_itself_writes_one_run_offline(write, tmp_path, monkeypatch):

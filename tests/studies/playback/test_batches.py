@@ -61,7 +61,7 @@ def test_an_update_from_a_stored_batch_is_the_one_that_played_it(call, write, tm
             "workload: problem\nproblem: {name: mean, agents: 4}\n",
             [],
             "b.npz",
-            "workload = 'problem': a batch is played by an",
+            "workload = 'problem': only an `update` study plays a batch",
         ),
         (UPDATE, [], "b.npy", "the name of a batch must end in .npz"),
         (UPDATE, [], "gone/b.npz", "there is no folder gone"),
@@ -83,4 +83,4 @@ def test_a_trial_that_reads_a_batch_plays_none(call, write, tmp_path):
     assert call("batch", path, "--out", file)[0] == 0
     code, _, err = call("batch", path, "--set", f"update.batch={file}", "--out", tmp_path / "b.npz")
     assert (code, err.count("\n")) == (2, 1)
-    assert "this trial plays no batch, it reads one" in err
+    assert "this trial reads a batch instead of playing one" in err

@@ -283,14 +283,18 @@ def test_random_uses_every_action_an_agent_has(write):
         (TRAINING, ["--trial", "2"], "--trial 2: the study has 1 trial"),
         (TRAINING, ["--policy", "random", "--out", "a.avi"], "--out a.avi: must end in .gif or .mp4"),
         (TRAINING, ["--policy", "random", "--out", "a.mp4"], "needs the program ffmpeg"),
-        (TRAINING, ["--policy", "random", "--out", "taken/a.gif"], "taken is no folder to write in"),
+        (
+            TRAINING,
+            ["--policy", "random", "--out", "taken/a.gif"],
+            "taken is not a folder that can be written to",
+        ),
         (TRAINING, ["--policy", "random", "--fps", "51"], "--fps"),
         (TRAINING, ["--policy", "random", "--size", "479"], "--size"),
         ("workload: problem\n", ["--policy", "random"], "workload = 'problem'"),
         (
             "workload: training\nenvironment: {name: starcraft}\n",
             ["--policy", "random", "--out", "a.gif"],
-            "--out a.gif: must end in .SC2Replay, for starcraft records replays of its own",
+            "--out a.gif: must end in .SC2Replay, because starcraft records its own replays",
         ),
     ],
 )
@@ -337,7 +341,7 @@ def test_models_of_other_networks_are_refused(call, write, trained):
     code, _, err = call("play", write(wider), "--checkpoint", store.models(trial), "--out", "a.gif")
     assert code == 2
     assert err.count("\n") == 1
-    assert "models.pt has other networks than this trial's" in err
+    assert "models.pt has networks that differ from this trial's" in err
     assert list(Path.cwd().iterdir()) == []
     checkpoints.save(Path("rows.pt"), {"rows": {}}, "x")
     assert (

@@ -15,7 +15,7 @@ FAULTS = [
         "5: network.faults.0.down = '-1s': '-1s' is not a duration: it must be finite",
     ),
     ("{link: 0-1, down: soon}", "5: network.faults.0.down = 'soon': 'soon' is not a duration: give a number"),
-    ("{link: 0-1}", "5: network.faults.0: needs down, the moment it begins, or mtbf and mttr"),
+    ("{link: 0-1}", "5: network.faults.0: needs down, when it begins, or mtbf and mttr"),
     ("{link: 0-1, mtbf: 3s}", "5: network.faults.0: needs both mtbf and mttr"),
     ("{link: 0-1, down: 3s, up: 2s}", "5: network.faults.0.up = '2s': up 2.0 must be later than down 3.0"),
     ("{link: 0-1, down: 1, up: {lasting: -2s}}", "5: network.faults.0.up.lasting = '-2s': '-2s' is not a"),

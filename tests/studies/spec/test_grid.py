@@ -101,7 +101,7 @@ def test_what_is_set_on_the_command_line_is_what_cases_without_it_have(write):
 
 def test_what_changes_the_environment_is_known_by_what_the_cases_set(write):
     text = "workload: training\nvary:\n  task:\n    three: {environment.agents: 3}\n    plain: {}\n"
-    with pytest.raises(StudyError, match="two trials are the same: task=three seed=0 and task=plain seed=0"):
+    with pytest.raises(StudyError, match="two trials are identical: task=three seed=0 and task=plain seed=0"):
         load(str(write(text)))
     study = load(str(write(text.replace("{}", "{environment.agents: 4}") + "  algorithm.gamma: [0.9, 1]\n")))
     assert study.environment_factors == ("task",)
@@ -115,10 +115,10 @@ def test_lists_of_mappings_stay_values(write):
 BAD = [
     (
         "vary:\n  problem: {A: {problem.agents: 3}}\n",
-        "6: vary.problem: a mapping means cases and so needs a name",
+        "6: vary.problem: a mapping lists cases and needs a name",
     ),
-    ("vary:\n  network.link: {loss: 1}\n", "6: vary.network.link: a mapping means cases and so needs a name"),
-    ("vary: {environment: {}}\n", "5: vary.environment: a mapping means cases"),
+    ("vary:\n  network.link: {loss: 1}\n", "6: vary.network.link: a mapping lists cases and needs a name"),
+    ("vary: {environment: {}}\n", "5: vary.environment: a mapping lists cases"),
     ("vary: {seed: {A: {problem.agents: 3}}}\n", "5: vary.seed: 'seed' is a column of the results"),
     ("vary: {error: {A: {problem.agents: 3}}}\n", "5: vary.error: 'error' is a column of the results"),
     ("vary:\n  size: {}\n", "6: vary.size: has no cases"),
@@ -133,7 +133,7 @@ BAD = [
     ),
     (
         "vary:\n  size:\n    A:\n      problem.agents: 3\n      problem: {name: mean}\n",
-        "9: vary.size.A.problem: would hide problem.agents, which the case sets before",
+        "9: vary.size.A.problem: would hide problem.agents, which the case already sets",
     ),
     ("vary:\n  size:\n    A:\n      seeds: 2\n", "8: vary.size.A.seeds: seeds belongs to the whole study"),
     ("vary: {seeds: [1, 2]}\n", "5: vary.seeds: seeds belongs to the whole study"),
@@ -173,9 +173,9 @@ def test_a_bad_case_is_one_line_with_its_place(write, added, message):
         ),
         (
             "vary.size=[four agents]",
-            "--set: vary.size: 'four agents' is none of the cases: six agents, three agents; did you mean",
+            "--set: vary.size: 'four agents' is not one of the cases: six agents, three agents; did you mean",
         ),
-        ("vary.size=[3]", "--set: vary.size: 3 is none of the cases: six agents, three agents"),
+        ("vary.size=[3]", "--set: vary.size: 3 is not one of the cases: six agents, three agents"),
         ("vary.size=[]", "--set: vary.size = []: must name at least one of the cases: six agents, three"),
         (
             "vary.size={3: {problem.agents: 3}}",

@@ -45,7 +45,7 @@ def test_more_trials_than_anybody_means_are_refused_before_they_are_made(write):
     vary = "vary:\n" + "".join(f"  {name}: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n" for name in "abcdef")
     with pytest.raises(StudyError) as caught:
         load(str(write(BASE + vary)))
-    said = "vary: 10 x 10 x 10 x 10 x 10 x 10 x 1 (with the seeds) are 1,000,000 trials; at most"
+    said = "vary: 10 x 10 x 10 x 10 x 10 x 10 x 1 (with the seeds) make 1,000,000 trials; must be at most"
     assert f"study.yaml:4: {said} {MOST_TRIALS:,}" in str(caught.value)
 
 

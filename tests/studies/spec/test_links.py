@@ -128,7 +128,7 @@ def test_attributes_and_classes_of_a_graph_file_reach_the_links(write, tmp_path:
         ("network: {link: {loss: {gemodel: {p: 0.1}}}}", "3: network.link.loss.gemodel.r: missing"),
         (
             "network: {link: {loss: {gemodel: {p: 3, r: 1}}}}",
-            "3: network.link.loss.gemodel: p 3.0 and r 1.0 are probabilities per packet: at most 1",
+            "3: network.link.loss.gemodel: p 3.0 and r 1.0 are probabilities per packet: must be at most 1",
         ),
         ("network: {link: {reorder: 0.5}}", "3: network.link: reorder with delay 0: there is no delay"),
         (
@@ -139,7 +139,7 @@ def test_attributes_and_classes_of_a_graph_file_reach_the_links(write, tmp_path:
             "network: {links: {0>2: {loss: 1}}}",
             "3: network.links.0>2: '0>2' is not a link of this graph: did",
         ),
-        ("network: {classes: {wan: {}}}", "3: network.classes.wan: no link of this graph is of class 'wan'"),
+        ("network: {classes: {wan: {}}}", "3: network.classes.wan: no link of this graph has class 'wan'"),
     ],
 )
 def test_bad_links_are_one_line_with_place_field_value_and_what_is_allowed(write, added, message):

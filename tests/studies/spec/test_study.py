@@ -25,7 +25,7 @@ def test_a_centre_has_to_be_reached(write):
     study = f"workload: training\n{apart}vary: {{algorithm.name: [matrpo, itrpo, mappo]}}\n"
     with pytest.raises(StudyError) as caught:
         load(str(write(study)))
-    said = "topology: is not connected, so mappo can have no centre that all agents reach"
+    said = "topology: is not connected, so mappo cannot have a centre that all agents reach"
     assert str(caught.value).endswith(f"2: {said}")
     assert len(load(str(write(study.replace(", mappo", "")))).trials) == 2
 
@@ -87,7 +87,7 @@ def test_graphs_in_parts_have_to_be_asked_for(write):
 BAD = [
     # What is added to BASE (or replaces a line of it), and what the error must say.
     ("topology: rng\n", "5: topology = 'rng': must be one of ring, path, star, complete,"),
-    ("topology: {name: torus}\n", "5: topology.nodes: 4 makes no torus"),
+    ("topology: {name: torus}\n", "5: topology.nodes: 4 cannot form a torus"),
     (
         "topology: {name: random_geometric, radus: 3}\n",
         "5: topology.radus: unknown key; did you mean 'radius'?",
@@ -135,7 +135,7 @@ BAD = [
     ),
     (
         "vary: {network.link.delay: [5ms, 0.005]}\n",
-        "5: vary: two trials are the same: delay=5ms seed=0 and delay=0.005",
+        "5: vary: two trials are identical: delay=5ms seed=0 and delay=0.005",
     ),
     ("quick: 3\n", "5: quick = 3: must be a mapping"),
     ("question: [what]\n", "5: question = ['what']: must be text"),
@@ -167,7 +167,7 @@ def test_bad_input_is_one_line_with_place_field_value_and_what_is_allowed(write,
             "name: maen",
             "2: problem.name = 'maen': must be one of lasso, least_squares,",
         ),
-        ("{activations: 20}", "{}", "4: consensus.budget: a budget of nothing never ends"),
+        ("{activations: 20}", "{}", "4: consensus.budget: an empty budget never ends"),
         (
             "activations: 20",
             "activations: 0",
@@ -241,7 +241,10 @@ def test_all_that_is_wrong_is_told_a_line_each_with_what_is_allowed_there(write)
         ("environment: treasure\n", "2: environment = 'treasure': must be a mapping"),
         ("environment: {agents: 0}\n", "2: environment.agents = 0: must be at least 1"),
         ("environment: {agents: 1}\n", "2: environment.agents: 1 is not a whole number of at least 2"),
-        ("training: {samples: 1049}\n", "2: training.samples: 1049 is no multiple of the 10 episodes"),
+        (
+            "training: {samples: 1049}\n",
+            "2: training.samples: 1049 is not a multiple of the 10 parallel episodes",
+        ),
         ("algorithm: {solver: {damping: 0}}\n", "2: algorithm.solver.damping = 0: must be more than 0"),
         ("algorithm: {name: mapo}\n", "2: algorithm.name = 'mapo': must be one of matrpo"),
         ("problem: {agents: 3}\n", "2: problem: unknown key"),
@@ -340,13 +343,13 @@ vary: {consensus.penalty: [1, 2]}
     assert len(load(str(write(text))).trials) == 2
     whole = (tmp_path / "batch.npz").read_bytes()
     (tmp_path / "batch.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(StudyError, match=r"4: update\.batch: .*batch\.npz holds no stored batch \("):
+    with pytest.raises(StudyError, match=r"4: update\.batch: .*batch\.npz is not a stored batch \("):
         load(str(write(text)))
     dataclasses.replace(played, actions=played.actions + 9).save(tmp_path / "batch.npz")
-    with pytest.raises(StudyError, match=r"has action \d+ of agent 0, must be from 0 to 4"):
+    with pytest.raises(StudyError, match=r"has the action \d+ of agent 0, must be from 0 to 4"):
         load(str(write(text)))
     played.save(tmp_path / "batch.npz")
-    with pytest.raises(StudyError, match=r"has observations of \(3, 14\), needs \(4, 18\)"):
+    with pytest.raises(StudyError, match=r"has observations of shape \(3, 14\), needs \(4, 18\)"):
         load(str(write(text.replace("agents: 3", "agents: 4"))))
 
 

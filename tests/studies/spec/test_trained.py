@@ -101,7 +101,7 @@ def test_trials_are_named_by_the_models_and_not_by_their_place(later, tmp_path):
         ({"run": "two", "where": {"loss": 0}}, "where: loss is not varied in .*; allowed: network.link.loss"),
         ({"run": "two", "where": {"network.link.loss": 0.3}}, "0.3 is not among 0, 0.5 in "),
         ({"run": "one", "where": {"seed": 0}}, "where: seed is not varied in .*; allowed: nothing"),
-        ({"run": "one.yaml", "where": {"seed": 0}}, "is no results folder, as `where` needs"),
+        ({"run": "one.yaml", "where": {"seed": 0}}, "is not a results folder, as `where` needs"),
         ({"run": "none"}, "there is no such file or folder"),
         ("none", "there is no such file"),
         ("one.yaml", "one.yaml cannot be read"),

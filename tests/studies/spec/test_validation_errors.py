@@ -93,13 +93,13 @@ WORST = [
     (
         PROBLEM,
         "consensus: {algorithm: push_sum, activation: poisson}",
-        "consensus.activation = 'poisson': activation 'poisson' is not one of push_sum: choose synchronous,"
-        " asynchronous, gossip",
+        "consensus.activation = 'poisson': activation 'poisson' is not available with push_sum: choose"
+        " synchronous, asynchronous, gossip",
     ),
     (
         TRAINING,
         "consensus: {algorithm: metropolis}",
-        "consensus.algorithm = 'metropolis': 'metropolis' solves the mean problem only, not policies: choose"
+        "consensus.algorithm = 'metropolis': 'metropolis' solves only the mean problem, not policies: choose"
         " edge_admm or relaxed_admm",
     ),
     (
@@ -232,7 +232,7 @@ def test_what_no_file_could_say_is_refused_in_plain_data_too(settings, said):
 def test_data_that_contains_itself_is_refused():
     data: dict[str, object] = {"workload": "problem"}
     data["a"] = data
-    with pytest.raises(StudyError, match="mine: a: lists and mappings inside one another to more than 40"):
+    with pytest.raises(StudyError, match="mine: a: lists and mappings are nested deeper than 40"):
         define(data, name="mine")
 
 

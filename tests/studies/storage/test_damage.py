@@ -177,8 +177,12 @@ DOCTORED = {
     "no settings": ("spec.json", {"seed": ...}, "spec.json: seed: is missing"),
     "no identity": ("spec.json", {"identity": ...}, "spec.json: identity: is missing"),
     "identity of text": ("spec.json", {"identity": "x"}, "spec.json: identity: must be a mapping"),
-    "another seed": ("spec.json", {"seed": 7}, "spec.json: seed: is not what the trial's name is made of"),
-    "another workload": ("spec.json", {"workload": "x"}, "spec.json: workload: is 'x', where the study's is"),
+    "another seed": (
+        "spec.json",
+        {"seed": 7},
+        "spec.json: seed: is not what the trial's name was derived from",
+    ),
+    "another workload": ("spec.json", {"workload": "x"}, "spec.json: workload: is 'x', but the study's is"),
     "an environment of text": (
         "spec.json",
         {"environment": "x"},
@@ -269,8 +273,8 @@ def test_files_nested_too_deep_are_damaged(ran, file, content):
 
 
 TABLES = {
-    "two rows": ("metrics", lambda table: pd.concat([table, table]), "has 2 rows, where one is stored"),
-    "no row": ("metrics", lambda table: table[:0], "has no rows, where one is stored"),
+    "two rows": ("metrics", lambda table: pd.concat([table, table]), "has 2 rows, must have one"),
+    "no row": ("metrics", lambda table: table[:0], "has no rows, must have one"),
     "text in numbers": ("metrics", lambda table: table.assign(error="x"), "the column 'error' holds"),
     "text in a curve": (
         "curves_consensus",
@@ -336,9 +340,9 @@ def test_a_folder_that_is_not_the_trial_s_is_noticed_and_set_aside(ran, write, c
     shutil.rmtree(place)
     if harm == "another's":
         shutil.copytree(other, place)
-        named = f"spec.json: is that of trial {other.name}: the folder has been replaced"
+        named = f"spec.json: belongs to trial {other.name}: the folder has been replaced"
     else:
-        named = "is a file, where a folder should be"
+        named = "is a file, must be a folder"
         place.write_text("") if harm == "a file" else place.symlink_to("nowhere")
     check_commands(call, folder, place, named)
     assert call("run", write(STUDY), "--out", folder)[0] == 0

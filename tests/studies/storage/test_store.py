@@ -151,7 +151,7 @@ def test_the_results_are_read_without_the_file_of_the_study(study, tmp_path):
     [
         (None, "holds no results of `testbed run`"),
         ("{", "study.json: cannot be read"),
-        ('{"format": 2}', "format 2, where 1 is understood"),
+        ('{"format": 2}', "has format 2, must be 1"),
         ("[]", "study.json: cannot be read"),
         ('{"format": 1, "name": "x"}', "study.json: cannot be read: question: is missing"),
     ],

@@ -56,7 +56,7 @@ def test_nothing_is_begun_anew_without_a_word(tmp_path):
     path = tmp_path / "c"
     checkpoints.keep(path, {}, "me")
     path.write_bytes(b"")
-    with pytest.raises(checkpoints.CheckpointError, match="none before it: remove it to begin anew"):
+    with pytest.raises(checkpoints.CheckpointError, match="no earlier one: remove it to start again"):
         checkpoints.resume(path, "me")
 
 

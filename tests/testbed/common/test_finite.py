@@ -40,9 +40,7 @@ def test_every_environment_refuses_what_is_no_finite_number(
         masks = info.get("action_masks", np.ones((3, env.agents, env.action_size)))
         if step == 1:
             *_, info = env.step(masks.argmax(axis=2))
-    said = f"^{name}: row 1, step 2: agent 2 {what} {number:g}, allowed are finite numbers up to".replace(
-        "+", r"\+"
-    )
+    said = f"^{name}: row 1, step 2: agent 2 {what} {number:g}, must be finite".replace("+", r"\+")
     with pytest.raises(WorldError, match=said):
         env.step(masks.argmax(axis=2))
     with pytest.raises(RuntimeError, match="no episode has been started"):
@@ -77,7 +75,7 @@ def test_a_learner_that_holds_no_numbers_any_more_is_found_wherever_it_holds_the
     ):
         check_finite(state, {}, agents=3)
     said = str(caught.value)
-    assert said.startswith(f"itrpo, update 7: {whose} came to hold numbers that are not finite (meeting: ")
+    assert said.startswith(f"itrpo, update 7: {whose} has numbers that are not finite (meeting: ")
     assert "observation of the batch is 7e+17, of agent 0 in row 1 at step 2" in said
     assert said.endswith("largest reward 5, of agent 2 in row 0 at step 3)")
 

@@ -63,7 +63,7 @@ def test_an_update_can_use_it():
 def test_averaging_is_refused_for_all_but_the_mean(algorithm):
     chosen = {"consensus": {"algorithm": algorithm}}
     for workload, what in ((UpdateWorkload, "policies"), (TrainingWorkload, "policies")):
-        with pytest.raises(ValueError, match=f"'{algorithm}' solves the mean problem only, not {what}"):
+        with pytest.raises(ValueError, match=f"'{algorithm}' solves only the mean problem, not {what}"):
             workload.model_validate(chosen)
     with pytest.raises(ValueError, match="not problem lasso: choose edge_admm or relaxed_admm"):
         ProblemWorkload.model_validate(chosen | {"problem": {"name": "lasso"}})

@@ -171,7 +171,7 @@ def test_relaxed_admm_is_right_at_any_loss_with_differences_too():
     [
         (
             {"faults": [{"fault": "byzantine", "agent": 0, "behaviour": "stuck", "down": 0}]},
-            "no fault byzantine",
+            "not allow the fault byzantine",
         ),
         ({"link": {"corrupt": {"random": 0.1, "detected": False}}}, "0 or detected"),
         ({"links": {"0-1": {"corrupt": {"random": 0.1, "detected": False}}}}, "on 0>1"),

@@ -128,16 +128,16 @@ def test_a_first_reset_of_some_rows_only_is_refused() -> None:
 @pytest.mark.parametrize(
     ("actions", "message"),
     [
-        (np.full((4, 3), 5), "actions: got 5 for agent 0 in row 0, allowed are 0 to 4"),
+        (np.full((4, 3), 5), "actions: got 5 for agent 0 in row 0, must be from 0 to 4"),
         (
             np.array([[0, 1, 2]] * 3 + [[0, -1, 0]]),
-            "actions: got -1 for agent 1 in row 3, allowed are 0 to 4",
+            "actions: got -1 for agent 1 in row 3, must be from 0 to 4",
         ),
-        (np.zeros((4, 2), dtype=int), "actions: got shape (4, 2), allowed is (4, 3)"),
-        (np.zeros((3, 4), dtype=int), "actions: got shape (3, 4), allowed is (4, 3)"),
-        (np.zeros((4, 3)), "actions: got float64, allowed are integers"),
-        (np.zeros((4, 3), dtype=bool), "actions: got bool, allowed are integers"),
-        ([[0, 1, 2], [0, 1]], "actions: got nested lists of unequal lengths, allowed is an array"),
+        (np.zeros((4, 2), dtype=int), "actions: got shape (4, 2), must be (4, 3)"),
+        (np.zeros((3, 4), dtype=int), "actions: got shape (3, 4), must be (4, 3)"),
+        (np.zeros((4, 3)), "actions: got float64, must be integers"),
+        (np.zeros((4, 3), dtype=bool), "actions: got bool, must be integers"),
+        ([[0, 1, 2], [0, 1]], "actions: got nested lists of unequal lengths, must be an array"),
     ],
 )
 def test_wrong_actions_are_refused_in_one_line_and_change_nothing(actions: Any, message: str) -> None:
@@ -159,13 +159,13 @@ def test_actions_of_any_integer_type_mean_the_same(dtype: type) -> None:
 
 @pytest.mark.parametrize("seed", [-1, 1.5, True, "0"])
 def test_a_wrong_seed_is_refused(seed: Any) -> None:
-    with pytest.raises(ValueError, match=r"seed: got .*, allowed are integers from 0 up"):
+    with pytest.raises(ValueError, match=r"seed: got .*, must be an integer of at least 0"):
         make().reset(seed)
 
 
 @pytest.mark.parametrize("where", [[True, False], [1, 0, 1, 0], np.ones((4, 1), dtype=bool)])
 def test_a_wrong_mask_is_refused(where: Any) -> None:
-    with pytest.raises(ValueError, match=r"where: got .*, allowed is bool of shape \(4,\)"):
+    with pytest.raises(ValueError, match=r"where: got .*, must be bool of shape \(4,\)"):
         started().reset(where=where)
 
 
@@ -218,26 +218,29 @@ def test_a_state_at_the_end_of_an_episode_is_finished() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s.update(position=s.pop("pos")), "state: unknown name 'position', allowed are pos, vel"),
+        (
+            lambda s: s.update(position=s.pop("pos")),
+            "state: unknown name 'position', must be one of pos, vel",
+        ),
         (lambda s: s.update(landmark=0), "state: unknown name 'landmark'.*did you mean 'landmarks'?"),
-        (lambda s: s.pop("vel"), "state: vel missing, needed are pos, vel, landmarks"),
+        (lambda s: s.pop("vel"), "state: vel missing, must have pos, vel, landmarks"),
         (
             lambda s: s.update(pos=s["pos"][:2]),
-            r"state\['pos'\]: got shape \(2, 3, 2\), allowed is \(4, 3, 2\)",
+            r"state\['pos'\]: got shape \(2, 3, 2\), must be \(4, 3, 2\)",
         ),
-        (lambda s: s.update(pos=s["pos"][0]), r"state\['pos'\]: got shape \(3, 2\), allowed is \(4, 3, 2\)"),
-        (lambda s: s.update(vel=s["vel"] * np.nan), r"state\['vel'\]: got nan, allowed are finite numbers"),
-        (lambda s: s.update(vel=s["vel"] + 1j), r"state\['vel'\]: got complex128, allowed are real numbers"),
+        (lambda s: s.update(pos=s["pos"][0]), r"state\['pos'\]: got shape \(3, 2\), must be \(4, 3, 2\)"),
+        (lambda s: s.update(vel=s["vel"] * np.nan), r"state\['vel'\]: got nan, must be finite"),
+        (lambda s: s.update(vel=s["vel"] + 1j), r"state\['vel'\]: got complex128, must be real numbers"),
         (lambda s: s.update(vel=[[1], [1, 2]]), r"state\['vel'\]: got nested lists of unequal lengths"),
-        (lambda s: s.update(t=np.array([0, 0, 0, 101])), r"state\['t'\]: got 101, allowed are 0 to 100"),
-        (lambda s: s.update(t=np.array([0, -1, 0, 0])), r"state\['t'\]: got -1, allowed are 0 to 100"),
+        (lambda s: s.update(t=np.array([0, 0, 0, 101])), r"state\['t'\]: got 101, must be from 0 to 100"),
+        (lambda s: s.update(t=np.array([0, -1, 0, 0])), r"state\['t'\]: got -1, must be from 0 to 100"),
         (
             lambda s: s.update(t=np.zeros(4)),
-            r"state\['t'\]: got float64 of shape \(4,\), allowed are integers",
+            r"state\['t'\]: got float64 of shape \(4,\), must be integers",
         ),
         (
             lambda s: s.update(t=0),
-            r"state\['t'\]: got int64 of shape \(\), allowed are integers of shape \(4,\)",
+            r"state\['t'\]: got int64 of shape \(\), must be integers of shape \(4,\)",
         ),
     ],
 )
@@ -302,8 +305,8 @@ def test_a_wrong_generator_state_is_refused_and_changes_nothing(value: Any) -> N
         ("navigation", {"agents": True}, "navigation: agents: got True, must be a whole number"),
         ("navigation", {"reward": "papr"}, "reward: got 'papr', .*'code' or 'paper'; did you mean 'paper'?"),
         ("navigation", {"episode_length": 0}, "navigation: episode_length: got 0"),
-        ("navigation", {"batch": 0}, "batch: got 0, allowed are integers from 1 up"),
-        ("navigation", {"batch": 2.0}, "batch: got 2.0, allowed are integers from 1 up"),
+        ("navigation", {"batch": 0}, "batch: got 0, must be an integer of at least 1"),
+        ("navigation", {"batch": 2.0}, "batch: got 2.0, must be an integer of at least 1"),
     ],
 )
 def test_an_environment_that_does_not_exist_is_refused_in_one_line(

@@ -121,16 +121,16 @@ def test_agents_leave_when_they_die_and_the_others_go_on_without_them() -> None:
 def test_an_action_another_agent_has_is_refused_for_one_that_does_not() -> None:
     face = ParallelFace(Countdown())
     face.reset()
-    with pytest.raises(ValueError, match="actions: got 2 for agent 0 in row 0, allowed are 0 to 1"):
+    with pytest.raises(ValueError, match="actions: got 2 for agent 0 in row 0, must be from 0 to 1"):
         face.step({"agent_0": 2, "agent_1": 2})
 
 
 def test_actions_for_other_agents_than_those_playing_are_refused() -> None:
     face = environments.parallel("navigation", agents=2)
     face.reset(seed=0)
-    with pytest.raises(ValueError, match="got agents agent_0, needed are exactly agent_0, agent_1"):
+    with pytest.raises(ValueError, match="got agents agent_0, must be exactly agent_0, agent_1"):
         face.step({"agent_0": 0})
-    with pytest.raises(ValueError, match="got agents agent_0, agent_2, needed"):
+    with pytest.raises(ValueError, match="got agents agent_0, agent_2, must be exactly"):
         face.step({"agent_0": 0, "agent_2": 0})
 
 
@@ -151,7 +151,7 @@ def test_pictures_are_drawn_when_asked_for() -> None:
     assert picture is not None
     assert picture.shape == (300, 300, 3)
     assert environments.parallel("navigation").render() is None
-    with pytest.raises(ValueError, match="render_mode: got 'human', allowed are None and 'rgb_array'"):
+    with pytest.raises(ValueError, match="render_mode: got 'human', must be None or 'rgb_array'"):
         environments.parallel("navigation", render_mode="human")
 
 

@@ -122,17 +122,19 @@ def test_a_rule_with_a_state_is_saved_and_goes_on_where_it_was() -> None:
         network.clock.run()
     assert first_difference(one, other) is None
     without, _ = _network()
-    with pytest.raises(ValueError, match=r"states of the rules \['thirds'\], this one has \[\]"):
+    with pytest.raises(
+        ValueError, match=r"states of the rules \['thirds'\], but this one has the rules \[\]"
+    ):
         without.load_state_dict(saved)
 
 
 @pytest.mark.parametrize(
     ("verdict", "message"),
     [
-        (True, "rule 0 says True of a packet: must be None, a reason"),
-        (-1.0, "rule 0 says -1.0"),
-        (float("inf"), "rule 0 says inf"),
-        ("link_down", "rule 0 drops a packet as 'link_down': must be a reason of its own"),
+        (True, "rule 0 returned True for a packet: must be None, a reason"),
+        (-1.0, "rule 0 returned -1.0"),
+        (float("inf"), "rule 0 returned inf"),
+        ("link_down", "rule 0 drops a packet as 'link_down': must be another reason"),
     ],
 )
 def test_verdicts_that_make_no_sense_are_refused(verdict: Any, message: str) -> None:
@@ -149,5 +151,5 @@ def test_rules_need_links_that_exist_and_names_of_their_own() -> None:
     with pytest.raises(ValueError, match="must be a list of names"):
         network.add_rule(EveryThird(), links="0-1")
     network.add_rule(EveryThird(), name="loss")
-    with pytest.raises(ValueError, match="rule 'loss': there is one of this name already"):
+    with pytest.raises(ValueError, match="rule 'loss': a rule with this name already exists"):
         network.add_rule(EveryThird(), name="loss")

@@ -182,11 +182,11 @@ BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (_arrive_early, "could not arrive before"),
     (_deliver_over_a_down_link, "is delivered, though its link or sender was down"),
     (_lose_from_the_books, "messages do not add up"),
-    (_forget_a_half_commit, "no half-commit is on the books"),
+    (_forget_a_half_commit, "no half-commit is pending"),
     (_deliver_what_was_in_flight, "is delivered, though its link or sender was down"),
     (_deliver_to_a_crashed_agent, "is delivered to an agent that is down"),
     (_overtake, "is delivered after packet"),
-    (_commit_a_wrong_sum, "no half-commit is on the books"),
+    (_commit_a_wrong_sum, "no half-commit is pending"),
     (_never_end, "does not end"),
 ]
 SHRUNK = BUGS if NIGHTLY else BUGS[:2]

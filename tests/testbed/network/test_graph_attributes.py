@@ -106,26 +106,26 @@ def test_what_a_file_says_of_a_link_is_honoured(
         (
             {"capacity": 10},
             {"capacity_unit": "mbps"},
-            "capacity_unit has the unit 'mbps', which is not one of",
+            "capacity_unit has the unit 'mbps', which is not a unit of",
         ),
-        ({"capacity": "10 parsecs"}, {}, "capacity has the unit 'parsecs', which is not one of capacity"),
+        ({"capacity": "10 parsecs"}, {}, "capacity has the unit 'parsecs', which is not a unit of capacity"),
         *[
             ({"capacity": value}, {"capacity_unit": "Mbps"}, "is not a capacity: must be")
             for value in (0, -1, float("nan"), float("inf"), True, "fast", "1e999999999", 10**400, None, [1])
         ],
         ({"rate": 1, "capacity": "1Mbps"}, {}, "rate and capacity both give the rate: remove one"),
         ({"LinkSpeedRaw": 0}, {}, "LinkSpeedRaw = 0 is not a capacity: must be finite and above 0"),
-        ({"LinkSpeed": "10"}, {}, "LinkSpeed = '10' reads like a link setting but is not one: give rate"),
-        ({"buffer": 9}, {}, "buffer = 9 has no buffer_unit: it must be packets, or give limit"),
+        ({"LinkSpeed": "10"}, {}, "LinkSpeed = '10' looks like a link setting but is not one: give rate"),
+        ({"buffer": 9}, {}, "buffer = 9 has no buffer_unit: must be in packets; or give limit"),
         (
             {"buffer": 9},
             {"buffer_unit": "bytes"},
-            "buffer = 9 is in 'bytes': it must be packets, or give limit",
+            "buffer = 9 is in 'bytes': must be in packets; or give limit",
         ),
         ({"Delay": 2}, {}, "Delay = 2 is not a link setting: did you mean 'delay'?"),
         ({"jitterCorrelation": 0.2}, {}, "did you mean 'jitter_correlation'?"),
         *[
-            ({name: 2}, {}, f"{name} = 2 reads like a link setting but is not one: ")
+            ({name: 2}, {}, f"{name} = 2 looks like a link setting but is not one: ")
             for name in (
                 "bandwidth",
                 "latency",

@@ -57,7 +57,7 @@ def test_settings_survive_dumping_and_loading() -> None:
         ({"retries": -1}, "greater than or equal to 0"),
         ({"faults": [{"link": "0-1", "down": 2, "up": 2}]}, "up 2.0 must be later than down 2.0"),
         ({"faults": [{"link": "0-1", "down": "-1s"}]}, "'-1s' is not a duration"),
-        ({"faults": [{"link": "3-3", "down": 1}]}, "link '3-3' joins a node with itself"),
+        ({"faults": [{"link": "3-3", "down": 1}]}, "link '3-3' joins a node to itself"),
         ({"faults": [{"link": "0-1", "down": 1, "in_flight": "keep"}]}, "'drop' or 'deliver'"),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_link_may_be_named_from_either_end() -> None:
     [
         (nx.DiGraph([(0, 1)]), "undirected"),
         (nx.MultiGraph([(0, 1), (0, 1)]), "without parallel links"),
-        (nx.Graph([(0, 1), (1, 1)]), "node 1 is joined with itself"),
+        (nx.Graph([(0, 1), (1, 1)]), "node 1 is joined to itself"),
     ],
 )
 def test_graphs_that_are_no_networks_are_refused(graph: "nx.Graph[int]", message: str) -> None:

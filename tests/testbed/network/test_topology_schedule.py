@@ -172,7 +172,10 @@ def test_a_network_whose_topology_changes_is_saved_exactly(schedule: dict[str, A
         ({"name": "switching", "period": 1, "rounds": [["0:1"]]}, "must be two node numbers joined"),
         ({"name": "swiching", "period": 1}, "'switching', 'one_peer_exponential', 'random_waypoint'"),
         ({"name": "random_waypoint", "period": 1}, "Field required"),
-        ({"name": "random_waypoint", "period": 1, "range": 1, "speed": [2, 1]}, "the least comes first"),
+        (
+            {"name": "random_waypoint", "period": 1, "range": 1, "speed": [2, 1]},
+            "must have the smaller first",
+        ),
         ({"name": "random_waypoint", "period": 1, "range": 1, "speed": [0, 1]}, "greater than 0"),
         ({"name": "one_peer_exponential", "period": 1, "window": 0}, "greater than or equal to 1"),
     ],

@@ -135,7 +135,7 @@ def test_where_no_direction_has_a_rate_or_nothing_is_metered_there_is_no_utilisa
 def test_metering_must_begin_before_the_first_packet() -> None:
     network = Network(nx.path_graph(2), NetworkSettings(), Streams(0))
     network.send(0, 1, None, 1, "x")
-    with pytest.raises(RuntimeError, match="packets have been sent already"):
+    with pytest.raises(RuntimeError, match="packets have already been sent"):
         network.measure_traffic()
 
 

@@ -126,7 +126,7 @@ def test_it_is_one_round_of_metropolis_averaging_unless_something_else_is_said()
     assert resolved["consensus"]["algorithm"] == "metropolis"
     assert TrainingWorkload.model_validate(resolved) == trial()
     assert TrainingWorkload().consensus == ConsensusSettings()
-    with pytest.raises(ValueError, match=r"'edge_admm' averages no vectors, as fdmarl needs"):
+    with pytest.raises(ValueError, match=r"'edge_admm' does not average vectors, as fdmarl needs"):
         trial({"algorithm": "edge_admm"})
 
 

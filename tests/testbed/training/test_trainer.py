@@ -197,7 +197,7 @@ def test_an_update_from_a_stored_batch_uses_that_batch(tmp_path):
 def test_a_stored_batch_of_another_world_is_refused(tmp_path):
     collector = Collector(environments.make("navigation", agents=4, batch=2), seed=1)
     collector.collect(Scripted(3), 10, None)[0].save(tmp_path / "batch.npz")
-    with pytest.raises(ValueError, match=r"has observations of \(4, 18\), needs \(3, 14\)"):
+    with pytest.raises(ValueError, match=r"has observations of shape \(4, 18\), needs \(3, 14\)"):
         run(UpdateWorkload(update=UpdateSettings(batch=tmp_path / "batch.npz")))
 
 
@@ -272,9 +272,9 @@ def test_gains_on_another_batch_are_by_the_critics_of_before_the_update():
 
 def test_a_file_that_is_no_batch_is_refused(tmp_path):
     (tmp_path / "batch.npz").write_text("nothing")
-    with pytest.raises(ValueError, match="holds no stored batch"):
+    with pytest.raises(ValueError, match="is not a stored batch"):
         Batch.load(tmp_path / "batch.npz")
-    with pytest.raises(ValueError, match="is no file"):
+    with pytest.raises(ValueError, match="is not a file"):
         Batch.load(tmp_path / "missing.npz")
 
 
@@ -293,7 +293,7 @@ def test_a_graph_of_another_size_is_refused():
 
 
 def test_samples_that_do_not_divide_into_episodes_are_refused():
-    with pytest.raises(ValueError, match="samples: 301 is no multiple of the 3 episodes"):
+    with pytest.raises(ValueError, match="samples: 301 is not a multiple of the 3 parallel episodes"):
         run(workload().model_copy(update={"training": LoopSettings(samples=301)}))
 
 

@@ -46,11 +46,11 @@ def problem(down, up=None, consensus=None, **network):
             ("down", "count"),
             "allows at most 100",
         ),
-        (problem(3.0, consensus={"budget": {"seconds": 3}}), ("down",), "the budget ends the trial before"),
+        (problem(3.0, consensus={"budget": {"seconds": 3}}), ("down",), "the budget ends the trial earlier"),
         (problem({"kind": "request"}, up=0.0), ("up",), "lifted before it begins"),
         (problem(1.0, up={"update": 1}), ("up", "update"), "lifted before it begins"),
         (problem(1.0, up={"kind": "respons"}), ("up", "kind"), "no such messages"),
-        (problem(1.0, up={"update": 2}), ("up", "update"), "update 1 only; without up it lasts"),
+        (problem(1.0, up={"update": 2}), ("up", "update"), "update 1 only; without up the fault lasts"),
     ],
 )
 def test_what_never_begins_in_a_problem(settings, keys, reason):

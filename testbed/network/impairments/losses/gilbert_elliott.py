@@ -36,9 +36,11 @@ class GilbertElliott(Settings):
     @model_validator(mode="after")
     def _is_a_chain(self) -> Self:
         if self.p + self.r == 0:
-            raise ValueError("p and r are both 0: the state never changes, so where it starts is not defined")
+            raise ValueError(
+                "p and r are both 0: the state never changes, so its initial state is not defined"
+            )
         if self.per == "packet" and max(self.p, self.r) > 1:
-            raise ValueError(f"p {self.p} and r {self.r} are probabilities per packet: at most 1")
+            raise ValueError(f"p {self.p} and r {self.r} are probabilities per packet: must be at most 1")
         return self
 
     @property

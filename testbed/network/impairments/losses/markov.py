@@ -38,13 +38,17 @@ class FourStates(Settings):
     @model_validator(mode="after")
     def _is_a_chain(self) -> Self:
         if self.p13 + self.p14 > 1:
-            raise ValueError(f"p13 {self.p13} and p14 {self.p14} leave one state: together at most 1")
+            raise ValueError(f"p13 {self.p13} and p14 {self.p14} leave one state: must add up to at most 1")
         if self.to_gap + self.p32 > 1:
-            raise ValueError(f"p31 {self.to_gap} and p32 {self.p32} leave one state: together at most 1")
+            raise ValueError(
+                f"p31 {self.to_gap} and p32 {self.p32} leave one state: must add up to at most 1"
+            )
         if self.p32 > 0 and self.p23 == 0:
             raise ValueError("p23 is 0 with p32 above 0: reception within a burst would never end")
         if self.p13 + self.to_gap == 0:
-            raise ValueError("p13 and p31 are both 0: bursts never begin or end, so the start is not defined")
+            raise ValueError(
+                "p13 and p31 are both 0: bursts never begin or end, so the initial state is not defined"
+            )
         return self
 
     @property

@@ -176,7 +176,7 @@ def test_the_tutorial_of_clusters_gives_the_same_tables_as_here(cluster, call, w
 def test_a_cluster_that_does_not_answer_is_one_line_and_exit_code_2(call):
     code, _, err = call("run", "topologies", "--on", "127.0.0.1:1")
     assert code == 2
-    assert err.startswith("--on 127.0.0.1:1: nobody answers there: ")
+    assert err.startswith("--on 127.0.0.1:1: nothing answers there: ")
     assert err.count("\n") == 1
     assert list(Path.cwd().iterdir()) == []
 
@@ -268,7 +268,7 @@ def test_a_cluster_that_runs_is_found(cluster, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", cluster.client_address)
     assert find(None) == cluster.client_address
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    with pytest.raises(StudyError, match=r"RAY_ADDRESS=127\.0\.0\.1:1: nobody answers there: "):
+    with pytest.raises(StudyError, match=r"RAY_ADDRESS=127\.0\.0\.1:1: nothing answers there: "):
         find(None)
 
 

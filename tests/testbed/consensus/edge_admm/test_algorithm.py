@@ -224,11 +224,11 @@ def test_an_agent_without_links_settles_on_its_own_optimum():
 
 
 def test_the_wrong_number_of_problems_is_refused():
-    with pytest.raises(ValueError, match="problems: 5 given, the network has 6 nodes"):
+    with pytest.raises(ValueError, match="problems: got 5, must be one for each of the 6 nodes"):
         agree(problem_of("mean", 5).local, graph_of("ring", 6), ConsensusSettings())
 
 
 def test_a_budget_that_may_never_end_is_refused():
     for nothing in ({}, {"exchanges": 5}, {"tolerance": 0.1}):
-        with pytest.raises(ValueError, match="a budget of nothing never ends"):
+        with pytest.raises(ValueError, match="an empty budget never ends"):
             Budget(**nothing)

@@ -144,7 +144,7 @@ def test_every_algorithm_can_be_named_and_knows_its_activations():
                 result, _, _ = agree(**chosen)
                 assert result.counts.activations == 24
             else:
-                with pytest.raises(ValueError, match=f"'{activation}' is not one of {name}: choose"):
+                with pytest.raises(ValueError, match=f"'{activation}' is not available with {name}: choose"):
                     ConsensusSettings.model_validate(chosen)
 
 

@@ -95,12 +95,14 @@ def test_what_does_not_suit_them_is_refused_in_one_line(method):
     refused(f"{only}, policies are not", workload=TrainingWorkload)
     fdmarl = {"name": "fdmarl"}
     refused(f"'{method}' averages no vectors", workload=TrainingWorkload, algorithm=fdmarl)
-    refused("activation 'gossip' is not one of", consensus={"activation": "gossip"})
+    refused("activation 'gossip' is not available with", consensus={"activation": "gossip"})
     refused(f"subset 0.5 with {method}: must be 1", consensus={"subset": 0.5})
     refused("coupling 1.0 with", consensus={"coupling": 1.0})
     refused("greater than 0", consensus={"step": 0})
     lasso = LassoSettings(agents=6, dimension=3).make(Streams(0))
-    with pytest.raises(ValueError, match=f"algorithm '{method}' applies to smooth convex problems, LassoPro"):
+    with pytest.raises(
+        ValueError, match=f"algorithm '{method}' applies to smooth convex problems, which Lasso"
+    ):
         rounds_of(lasso, RING, 1, algorithm=method)
 
 

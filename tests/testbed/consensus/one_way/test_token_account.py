@@ -75,7 +75,7 @@ def test_relaxed_admm_with_tokens_reaches_the_mean():
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        ({"activation": "asynchronous", "tokens": {"capacity": 1}}, "only algorithms of one-way messages"),
+        ({"activation": "asynchronous", "tokens": {"capacity": 1}}, "only algorithms with one-way messages"),
         ({"algorithm": "edge_admm", "tokens": {"capacity": 1}}, "tokens with edge_admm"),
         ({"tokens": {"strategy": "randomized", "capacity": 2, "spend": 3}}, "spend 3 must be at most"),
         ({"tokens": {"capacity": -1}}, "greater than or equal to 0"),

@@ -103,7 +103,9 @@ def test_several_categories_count_from_the_world_s_own_start() -> None:
         assert masks == [[1, 1, 0, 0, 1, 1, 1], [1, 1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 1, 0, 0]]
         _, rewards, *_ = env.step([[[1, 2], [3, 1], [2, 0]]])
         assert rewards[0].tolist() == [3.0, 4 - 4, 2.0]
-        with pytest.raises(ValueError, match=r"got \[2, 0\] for agent 0 in row 0, allowed are 0 to \[1, 2\]"):
+        with pytest.raises(
+            ValueError, match=r"got \[2, 0\] for agent 0 in row 0, must be from 0 to \[1, 2\]"
+        ):
             env.step([[[2, 0], [0, 0], [0, 0]]])
 
 
@@ -145,9 +147,9 @@ def test_our_parallel_face_of_such_a_world_passes_pettingzoo_s_test(world: str) 
 @pytest.mark.parametrize(
     ("actions", "message"),
     [
-        (np.zeros((1, 3, 2)), r"got shape \(1, 3, 2\), allowed is \(1, 3, 4\)"),
-        (np.full((1, 3, 4), np.nan), "got nan for agent 0 in row 0, allowed are finite numbers"),
-        (np.full((1, 3, 4), "x"), "got <U1, allowed are real numbers"),
+        (np.zeros((1, 3, 2)), r"got shape \(1, 3, 2\), must be \(1, 3, 4\)"),
+        (np.full((1, 3, 4), np.nan), "got nan for agent 0 in row 0, must be finite"),
+        (np.full((1, 3, 4), "x"), "got <U1, must be real numbers"),
     ],
 )
 def test_wrong_real_actions_are_refused_in_one_line(actions: Any, message: str) -> None:
@@ -164,6 +166,6 @@ def test_a_state_with_an_action_outside_its_box_is_refused() -> None:
         state = env.state
         state["actions"][0, 0, 0, 0] = 3
         with pytest.raises(
-            ValueError, match=r"got \[3\.0.*agent 0 at step 0 .*allowed there are \[-1\.0\] to \[0\.5\]"
+            ValueError, match=r"got \[3\.0.*agent 0 at step 0 .*must be from \[-1\.0\] to \[0\.5\]"
         ):
             env.state = state

@@ -162,9 +162,9 @@ def test_an_unavailable_action_is_an_error_and_changes_nothing(python: str) -> N
     with make(python) as env:
         env.reset(0)
         before = env.observations()
-        with pytest.raises(ValueError, match=r"actions: got 0 for agent 0 in row 0, available are 1, .*\d$"):
+        with pytest.raises(ValueError, match=r"actions: got 0 for agent 0 in row 0, must be one of 1, .*\d$"):
             env.step([[0, 1]])
-        with pytest.raises(ValueError, match="actions: got 8 for agent 1 in row 0, allowed are 0 to 7"):
+        with pytest.raises(ValueError, match="actions: got 8 for agent 1 in row 0, must be from 0 to 7"):
             env.step([[1, 8]])
         assert np.array_equal(env.observations(), before)
         env.step([[1, 1]])
@@ -304,7 +304,7 @@ def test_a_game_that_dies_is_named_with_its_last_words_and_all_are_ended(
     env.reset(0)
     rng = np.random.default_rng(0)
     env.step(available(env, rng))
-    message = r"game 0 of 2 died \(exit code 9\); the last it said was 'Segmentation fault \(not really\)'"
+    message = r"game 0 of 2 died \(exit code 9\); its last output was 'Segmentation fault \(not really\)'"
     with pytest.raises(GameError, match=message) as caught:
         env.step(available(env, rng))
     assert "\n" not in str(caught.value)
@@ -336,7 +336,7 @@ def test_a_missing_game_is_said_with_what_to_install(python: str, monkeypatch: p
 
 
 def test_a_map_with_other_numbers_than_expected_is_refused(python: str) -> None:
-    with pytest.raises(GameError, match=r"MMM2 has 9 agents and 180 steps in the smac .* were 10 and 180"):
+    with pytest.raises(GameError, match=r"MMM2 has 9 agents and 180 steps in the .* expected 10 and 180"):
         make(python, map="MMM2", map_agents=None, map_limit=None)
 
 
@@ -345,10 +345,10 @@ def test_a_map_with_other_numbers_than_expected_is_refused(python: str) -> None:
     [
         (
             {"map": "2s4z"},
-            "starcraft: map: got '2s4z', known are 2s3z, .*needs map_agents and map_limit; did",
+            "starcraft: map: got '2s4z', must be one of 2s3z, .*needs map_agents and map_limit; did",
         ),
-        ({"map": "2s3z", "map_limit": 9}, "the numbers of 2s3z are known, leave out map_agents and map_lim"),
-        ({"map": "mine", "map_limit": 9}, "map: got 'mine', .*another one needs map_agents and map_limit"),
+        ({"map": "2s3z", "map_limit": 9}, "2s3z is a known map: leave out map_agents and map_lim"),
+        ({"map": "mine", "map_limit": 9}, "map: got 'mine', .*another map needs map_agents and map_limit"),
         ({"unavailable": "msk"}, "unavailable: got 'msk', .*did you mean 'mask'?"),
         ({"episode_length": 9}, "unknown option 'episode_length', allowed: "),
     ],
@@ -370,7 +370,7 @@ def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
         ("echo activating the environment", "printed text that begins with 'acti'"),
         ("exec cat", "repeats requests"),
         ("exit 3", r"died \(exit code 3\)"),
-        ("echo no numpy >&2; exit 1", "the last it said was 'no numpy'"),
+        ("echo no numpy >&2; exit 1", "its last output was 'no numpy'"),
     ],
 )
 def test_an_interpreter_that_does_not_run_the_game_is_refused_with_a_remedy(

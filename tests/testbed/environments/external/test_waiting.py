@@ -127,9 +127,7 @@ def test_agents_that_may_act_at_once_do_so() -> None:
     ],
 )
 def test_an_aec_world_that_does_not_say_which_is_refused_in_one_line(says: Any, found: str) -> None:
-    message = (
-        f"turn_worlds:Undecided makes an AECEnv {found}, needed is True .* or False \\(they take turns\\)"
-    )
+    message = f"turn_worlds:Undecided makes an AECEnv {found}, must be True .* or False \\(they take turns\\)"
     with pytest.raises(ValueError, match=message) as caught:
         make("Undecided", kwargs={"says": says})
     assert "\n" not in str(caught.value)
@@ -142,7 +140,9 @@ def test_a_world_without_a_render_mode_is_played_without_a_warning() -> None:
 
 
 def test_a_game_of_turns_needs_a_number_of_them() -> None:
-    with pytest.raises(ValueError, match=r"episode_length: .*needs a number, .* take turns, each a step"):
+    with pytest.raises(
+        ValueError, match=r"episode_length: .*needs a number, .* take turns, each of one step"
+    ):
         make(episode_length=None)
 
 

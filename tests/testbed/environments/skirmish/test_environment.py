@@ -158,7 +158,7 @@ def test_paper_reward_goes_to_agent_0_even_after_its_death() -> None:
 def test_an_unavailable_action_is_refused_with_what_is_available() -> None:
     env = make(map="2s3z")
     env.reset(0)
-    with pytest.raises(ValueError, match=r"got 6 for agent 0 in row 0, available are 1, 2, 3, 4, 5$"):
+    with pytest.raises(ValueError, match=r"got 6 for agent 0 in row 0, must be one of 1, 2, 3, 4, 5$"):
         env.step([[6, 1, 1, 1, 1]])
     with pytest.raises(ValueError, match="got 0 for agent 2 in row 0"):
         env.step([[1, 1, 0, 1, 1]])
@@ -223,10 +223,10 @@ def test_a_saved_run_goes_on_exactly_in_another_environment(options: dict[str, A
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("target", 11, r"state\['target'\]: got 11, allowed are integers from 0 to 10"),
-        ("last_action", 0.5, r"state\['last_action'\]: got 0.5, allowed are integers from -1 to 10"),
-        ("hp", 101, r"state\['hp'\]: got 101, allowed is 0 up to the unit type's own"),
-        ("shield", -1, r"state\['shield'\]: got -1, allowed is 0 up to the unit type's own"),
+        ("target", 11, r"state\['target'\]: got 11, must be an integer from 0 to 10"),
+        ("last_action", 0.5, r"state\['last_action'\]: got 0.5, must be an integer from -1 to 10"),
+        ("hp", 101, r"state\['hp'\]: got 101, must be from 0 to the maximum of its unit type"),
+        ("shield", -1, r"state\['shield'\]: got -1, must be from 0 to the maximum of its unit type"),
     ],
 )
 def test_impossible_states_are_refused(name: str, value: float, message: str) -> None:
@@ -267,7 +267,7 @@ def test_last_actions_are_in_the_state_vector_and_forgotten_at_a_reset() -> None
 
 
 def test_a_bad_batch_is_refused_in_one_line() -> None:
-    with pytest.raises(ValueError, match="batch: got 0, allowed are integers from 1 up"):
+    with pytest.raises(ValueError, match="batch: got 0, must be an integer of at least 1"):
         make(0)
 
 

@@ -89,10 +89,10 @@ def test_one_against_one_is_a_map_too(tmp_path: Path) -> None:
             "enemies: unknown unit 'marin'.*did you mean 'marine'",
         ),
         ({"enemies": [{"unit": "medivac", "count": 1}]}, "enemies: got healers only"),
-        ({"agent_order": ["medivac"]}, "agent_order: got medivac, needed is each of archer, medivac once"),
-        ({"ally_codes": []}, "ally_codes: got nothing, needed is each of archer, marine, medivac once"),
-        ({"corridor": [20, 10]}, r"corridor: got \[20, 10\], allowed is 0 <= low < high <= height"),
-        ({"ally_point": [8, 30]}, r"ally_point: got \[8.0, 30.0\], allowed are points inside the corridor"),
+        ({"agent_order": ["medivac"]}, "agent_order: got medivac, must be each of archer, medivac once"),
+        ({"ally_codes": []}, "ally_codes: got nothing, must be each of archer, marine, medivac once"),
+        ({"corridor": [20, 10]}, r"corridor: got \[20, 10\], must be 0 <= low < high <= height"),
+        ({"ally_point": [8, 30]}, r"ally_point: got \[8.0, 30.0\], must be a point inside the corridor"),
         (
             {"enemies": [{"unit": "marine", "count": 900}]},
             "enemies: too many for the corridor, a marine would start at",
@@ -116,7 +116,7 @@ def test_what_is_wrong_with_a_map_is_said_in_one_line(
     ("content", "message"),
     [
         ("[1, 2", "line 2: not valid YAML"),
-        ("- 1", "got list, needed is a mapping"),
+        ("- 1", "got list, must be a mapping"),
         ("!!python/name:os.system", "line 1: the tag !!python/name:os.system has no meaning here"),
     ],
 )

@@ -91,7 +91,7 @@ def test_uniform_choice_is_uniform_and_ten_per_cent_is_ten_per_cent() -> None:
 @pytest.mark.parametrize("policy", ["clever", "nearest100", "", "10"])
 def test_unknown_policies_are_refused(policy: str) -> None:
     env = Skirmish(SkirmishSettings(), 1)
-    with pytest.raises(ValueError, match=rf"policy: got '{policy}', allowed are random, stop, hold"):
+    with pytest.raises(ValueError, match=rf"policy: got '{policy}', must be one of random, stop, hold"):
         Scripted(env, policy)
 
 
@@ -141,9 +141,9 @@ def test_what_a_policy_cannot_do_without_is_said() -> None:
     observations, info = env.reset(0)
     masks = info["action_masks"]
     for policy in ("random", "focus10"):
-        with pytest.raises(ValueError, match="got no generator"):
+        with pytest.raises(ValueError, match="needs a generator"):
             Scripted(env, policy).act(observations, masks, None)
-    with pytest.raises(ValueError, match="got no masks"):
+    with pytest.raises(ValueError, match="needs masks"):
         Scripted(env, "focus").act(observations, None, None)
     drawn = Scripted(env, "focus").act(observations, masks, np.random.default_rng(0))
     assert np.array_equal(Scripted(env, "focus").act(observations, masks, None), drawn)

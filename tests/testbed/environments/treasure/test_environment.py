@@ -356,11 +356,11 @@ def test_episodes_start_empty_and_at_rest_with_everything_uniform() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"holding": [1, -1]}, r"state\['holding'\]: got 1, allowed are -1 to 0$"),
-        ({"treasure_type": [0, -1]}, r"state\['treasure_type'\]: got -1, allowed are 0 to 0$"),
-        ({"treasure_alive": [2, 0]}, r"state\['treasure_alive'\]: got 2, allowed are 0 to 1$"),
-        ({"holding": [0.0, 0.0]}, r"state\['holding'\]: got float64, allowed are integers$"),
-        ({"treasure_pos": [[0.0, 0.0]]}, r"state\['treasure_pos'\]: got shape \(1, 1, 2\), allowed is"),
+        ({"holding": [1, -1]}, r"state\['holding'\]: got 1, must be from -1 to 0$"),
+        ({"treasure_type": [0, -1]}, r"state\['treasure_type'\]: got -1, must be from 0 to 0$"),
+        ({"treasure_alive": [2, 0]}, r"state\['treasure_alive'\]: got 2, must be from 0 to 1$"),
+        ({"holding": [0.0, 0.0]}, r"state\['holding'\]: got float64, must be integers$"),
+        ({"treasure_pos": [[0.0, 0.0]]}, r"state\['treasure_pos'\]: got shape \(1, 1, 2\), must be"),
     ],
 )
 def test_a_wrong_state_is_refused(change: dict[str, Any], message: str) -> None:

@@ -234,9 +234,9 @@ def test_restoring_tells_nobody_of_crashes() -> None:
 @pytest.mark.parametrize(
     ("faults", "message"),
     [
-        ([{"link": "0-1"}], "needs down, the moment it begins, or mtbf and mttr"),
+        ([{"link": "0-1"}], "needs down, when it begins, or mtbf and mttr"),
         ([{"link": "0-1", "mtbf": 3}], "needs both mtbf and mttr"),
-        ([{"link": "0-1", "mtbf": 3, "mttr": 1, "down": 2}], "then down and up are drawn at random"),
+        ([{"link": "0-1", "mtbf": 3, "mttr": 1, "down": 2}], "mtbf and mttr draw down and up at random"),
         ([{"link": "0-1", "mtbf": 0, "mttr": 1}], "greater than 0"),
         ([{"link": "0-1", "down": "-3s"}], "'-3s' is not a duration: it must be finite and not negative"),
         ([{"link": "0-1", "down": -3}], "-3 is not a duration"),
@@ -278,8 +278,11 @@ def test_plans_that_make_no_sense_are_refused(faults: list[dict[str, Any]], mess
         ({"fault": "straggler", "agent": 4, "factor": 2, "down": 1}, "faults: 4 is not an agent"),
         ({"fault": "partition", "isolate": 5, "down": 1}, "faults: 5 is not an agent"),
         ({"fault": "partition", "groups": [[0], [1, 8]], "down": 1}, "faults: 8 is not an agent"),
-        ({"fault": "partition", "groups": [[0, 1, 2, 3]], "down": 1}, "in one group, so nothing is parted"),
-        ({"fault": "partition", "groups": [[], []], "down": 1}, "in one group, so nothing is parted"),
+        (
+            {"fault": "partition", "groups": [[0, 1, 2, 3]], "down": 1},
+            "in one group, so nothing is partitioned",
+        ),
+        ({"fault": "partition", "groups": [[], []], "down": 1}, "in one group, so nothing is partitioned"),
         ({"fault": "straggler", "agent": 0, "factor": 1, "down": 1}, "factor 1 changes nothing"),
     ],
 )

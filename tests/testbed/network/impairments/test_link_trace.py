@@ -220,7 +220,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     ),
     "no time": ("delay\n1\n", " has no column time"),
     "only times": ("time\n0\n1\n", " has only times: give it at least one of delay, jitter, loss, rate"),
-    "doubled": ("time,delay,delay_ms\n0,1,1\n", ": columns 'delay' and 'delay_ms' are both the delay"),
+    "doubled": ("time,delay,delay_ms\n0,1,1\n", ": columns 'delay' and 'delay_ms' both give the delay"),
     "backwards": (
         "time,delay\n0,1\n2,1\n\n1,1\n",
         ", line 5, column time: 1 s is out of order: the row before has 2",
@@ -239,15 +239,15 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "slow": ("time,rate\n0,1e-9\n", ", line 2, column rate: 1e-09 must be 0 or at least 1e-06 bytes/s"),
     "stalls": (
         "time,rate\n0,0\n1,0\n",
-        ", line 2, column rate: it and all others are 0, so packets would wait",
+        ", line 2, column rate: all rates are 0, so packets would wait",
     ),
     "unit": (
         "time,delay\n0,20ms\n",
         ", line 2, column delay: '20ms' is not a finite number: a unit belongs to",
     ),
     "text": ("time,loss\n0,often\n", ", line 2, column loss: 'often' is not a finite number"),
-    "ragged": ("time,delay\n0,1\n1,1,7\n", ", line 3: has 3 cells, and the header 2"),
-    "short": ("time,delay\n0,1\n1\n", ", line 3: has 1 cells, and the header 2"),
+    "ragged": ("time,delay\n0,1\n1,1,7\n", ", line 3: has 3 cells, the header has 2"),
+    "short": ("time,delay\n0,1\n1\n", ", line 3: has 1 cells, the header has 2"),
     "not UTF-8": (b"time,delay\n0,1\n1,\xff\n", ", line 3: is not UTF-8 text"),
     "Parquet": (b"PAR1 and no more", " cannot be read as Parquet"),
     "deliveries": ("1\n5\n3\n", ", line 3, column milliseconds: 3 ms is out of order: the row before has 5"),
@@ -272,7 +272,7 @@ def test_bad_traces_are_one_line_with_file_line_and_column(write: Write, kind: s
     ("table", "message"),
     [
         ({"time": [0, 1], "delay": [0.1, None]}, ", row 2, column delay: is empty"),
-        ({"time": [0, 1], "delay": ["a", "b"]}, ", column delay: has "),
+        ({"time": [0, 1], "delay": ["a", "b"]}, ", column delay: holds "),
         ({"time": [0.0, np.nan], "delay": [1, 1]}, ", row 2, column time: "),
         ({"time": [], "delay": []}, " has no rows"),
         (
@@ -312,7 +312,7 @@ def test_what_is_too_large_is_not_read(write: Write, monkeypatch: pytest.MonkeyP
             {"loss": {"gemodel": {"p": 0.1, "r": 0.1}}},
             "loss",
             "0",
-            "loss in detail with a trace that has a column",
+            "a loss model with a trace that has a column",
         ),
         (
             {"distribution": "gamma", "delay": 1},

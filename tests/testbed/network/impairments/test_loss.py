@@ -144,7 +144,10 @@ def test_each_direction_has_weather_of_its_own() -> None:
     ("loss", "message"),
     [
         ({"gemodel": {"p": 0.0, "r": 0.0}}, "p and r are both 0"),
-        ({"gemodel": {"p": 2.0, "r": 0.5}}, "p 2.0 and r 0.5 are probabilities per packet: at most 1"),
+        (
+            {"gemodel": {"p": 2.0, "r": 0.5}},
+            "p 2.0 and r 0.5 are probabilities per packet: must be at most 1",
+        ),
         ({"gemodel": {"p": 0.1}}, "Field required"),
         ({"gemodel": {"p": 0.1, "r": 0.1, "1-h": 1.5}}, "less than or equal to 1"),
         ({"random": 0.1, "correlation": 1.0}, "less than 1"),

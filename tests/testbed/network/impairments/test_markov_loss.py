@@ -69,8 +69,11 @@ def test_the_first_packet_meets_the_stationary_law() -> None:
     [
         ({}, "Field required"),
         ({"p13": 1.5}, "less than or equal to 1"),
-        ({"p13": 0.6, "p14": 0.6}, "p13 0.6 and p14 0.6 leave one state: together at most 1"),
-        ({"p13": 0.1, "p31": 0.8, "p32": 0.3}, "p31 0.8 and p32 0.3 leave one state: together at most 1"),
+        ({"p13": 0.6, "p14": 0.6}, "p13 0.6 and p14 0.6 leave one state: must add up to at most 1"),
+        (
+            {"p13": 0.1, "p31": 0.8, "p32": 0.3},
+            "p31 0.8 and p32 0.3 leave one state: must add up to at most 1",
+        ),
         ({"p13": 0.1, "p31": 0.2, "p32": 0.3, "p23": 0}, "p23 is 0 with p32 above 0"),
         ({"p13": 0, "p31": 0}, "p13 and p31 are both 0"),
     ],
