@@ -40,8 +40,8 @@ def test_every_environment_refuses_what_is_no_finite_number(
         masks = info.get("action_masks", np.ones((3, env.agents, env.action_size)))
         if step == 1:
             *_, info = env.step(masks.argmax(axis=2))
-    said = f"^{name}: row 1, step 2: agent 2 {what} {number:g}, must be finite".replace("+", r"\+")
-    with pytest.raises(WorldError, match=said):
+    said = f"^{name}: row 1, step 2: agent 2 {what} {number:g}, must be finite and at most "
+    with pytest.raises(WorldError, match=said.replace("+", r"\+")):
         env.step(masks.argmax(axis=2))
     with pytest.raises(RuntimeError, match="no episode has been started"):
         env.step(masks.argmax(axis=2))

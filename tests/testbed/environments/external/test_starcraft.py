@@ -336,7 +336,8 @@ def test_a_missing_game_is_said_with_what_to_install(python: str, monkeypatch: p
 
 
 def test_a_map_with_other_numbers_than_expected_is_refused(python: str) -> None:
-    with pytest.raises(GameError, match=r"MMM2 has 9 agents and 180 steps in the .* expected 10 and 180"):
+    said = r"MMM2 has 9 agents and 180 steps in the smac of .*, expected 10 and 180"
+    with pytest.raises(GameError, match=said):
         make(python, map="MMM2", map_agents=None, map_limit=None)
 
 
