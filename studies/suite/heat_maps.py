@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ CELL = (0.62, 0.34)
 """Width and height of a cell, in inches."""
 
 
-def draw(numbers: pd.DataFrame, title: str) -> Figure:
+def draw(numbers: pd.DataFrame, title: str) -> Figure | None:
     """A panel per task, a row per method that has results in it, a column per condition.
 
     Colours are shares from 0 (as without a network, or worse) to 1 (as over a perfect ring, or better), their
@@ -26,14 +28,20 @@ def draw(numbers: pd.DataFrame, title: str) -> Figure:
     Args:
         numbers: from :func:`studies.suite.score.scores`.
         title: above all.
+
+    Returns:
+        None if there are no conditions but the two of the scale.
     """
     conditions = [c for c in dict.fromkeys(numbers["condition"]) if c not in (PERFECT, NO_NETWORK)]
+    if not conditions:
+        return None
     panels = [(str(task), rows) for task, rows in numbers.groupby("task", sort=False)]
     methods = [_methods(rows) for _, rows in panels]
     heights = [CELL[1] * max(len(names), 1) + 0.45 for names in methods]
-    size = (CELL[0] * max(len(conditions), 1) + 3.4, sum(heights) + 2.0)
+    size = (CELL[0] * len(conditions) + 3.4, sum(heights) + 2.0)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    wrapped = "\n".join(textwrap.wrap(title, int(size[0] * 9)))
+    figure.suptitle(wrapped, x=0.01, ha="left", fontsize=12)
     grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (task, rows), names in zip(grid, panels, methods, strict=True):
         _panel(axes, rows, names, conditions)

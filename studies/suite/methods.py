@@ -8,7 +8,7 @@ from typing import Any
 
 from studies.spec.document import StudyError
 from studies.spec.synonyms import did_you_mean
-from studies.suite.definition import MethodSettings, Suite, home, mapping
+from studies.suite.definition import MethodSettings, Suite, mapping
 
 EXACT = "exact"
 """Stands for the settings of the centre of a convex problem, which is computed and not simulated."""
@@ -93,7 +93,7 @@ def _paths(settings: Mapping[str, Any], before: str = "") -> list[str]:
 def builtin(suite: Suite) -> dict[str, Method]:
     """The methods that come with the testbed, the suite's reference first."""
     name, reference = suite.reference
-    others = mapping(home() / "methods.yaml", MethodSettings)
+    others = mapping(suite.folder.parent / "methods.yaml", MethodSettings)
     given = {name: reference, **others}
     return {each: checked(Method(each, settings), suite) for each, settings in given.items()}
 

@@ -84,6 +84,8 @@ def _table(headings: Sequence[str], rows: Rows, left: int) -> str:
 
 def _picture(file: Path | None, words: str) -> str:
     if file is None:
-        return "<p>There is no figure: no task has a gap between a perfect ring and no network.</p>"
+        return (
+            "<p>There is no figure: no task has other conditions and a gap between the two of the scale.</p>"
+        )
     data = base64.b64encode(file.read_bytes()).decode()
     return f'<img class="figure" alt="{escape(words)}" src="data:image/png;base64,{data}">'

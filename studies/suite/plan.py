@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from studies.spec.document import Document, StudyError, split
+from studies.spec.document import Document, StudyError, dotted, split
 from studies.spec.resolving import resolve
 from studies.spec.study import Study, TrialSpec
 from studies.spec.synonyms import did_you_mean
@@ -120,7 +120,8 @@ def _refused(study: Any, names: Sequence[str]) -> dict[str, str]:
         try:
             study([name])
         except StudyError as error:
-            found[name] = error.problems[0].reason if error.problems else str(error).splitlines()[0]
+            first = error.problems[0] if error.problems else None
+            found[name] = f"{dotted(first.keys)}: {first.reason}" if first else str(error).splitlines()[0]
     return found
 
 

@@ -21,6 +21,8 @@ TAUS = np.linspace(-0.25, 1.25, 151)
 
 ALL = "all tasks"
 
+SCALE = "tau = 0: the reference without a network; tau = 1: the reference over a perfect ring"
+
 
 def normalised(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
     """The rows under conditions other than those of the scale, with ``run``, the normalised value.
@@ -78,8 +80,8 @@ def draw(rows: pd.DataFrame, reference: str, title: str) -> Figure | None:
     panels += [(task, table[table["task"] == task]) for task in tasks]
     across = min(len(panels), 3)
     deep = -(-len(panels) // across)
-    figure = Figure(figsize=(4.2 * across, 3.3 * deep + 1.0), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure = Figure(figsize=(max(4.2 * across, 7.5), 3.3 * deep + 1.2), layout="constrained")
+    figure.suptitle(f"{title}\n{SCALE}", x=0.01, ha="left", fontsize=11)
     grid = figure.subplots(deep, across, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, (name, part) in zip(grid, panels, strict=False):
         for method, own in part.groupby("method", sort=False):
@@ -99,9 +101,9 @@ def draw(rows: pd.DataFrame, reference: str, title: str) -> Figure | None:
         axes.tick_params(labelsize=8)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    figure.supxlabel(
-        "tau: 0 as the reference without a network, 1 as the reference over a perfect ring", fontsize=9
-    )
+    for axes in grid[len(panels) - across : len(panels)]:
+        axes.set_xlabel("tau", fontsize=9)
+        axes.tick_params(labelbottom=True)
     figure.supylabel("share of runs above tau", fontsize=9)
     lines = {
         label: line for axes in grid for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
@@ -113,6 +115,6 @@ def draw(rows: pd.DataFrame, reference: str, title: str) -> Figure | None:
 
 
 def counted(part: pd.DataFrame) -> str:
-    """``17 conditions, 3 seeds``."""
+    """``17 cells, 3 seeds``: a cell is a task under a condition."""
     pairs = part[["task", "condition"]].drop_duplicates()
-    return f"{len(pairs)} conditions, {part['seed'].nunique()} seeds"
+    return f"{len(pairs)} cells, {part['seed'].nunique()} seeds"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
 from studies.spec.document import StudyError
@@ -25,6 +26,20 @@ class Outcome:
     files: tuple[tuple[str, Path], ...]
 
 
+def read(
+    suite: Suite, size: str, parts: Sequence[Part], choice: Choice, folder: Path
+) -> tuple[pd.DataFrame, Table]:
+    """The values of single seeds and the table, from the stores.
+
+    Raises:
+        StudyError: no trial has finished.
+    """
+    values, reasons = rows.gather(suite, parts, choice, folder)
+    if values.empty:
+        raise StudyError(f"{folder}: no trial has finished")
+    return values, table.table(suite, size, score.scores(values, reasons, suite.reference[0]))
+
+
 def write(suite: Suite, size: str, parts: Sequence[Part], choice: Choice, folder: Path) -> Outcome:
     """Reads the stores and writes everything that is shown.
 
@@ -33,12 +48,8 @@ def write(suite: Suite, size: str, parts: Sequence[Part], choice: Choice, folder
     Raises:
         StudyError: no trial has finished.
     """
-    values, reasons = rows.gather(suite, parts, choice, folder)
-    if values.empty:
-        raise StudyError(f"{folder}: no trial has finished")
-    reference = suite.reference[0]
-    numbers = score.scores(values, reasons, reference)
-    found = table.table(suite, size, numbers)
+    values, found = read(suite, size, parts, choice, folder)
+    numbers, reference = found.numbers, suite.reference[0]
     files = [("table", file) for file in table.write(found, values, folder)]
     title = f"{suite.name}, {size}"
     figures = (
