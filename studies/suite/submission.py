@@ -41,6 +41,9 @@ NUMBERS = (
 MOST = 50 * 2**20
 """Largest file that is read, in bytes."""
 
+SCHEMA = "submission.schema.json"
+"""The file next to the versions that has the schema of a submission."""
+
 _SAME = 1e-9
 """Relative difference of two numbers that count as equal."""
 
@@ -152,6 +155,16 @@ def write(made: Submission, folder: Path) -> Path:
     file = folder / f"{text.folder_name(made.method.replace(' ', '-'))}.json"
     write_json(file, made.model_dump(mode="json"))
     return file
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a submission."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Submission.model_json_schema()}
+
+
+def write_schema(folder: Path) -> None:
+    """Writes the JSON Schema of a submission, ``submission.schema.json``."""
+    write_json(folder / SCHEMA, schema())
 
 
 def files(place: Path) -> list[Path]:

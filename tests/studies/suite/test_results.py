@@ -3,13 +3,14 @@
 import json
 import re
 
+import jsonschema
 import pandas as pd
 import pytest
 from in_process import InProcess
 
 from studies.execution import backends
 from studies.spec.document import StudyError
-from studies.suite import methods, plan, rows, running, score, submission
+from studies.suite import definition, methods, plan, rows, running, score, submission
 from studies.suite.plan import Choice
 from studies.terminal import lines_console
 
@@ -145,6 +146,15 @@ class TestSubmissions:
             return submission.check(file, suite)
 
         return changed
+
+    def test_the_schema_in_the_package_describes_them(self, stored):
+        schema = json.loads((definition.home() / submission.SCHEMA).read_text())
+        assert schema == submission.schema(), "run `make reference`"
+        given = json.loads((stored / "submissions" / "averaging.json").read_text())
+        jsonschema.Draft202012Validator(schema).validate(given)
+        del given["hash"]
+        with pytest.raises(jsonschema.ValidationError, match="'hash' is a required property"):
+            jsonschema.Draft202012Validator(schema).validate(given)
 
     def test_untouched_ones_are_valid(self, stored, suite):
         found = submission.files(stored)
