@@ -74,7 +74,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, methods: list[str], conditions: list[
                 Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor="white", edgecolor="0.6", hatch="////", lw=0)
             )
             continue
-        red, green, blue, _ = picture.cmap(picture.norm(min(max(value, 0.0), 1.0)))
+        red, green, blue, _ = picture.cmap(float(np.clip(value, 0, 1)))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         axes.text(
             j, i, _short(value), ha="center", va="center", fontsize=8, color="white" if dark else "black"

@@ -98,17 +98,15 @@ def run(suite, tmp_path, monkeypatch):
     With ``shown`` it also writes figures, page and submissions, which takes longer than the trials.
     """
     monkeypatch.setattr(backends, "executor", lambda *_: InProcess())
-    said = []
 
     def run(size="lite", out="out", names=(), own=(), tasks=(), conditions=(), shown=False):
         chosen = suite.size(size)
         choice = plan.choose(suite, chosen, tasks, conditions)
         parts = plan.parts(suite, chosen, methods.chosen(suite, names, own))
         running.claim(tmp_path / out, suite, size)
-        settings = {"jobs": 1, "on": "local", "console": lines_console(), "warn": said.append}
+        settings = {"jobs": 1, "on": "local", "console": lines_console(), "warn": pytest.fail}
         ran = running.run(parts, choice, tmp_path / out, **settings)
         given = (suite, size, parts, choice, tmp_path / out)
         return ran, results.write(*given).table if shown else results.read(*given)[1]
 
-    run.said = said
     return run
