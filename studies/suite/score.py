@@ -28,7 +28,9 @@ KEYS = ("task", "method", "condition")
 NO_GAP = "undefined: no gap"
 """The note on a share whose denominator may be 0."""
 
-NO_OWN = "undefined: not run without a network"
+NO_OWN = "undefined: not run over both the perfect ring and no network"
+
+NO_REFERENCE = "undefined: the reference was not run"
 
 
 def scores(rows: pd.DataFrame, reasons: Mapping[Any, str], reference: str) -> pd.DataFrame:
@@ -56,7 +58,7 @@ def scores(rows: pd.DataFrame, reasons: Mapping[Any, str], reference: str) -> pd
             for name, of in (("kept", method), ("reached", reference)):
                 without, perfect = (cells.get((task, of, end)) for end in (NO_NETWORK, PERFECT))
                 if without is None or perfect is None:
-                    notes.append(f"{name} {NO_OWN}")
+                    notes.append(f"{name} {NO_OWN if name == 'kept' else NO_REFERENCE}")
                     continue
                 share = kept_share(here["value"], without["value"], perfect["value"])
                 if share is None:

@@ -81,6 +81,16 @@ def test_a_share_without_a_gap_is_undefined_and_says_so():
     assert set(found["note"]) == {"kept undefined: no gap; reached undefined: no gap"}
 
 
+def test_without_the_ends_of_the_scale_there_is_no_share():
+    found = score.scores(table(mine__none=[0], mine__perfect=[1], centre__perfect=[3]), {}, "ref")
+    assert list(found["kept"].fillna(-9)) == [0, 1, -9]
+    assert found["reached"].isna().all()
+    assert list(found["note"]) == [
+        *["reached undefined: the reference was not run"] * 2,
+        "kept undefined: not run over both the perfect ring and no network; reached undefined: the reference was not run",
+    ]
+
+
 def test_an_empty_cell_has_its_reason_and_no_number():
     found = score.scores(table(none=[0], perfect=[1]), {("t", "x", "perfect"): "averages alone"}, "ref")
     line = found.set_index("method").loc["x"]
