@@ -87,7 +87,7 @@ def test_without_the_ends_of_the_scale_there_is_no_share():
     assert found["reached"].isna().all()
     assert list(found["note"]) == [
         *["reached undefined: the reference was not run"] * 2,
-        "kept undefined: not run over both the perfect ring and no network; reached undefined: the reference was not run",
+        f"kept {score.NO_OWN}; reached {score.NO_REFERENCE}",
     ]
 
 
