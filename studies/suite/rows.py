@@ -68,8 +68,10 @@ def gather(
             status = store.status(trial)
             if status != "finished":
                 trace = store.traceback(trial)
-                said = f"failed: {last_line(trace.read_text('utf-8'))}" if trace.is_file() else "was not run"
-                reasons[part.task, name, condition] = f"seed {trial.seed} {said}"
+                said = f"failed: {last_line(trace.read_text('utf-8'))}" if trace.is_file() else "not run"
+                key = part.task, name, condition
+                before = f"{reasons[key]}; " if key in reasons else ""
+                reasons[key] = f"{before}seed {trial.seed} {said}"
                 continue
             numbers = store.metrics(trial)
             metric = float(numbers.get(score.metric, math.nan))

@@ -10,7 +10,7 @@ from in_process import InProcess
 
 from studies.execution import backends
 from studies.spec.document import StudyError
-from studies.suite import definition, methods, plan, rows, running, score, submission
+from studies.suite import definition, methods, plan, results, rows, running, score, submission
 from studies.suite.plan import Choice
 from studies.terminal import lines_console
 
@@ -106,6 +106,20 @@ def test_a_part_of_a_size_keeps_the_rest(run, tmp_path):
     whole, _ = run(names=["relaxed"])
     assert (whole.run, whole.kept) == (2 * (5 + 3) - 6, 6)
     run(tasks=["mean"], conditions=["loss 30 %"], names=["relaxed"])  # a smaller part again: nothing is lost
+
+
+def test_seeds_without_results_are_named_with_the_reason(run, suite, tmp_path):
+    run(names=["relaxed"], tasks=["mean"], conditions=["loss 30 %"])
+    size = suite.sizes["lite"]
+    parts = plan.parts(suite, size, methods.chosen(suite, ["relaxed"], []))
+    failed = next(t for t in parts[0].study.trials if t.title == "condition=loss 60 % seed=1")
+    running.store_of(tmp_path / "out", parts[0]).write_failure(
+        failed, {}, "Traceback\nValueError: too large\n"
+    )
+    table = results.read(suite, "lite", parts, Choice(tasks=("mean",)), tmp_path / "out")[1]
+    notes = table.numbers.set_index("condition")["note"]
+    assert notes["loss 60 %"] == "seed 0 not run; seed 1 failed: ValueError: too large"
+    assert notes["loss 30 %"] == ""
 
 
 def test_unknown_names_are_refused(run):
