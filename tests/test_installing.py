@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from studies.suite import definition
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("policies", "studies", "testbed", "topologies")
 STUDY = """\
@@ -78,6 +80,12 @@ def test_the_code_and_the_built_in_studies_are_the_wheel_s(installed, tmp_path):
     words = {"_TESTBED_COMPLETE": "complete_bash", "COMP_WORDS": "testbed run ", "COMP_CWORD": "2"}
     completions = run([installed / "bin" / "testbed"], cwd=tmp_path, **words).split()
     assert {path.stem for path in (ROOT / "studies").glob("*.yaml")} <= set(completions)
+
+
+def test_the_wheel_has_the_suite_to_the_byte(installed, tmp_path):
+    code = "from studies.suite import definition; print(definition.load().digest)"
+    theirs = run([installed / "bin" / "python", "-c", code], cwd=tmp_path).strip()
+    assert theirs == definition.load().digest
 
 
 def test_the_dockerfile_installs_what_the_makefile_does():

@@ -90,6 +90,19 @@ class Estimator:
         return " ".join([*words, "mean"])
 
 
+def paired_means(values: Array) -> Array:
+    """The mean over seeds of several quantities in each resample of the seeds, the same for all of them.
+
+    Args:
+        values: [seeds, quantities], finite.
+
+    Returns:
+        [resamples, quantities].
+    """
+    drawn: Array = _weights(len(values), "mean") @ values
+    return drawn
+
+
 def interquartile_mean(values: ArrayLike) -> Estimate:
     """Mean of the middle half of the runs: the ``n // 4`` lowest and highest of ``n`` are left out.
 

@@ -12,6 +12,7 @@ from studies.cli.options import app, out
 PURPOSES: dict[str, tuple[str, ...]] = {
     "Find a study": ("studies", "topologies", "schema"),
     "Run a study": ("validate", "run", "train", "status"),
+    "Compare methods": ("suite",),
     "Read its results": ("table", "report", "compare", "export"),
     "Look into one trial": ("play", "trace", "batch"),
 }

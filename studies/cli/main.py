@@ -205,6 +205,7 @@ def list_studies() -> None:
 from studies.cli import results  # noqa: E402, F401
 from studies.cli import inspect  # noqa: E402, F401
 from studies.cli import report  # noqa: E402, F401
+from studies.cli import suite  # noqa: E402, F401
 # isort: on
 
 command_map.group()

@@ -192,6 +192,11 @@ def after_topology_file(file: Path) -> list[Step]:
     return [Step(("topologies", _path(file), "--draw", f"{file.stem}.png"), "a drawing of it")]
 
 
+def after_suite(folder: Path) -> list[Step]:
+    """After ``suite`` with a size."""
+    return [Step(("suite", "check", _path(folder)), "checks the submissions, as for a leaderboard")]
+
+
 def _path(path: Path) -> str:
     return text.path_argument(str(path))
 

@@ -1,4 +1,6 @@
-"""Writes the reference, ``docs/reference``, and the gallery: ``python -m studies.docgen.pages``.
+"""Writes the reference, ``docs/reference``, the gallery and the schema of submissions to the suite.
+
+    python -m studies.docgen.pages
 
 New settings are added to the record of defaults at the same time, see :mod:`studies.docgen.format_record`.
 """
@@ -24,6 +26,8 @@ from studies.docgen.settings import COLUMNS, Documented, Section, prose, table, 
 from studies.spec.study import Header
 from studies.spec.topology import TopologySettings
 from studies.storage.stored_files import FILES
+from studies.suite import definition as suites
+from studies.suite import submission
 from testbed import environments
 from testbed.common import units
 from testbed.consensus.traits import ALGORITHMS as CONSENSUS
@@ -250,4 +254,5 @@ if __name__ == "__main__":
     format_record.write()
     completions.write()
     gallery.write()
+    submission.write_schema(suites.home())
     write(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -39,19 +39,19 @@ def page(title: str, parts: Mapping[str, str], data: Mapping[str, Any]) -> str:
         parts: HTML for the fields of the template.
         data: numbers for the script.
     """
-    style = _asset("page.css")
-    script = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
+    style = asset("page.css")
+    script = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     policy = "; ".join(
         [
             "default-src 'none'",
-            f"style-src '{_hash(style)}'",
-            f"script-src '{_hash(script)}'",
+            f"style-src '{content_hash(style)}'",
+            f"script-src '{content_hash(script)}'",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         ]
     )
-    return Template(_asset("page.html")).substitute(
+    return Template(asset("page.html")).substitute(
         parts, title=escape(title), policy=escape(policy), style=style, script=script, data=embedded(data)
     )
 
@@ -103,10 +103,11 @@ def paragraphs(lines: Sequence[str]) -> str:
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file in ``assets``."""
     return (resources.files("studies.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def content_hash(text: str) -> str:
     """The hash that a Content-Security-Policy requires for inline content."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

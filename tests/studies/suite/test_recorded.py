@@ -1,0 +1,23 @@
+"""The recorded results of the suite are of its present version, and follow from their own values."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from studies.suite import definition, methods, submission
+
+RESULTS = Path(__file__).parents[3] / "studies" / "results" / "suite-lite"
+
+
+@pytest.mark.parametrize("name", ["relaxed-ADMM", "push-sum"])
+def test_a_recorded_submission_is_valid(name):
+    assert submission.check(RESULTS / "submissions" / f"{name}.json", definition.load()) == []
+
+
+def test_the_recorded_table_has_every_method_here():
+    suite = definition.load()
+    table = pd.read_csv(RESULTS / "scores.csv")
+    assert list(dict.fromkeys(table["task"])) == list(suite.sizes["lite"].tasks)
+    assert set(table["method"]) == set(methods.builtin(suite))
+    assert suite.digest[:8] in (RESULTS / "README.md").read_text()
