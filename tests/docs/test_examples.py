@@ -40,9 +40,15 @@ PROGRAMS = {
         [[ $1 == start ]] || exec bash -c 'echo >> "$TRIES"; (( $(wc -l < "$TRIES") == 2 ))'
         exec tail -f /dev/null
     """,
-    "testbed": 'exit "$CODE"',
+    "testbed": """\
+        until [[ " $* " != *" --on "* ]] || (( $(grep -c "ray start" "$CALLS") == 3 )); do sleep 0.05; done
+        exit "$CODE"
+    """,
 }
-"""Stand-ins: a program that starts Ray goes on until it is ended; the head answers when it is asked again."""
+"""Stand-ins: a program that starts Ray goes on until it is ended; the head answers when it is asked again.
+
+A study on three nodes lasts until each of them has been told to start.
+"""
 
 
 @pytest.fixture

@@ -154,6 +154,11 @@ def plans(draw: st.DrawFn) -> Plan:
     plan["topology"] = draw(network_plans.topologies(nodes))
     plan["network"] = draw(network_plans.networks(graph_of(plan, nodes)))
     plan["consensus"] = draw(consensus_of(algorithms))
+    kinds = ALGORITHMS.members()[plan["consensus"]["algorithm"]].message_kinds
+    for fault in plan["network"].get("faults", []):  # mostly of messages that are sent at all
+        begins = fault.get("down")
+        if isinstance(begins, dict) and "kind" in begins and draw(st.integers(0, 3)):
+            begins["kind"] = draw(st.sampled_from(kinds))
     return plan | {"seeds": [draw(st.integers(0, 10**6))]}
 
 

@@ -254,7 +254,7 @@ def test_trials_of_a_study_that_mean_the_same_in_other_words_are_kept_apart(tmp_
     study = define({**PLAIN, **linked(delay="5ms"), "vary": vary})
     assert len({trial.hash for trial in study.trials}) == 4
     assert [trial.apart for trial in study.trials] == [False, True, False, False]
-    with pytest.raises(StudyError, match=r"the same: delay=1ms seed=0 and delay=0\.001 seed=0"):
+    with pytest.raises(StudyError, match=r"are identical: delay=1ms seed=0 and delay=0\.001 seed=0"):
         define({**PLAIN, "vary": {"network.link.delay": ["1ms", 0.001]}})
     store = Store(tmp_path / "out")
     for trial in study.trials:

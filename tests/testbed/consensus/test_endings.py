@@ -148,7 +148,9 @@ def test_times_that_no_run_gets_anywhere_with_are_refused(network, consensus):
 ])  # fmt: skip
 def test_a_network_that_is_busy_with_itself_is_said_so(network, impatient, monkeypatch):
     monkeypatch.setattr(stalling, "EVENTS_EACH", 10)
-    with pytest.raises(StalledError, match=r"busy with itself.*most often is network\.") as error:
+    with pytest.raises(
+        StalledError, match=r"busy with itself.*most frequent changes come from network\."
+    ) as error:
         run({"budget": {"activations": 100}}, network)
     assert "\n" not in str(error.value)
 

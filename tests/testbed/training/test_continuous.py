@@ -112,7 +112,9 @@ def test_the_initial_deviation_is_a_setting():
 
 @pytest.mark.parametrize(("kind", "name"), [(False, "Box"), (True, "MultiDiscrete")])
 def test_an_algorithm_that_does_not_know_the_actions_is_refused_in_one_line(kind, name):
-    with pytest.raises(ValidationError, match=f"'fdmarl' learns no {name} actions, which .* only Discrete"):
+    with pytest.raises(
+        ValidationError, match=f"'fdmarl' cannot learn {name} actions, which .* only Discrete"
+    ):
         TrainingWorkload(environment=LqrSettings(categories=kind), algorithm=FdmarlSettings())
 
 

@@ -94,7 +94,7 @@ def test_what_does_not_suit_them_is_refused_in_one_line(method):
     refused(f"{only}, policies are not: choose edge_admm or relaxed_admm", workload=UpdateWorkload)
     refused(f"{only}, policies are not", workload=TrainingWorkload)
     fdmarl = {"name": "fdmarl"}
-    refused(f"'{method}' averages no vectors", workload=TrainingWorkload, algorithm=fdmarl)
+    refused(f"'{method}' does not average vectors", workload=TrainingWorkload, algorithm=fdmarl)
     refused("activation 'gossip' is not available with", consensus={"activation": "gossip"})
     refused(f"subset 0.5 with {method}: must be 1", consensus={"subset": 0.5})
     refused("coupling 1.0 with", consensus={"coupling": 1.0})
