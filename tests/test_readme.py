@@ -102,9 +102,14 @@ def test_its_first_screen_says_what_was_found_with_the_numbers_of_the_results():
     assert line in (ROOT / "studies" / "results" / "demo" / "README.md").read_text()
 
 
+def late_returns(folder):
+    """The mean team return of updates 21 to 30, by seed and condition."""
+    curves = pd.read_csv(ROOT / "studies" / "results" / folder / "curves.csv")
+    return curves[curves["update"] > 20].groupby(["condition", "seed"])["return"].mean().unstack("condition")
+
+
 def test_its_first_screen_says_what_was_found_in_combat_with_the_numbers_of_the_results():
-    curves = pd.read_csv(ROOT / "studies" / "results" / "combat-network" / "curves.csv")
-    late = curves[curves["update"] > 20].groupby(["condition", "seed"])["return"].mean().unstack("condition")
+    late = late_returns("combat-network")
     screen = " ".join(README.read_text().splitlines()[:SCREEN])
     for network, words in (("ring", "over a perfect ring"), ("no network", "half, with no network")):
         assert late[network].count() == 5
@@ -112,8 +117,21 @@ def test_its_first_screen_says_what_was_found_in_combat_with_the_numbers_of_the_
     assert "paired difference 5.3 to 6.3" in screen
     gained = late["ring"] - late["no network"]
     assert ((gained > 5.0) & (gained < 6.6)).all(), "half, in any seed"
-    (alone,) = late["60 % lost"].dropna()
-    assert f"one seed earned {alone:.1f}" in screen
+
+
+def test_its_first_screen_says_what_failures_cost_in_combat_with_the_numbers_of_the_results():
+    late = late_returns("combat-conditions")
+    screen = " ".join(README.read_text().splitlines()[:SCREEN])
+    assert f"Of {late['ring'].mean():.1f}," in screen
+    for condition, words in (
+        ("the paid agent's link is cut", "a cut link next to that agent costs {}"),
+        ("60 % lost", "60 % of messages lost {}"),
+        ("60 % in bursts", "in bursts {}"),
+    ):
+        costs = late["ring"] - late[condition]
+        assert costs.count() == 3
+        assert words.format(f"{costs.mean():.1f}") in screen
+        assert (costs > 3).all(), "in any seed"
 
 
 def test_the_demo_is_the_study_of_the_figure():
