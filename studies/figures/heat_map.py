@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 
 from studies import text
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
@@ -182,13 +183,31 @@ def heat_map(source: pd.DataFrame, layout: Layout, title: str) -> tuple[Figure, 
 
 
 def draw_cells(axes: Axes, found: Cells, norm: Normalize, kind: Unit, font: float) -> None:
-    """The colours and numbers of cells; hatching where there is no number."""
-    picture = axes.imshow(found.values, cmap=MAP, norm=norm, aspect="auto")
+    """The colours and numbers of cells, with frames around the best and those not told from it."""
+    shade_cells(
+        axes, found.values, norm, lambda value: minus(quantity(value, kind, digits=3)), font, found.best
+    )
+    for cell in found.rivals:
+        _frame(axes, cell, font, dashed=True)
+    if found.best is not None:
+        _frame(axes, found.best, font, dashed=False)
+
+
+def shade_cells(
+    axes: Axes,
+    values: NDArray[np.float64],
+    norm: Normalize,
+    shown: Callable[[float], str],
+    font: float,
+    bold: tuple[int, int] | None = None,
+) -> None:
+    """The colours and texts of values, [rows, columns]; hatching where one is not finite."""
+    picture = axes.imshow(values, cmap=MAP, norm=norm, aspect="auto")
     axes.grid(visible=False)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    for (i, j), value in np.ndenumerate(found.values):
+    for (i, j), value in np.ndenumerate(values):
         if not np.isfinite(value):
             axes.add_patch(
                 Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor="white", edgecolor="0.6", hatch="////", lw=0)
@@ -197,17 +216,13 @@ def draw_cells(axes: Axes, found: Cells, norm: Normalize, kind: Unit, font: floa
         red, green, blue, _ = picture.cmap(norm(value))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         axes.text(
-            *(j, i, minus(quantity(value, kind, digits=3))),
+            *(j, i, shown(float(value))),
             ha="center",
             va="center",
             color="white" if dark else "black",
             fontsize=font,
-            fontweight="bold" if (i, j) == found.best else "normal",
+            fontweight="bold" if (i, j) == bold else "normal",
         )
-    for cell in found.rivals:
-        _frame(axes, cell, font, dashed=True)
-    if found.best is not None:
-        _frame(axes, found.best, font, dashed=False)
 
 
 def _frame(axes: Axes, cell: tuple[int, int], font: float, *, dashed: bool) -> None:

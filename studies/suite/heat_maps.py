@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from studies.figures.heat_map import MAP
+from studies.figures.heat_map import MAP, shade_cells
 from studies.suite.definition import NO_NETWORK, PERFECT
 
 CELL = (0.62, 0.34)
@@ -66,25 +65,9 @@ def _panel(axes: Axes, rows: pd.DataFrame, methods: list[str], conditions: list[
     kept = {(line["method"], line["condition"]): float(line["kept"]) for line in rows.to_dict("records")}
     values = np.array([[kept.get((m, c), np.nan) for c in conditions] for m in methods], dtype=float)
     values = values.reshape(len(methods), len(conditions))
-    picture = axes.imshow(np.clip(values, 0, 1), cmap=MAP, vmin=0, vmax=1, aspect="auto")
-    for (i, j), found in np.ndenumerate(values):
-        value = float(found)
-        if np.isnan(value):
-            axes.add_patch(
-                Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor="white", edgecolor="0.6", hatch="////", lw=0)
-            )
-            continue
-        red, green, blue, _ = picture.cmap(float(np.clip(value, 0, 1)))
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        axes.text(
-            j, i, _short(value), ha="center", va="center", fontsize=8, color="white" if dark else "black"
-        )
+    shade_cells(axes, values, mpl.colors.Normalize(0, 1, clip=True), _short, 8)
     axes.set_yticks(range(len(methods)), [_named(rows, name) for name in methods], fontsize=8)
     axes.set_xticks(range(len(conditions)), conditions, fontsize=8, rotation=40, ha="right")
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
 
 
 def _named(rows: pd.DataFrame, method: str) -> str:
