@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from studies.analysis.bootstrap import Array, paired_means
+from studies.analysis.bootstrap import PERCENTILES, Array, paired_means
 from studies.figures.looks import DASHES, HUES, look
 from studies.suite.definition import NO_NETWORK, PERFECT
 
@@ -55,13 +55,12 @@ def profile(runs: Sequence[Array]) -> tuple[Array, Array, Array]:
     """
     above = [(values[:, None] > TAUS).astype(float) for values in runs]
     share: Array = np.mean([each.mean(axis=0) for each in above], axis=0)
-    if min(len(each) for each in above) < 2:
+    seeds = min(len(each) for each in above)
+    if seeds < 2:
         return share, np.full_like(share, np.nan), np.full_like(share, np.nan)
     # Seeds are shared by the strata, so they are drawn together, as for the shares.
-    seeds = min(len(each) for each in above)
-    low, high = np.percentile(
-        paired_means(np.mean([each[:seeds] for each in above], axis=0)), (2.5, 97.5), axis=0
-    )
+    drawn = paired_means(np.mean([each[:seeds] for each in above], axis=0))
+    low, high = np.percentile(drawn, PERCENTILES, axis=0)
     return share, low, high
 
 
