@@ -193,7 +193,9 @@ def _check(suite: Suite) -> None:
             ]
     for where, name, allowed, kind in named:
         if name not in allowed:
-            raise StudyError(f"{suite.folder / where}: {name!r} is no {kind}: {', '.join(sorted(allowed))}")
+            raise StudyError(
+                f"{suite.folder / where}: {name!r} is not a {kind}: {', '.join(sorted(allowed))}"
+            )
     for name in (PERFECT, NO_NETWORK):
         if name not in suite.conditions:
             raise StudyError(f"{suite.folder / 'conditions.yaml'}: needs the condition {name!r}")

@@ -28,7 +28,6 @@ class Method:
         settings: what it sets and where it does not apply.
         digest: of the code of a method given on the command line, so that results of changed code are not
             taken for those of the new; empty for methods that come with the testbed.
-        check: why it does not apply to a workload with these settings, from its class; None if it does.
     """
 
     name: str
@@ -65,7 +64,7 @@ def checked(method: Method, suite: Suite) -> Method:
     for condition in own.only or ():
         if condition not in suite.conditions:
             raise StudyError(
-                f"{where}: only: {condition!r} is no condition{did_you_mean(condition, suite.conditions)}"
+                f"{where}: only: {condition!r} is not a condition{did_you_mean(condition, suite.conditions)}"
             )
     for task, settings in own.settings.items():
         if isinstance(settings, str):  # EXACT

@@ -107,14 +107,13 @@ def _imported(place: str, where: str) -> tuple[ModuleType, str]:
         if not path.is_file():
             raise StudyError(f"{where}: no such file {place}")
         if not re.fullmatch(r"[A-Za-z_]\w*", path.stem):
-            raise StudyError(f"{where}: {path.name} is no name of a module: letters, digits and _ alone")
-        name, folder = path.stem, str(path.resolve().parent)
-        if folder not in sys.path:
-            sys.path.append(folder)  # last, so that it hides nothing that is installed
+            raise StudyError(
+                f"{where}: {path.name} is not a module name: must have letters, digits and _ alone"
+            )
+        name, folder = path.stem, path.resolve().parent
     else:
-        name, folder = place, str(Path.cwd())
-        if folder not in sys.path:
-            sys.path.append(folder)
+        name, folder = place, Path.cwd()
+    _findable(folder)
     try:
         module = importlib.import_module(name)
     except Exception as error:  # whatever somebody else's code raises when it is imported
@@ -145,8 +144,13 @@ def _register(module: str, classes: tuple[type, ...], folder: Path, where: str) 
     lines = [line for group, points in groups.items() for line in (f"[{group}]", *points, "")]
     write_text(folder / "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0\n")
     write_text(folder / "entry_points.txt", "\n".join(lines) + "\n")
-    if str(folder.parent.resolve()) not in sys.path:
-        sys.path.append(str(folder.parent.resolve()))
+    _findable(folder.parent.resolve())
+
+
+def _findable(folder: Path) -> None:
+    """Puts a folder on the path of imports: last, so that it hides nothing that is installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def _of_algorithm(kind: type[Consensus]) -> MethodSettings:

@@ -87,15 +87,20 @@ def test_unknown_sizes_and_versions_are_refused(latest):
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("sizes.yaml", "{mean: {}, ", "{maen: {}, ", r"sizes.yaml: lite: 'maen' is no task with a score"),
+        ("sizes.yaml", "{mean: {}, ", "{maen: {}, ", r"sizes.yaml: lite: 'maen' is not a task with a score"),
         (
             "sizes.yaml",
             "[perfect, loss 30 %, no network]",
             "[perfekt]",
-            r"logistic: 'perfekt' is no condition",
+            r"logistic: 'perfekt' is not a condition",
         ),
-        ("conditions.yaml", "no network:", "nothing:", r"needs the condition 'no network'|is no condition"),
-        ("conditions.yaml", "not_for: {logistic", "not_for: {logic", r"not_for: 'logic' is no task"),
+        (
+            "conditions.yaml",
+            "no network:",
+            "nothing:",
+            r"needs the condition 'no network'|is not a condition",
+        ),
+        ("conditions.yaml", "not_for: {logistic", "not_for: {logic", r"not_for: 'logic' is not a task"),
         ("scores.yaml", "scale: linear", "scale: cubic", r"scores.yaml: learning.scale"),
         ("reference.yaml", "relaxed:", "a: {}\nrelaxed:", r"has 2 methods, must have one"),
     ],

@@ -162,7 +162,7 @@ def test_a_method_cannot_change_the_task(run, outside, tmp_path, setting, messag
         ("a.py", "x = 1", "y", "has no 'y'; it has x"),
         ("tuning.py", TUNED.format(setting=""), "number", "is neither a subclass of"),
         ("broken.py", "1 / 0", "x", "cannot be imported: .*division by zero"),
-        ("not-a-name.py", "", "x", "is no name of a module"),
+        ("not-a-name.py", "", "x", "is not a module name"),
         ("json.py", "x = 1", "x", "the name 'json' is taken by"),
     ],
 )
