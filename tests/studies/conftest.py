@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 from studies.cli import next_steps
@@ -33,6 +34,13 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def closes_figures():
+    """Closes figures that a test has kept open to look into."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 They are small here: fewer activations, samples and seeds than in the studies that one would publish.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import reported
@@ -11,6 +10,8 @@ from matplotlib.patches import Rectangle
 
 import studies
 from studies import report
+
+pytestmark = pytest.mark.usefixtures("closes_figures")
 
 COST = """\
 question: What does it cost twenty agents to reach an error, over six topologies with bursty loss and jitter?
@@ -69,12 +70,6 @@ figures:
   - {name: gain, kind: heatmap, x: consensus.budget.activations, y: consensus.penalty, hue: heldout_gain}
   - {name: apart, kind: heatmap, x: consensus.budget.activations, y: consensus.penalty, hue: disagreement}
 """
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

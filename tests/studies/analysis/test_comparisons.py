@@ -17,15 +17,10 @@ from studies.figures.catalogue import COMPARISONS
 from studies.figures.plan import FigureData
 from studies.spec.loading import load
 
+pytestmark = pytest.mark.usefixtures("closes_figures")
+
 VARIED = ("task", "method", "network.link.loss")
 SEEDS = 5
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    """Closes figures that a test has kept open to look into."""
-    yield
-    plt.close("all")
 
 
 def summary(seeds=SEEDS):

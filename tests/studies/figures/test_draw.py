@@ -15,15 +15,10 @@ from studies.figures.bands import aligned, over_seeds
 from studies.figures.draw import FigureData
 from studies.spec.labels import label
 
+pytestmark = pytest.mark.usefixtures("closes_figures")
+
 PATHS = ("topology", "network.link.loss", "consensus.penalty", "consensus.activation")
 VALUES = (["ring", "star"], [0.0, 0.3], [1.0, 5.0], ["sequential", "poisson"])
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    """Closes figures that a test has kept open to look into."""
-    yield
-    plt.close("all")
 
 
 def results(workload, varied, seeds, question="Why?", points=4, levels=VALUES):

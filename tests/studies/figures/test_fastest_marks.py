@@ -2,7 +2,6 @@
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import reported
@@ -13,6 +12,8 @@ from studies.analysis import fastest_penalty
 from studies.figures.fastest_marks import EDGE, TITLE, position
 from studies.storage.store import Store
 from topologies import spectrum
+
+pytestmark = pytest.mark.usefixtures("closes_figures")
 
 STUDY = """\
 workload: problem
@@ -31,12 +32,6 @@ MEAN = {
     "problem": {"name": "mean", "agents": 6},
     "consensus": {"algorithm": "relaxed_admm", "activation": "synchronous", "budget": {"activations": 12}},
 }
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Bands behind curves while a fault was active, and the lines below a figure that explain them."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,13 +9,9 @@ from studies.figures.curve import Curve
 from studies.figures.fault_bands import _places
 from studies.figures.plan import FigureData
 
+pytestmark = pytest.mark.usefixtures("closes_figures")
+
 CURVE = Curve("error_by_seconds", "consensus", "seconds", "error")
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def drawn(windows):

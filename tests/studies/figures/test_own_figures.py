@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +15,8 @@ from studies.figures import draw, looks
 from studies.figures.plan import FigureData
 from studies.spec.document import StudyError
 from studies.spec.presentation import FigureSettings
+
+pytestmark = pytest.mark.usefixtures("closes_figures")
 
 ROOT = Path(__file__).parents[3]
 PENALTIES, GRAPHS, SEEDS = [1.0, 3.0, 10.0], ["ring", "a star with a long name", "complete"], range(3)
@@ -54,12 +55,6 @@ def made_up():
 
 
 DATA = made_up()
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def own(**settings):

@@ -14,11 +14,7 @@ from studies.figures.from_store import figure_data
 from studies.figures.link_drops import ROWS, LinkDrops
 from studies.figures.panels import PANELS
 
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closes_figures")
 
 
 @pytest.fixture(scope="module")
