@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from testbed.consensus.coupling import coupling_share
-from testbed.consensus.measures import mean_square, unwarned
+from testbed.consensus.measures import mean_square, mean_squares, unwarned
 from testbed.consensus.outlier_rejection import OutlierFilter, OutlierRejection
 from testbed.consensus.payloads import Payload, updated
 from testbed.consensus.problems.base import LocalProblem, Signal
@@ -109,5 +109,5 @@ class EdgeAgent:
 @unwarned
 def primal_residual(agents: Sequence[EdgeAgent]) -> float:
     """Root mean square of C_qe s_q - z_qe over link ends and coordinates; zero without links."""
-    gaps = [mean_square(agent.sign[e] * agent.s - agent.z[e]) for agent in agents for e in agent.links]
+    gaps = mean_squares([agent.sign[e] * agent.s - agent.z[e] for agent in agents for e in agent.links])
     return math.sqrt(sum(gaps) / len(gaps)) if gaps else 0.0

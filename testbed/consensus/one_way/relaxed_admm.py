@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from testbed.consensus.coupling import coupling_share
-from testbed.consensus.measures import mean_square, unwarned
+from testbed.consensus.measures import mean_square, mean_squares, unwarned
 from testbed.consensus.one_way.base import OneWay, OneWayAgent
 from testbed.consensus.outlier_rejection import OutlierFilter, OutlierRejection
 from testbed.consensus.payloads import Payload, updated
@@ -135,13 +135,15 @@ class RelaxedAgent(OneWayAgent):
         That is half the change 2 rho s_i - z_ij - z_ji of z_ji which a message would now ask for, over rho;
         with quadratic coupling it asks for less by the part 1 - kappa of i's message less j's own.
         """
+        gaps = []
         for j in self.neighbours:
             other = others[j]
             if isinstance(other, RelaxedAgent):
                 gap = self.s - (self.z[j] + other.z[self.index]) / (2 * self.rho)
                 if self.coupling is not None:
                     gap = self.kappa * gap + (1 - self.kappa) * (other.s - other.z[self.index] / self.rho)
-                yield mean_square(gap)
+                gaps.append(gap)
+        return mean_squares(gaps)
 
 
 class RelaxedADMM(OneWay):

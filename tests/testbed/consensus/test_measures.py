@@ -23,3 +23,17 @@ def test_numbers_of_usual_size_are_root_mean_squares() -> None:
     assert measures.disagreement(signals, [(0, 1)]) == pytest.approx(math.sqrt(12.5))
     assert measures.disagreement(signals, []) == 0.0
     assert measures.magnitude(signals) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("agents", [2, 5, 28])
+@pytest.mark.parametrize("length", [1, 7, 8, 129, 1000, 5000])
+@pytest.mark.parametrize("made", [np.asarray, torch.from_numpy])
+def test_signals_measured_together_give_the_bits_of_each_alone(agents, length, made) -> None:
+    generator = np.random.default_rng(length)
+    signals = [made(generator.standard_normal(length)) for _ in range(agents)]
+    links = [(i, (3 * i + 1) % agents) for i in range(agents)]
+    alone = [measures.mean_square(signal) for signal in signals]
+    assert measures.mean_squares(signals) == alone
+    assert measures.magnitude(signals) == math.sqrt(sum(alone) / agents)
+    apart = [measures.mean_square(signals[i] - signals[j]) for i, j in links]
+    assert measures.disagreement(signals, links) == math.sqrt(sum(apart) / agents)
