@@ -5,6 +5,7 @@ No example has a deadline: on a busy machine any of them may be slow.
 One arithmetic thread, as trials have: small matrices on many threads are far slower on a busy machine.
 """
 
+import gc
 import os
 
 import pytest
@@ -18,6 +19,18 @@ settings.register_profile(
 )
 settings.register_profile("everyday", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
+
+
+def pytest_sessionstart():
+    """Looks for no garbage until tests run: modules and tests that are collected stay."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """From here on the collector leaves alone what is loaded, and looks less often for what tests leave."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ else:
             {
                 "environment": {"name": "navigation", "agents": 6},
                 "algorithm": {"hidden": [64, 64]},
-                "training": {"updates": 2, "samples": 10_000},
+                "training": {"updates": 1, "samples": 10_000},
                 "consensus": {"budget": {"activations": 12}},
             },
         ),
@@ -47,7 +47,7 @@ else:
             {
                 "environment": {"name": "navigation", "agents": 6},
                 "algorithm": {"name": "mappo", "epochs": 1},
-                "training": {"updates": 2, "samples": 10_000},
+                "training": {"updates": 1, "samples": 10_000},
             },
         ),
         (
@@ -55,7 +55,7 @@ else:
             {
                 "environment": {"name": "navigation", "agents": 6},
                 "algorithm": {"name": "fdmarl"},
-                "training": {"updates": 2, "samples": 10_000},
+                "training": {"updates": 1, "samples": 10_000},
             },
         ),
         (
