@@ -97,15 +97,29 @@ def python(site, *arguments, cwd=None):
     )
 
 
-CLI = ("-c", "from studies.cli.console_script import main; main()")
+RUN = """\
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from studies.execution import backends, runner
+from studies.spec.loading import load
+from studies.storage.store import Store
+
+path, folder = map(Path, sys.argv[1:])
+executor = backends.executor("local", 2, folder)
+outcome = runner.run(load(str(path)), Store(folder), executor=executor, console=Console(quiet=True))
+assert outcome.run == 2 and not outcome.failed, outcome
+"""
+"""Runs a study of two trials in two processes, and draws no figures, which would take most of the time."""
 
 
 def test_a_study_runs_with_all_of_them_in_processes_of_its_own(site, tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text(STUDY)
-    done = python(site, *CLI, "run", study, "--out", tmp_path / "out", "--jobs", "2", cwd=tmp_path)
+    done = python(site, "-c", RUN, study, tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "2 trials run" in done.stdout
     specs = [json.loads(path.read_text()) for path in (tmp_path / "out" / "trials").glob("*/spec.json")]
     assert sorted(spec["algorithm"]["name"] for spec in specs) == ["fdmarl", "reinforce"]
     assert {spec["environment"]["name"] for spec in specs} == {"meeting"}
@@ -231,23 +245,66 @@ BROKEN = {
 }
 
 
+EACH = """\
+import io, os, sys
+from contextlib import redirect_stderr, redirect_stdout
+
+import networkx, numpy, pydantic, simpy, torch  # but nothing of the testbed, which would look for packages
+
+for site in sys.argv[2:]:
+    if child := os.fork():
+        os.waitpid(child, 0)
+        continue
+    sys.path.insert(0, site)
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        from studies.cli.console_script import main
+
+        sys.argv[1:] = ["validate", sys.argv[1]]
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    for name, text in [("out", out.getvalue()), ("err", err.getvalue()), ("code", str(code))]:
+        with open(os.path.join(site, name), "w") as file:
+            file.write(text)
+    os._exit(0)
+"""
+"""`testbed validate STUDY` with each of some folders on the path, in a process of its own that is split from
+one which has imported PyTorch: importing it takes longer than all else."""
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """What `testbed validate` of a usual study ends with and says, for each of the broken packages."""
+    place = tmp_path_factory.mktemp("broken")
+    sites = {case: place / str(number) for number, case in enumerate(BROKEN)}
+    for case, (group, module, value, _) in BROKEN.items():
+        install(sites[case], "broken-things", "0.1", {f"consensus_testbed.{group}": {"mine": value}})
+        if value.startswith("broken_things."):
+            (sites[case] / "broken_things").mkdir()
+            (sites[case] / "broken_things" / "__init__.py").touch()
+        else:
+            (sites[case] / "broken_things.py").write_text(module + "\n")
+    (place / "study.yaml").write_text(USUAL)
+    done = python(place, "-c", EACH, place / "study.yaml", *sites.values())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    return {
+        case: tuple((site / name).read_text() for name in ("code", "out", "err"))
+        for case, site in sites.items()
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes split in POSIX only")
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_entry_point_is_one_clear_line(case, tmp_path):
-    group, module, value, reason = BROKEN[case]
-    site = tmp_path / "site"
-    install(site, "broken-things", "0.1", {f"consensus_testbed.{group}": {"mine": value}})
-    (site / "broken_things.py").write_text(module + "\n")
-    if value.startswith("broken_things."):
-        (site / "broken_things.py").unlink()
-        (site / "broken_things").mkdir()
-        (site / "broken_things" / "__init__.py").touch()
-    (tmp_path / "study.yaml").write_text(USUAL)
-    done = python(site, *CLI, "validate", tmp_path / "study.yaml")
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stderr.count("\n") == 1
+def test_a_broken_entry_point_is_one_clear_line(case, said):
+    group, *_, reason = BROKEN[case]
+    code, out, err = said[case]
+    assert (code, out) == ("2", ""), err
+    assert err.count("\n") == 1
     if reason is None:
-        assert done.stderr.startswith("consensus_algorithms: two are named 'metropolis': ")
-        assert "testbed.consensus.one_way.metropolis.Metropolis and broken_things.Mine" in done.stderr
+        assert err.startswith("consensus_algorithms: two are named 'metropolis': ")
+        assert "testbed.consensus.one_way.metropolis.Metropolis and broken_things.Mine" in err
     else:
         start = f"entry point 'mine' of consensus_testbed.{group} (broken-things 0.1): "
-        assert done.stderr == f"{start}{reason}\n"
+        assert err == f"{start}{reason}\n"

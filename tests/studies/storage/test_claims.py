@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from in_process import InProcess
+from rich.console import Console
 
 from studies.execution import runner
 from studies.spec.loading import load
@@ -145,7 +147,8 @@ def test_killed_at_any_moment_a_study_ends_as_if_it_had_not_been(write, tmp_path
         # Now the whole group, now the parent alone, whose children find out by themselves.
         (os.killpg if kill % 2 else os.kill)(process.pid, signal.SIGKILL)
         process.communicate()
-    end(start(path, folder))
+    outcome = runner.run(study, Store(folder), executor=InProcess(), console=Console(quiet=True))
+    assert not outcome.failed
     assert tables(folder) == whole
     assert not list(folder.rglob(".*"))
     assert not list(folder.glob("checkpoints/*"))
