@@ -18,11 +18,10 @@ COPIED = ("testbed", "topologies", "policies", "studies", "tests")
 
 @pytest.fixture
 def copy(tmp_path):
-    """The packages and their tests, without results."""
+    """The packages and their tests, compiled as they are, without results."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for name in COPIED:
-        ignored = shutil.ignore_patterns("__pycache__", "results")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("results"))
     return tmp_path
 
 

@@ -27,8 +27,8 @@ ENVIRONMENTS = {
     "without masks": {"name": "skirmish", "map": "2s3z", "unavailable": "random"},
     "pettingzoo": {"name": "pettingzoo", "pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3}},
 }
-LENGTHS = {"skirmish": 40}
-"""Steps after which episodes are cut; 20 elsewhere. Battles need more to be decided before."""
+LENGTHS = {"2s3z": 40, "without masks": 40, "3s5z": 25, "10m_vs_11m": 25, "MMM2": 25}
+"""Steps after which episodes are cut; 20 elsewhere. Some battles should be decided before that."""
 ROWS = 3
 
 
@@ -42,7 +42,7 @@ OPTIONS = {
 def workload(algorithm: str, environment: str) -> TrainingWorkload:
     """From plain data, as a study file would give it; FDMARL gets its own consensus from the defaults."""
     data = ENVIRONMENTS[environment]
-    length = LENGTHS.get(data["name"], 20)
+    length = LENGTHS.get(environment, 20)
     return TrainingWorkload.model_validate(
         {
             "environment": {"episode_length": length, **data},
