@@ -2,11 +2,9 @@
 
 import json
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import seaborn as sns
 
 from studies.analysis.baselines import by_trial
 from studies.figures import curve, draw
@@ -139,20 +137,12 @@ def results(varied, shared):
 
 
 @pytest.fixture
-def panels(tmp_path, monkeypatch):
-    """Draws a study and returns, for each figure, what its panels show beside data: (label, height, ends)."""
-    kept = {}
+def panels(closes_figures):
+    """Draws a study, without files, and returns what the panels of each figure show beside data:
+    (label, height, ends)."""
 
     def panels(some):
-        monkeypatch.setattr(plt, "close", lambda figure: kept.setdefault(len(kept), figure))
-        monkeypatch.setattr(sns.FacetGrid, "savefig", lambda *_, **__: None)  # which takes most of the time
-        kept.clear()
-        files = draw.draw(some, tmp_path)
-        monkeypatch.undo()
-        shown = {path.stem: [panel(axes) for axes in kept[n].axes] for n, path in enumerate(files)}
-        for figure in kept.values():
-            plt.close(figure)
-        return shown
+        return {name: [panel(axes) for axes in figure.axes] for name, figure in draw.drawings(some)}
 
     def panel(axes):
         lines = [line for line in axes.lines if line.get_linewidth() == 0.9]
@@ -219,7 +209,7 @@ def test_a_best_policy_that_never_wins_is_told_from_the_random_one(panels):
     assert [label for label, *_ in lines] == ["random", "scripted: hold"]
 
 
-def test_updates_without_evaluation_are_left_out(monkeypatch, tmp_path):
+def test_updates_without_evaluation_are_left_out(monkeypatch, closes_figures):
     places, drawn = {}, curve._lines
 
     def watched(table, plan, *more):
@@ -227,8 +217,7 @@ def test_updates_without_evaluation_are_left_out(monkeypatch, tmp_path):
         return drawn(table, plan, *more)
 
     monkeypatch.setattr(curve, "_lines", watched)
-    monkeypatch.setattr(sns.FacetGrid, "savefig", lambda *_, **__: None)
-    draw.draw(results(("topology",), lambda cell: ()), tmp_path)
+    assert list(draw.drawings(results(("topology",), lambda cell: ())))
     assert places["return_by_steps"] == {100, 200, 300, 400, 500, 600}
     assert places["evaluation_return_by_steps"] == {200, 400, 600}
     assert places["evaluation_win_rate_by_steps"] == {200, 400, 600}
