@@ -103,7 +103,7 @@ def test_the_fixed_point_is_the_solution_of_the_dense_system(algorithm, problem,
     # What goes round in a circle of links dies out over some 2 gamma / beta exchanges of each link.
     penalty = max(PENALTY[problem], gamma / 20) if gamma > 0.1 else 0.3
     if algorithm == "edge_admm":
-        order = np.random.default_rng(0).integers(len(links), size=9000)
+        order = np.random.default_rng(0).integers(len(links), size=4500)
         found = reference.edge_admm(local, links, [links[k] for k in order], penalty, gamma)[-1]
     else:
         found = reference.relaxed_admm(local, links, 1500, penalty, 0.5, gamma)[-1]
