@@ -83,7 +83,7 @@ def _study_file() -> Iterator[str]:
     roots = dict.fromkeys(section.root for section in documented.sections.values())
     yield "## Settings"
     yield from _sections(documented, documented.below(*(root for root in roots if root not in PAGES)))
-    yield "## Laws of the delay"
+    yield "## Delay distributions"
     _, words, *rest = paragraphs(delay)
     yield words
     yield "\n".join(f"- `{law.name}`: {prose(law.about)}" for law in delay.LAWS.values())
