@@ -123,9 +123,9 @@ def test_its_first_screen_says_what_was_found_in_combat_with_the_numbers_of_the_
 def test_its_first_screen_says_what_failures_cost_in_combat_with_the_numbers_of_the_results():
     late = late_returns("combat-conditions")
     screen = " ".join(README.read_text().splitlines()[:SCREEN])
-    assert f"Of a return of {late['ring'].mean():.1f}," in screen
+    assert f"of a return of {late['ring'].mean():.1f}," in screen
     for condition, words in (
-        ("the paid agent's link is cut", "a cut link next to that agent costs {}"),
+        ("the paid agent's link is cut", "A cut link next to that agent costs {}"),
         ("60 % lost", "losing 60 % of messages costs {}"),
         ("60 % in bursts", "losing 60 % in bursts costs {}"),
     ):
