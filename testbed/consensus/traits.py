@@ -97,4 +97,4 @@ def averaging() -> tuple[str, ...]:
 
 def _those_with(option: str) -> str:
     names = [name for name, kind in ALGORITHMS.members().items() if option in kind.options]
-    return f"{' and '.join(names)} alone {'has' if len(names) == 1 else 'have'} it"
+    return f"only {' and '.join(names)} {'has' if len(names) == 1 else 'have'} it"
