@@ -27,7 +27,7 @@ class Step:
     """A command of the testbed and its purpose.
 
     Attributes:
-        words: the command and its arguments, without the program; or a sentence, if it is none.
+        words: the command and its arguments, without the program; or a sentence, if it is not a command.
         purpose: what it is good for; may be empty.
     """
 

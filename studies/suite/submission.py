@@ -47,7 +47,7 @@ class Row(Settings):
     trial: str
     """Its name, a hash of all its settings; empty for a centre that is computed."""
     metric: float | None
-    """The number as measured; null if it is none, or infinite."""
+    """The number as measured; null if it is not a number, or infinite."""
     value: float
     bytes: float
     seconds: float

@@ -47,7 +47,7 @@ def send(stream: BinaryIO, fields: dict[str, Any], arrays: Arrays | None = None)
 
 
 def receive(stream: BinaryIO) -> tuple[dict[str, Any], Arrays]:
-    """Read one message; EOFError when the stream ends before or within it, NoMessage if it is none."""
+    """Read one message; EOFError when the stream ends before or within it, NoMessage if it is not one."""
     begin = _exactly(stream, len(MARK))
     if begin != MARK:
         raise NoMessage(begin.decode(errors="replace"))

@@ -251,7 +251,7 @@ class LinkSettings(LinkOverride):
         return latency if self.slot is None else latency + self.slot.mean
 
     def overridden(self, *overrides: LinkOverride) -> "LinkSettings":
-        """These settings with the overrides applied, the later ones stronger.
+        """These settings with the overrides applied; later ones take precedence.
 
         Raises ValueError if the combination is not valid, or a trace would hide what an override gives.
         """
@@ -275,7 +275,7 @@ class LinkSettings(LinkOverride):
             raise ValueError(first_error(error).message) from None
 
     def changed_by(self, *overrides: LinkOverride, last: bool = False) -> dict[str, Any]:
-        """The essence of the settings that overrides change, the later ones stronger; see `testbed.identity`.
+        """Essence of the settings that overrides change (later ones take precedence); see `testbed.identity`.
 
         Args:
             overrides: those of a link that has these settings without them.
