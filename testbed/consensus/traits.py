@@ -77,7 +77,7 @@ class ConsensusAlgorithm(ABC):
             value = getattr(settings, option)
             value = getattr(value, "name", value)
             if value != unused and option not in cls.options:
-                reason = f"{option} {value} with {cls.name}: must be {word}, {_those_with(option)}"
+                reason = f"{option} {value} with {cls.name}: must be {word}, because {_those_with(option)}"
                 raise SettingError((option,), reason)
 
     @classmethod
