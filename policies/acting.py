@@ -1,6 +1,6 @@
 """Means over the samples at which agents can act.
 
-Where an agent is dead, or has one available action, its policy can neither move nor learn: KL, entropy,
+If an agent is dead, or has one available action, its policy can neither move nor learn: KL, entropy,
 gradient and Fisher matrix are zero (or, without a mask, meaningless). Averaged over all samples
 they would be too small by the share of samples at which it acts, and a step of a given KL radius too long
 where it does. Each agent's means are therefore over its own samples, as in the code of MAPPO's authors (Yu et

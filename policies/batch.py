@@ -82,7 +82,7 @@ class Batch:
         """Which agents could act, by joint sample, bool [M, N]; None when all always could.
 
         An agent that is out of the game (dead, or over before the others) cannot, and neither can one with a
-        single available action: its policy has no choice there. Of a Box it needs one number to choose.
+        single available action: its policy has no choice there. With a Box, it must have a number to choose.
         """
         acting = np.ones((self.samples, self.agents), dtype=bool)
         if self.active is not None:

@@ -45,7 +45,7 @@ def _whole(value: object) -> object:
 
 AverageOver = Literal["acting", "all"]
 AVERAGE_OVER = (
-    "samples over which KL, Fisher matrix, entropy and moments of advantages are averaged: those at which an"
+    "samples over which KL, Fisher matrix, entropy and moments of advantages are averaged: those in which an"
     " agent can act, or all, as in the code of MATRPO's authors"
 )
 """A setting of all algorithms: see `policies.acting`."""
@@ -53,8 +53,8 @@ AVERAGE_OVER = (
 
 LogStd = Annotated[float, Field(ge=-10, le=10)]
 LOG_STD_INIT = (
-    "initial log standard deviation of each number of an action, in the units of the Box (0, as in"
-    " Stable-Baselines3: a standard deviation of 1); without effect where actions are discrete"
+    "initial log standard deviation of each component of an action, in the units of the Box (0, as in"
+    " Stable-Baselines3: a standard deviation of 1); no effect if actions are discrete"
 )
 """A setting of all algorithms that learn continuous actions: see `policies.nn.gaussian`."""
 

@@ -1,6 +1,6 @@
 """Studies from Python: defined, run, read and plotted, in a notebook or a script.
 
-Trials run in processes of their own, which import the script that started them: a script that calls ``run``
+Trials run in separate processes, which import the script that started them: a script that calls ``run``
 must do so under ``if __name__ == "__main__":``. Notebooks need nothing.
 """
 

@@ -83,12 +83,12 @@ SETTING_TITLES = {
     "network.link.delay": "link delay",
     "network.link.jitter": "link jitter",
     "network.link.rate": "link rate",
-    "network.link.distribution": "law of the delay",
+    "network.link.distribution": "delay distribution",
     "network.link.duplicate": "duplication (probability)",
     "network.link.corrupt": "corruption (probability)",
     "network.link.reorder": "reordering (probability)",
     "network.link.slot": "slots",
-    "network.link.slot.min_delay": "least time to a slot",
+    "network.link.slot.min_delay": "shortest time to a slot",
     "network.link.slot.max_delay": "longest time to a slot",
     "network.link.slot.packets": "packets per slot",
     "network.link.slot.bytes": "bytes per slot",
@@ -128,8 +128,8 @@ SETTING_TITLES = {
     "algorithm.name": "algorithm",
     "algorithm.step": "step",
     "algorithm.curvature": "curvature in the step's length",
-    "algorithm.advantage_mean": "mean taken from advantages",
-    "algorithm.solver.every": "samples per one in Fisher products",
+    "algorithm.advantage_mean": "mean subtracted from advantages",
+    "algorithm.solver.every": "n of every n-th sample in Fisher products",
     "algorithm.solver": "solver",
     "algorithm.solver.tolerance": "tolerance of the solves",
     "algorithm.solver.iterations": "Fisher products per solve",
@@ -169,7 +169,7 @@ def measured(workload: str | None = None) -> tuple[str, ...]:
 
 
 def main_columns(workload: str) -> tuple[str, ...]:
-    """Those of a workload's columns that have a title of their own, and so appear on its figures."""
+    """Those of a workload's columns that have their own title, and so appear on its figures."""
     return tuple(each.name for each in _measured() if each.title and _may_measure(each, workload))
 
 
@@ -241,7 +241,7 @@ def column_title(name: str) -> str:
 
 
 def has_title(name: str) -> bool:
-    """Whether figures have a title of their own for a column or a setting."""
+    """Whether figures have their own title for a column or a setting."""
     return bool(_own_title(name))
 
 

@@ -1,13 +1,13 @@
 """Names that last: hashes of what differs from the defaults of a format.
 
-Trials, the batches that updates start from, references and checkpoints are all named by ``digest``. What is
-hashed of settings is their ``essence``: the values that differ from the defaults recorded in
+Trials, the batches that updates start from, references and checkpoints are all named by ``digest``. Settings
+are hashed by their ``essence``: the values that differ from the defaults recorded in
 ``format_defaults.json``, in one form for all ways to say the same. So a setting that is added later, with a
 default that means "as before", renames nothing.
 
 Defaults are recorded when they first appear (``python -m studies.docgen.pages`` adds new ones) and never
 change while the format stays: whoever changes what a setting means, or its default, raises ``FORMAT`` and has
-the record written anew.
+the record written again.
 """
 
 from __future__ import annotations

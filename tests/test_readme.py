@@ -111,9 +111,10 @@ def late_returns(folder):
 def test_its_first_screen_says_what_was_found_in_combat_with_the_numbers_of_the_results():
     late = late_returns("combat-network")
     screen = " ".join(README.read_text().splitlines()[:SCREEN])
-    for network, words in (("ring", "over a perfect ring"), ("no network", "half, with no network")):
+    for network, words in (("ring", "over a perfect ring"), ("no network", "with no network")):
         assert late[network].count() == 5
         assert re.search(rf"{late[network].mean():.1f},? {words}", screen), network
+    assert "only half of that" in screen
     assert "paired difference 5.3 to 6.3" in screen
     gained = late["ring"] - late["no network"]
     assert ((gained > 5.0) & (gained < 6.6)).all(), "half, in any seed"
@@ -122,11 +123,11 @@ def test_its_first_screen_says_what_was_found_in_combat_with_the_numbers_of_the_
 def test_its_first_screen_says_what_failures_cost_in_combat_with_the_numbers_of_the_results():
     late = late_returns("combat-conditions")
     screen = " ".join(README.read_text().splitlines()[:SCREEN])
-    assert f"Of {late['ring'].mean():.1f}," in screen
+    assert f"of a return of {late['ring'].mean():.1f}," in screen
     for condition, words in (
-        ("the paid agent's link is cut", "a cut link next to that agent costs {}"),
-        ("60 % lost", "60 % of messages lost {}"),
-        ("60 % in bursts", "in bursts {}"),
+        ("the paid agent's link is cut", "A cut link next to that agent costs {}"),
+        ("60 % lost", "losing 60 % of messages costs {}"),
+        ("60 % in bursts", "losing 60 % in bursts costs {}"),
     ):
         costs = late["ring"] - late[condition]
         assert costs.count() == 3

@@ -46,7 +46,7 @@ def read(path: str | Path, *, allow_disconnected: bool = False) -> nx.Graph[int]
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         hint = (
-            " (FNSS and other XML but GraphML is not read)"
+            " (FNSS and XML other than GraphML are not read)"
             if path.suffix.lower() == ".xml"
             else suggestion(path.suffix, _READERS)
         )

@@ -37,7 +37,7 @@ def random_regular(nodes: int, generator: np.random.Generator, d: object = 3) ->
         around = [value for value in (links - 1, links + 1) if 1 <= value < nodes]
         raise TopologyError(
             f"{links} times {nodes} nodes is odd, so no such graph exists; "
-            f"d {listed(around, 'or')}, or {nodes - 1} or {nodes + 1} nodes, would do",
+            f"d {listed(around, 'or')}, or {nodes - 1} or {nodes + 1} nodes, would work",
             field="d",
         )
     if links == 1 and nodes > 2:

@@ -19,7 +19,7 @@ class Spectrum:
 
     `diameter` is the longest shortest path in links (inf if the graph is not connected).
     `algebraic_connectivity` is the second smallest eigenvalue of the Laplacian D - A (Fiedler 1973).
-    `w2` is the second largest eigenvalue of the random walk's matrix D^-1 A, equally of D^-1/2 A D^-1/2.
+    `w2` is the second largest eigenvalue of the random-walk matrix D^-1 A, equally of D^-1/2 A D^-1/2.
     `best_penalty` is the penalty with which ordinary ADMM agrees fastest on a mean, `best_factor` the factor
     by which its error then shrinks per round in the long run (nan and 1 if the graph is not connected).
     """

@@ -115,7 +115,7 @@ class Learner(Protocol):
         ...
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Restore the state of ``state_dict``. ValueError where it is of other networks."""
+        """Restore the state of ``state_dict``. ValueError if it belongs to other networks."""
         ...
 
 
@@ -178,8 +178,8 @@ class MeasuredByAgent(Protocol):
 
     Attributes:
         by_agent: measurements of the last ``learn``, [N] each, under the names of the tables; none before.
-            Nan is an agent that has no value, such as the entropy of one that could never act. A measurement
-            that the algorithm does not have is left out.
+            The value is nan for an agent that has none, such as the entropy of one that could never act. A
+            measurement that the algorithm does not have is left out.
     """
 
     by_agent: Mapping[str, np.ndarray]

@@ -42,7 +42,7 @@ def line_search(
 ) -> Found:
     """The longest of x, x/2, x/4, ... with a KL of at most ``limit`` and an objective no worse than at 0.
 
-    If none of ``LENGTHS`` qualifies, the step is 0 (``refused``). Where heads can act at some samples only,
+    If none of ``LENGTHS`` qualifies, the step is 0 (``refused``). If heads can act in only some samples,
     the signal has their weights, as J x has (see ``Linearisation``), and means of KL and gain are over these.
 
     Args:

@@ -33,9 +33,9 @@ class MatrpoSettings(TrustRegionSettings):
         Step,
         Field(
             description="result of a solve under a penalty: the optimum of the local problem; or the"
-            " paper's Eq. 22, which always goes to the boundary of the trust region; or the authors' code's:"
-            " that step, halved until neither the true KL nor the augmented Lagrangian of the batch is too"
-            " large, and the true log ratio there instead of a linearised one"
+            " paper's Eq. 22, which always goes to the boundary of the trust region; or that of the"
+            " authors' code: the same step, halved until neither the true KL nor the augmented Lagrangian"
+            " of the batch is too large, and the true log ratio there instead of a linearised one"
         ),
     ] = "optimal"
     radius: Annotated[
@@ -49,17 +49,17 @@ class MatrpoSettings(TrustRegionSettings):
     where_inactive: Annotated[
         Literal["modelled", "relayed"],
         Field(
-            description="samples at which an agent cannot act, being dead: its model of the others counts as"
-            " elsewhere (the authors'), or they are left out of its problem and it relays its"
-            " neighbours' signals, which costs less. Needs `average_over: acting`"
+            description="samples in which an agent cannot act because it is dead: its model of the others"
+            " counts as elsewhere (as in the authors' code), or they are left out of its problem and it"
+            " relays its neighbours' signals, which costs less. Needs `average_over: acting`"
         ),
     ] = "modelled"
     curvature: Annotated[
         Curvature,
         Field(
             description="V^T H^-1 V in the length of a step to the boundary, estimated from the solution u of"
-            " H u = V: u^T H u without damping, or V^T u (the authors' code's: damping and what a truncated"
-            " solve leaves out shorten or lengthen the step)"
+            " H u = V: u^T H u without damping, or V^T u (as in the authors' code: damping, and what a"
+            " truncated solve leaves out, shorten or lengthen the step)"
         ),
     ] = "fisher"
 

@@ -3,7 +3,7 @@
 MATRPO, I-TRPO and C-TRPO differ in a policy's observation, in the actions of its heads and in the heads that
 act. With these, everything here is the same for all three.
 
-What a step gains is estimated in two ways, both the surrogate objective of trust-region methods (Schulman et
+The gain of a step is estimated in two ways, both the surrogate objective of trust-region methods (Schulman et
 al. 2015, arXiv 1502.05477, Eq. 14) less its value without the step: the mean of A_q (ratio - 1) over samples,
 summed over policies q. The ratio is each policy's own, or that of the team as it acts. MATRPO's agent q has a
 model of the joint policy, of which only one head acts: where agents have not agreed, none of the models is

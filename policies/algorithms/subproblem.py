@@ -8,7 +8,7 @@ With s = J x the linearised log policy ratio at every sample and head, the agent
 As E[J^T J] = M H, stationarity reads V = (lambda + penalty) H x with V = J^T (A + pull) / M and
 lambda >= 0 the multiplier of the trust region (Li & He 2020, arXiv 2010.07916, Eqs. 17-22).
 
-Where agents can act at some samples only, H and J are weighted so that head n's KL is its mean over the M_n
+If agents can act in only some samples, H and J are weighted so that head n's KL is its mean over the M_n
 samples at which agent n acts (see ``Linearisation``). The objective is not: it remains the mean of A times
 the log ratio of all actions that were chosen, each as often as it was chosen, over the samples at which any
 agent acts. An agent that seldom acts can gain little, however far it moves, and few samples say little about

@@ -178,7 +178,7 @@ class TrustRegion(Models):
     def estimate_advantages(self, batch: Batch) -> tuple[Tensor, Tensor, float]:
         """Normalised advantages [G, M], value targets [G, M] and the mean explained variance.
 
-        Where each agent has a critic, the explained variances [N] go to ``by_agent``.
+        If each agent has a critic, the explained variances [N] go to ``by_agent``.
         """
         rewards, terminations, boundaries = self.rewarded(batch)
         values = self.values_of(batch.observations).reshape(rewards.shape)

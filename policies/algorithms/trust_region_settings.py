@@ -30,7 +30,7 @@ class TrustRegionSettings(LearnerSettings):
         Fisher,
         Field(
             description="matrix of trust region and penalty: expected over each policy's own actions, or"
-            " J^T J / M of the actions taken, which is the penalty's own (ADMM then cannot blow up)"
+            " J^T J / M of the actions taken, the penalty's own (signals then cannot grow without bound)"
         ),
     ] = "expected"
     gamma: Annotated[float, Field(ge=0, le=1, description="discount")] = 0.995
@@ -44,14 +44,15 @@ class TrustRegionSettings(LearnerSettings):
     advantage_mean: Annotated[
         Literal["per_agent", "shared", "none"],
         Field(
-            description="mean taken from advantages: each agent's own, that of all (the authors' code's; it"
-            " must be communicated), or none"
+            description="mean subtracted from advantages: each agent's own, that of all (as in the"
+            " authors' code; it must be communicated), or none"
         ),
     ] = "per_agent"
     advantage_scale: Annotated[
         Literal["shared", "per_agent"],
         Field(
-            description="one standard deviation for all (the authors'; it must be communicated) or one each"
+            description="one standard deviation for all (as in the authors' code; it must be communicated),"
+            " or one for each"
         ),
     ] = "shared"
     average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"

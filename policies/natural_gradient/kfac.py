@@ -14,7 +14,7 @@ class Kfac:
     For each layer the Fisher block is approximated by A (x) G, the second moments of the layer's input
     (with a one for the bias) and of its output gradient (Martens & Grosse 2015, arXiv 1503.05671), and
     (A (x) G + damping I) is inverted exactly in the eigenbases of A and G. Output gradients are drawn
-    from the policy itself, one draw per sample, which is unbiased. Where heads act at some samples only, both
+    from the policy itself, one draw per sample, which is unbiased. If heads act in only some samples, both
     are weighted as the Fisher matrix is; inputs, which heads share, by the mean of their weights.
 
     Parameters that no observation enters have a diagonal Fisher matrix of their own, which is exact in

@@ -92,7 +92,7 @@ class Linearisation:
     and F_m the Fisher matrix of their distributions (diag(p) - p p^T for categorical ones): the Hessian of
     the sample-average KL summed over heads.
 
-    Where heads can ``act`` at some samples only, J and F_m are multiplied by ``root``, sqrt(M / M_n) at the
+    If heads can ``act`` in only some samples, J and F_m are multiplied by ``root``, sqrt(M / M_n) at the
     M_n samples of head n and 0 elsewhere, and by its square: then H is the Hessian of the sum over heads of
     the KL averaged over each head's own samples, and still E[J^T J] = M H. The weights are the same for all
     agents that model the same heads, so that their J x, the signals of consensus, stay comparable.

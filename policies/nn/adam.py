@@ -51,7 +51,7 @@ class StackedAdam:
         return isinstance(theta, Tensor) and theta.shape == self.theta.shape and "optimiser" in state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of ``state_dict``. ValueError where it is of other networks."""
+        """Restore the state of ``state_dict``. ValueError if it belongs to other networks."""
         if not self.fits(state):
             raise ValueError(f"theta: the stored models do not fit {tuple(self.theta.shape)}")
         with torch.no_grad():

@@ -108,7 +108,7 @@ def draw(p: Tensor, level: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class CategoricalHead(Head):
-    """The head of a Discrete space: ``width`` actions, of which an agent takes one.
+    """The head of a Discrete space: ``width`` actions; an agent takes one of them.
 
     A row of the distribution is the log probabilities, [width].
     """

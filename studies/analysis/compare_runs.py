@@ -254,7 +254,7 @@ def written(side: Side, metric: str) -> str:
     first, second = quantity(side.first, kind), quantity(side.second, kind)
     value, low, high = side.difference
     if np.isnan(value):
-        return f"{first} -> {second}: no ratio, as a number is not positive{end}"
+        return f"{first} -> {second}: no ratio, because a number is not positive{end}"
     missing = no_interval(side.difference, side.seeds, Estimator())
     if not missing:
         text = interval_text(value, low, high, "" if ratio else kind)

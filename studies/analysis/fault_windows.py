@@ -135,7 +135,7 @@ def along(
 ) -> dict[str, Spans]:
     """Hash of each trial with faults -> where they were active on an axis of one of its curves.
 
-    Of the consensus runs of a training trial, only the last is shown; a trial whose last update had several
+    Only the last of a training trial's consensus runs is shown; a trial whose last update had several
     is left out.
 
     Args:

@@ -3,7 +3,7 @@
 A trial *reaches* a threshold at the first recorded row of its curve where the column is finite and at most,
 or at least, the threshold. Nothing is interpolated between rows, so `consensus.curve_every` limits the
 resolution, and nothing is required of later rows. Rows of a consensus run before its first completed exchange
-do not count: until then all signals are equal by convention. Of training, rows are policy updates.
+do not count: until then all signals are equal by convention. In training, rows are policy updates.
 
 A trial that does not reach it is *right-censored*: its cost exceeds the one at its last row, which is in the
 table in its place. Summaries over seeds never leave such trials out.

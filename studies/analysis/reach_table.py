@@ -117,7 +117,7 @@ def reach_note(table: pd.DataFrame, varied: Sequence[str]) -> str:
         f"; fewer than {ENOUGH} seeds are too few to conclude" if min(seeds, default=ENOUGH) < ENOUGH else ""
     )
     return (
-        "cost to reach: median over the seeds that respects those which did not reach it (Kaplan-Meier), and"
+        "cost to reach: median over the seeds, counting those that did not reach it (Kaplan-Meier), and"
         " range; > x: at least half of the seeds had not reached it when the first of them ended, at x"
         f"{few}"
     )

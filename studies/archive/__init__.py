@@ -1,4 +1,4 @@
-"""A study's results as an archive to give away: ``testbed export``.
+"""A study's results as an archive to share: ``testbed export``.
 
 ``contents`` writes the files, ``readme`` the page that explains them, ``inputs`` finds the files that the
 study names, and ``packing`` puts everything into a folder, a ``.zip`` or a ``.tar.gz``.
@@ -49,7 +49,7 @@ def write(folder: Path, target: Path, *, force: bool = False, option: str = "DIR
 
 
 def export(folder: object, target: str | PathLike[str], *, force: bool = False) -> Path:
-    """Writes results as an archive to give away, as ``testbed export`` does; see :func:`write`.
+    """Writes results as an archive to share, as ``testbed export`` does; see :func:`write`.
 
     Args:
         folder: results (:class:`studies.api.Results`), or their folder.

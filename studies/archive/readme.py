@@ -22,7 +22,7 @@ MEANINGS = {
     "trials.csv": "every trial: number, hash, varied settings, seed, and whether it has finished",
     "versions.json": "versions of Python, the libraries and the testbed, and its commit",
     "baselines.json": "returns of policies without learning, for the lines in the figures",
-    "report.html": "all results as one page; it opens from disk",
+    "report.html": "all results as one page, which opens from disk",
     "curves/consensus.parquet": "progress of consensus runs, for all trials",
     "curves/training.parquet": "one row per update, for all trials",
     "tables/traffic.parquet": "traffic in each direction of each link, for all trials",
@@ -54,7 +54,7 @@ def readme(
         "## Files",
         _files(names),
         "The meaning of each column is on the page *Columns of the tables* of the testbed's documentation.",
-        "## How to make it again",
+        "## How to reproduce it",
         *_again(made_by),
         "```sh\n"
         f"testbed run study/{STUDY} --out again\n"
@@ -84,7 +84,7 @@ def _again(made_by: provenance.Provenance) -> list[str]:
     names = [*(name for name in OWN if name in names), *(name for name in names if name not in OWN)]
     rows = [(name, *(versions.get(name, "") for versions, _ in made_by.versions)) for name in names]
     counts = [f"{count} trials" if count != 1 else "1 trial" for _, count in made_by.versions]
-    said = "Install the testbed in this version, at this commit if there is one, with these libraries:"
+    said = "Install this version of the testbed, at this commit if there is one, with these libraries:"
     if len(counts) > 1:
         said = f"{len(counts)} versions of the code made the trials. {said}"
     return [said, markdown_table(["", *counts], rows, left=len(counts) + 1).rstrip("\n")]

@@ -37,7 +37,7 @@ def lines() -> list[str]:
     """The map: a heading, and under it a line per command with the first sentence of its help."""
     about = {_name(command): _first_sentence(command) for command in app.registered_commands}
     width = max(map(len, about))
-    found = [f"testbed COMMAND ...  A first study of two minutes: {FIRST}"]
+    found = [f"testbed COMMAND ...  A first study, in two minutes: {FIRST}"]
     for heading, names in PURPOSES.items():
         found += ["", heading, *(f"  {name.ljust(width)}  {about[name]}" for name in names)]
     return [*found, "", "testbed COMMAND --help explains a command and its options."]

@@ -126,7 +126,7 @@ def play(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="A .gif or .mp4, of StarCraft an .SC2Replay; default"
+            help="A .gif or .mp4 file, or an .SC2Replay for StarCraft; default"
             " runs/<study>/episodes/<hash>-<policy>-<seed>.gif.",
         ),
     ] = None,
@@ -142,7 +142,7 @@ def play(
         bool,
         typer.Option(
             "--no-panel",
-            help="Omit the panel of each agent's rewards and of the network; the world has its usual size.",
+            help="Omit the panel of each agent's rewards and of the network; the picture keeps its size.",
         ),
     ] = False,
     overrides: Overrides = None,
@@ -234,7 +234,7 @@ def schema() -> None:
 def show_topologies(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A graph of your own: GraphML, GML, JSON, edge list or CSV."),
+        typer.Argument(metavar="[FILE]", help="Your own graph: GraphML, GML, JSON, edge list or CSV."),
     ] = None,
     nodes: Annotated[
         int | None, typer.Option("--nodes", min=2, help="Number of nodes of each graph; default: 16.")
@@ -261,7 +261,7 @@ def show_topologies(
     if file is not None:
         for option, given in {"--nodes": nodes, "--names": names, "--name": name}.items():
             if given is not None:
-                raise StudyError(f"{option} and {file} exclude each other: the graph is the file's")
+                raise StudyError(f"{option} and {file} cannot be combined: the graph is the file's")
         missing = topology_table.show_file(out, file, draw)
         if draw is not None:
             out.print(f"drawn: {draw}", markup=False)
@@ -273,7 +273,7 @@ def show_topologies(
     nodes = 16 if nodes is None else nodes
     listed = topology_table.show(out, nodes, names.split(",") if names else None, seed)
     if (draw is None) != (name is None):
-        raise StudyError("--draw and --name belong together: --draw ring.png --name ring")
+        raise StudyError("--draw and --name must be used together: --draw ring.png --name ring")
     if draw is not None and name is not None:
         topology_table.draw(name, nodes, seed, draw)
         out.print(f"drawn: {draw}", markup=False)

@@ -27,7 +27,7 @@ class Step:
     """A command of the testbed and its purpose.
 
     Attributes:
-        words: the command and its arguments, without the program; or a sentence, if it is none.
+        words: the command and its arguments, without the program; or a sentence, if it is not a command.
         purpose: what it is good for; may be empty.
     """
 
@@ -80,7 +80,7 @@ def after_checking(run: Sequence[str]) -> list[Step]:
     Args:
         run: the words of the ``run`` command.
     """
-    return [Step(tuple(run), "runs the trials; once stopped, the same command continues")]
+    return [Step(tuple(run), "runs the trials; if stopped, the same command continues")]
 
 
 def after_running(folder: Path, *, finished: bool, failed: bool) -> list[Step]:
@@ -108,7 +108,7 @@ def after_table(folder: Path) -> list[Step]:
     where = _path(folder)
     return [
         Step(("report", where), "one page: curves, numbers, a replay of the network"),
-        Step(("export", where, f"{text.folder_name(folder.resolve().name)}.zip"), "an archive to give away"),
+        Step(("export", where, f"{text.folder_name(folder.resolve().name)}.zip"), "an archive to share"),
     ]
 
 

@@ -32,9 +32,9 @@ def report(
             "--update",
             metavar="NUMBER",
             min=1,
-            help="Policy update of a training trial that is replayed in any case, counted from 1; the page"
-            " opens on the first one given. Repeatable, at most 8. Default: the one in which most faults were"
-            " active, of several the one that lost the most messages.",
+            help="Policy update of a training trial to replay in any case, counted from 1; the page opens on"
+            " the first one given. Repeatable, at most 8. Default: the one in which most faults were active;"
+            " if there are several, the one that lost the most messages.",
         ),
     ] = None,
     trust: Annotated[
@@ -55,11 +55,11 @@ def report(
     from studies.storage.store import Store
 
     if no_replay and trial is not None:
-        raise StudyError("--trial and --no-replay contradict each other: --trial chooses what is replayed")
+        raise StudyError("--trial and --no-replay cannot be combined: --trial chooses what is replayed")
     if no_replay and update:
-        raise StudyError("--update and --no-replay contradict each other: --update chooses what is replayed")
+        raise StudyError("--update and --no-replay cannot be combined: --update chooses what is replayed")
     if no_replay and trust:
-        raise StudyError("--trust and --no-replay contradict each other: without a replay nothing is run")
+        raise StudyError("--trust and --no-replay cannot be combined: without a replay nothing is run")
     written = write(
         folder,
         file,

@@ -28,7 +28,7 @@ UNFINISHED = 3
 def status(
     folder: ResultsFolder,
     everything: Annotated[
-        bool, typer.Option("--all", help="Print a line for every trial, finished and missing ones included.")
+        bool, typer.Option("--all", help="Print a line for every trial, including finished and missing ones.")
     ] = False,
 ) -> None:
     """Print how far a study has come. Exit code 0: all finished, 1: some failed, 3: not finished yet."""
@@ -63,9 +63,7 @@ def table(
         ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print every trial with every number as CSV.")] = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the table in GitHub's Markdown, to paste.")
-    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as GitHub Markdown.")] = False,
     latex: Annotated[
         bool, typer.Option("--latex", help="Print the table for LaTeX; it needs the package booktabs.")
     ] = False,
@@ -74,8 +72,8 @@ def table(
         typer.Option(
             "--reach",
             metavar="COLUMN=A,B",
-            help="Print only the cost until a column of the curves is at most, or at least, so much:"
-            " error=0.1,0.01 in the direction in which it improves, or error<=0.1, return>=-60. Repeatable."
+            help="Print only the cost until a column of the curves reaches a threshold: error=0.1,0.01 in the"
+            " direction in which it improves, or error<=0.1, return>=-60. Repeatable."
             " With --csv: a line per trial and threshold.",
         ),
     ] = None,
@@ -94,11 +92,11 @@ def table(
 
     formats = {"--csv": csv, "--markdown": markdown, "--latex": latex}
     if len(given := [option for option, wanted in formats.items() if wanted]) > 1:
-        raise StudyError(f"{' and '.join(given)} exclude each other: choose one")
+        raise StudyError(f"{' and '.join(given)} cannot be combined: choose one")
     if csv and metrics is not None:
-        raise StudyError("--csv and --metrics exclude each other: the CSV has every number")
+        raise StudyError("--csv and --metrics cannot be combined: the CSV has every number")
     if reach and metrics is not None:
-        raise StudyError("--reach and --metrics exclude each other")
+        raise StudyError("--reach and --metrics cannot be combined")
     store = Store(folder)
     study = store.study()
     summary = store.summary(study)
@@ -165,7 +163,7 @@ def export(
     ],
     force: Force = False,
 ) -> None:
-    """Write the results of a study as an archive to give away: tables, curves, figures, study file, README.
+    """Write the results of a study as an archive to share: tables, curves, figures, study file, README.
 
     The same results give the same bytes. No links out of DIR are followed. With --force, an existing file is
     replaced, and a folder if it is an earlier archive as it was written.

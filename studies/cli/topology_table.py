@@ -114,7 +114,7 @@ def _numbers(graph: nx.Graph[int]) -> list[str]:
 
 
 _CAPTION = """λ2: second smallest Laplacian eigenvalue (algebraic connectivity).
-w2: second largest eigenvalue of the random walk's matrix.
+w2: second largest eigenvalue of the random-walk matrix.
 penalty: ordinary ADMM's best for averaging; factor: by which its error then shrinks per round."""
 
 

@@ -38,7 +38,7 @@ from testbed.training.learners import LEARNERS
 FOLDER = Path("docs/reference")
 NOTE = "<!-- Written by `make reference` from the code: change that, not this. -->"
 PAGES = {"environment": "environments.md", "algorithm": "algorithms.md"}
-"""Keys of a study file whose settings have a page of their own."""
+"""Keys of a study file whose settings have their own page."""
 
 
 def pages() -> dict[str, str]:
@@ -83,7 +83,7 @@ def _study_file() -> Iterator[str]:
     roots = dict.fromkeys(section.root for section in documented.sections.values())
     yield "## Settings"
     yield from _sections(documented, documented.below(*(root for root in roots if root not in PAGES)))
-    yield "## Laws of the delay"
+    yield "## Delay distributions"
     _, words, *rest = paragraphs(delay)
     yield words
     yield "\n".join(f"- `{law.name}`: {prose(law.about)}" for law in delay.LAWS.values())
@@ -105,7 +105,7 @@ def _environments() -> Iterator[str]:
         world = get_type_hints(model.make)["return"]
         yield from paragraphs(world)
         listed = ", ".join(f"`return_{component}`" for component in world.components)
-        yield f"Columns of its own: {listed or 'none'}."
+        yield f"Its own columns: {listed or 'none'}."
     kinds = {environments.settings_of(name).__name__ for name in environments.NAMES}
     inner = [name for name, section in documented.sections.items() if section.root == "environment"]
     yield from _sections(documented, [documented.sections[name] for name in inner if name not in kinds])
@@ -184,7 +184,7 @@ def _columns() -> Iterator[str]:
     yield (
         "Columns of `summary.csv`, which has a row per trial, of the curves of each trial"
         " (`curves_consensus.parquet`, `curves_training.parquet`), and of the other tables. A table has the"
-        " columns that its study measures; varied settings have columns of their own. `*` stands for any"
+        " columns that its study measures; varied settings have their own columns. `*` stands for any"
         " ending."
     )
     yield "## Files"

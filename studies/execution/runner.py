@@ -181,7 +181,8 @@ def run(
     for trial in missing:
         if (line := store.damage(trial)) is not None:
             console.print(
-                f"damaged: {trial.title}: {line}; it is run again, and this folder set aside", markup=False
+                f"damaged: {trial.title}: {line}; it will be run again, and this folder is set aside",
+                markup=False,
             )
     others = _made_elsewhere(finished, store, now)
     if others:

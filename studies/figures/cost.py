@@ -68,7 +68,7 @@ class CostToReach(Plan):
                     axes.set_title(text.shortened(f"{encoding.col} = {panel}"), fontsize=11)
         for axes in flat[len(panels) * len(costs) :]:
             axes.set_visible(False)
-        figure.supxlabel(f"{column_title(self.metric)}: the first time it is so", fontsize=12)
+        figure.supxlabel(f"{column_title(self.metric)}: threshold first reached", fontsize=12)
         _legend(figure, encoding)
         seeds = int(source["seed"].nunique())
         few = f" ({seeds} seeds are too few to conclude)" if 1 < seeds < ENOUGH else ""

@@ -69,7 +69,7 @@ class Differences(Plan):
         paired = [pair for pair in found.pairs if len(pair.differences)] if found is not None else []
         if found is None or not paired:
             return None
-        what = f"{column_title(found.metric)}: difference to {found.reference} on the same seed"
+        what = f"{column_title(found.metric)}: difference from {found.reference} with the same seed"
         plot = ForestPlot(paired, results.environment_factors, what, 0, _difference, _differences)
         figure = plot.draw()
         for axes in figure.axes:
@@ -133,7 +133,7 @@ class ForestPlot:
 
     Attributes:
         pairs: the comparisons to draw, all of one factor; each of its values has a place on the y axis.
-        environment_factors: columns whose values have panels of their own; colour encodes other columns.
+        environment_factors: columns whose values have their own panels; colour encodes other columns.
         label: of the x axis.
         no_difference: the position on the x axis of a comparison without a difference.
         estimate: a pair's point and interval.

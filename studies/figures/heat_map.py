@@ -45,7 +45,7 @@ class Layout:
         how: its estimator over the trials of a cell.
         log: whether colours are logarithmic.
         panels: varied settings with a panel per combination of their values.
-        apart: whether panels have scales of their own, because their numbers are not comparable.
+        apart: whether panels have their own scales, because their numbers are not comparable.
         pair_by: the columns in which two trials of a pair are equal.
         cell: width and height of a cell, in inches.
         low: least height of all cells together, which the title of the colours needs, in inches.
@@ -69,7 +69,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class HeatMap(Measured):
-    """The final metric ``y`` over two varied settings, of which one at least is a number."""
+    """The final metric ``y`` over two varied settings, at least one of which is a number."""
 
     name: str
     y: str

@@ -1,4 +1,4 @@
-"""A figure of one's own: any columns, drawn at the size it has in a paper."""
+"""A user-defined figure: any columns, drawn at the size it has in a paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines and points of figures of one's own."""
+"""Lines and points of user-defined figures."""
 
 from __future__ import annotations
 

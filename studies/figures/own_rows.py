@@ -1,4 +1,4 @@
-"""The rows of the results that a figure of one's own shows, and the kind of figure that they make."""
+"""The rows of the results that a user-defined figure shows, and the kind of figure that they make."""
 
 from __future__ import annotations
 

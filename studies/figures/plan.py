@@ -101,12 +101,12 @@ def head(figure: Figure, question: str, shown: str) -> None:
 
 
 def title_lines(question: str, letters: int) -> str:
-    """A question, shortened, in lines of at most so many letters."""
+    """A question, shortened, in lines with a maximum number of letters."""
     asked = text.shortened(text.visible(" ".join(question.split())), QUESTION)
     return "\n".join(textwrap.wrap(asked, letters))
 
 
 def fitted(title: str, inches: float, font: float = 12) -> str:
-    """The title of an axis, each of its lines in lines that are at most so long; ``font`` in points."""
+    """The title of an axis, with each line broken at a maximum length; ``font`` in points."""
     letters = max(int(inches * 72 / (0.58 * font)), 12)
     return "\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, letters))

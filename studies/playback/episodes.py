@@ -123,7 +123,7 @@ def _check_policy(policy: str, environment: BaseEnvironmentSettings) -> None:
         return
     allowed = f"{environment.name} has {', '.join((LEARNT, *scripts))}"
     if percentages:
-        allowed += ", the last ones also with a percentage of random actions, as nearest10"
+        allowed += ", the last ones also with a percentage of random actions, such as nearest10"
     others = [name for name, kind in ENVIRONMENTS.members().items() if policy in kind.policies]
     if others and not percentages:
         raise StudyError(f"--policy {policy}: is for {' and '.join(others)}; {allowed}")

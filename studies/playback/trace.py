@@ -83,7 +83,7 @@ def write(
         folder: the folder for the files.
         window: the part of the trace in the diagram.
         upright: whether time runs downward.
-        update: the policy update that the trace is of; None: all of them.
+        update: the policy update that the trace covers; None: all of them.
 
     Raises:
         ValueError: the window is empty, or nothing of the trace falls into it.
@@ -126,7 +126,7 @@ def difference(
         trial: the trial to run.
         trace: the trace of its first run.
         again: used instead of the second run; returns the lines of its trace.
-        update: the policy update that the trace is of; None: all of them.
+        update: the policy update that the trace covers; None: all of them.
     """
     found = first_difference(trace, again(trial) if again is not None else _elsewhere(trial, update))
     if found is None:

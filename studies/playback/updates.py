@@ -47,5 +47,5 @@ def announcement(named: str, update: int, seconds: float) -> str | None:
     """
     if update == 1 or seconds < LONG:
         return None
-    took = "no stored times tell how long" if math.isnan(seconds) else f"about {duration(seconds)}"
+    took = "no stored times say how long it takes" if math.isnan(seconds) else f"about {duration(seconds)}"
     return f"running {named} again up to policy update {update}: {took}"

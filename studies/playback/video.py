@@ -139,7 +139,7 @@ def _ffmpeg() -> str:
     program = shutil.which("ffmpeg")
     if program is None:
         raise StudyError(
-            "--out: an .mp4 needs the program ffmpeg, which is not on PATH; a .gif needs nothing"
+            "--out: an .mp4 needs the program ffmpeg, which is not on PATH; a .gif needs no other program"
         )
     return program
 

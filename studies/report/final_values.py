@@ -152,7 +152,7 @@ def _comparisons(study: StudyRecord, summary: pd.DataFrame, conditions: Arrangem
     }
     difference = {
         "name": "paired_difference",
-        "title": f"{what}: difference to {reference} on the same seed",
+        "title": f"{what}: difference from {reference} with the same seed",
         "of": "final numbers",
         "unit": "",
         "log": False,

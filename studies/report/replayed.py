@@ -1,4 +1,4 @@
-"""The replay of a report: the trial and the policy updates that are run again, and what is said of them."""
+"""The replay of a report: the trial and the policy updates that are run again, and the words on them."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def _note(recording: Recording, faults: Sequence[str], drops: Counter[str]) -> s
     )
     reasons = ", ".join(f"{count} {REASONS.get(why, visible(why))}" for why, count in drops.most_common())
     lost = f"{counted(drops.total(), 'message')} dropped ({reasons})" if drops else "no message dropped"
-    part = "" if recording.complete else f" Shown are its first {len(recording.trace.events):,} events."
+    part = "" if recording.complete else f" Its first {len(recording.trace.events):,} events are shown."
     return f"{told}; {lost}.{part}"
 
 

@@ -94,7 +94,7 @@ def _check_name(document: Document, source: Keys, top: Collection[str]) -> None:
     name = str(source[-1])
     if "." in name or name in top:
         kind = "has a dot" if "." in name else "is a setting"
-        reason = f"a mapping lists cases and needs a name of its own, but {name!r} {kind}"
+        reason = f"a mapping lists cases and needs its own name, but {name!r} {kind}"
         raise complaint(document, source, f"{reason}; to vary a setting, write a list of its values")
     if name in RESERVED or has_title(name):
         raise complaint(document, source, f"{name!r} is a column of the results; choose another name")

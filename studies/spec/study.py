@@ -38,7 +38,7 @@ def _counted(value: Any) -> Any:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= MOST_SEEDS:
-            raise ValueError(f"must be a list of seeds, or how many there are: from 1 to {MOST_SEEDS:,}")
+            raise ValueError(f"must be a list of seeds, or their number, from 1 to {MOST_SEEDS:,}")
         return tuple(range(value))
     if not isinstance(value, list | tuple) or not value:
         raise ValueError("must be a list of seeds, such as [0, 1, 2], or how many there are")
@@ -62,7 +62,7 @@ class Header(Settings):
     """Column of the curves -> thresholds: what it costs until the column is at most, or at least, so much,
     in activations, exchanges, bytes and simulated seconds; of training, in steps and updates, too."""
     figures: tuple[FigureSettings, ...] = ()
-    """Figures of one's own, besides the standard ones."""
+    """Your own figures, in addition to the standard ones."""
 
 
 DEFAULT_TOPOLOGY = "ring"
@@ -81,8 +81,8 @@ class TrialSpec:
         seed: seed of every random stream.
         varied: key of ``vary`` -> this trial's value, as the study's tables and figures show it.
         contents: path of each file that it names -> digest of its content, see :mod:`testbed.identity`.
-        apart: whether an earlier trial of its study is equivalent, as with another law of a jitter of 0; its
-            name then includes the varied values.
+        apart: whether an earlier trial of its study is equivalent, as with another distribution of a jitter
+            of 0; its name then includes the varied values.
     """
 
     settings: workloads.Workload

@@ -98,12 +98,12 @@ def _chosen(study: StoredStudy, named: TrainedTrial, seed: int, place: Path) -> 
     ]
     if not found:
         seeds = ", ".join(map(str, dict.fromkeys(trial.seed for trial in study.trials)))
-        raise ValueError(f"{place} has no trial of seed {seed}; its seeds are {seeds or 'none'}")
+        raise ValueError(f"{place} has no trial with seed {seed}; its seeds are {seeds or 'none'}")
     if len(found) > 1:
         more = ", ..." if len(found) > MOST_NAMED else ""
         titles = ", ".join(trial.title for trial in found[:MOST_NAMED])
         raise ValueError(
-            f"{place} has {len(found)} trials of seed {seed} ({titles}{more}): choose one by"
+            f"{place} has {len(found)} trials with seed {seed} ({titles}{more}): choose one with"
             f" `where`, a mapping with {', '.join(study.varied)}"
         )
     if not (place / "trials" / found[0].hash / MODELS_FILE).is_file():

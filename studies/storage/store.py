@@ -93,7 +93,7 @@ class Store(TrialFolders):
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / STUDY_FILE, to_json(study))
         except OSError as error:
-            raise StudyError(f"--out {self.folder}: cannot be made: {error.strerror}") from error
+            raise StudyError(f"--out {self.folder}: cannot be created: {error.strerror}") from error
         return lines
 
     def _before(self, study: StudyRecord) -> list[str]:

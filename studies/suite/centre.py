@@ -26,7 +26,7 @@ def charge(trial: TrialSpec) -> tuple[float, float]:
         trial: of a convex problem, over a connected graph.
 
     Raises:
-        TypeError: the trial is of another workload.
+        TypeError: the trial has another workload.
     """
     workload = trial.settings
     if not isinstance(workload, ProblemWorkload):

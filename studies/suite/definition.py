@@ -29,7 +29,7 @@ _Model = TypeVar("_Model")
 
 
 class Condition(Settings):
-    """What is put on top of a task."""
+    """The changes that a condition makes to a task."""
 
     stands_for: str
     """The situation that it stands for, one phrase."""
@@ -40,7 +40,7 @@ class Condition(Settings):
 
 
 class Score(Settings):
-    """The value of a task, of which higher is better."""
+    """The value of a task; higher is better."""
 
     metric: str
     """A column of the trials' final numbers."""
@@ -51,7 +51,7 @@ class Score(Settings):
 
 
 class MethodSettings(Settings):
-    """What a method sets, by task or workload."""
+    """The settings of a method, by task or workload."""
 
     about: str = ""
     """What it is, one phrase."""

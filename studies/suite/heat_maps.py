@@ -26,7 +26,7 @@ def draw(numbers: pd.DataFrame, title: str) -> Figure | None:
 
     Args:
         numbers: from :func:`studies.suite.score.scores`.
-        title: above all.
+        title: at the top of the figure.
 
     Returns:
         None if there are no conditions but the two of the scale.
@@ -50,7 +50,7 @@ def draw(numbers: pd.DataFrame, title: str) -> Figure | None:
     bar = figure.colorbar(
         mpl.cm.ScalarMappable(mpl.colors.Normalize(0, 1), MAP), ax=list(grid), pad=0.01, aspect=40
     )
-    bar.set_label("share kept of the way from no network to a perfect ring", fontsize=9)
+    bar.set_label("share kept of the gain from no network to a perfect ring", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     return figure
 

@@ -71,7 +71,9 @@ def checked(method: Method, suite: Suite) -> Method:
             continue
         for path in _paths(settings):
             if path.split(".")[0] not in ("consensus", "algorithm"):
-                raise StudyError(f"{where}: {task}: sets {path}; a method sets consensus and algorithm alone")
+                raise StudyError(
+                    f"{where}: {task}: sets {path}; a method may set only consensus and algorithm"
+                )
             if any(path == each or path.startswith(f"{each}.") for each in FIXED):
                 raise StudyError(f"{where}: {task}: sets {path}, which belongs to the task")
     return method

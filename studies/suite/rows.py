@@ -26,7 +26,7 @@ _SECONDS = ("seconds", "consensus_seconds")
 
 
 def value(score: Score, metric: float) -> float:
-    """The value of a final number, of which higher is better.
+    """The value of a final number; higher is better.
 
     Digits are -log10 of a relative error, at most ``score.most`` (beyond it nobody gains) and at least
     ``LEAST``, which an error that is no number gets. Other numbers are themselves.

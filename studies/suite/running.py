@@ -1,4 +1,4 @@
-"""Running a suite: each part is an ordinary study in a folder of its own, so a stopped suite continues."""
+"""Running a suite: each part is an ordinary study in its own folder, so a stopped suite continues."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def claim(folder: Path, suite: Suite, size: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(file, record)
     except OSError as error:
-        raise StudyError(f"--out {folder}: cannot be made: {error.strerror}") from error
+        raise StudyError(f"--out {folder}: cannot be created: {error.strerror}") from error
 
 
 def selected(study: Study, choice: Choice) -> Study:

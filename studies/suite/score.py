@@ -7,7 +7,7 @@ comes at all. A method that keeps everything of little shows it there.
 
 Both are ratios of means over the seeds that all their parts have. The mean of ratios would be at the mercy of
 one seed with nearly no gap. Intervals resample seeds, the same for all three values
-(:mod:`studies.analysis.bootstrap`), so they are paired. Where the interval of the denominator holds 0, or the
+(:mod:`studies.analysis.bootstrap`), so they are paired. If the interval of the denominator contains 0, or the
 network does harm, there is no share, and the note says so.
 """
 

@@ -47,7 +47,7 @@ class Row(Settings):
     trial: str
     """Its name, a hash of all its settings; empty for a centre that is computed."""
     metric: float | None
-    """The number as measured; null if it is none, or infinite."""
+    """The number as measured; null if it is not a number, or infinite."""
     value: float
     bytes: float
     seconds: float
@@ -208,7 +208,7 @@ def _missing(made: Submission, suite: Suite) -> Iterator[str]:
         if (task, condition) not in empty and had != list(range(size.seeds)):
             yield f"{task}, {condition}: has the seeds {had}, must have {list(range(size.seeds))}"
         if (task, condition) in empty and had:
-            yield f"{task}, {condition}: is said to be empty and has the seeds {had}"
+            yield f"{task}, {condition}: is marked as empty but has the seeds {had}"
     for task, condition in sorted((set(seeds) | empty) - cells):
         yield f"{task}, {condition}: is not in size {made.size}"
 
@@ -246,7 +246,7 @@ def _unequal(made: Submission, suite: Suite) -> Iterator[str]:
     recomputed = {(line["task"], line["condition"]): line for line in again.to_dict("records")}
     claimed = {(each.task, each.condition): each.model_dump() for each in made.scores}
     for key in sorted(set(recomputed) ^ set(claimed)):
-        yield f"{key[0]}, {key[1]}: has {'no scores' if key in recomputed else 'scores and no rows'}"
+        yield f"{key[0]}, {key[1]}: has {'no scores' if key in recomputed else 'scores but no rows'}"
     for key in sorted(set(recomputed) & set(claimed)):
         for name, theirs in claimed[key].items():
             if name in ("task", "condition"):

@@ -68,12 +68,12 @@ def _lines(numbers: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def notes(suite: Suite, size: str) -> list[str]:
-    """The lines that say what the columns mean, and which version and size they are of."""
+    """The lines that say what the columns mean, and which version and size they belong to."""
     return [
         f"{suite.name}, size {size}, hash {suite.digest}.",
         "value: digits of the error of convex tasks, the metric itself of others; higher is better.",
-        "kept: share of the way from no network to a perfect ring that the method keeps, of its own way.",
-        f"reached: the same distance on the way of the reference, {suite.reference[0]}.",
+        "kept: the share that a method keeps of its own gain from no network to a perfect ring.",
+        f"reached: the same on the scale of the reference, {suite.reference[0]}.",
         "In brackets: 95 % intervals of a paired bootstrap over seeds, with three seeds roughly their range.",
         "bytes and simulated time: means over seeds, of the whole trial, or what a centre is charged.",
     ]

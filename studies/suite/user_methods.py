@@ -108,7 +108,7 @@ def _imported(place: str, where: str) -> tuple[ModuleType, str]:
             raise StudyError(f"{where}: no such file {place}")
         if not re.fullmatch(r"[A-Za-z_]\w*", path.stem):
             raise StudyError(
-                f"{where}: {path.name} is not a module name: must have letters, digits and _ alone"
+                f"{where}: {path.name} is not a module name: must have only letters, digits and _"
             )
         name, folder = path.stem, path.resolve().parent
     else:

@@ -76,7 +76,7 @@ def resume(path: Path, identity: str) -> dict[str, Any] | None:
                 f"{error}, and there is no earlier one: remove it to start again"
             ) from error
         state = load(there[1], identity)
-        warnings.warn(f"{error}; going on from the one before", stacklevel=2)
+        warnings.warn(f"{error}; continuing from the one before", stacklevel=2)
         return state
 
 

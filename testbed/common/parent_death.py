@@ -21,7 +21,7 @@ def end_with_parent(parent: int, *, started_by_main_thread: bool) -> None:
     *thread* that started a process for the end of the parent, so it is asked only where that is the main one.
 
     Args:
-        parent: number of the process that started this one, as it was told by it.
+        parent: number of the process that started this one, as that process passed it on.
         started_by_main_thread: of the parent.
     """
     if sys.platform == "linux" and started_by_main_thread:

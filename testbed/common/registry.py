@@ -71,7 +71,7 @@ class Registry(Generic[BaseT]):
         return {name: each for name, each in self._subclasses().items() if self._is_builtin(each)}
 
     def members(self) -> dict[str, type[BaseT]]:
-        """All of them by name: built-in ones first, each in the order of their names but for the default.
+        """All of them by name: built-in ones first, each in the order of their names except for the default.
 
         Raises:
             PluginError: an entry point cannot be loaded, is no subclass of the base, or two share a name.

@@ -39,7 +39,7 @@ class FirstError(NamedTuple):
     Attributes:
         keys: of the value, dotted; empty if it is the whole.
         message: what is wrong with it, without a field in front.
-        details: all that pydantic tells.
+        details: everything that pydantic reports.
     """
 
     keys: str

@@ -121,7 +121,7 @@ class _Loader(_Base):  # type: ignore[misc]
         values = 1 + sum(size for size, _ in sizes)
         levels = 1 + max((level for _, level in sizes), default=0)
         if values > MOST_VALUES:
-            raise YamlError(f"more than {MOST_VALUES:,} values, those that aliases stand for included", line)
+            raise YamlError(f"more than {MOST_VALUES:,} values, including those that aliases stand for", line)
         if levels > MOST_LEVELS:
             raise YamlError(_TOO_DEEP, line)
         self._sizes[id(node)] = values, levels

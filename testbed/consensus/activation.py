@@ -27,7 +27,7 @@ class Activations:
             self.neighbours.setdefault(i, []).append(j)
             self.neighbours.setdefault(j, []).append(i)
         self.clocks: list[tuple[int, ...]] = []
-        """The links or agents (i,) that have a clock of their own, in order."""
+        """The links or agents (i,) that have their own clock, in order."""
         if settings.activation == "poisson":
             self.clocks = [*self.links]
         elif settings.activation in ("gossip", "asynchronous"):
@@ -51,11 +51,11 @@ class Activations:
             yield link, link[int(shared.integers(2))]
 
     def wait(self, clock: tuple[int, ...]) -> float:
-        """Seconds until a link's or agent's own clock rings next."""
+        """Seconds until a link's or agent's own clock ticks next."""
         return float(self._generator(clock).exponential(1 / self.settings.activation_rate))
 
     def exchange(self, clock: tuple[int, ...]) -> tuple[Link, int]:
-        """The link to exchange on and the end that begins, when this clock rings."""
+        """The link to exchange on and the end that begins, when this clock ticks."""
         if len(clock) == 2:
             link = (clock[0], clock[1])
             return link, link[int(self._generator(clock).integers(2))]

@@ -92,7 +92,7 @@ class Coding:
         return payload._replace(values=copy)
 
     def heard(self, source: int, destination: int) -> Acknowledgement:
-        """What ``destination`` acknowledges to ``source``."""
+        """The acknowledgement that ``destination`` sends to ``source``."""
         held = self._held.get((source, destination))
         incarnation, newest = (0, 0) if held is None else (held.incarnation, held.newest)
         return incarnation, newest, self._incarnations[destination]

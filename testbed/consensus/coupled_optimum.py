@@ -27,7 +27,7 @@ def coupled_optimum(
 ) -> np.ndarray:
     """The signals [n, m] of all agents at the coupled optimum.
 
-    Where it is not unique, because the agents of a connected component together do not determine some
+    If it is not unique, because the agents of a connected component together do not determine some
     direction, it is the optimum with no component in that direction.
 
     Args:

@@ -13,7 +13,7 @@ is accepted. A message is an outlier if its innovation d is beyond the Hampel id
     d > max(floor, median + k 1.4826 max(MAD, median / 100)) ,
 
 with MAD the median of their absolute deviations from their median; 1.4826 MAD estimates the standard
-deviation of a normal law (Hampel 1974, "The influence curve and its role in robust estimation", J.
+deviation of a normal distribution (Hampel 1974, "The influence curve and its role in robust estimation", J.
 American Statistical Association 69; Davies & Gather 1993, "The identification of multiple outliers", same
 journal 88). One side only: a small change does no harm. Each end of each link decides by itself, from its
 own messages. Only accepted innovations count, so that a lie that goes on stays an outlier; with a small k
@@ -45,7 +45,8 @@ LEAST_MAD = 0.01
 """The MAD counts as at least this share of the median: it is zero where half of the innovations are equal."""
 
 NORMAL = 1.4826
-"""The standard deviation of a normal law over the median of its absolute deviations from its median."""
+"""The standard deviation of a normal distribution over the median of its absolute deviations from its median.
+"""
 
 
 class OutlierRejection(Settings):
@@ -56,7 +57,8 @@ class OutlierRejection(Settings):
     window: Annotated[int, Field(ge=3, le=10_000)] = 20
     """The last accepted innovations of a link's end from which median and MAD are taken."""
     warm_up: Annotated[int, Field(ge=3, le=10_000)] = 10
-    """Messages that each end of a link accepts unseen, in each agreement anew; no more than `window`."""
+    """Messages that each end of a link accepts unseen, counted from 0 in each agreement; no more than
+    `window`."""
     floor: Annotated[float, Field(ge=0, le=1e9)] = 1e-9
     """Innovations up to this are never rejected, in the unit of the link's variable: rounding is none."""
 

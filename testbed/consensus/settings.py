@@ -101,7 +101,7 @@ class ConsensusSettings(Settings):
     robust: Annotated[
         AnyRobustRule | None,
         Field(
-            description="metropolis: the rule by which an agent combines what its neighbours send, where some"
+            description="metropolis: the rule by which an agent combines what its neighbours send, if some"
             " may lie; null: the weighted mean"
         ),
     ] = None
@@ -142,15 +142,13 @@ class ConsensusSettings(Settings):
     ] = None
     trigger: Annotated[
         EventTrigger | None,
-        Field(
-            description="relaxed_admm, choco_gossip: hold messages back that would tell little; null: none"
-        ),
+        Field(description="relaxed_admm, choco_gossip: hold back messages that would say little; null: none"),
     ] = None
     tokens: Annotated[
         TokenAccount | None,
         Field(
-            description="one-way messages, activation gossip: agents save messages at rings of their clocks"
-            " and spend them when they hear something; null: a message at each ring"
+            description="one-way messages, activation gossip: agents save up messages when their clocks tick"
+            " and spend them when they hear something; null: a message at each tick"
         ),
     ] = None
     gossip_step: Annotated[
@@ -175,7 +173,7 @@ class ConsensusSettings(Settings):
         int, Field(ge=1, description="dsgd: an agent's own rows or samples in each of its gradients")
     ] = 1
     subset: Annotated[
-        float, Field(gt=0, le=1, description="share of the samples in each exchange, drawn anew")
+        float, Field(gt=0, le=1, description="share of the samples in each exchange, drawn again each time")
     ] = 1.0
     compute: Annotated[Seconds, Field(ge=0, description="simulated time of one local solve")] = 0.01
     timeout: Annotated[
@@ -192,7 +190,7 @@ class ConsensusSettings(Settings):
             description="edge_admm: the reply of an agent in an exchange to another's request: `refuse` it at"
             " once; or let it wait if its exchange is the older (`wait_by_age`) or its sender has the smaller"
             " number (`wait_by_number`), and refuse it otherwise, so that no agents wait for each other in a"
-            " circle"
+            " cycle"
         ),
     ] = "refuse"
     budget: Annotated[Budget, Field(description="limits that end an agreement")] = Budget(activations=100)
@@ -244,8 +242,8 @@ class ConsensusSettings(Settings):
         self._check_codec()
         if self.tokens is not None and (self.activation != "gossip" or "tokens" not in self.kind.options):
             reason = (
-                f"tokens with {self.algorithm} and activation {self.activation}: must be null, only"
-                " algorithms with one-way messages and activation gossip use them"
+                f"tokens with {self.algorithm} and activation {self.activation}: must be null, because"
+                " only algorithms with one-way messages and activation gossip use them"
             )
             raise SettingError(("tokens",), reason)
         if self.period is not None and self.period < self.compute:
@@ -258,7 +256,7 @@ class ConsensusSettings(Settings):
         codec, memory = self.codec, self.codec_memory
         if memory is not None and codec is None:
             reason = (
-                f"codec_memory {memory} without a codec: must be null, no numbers are left out of messages"
+                f"codec_memory {memory} without a codec: must be null, because messages leave no numbers out"
             )
             raise SettingError(("codec_memory",), reason)
         if memory is not None and memory not in self.kind.codec_memories:
@@ -268,10 +266,10 @@ class ConsensusSettings(Settings):
         if self.subset < 1:
             why = None
             if codec is not None and not codec.whole:
-                why = f"codec {codec.name}: must be 1, the codec chooses the numbers itself"
+                why = f"codec {codec.name}: must be 1, because the codec chooses the numbers itself"
             if self.memory_of_codec is not None:
-                why = f"{memory or self.algorithm}: must be 1, the whole vector is remembered"
+                why = f"{memory or self.algorithm}: must be 1, because the whole vector is remembered"
             if self.trigger is not None:
-                why = "trigger: must be 1, changes are measured over the whole vector"
+                why = "trigger: must be 1, because changes are measured over the whole vector"
             if why is not None:
                 raise SettingError(("subset",), f"subset {self.subset} with {why}")

@@ -1,4 +1,4 @@
-"""Token accounts: an agent saves messages when its clock rings, and spends them when it hears something new.
+"""Token accounts: an agent saves messages when its clock ticks, and spends them when it hears something new.
 
 Danner & Jelasity 2018, "Token account algorithms: the best of the proactive and reactive worlds" (ICDCS). At
 each ring an agent sends with probability proactive(a), where a is its balance, or saves a token. At each
@@ -20,7 +20,7 @@ class TokenAccount(Settings):
     strategy: Literal["simple", "generalized", "randomized"] = "simple"
     """The functions proactive and reactive, as named in the paper."""
     capacity: Annotated[int, Field(ge=0)]
-    """C, the balance at which an agent always sends when its clock rings; 0 with `simple`: at each ring."""
+    """C, the balance at which an agent always sends when its clock ticks; 0 with `simple`: at each tick."""
     spend: Annotated[int, Field(ge=1)] = 1
     """A of `generalized` and `randomized`: the greater, the fewer tokens are spent on one message."""
 

@@ -77,7 +77,7 @@ class ConsensusAlgorithm(ABC):
             value = getattr(settings, option)
             value = getattr(value, "name", value)
             if value != unused and option not in cls.options:
-                reason = f"{option} {value} with {cls.name}: must be {word}, {_those_with(option)}"
+                reason = f"{option} {value} with {cls.name}: must be {word}, because {_those_with(option)}"
                 raise SettingError((option,), reason)
 
     @classmethod
@@ -97,4 +97,4 @@ def averaging() -> tuple[str, ...]:
 
 def _those_with(option: str) -> str:
     names = [name for name, kind in ALGORITHMS.members().items() if option in kind.options]
-    return f"{' and '.join(names)} alone {'has' if len(names) == 1 else 'have'} it"
+    return f"only {' and '.join(names)} {'has' if len(names) == 1 else 'have'} it"

@@ -59,7 +59,7 @@ class BatchedEnvironment(SavedState):
         picture_side: pixels of the longer side of what `render` draws; pictures that come from elsewhere,
         such as those of other people's environments, have a size of their own.
 
-        saves_state: whether `state` can be read and set. Where it cannot, a resumed run starts new episodes.
+        saves_state: whether `state` can be read and set. If it cannot, a resumed run starts new episodes.
 
     A subclass supplies `observations`, `_begin`, `_advance`, `_read`, `_write` and `render`; every possible
     error of a caller is checked here, once. One that holds processes open also supplies `close`; any

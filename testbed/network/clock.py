@@ -136,7 +136,7 @@ _CALL: EventCallbacks = [Handle.call]
 
 
 class Timer(Handle):
-    """A scheduled callback that runs after all else that is due at its time, rounding apart."""
+    """A scheduled callback that runs after everything else that is due at its time, rounding apart."""
 
     __slots__ = ()
 
@@ -186,7 +186,8 @@ class Clock:
         return handle
 
     def schedule_last(self, delay: float, callback: Callable[[], object]) -> Timer:
-        """Run `callback()` once, `delay` seconds from now, after all else that is due then, rounding apart.
+        """Run `callback()` once, `delay` seconds from now, after everything else that is due then, rounding
+        apart.
 
         For timeouts: whatever arrives exactly at the end of the wait is still in time. Raises ValueError as
         `schedule` does.

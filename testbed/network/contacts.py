@@ -39,12 +39,12 @@ Tracks = Mapping[int, NDArray[np.float64]]
 
 
 def read_contacts(path: Path) -> Changes:
-    """The changes that a file lists. Raises ValueError, naming file, line and column, if it is none."""
+    """The changes that a file lists. Raises ValueError, naming file, line and column, if it is invalid."""
     return _contacts(path, *version(path, "contacts"))
 
 
 def read_positions(path: Path) -> Tracks:
-    """The ways of the agents. Raises ValueError, naming file, line and column, if it is no such file."""
+    """The ways of the agents. Raises ValueError, naming file, line and column, if it is invalid."""
     return _positions(path, *version(path, "positions"))
 
 

@@ -188,7 +188,7 @@ class Direction:
         self.drop(hop.message, reason)
 
     def arrive_again(self, hop: Hop) -> None:
-        """Let a packet that a filter has kept arrive now, before all else that is due now."""
+        """Let a packet that a filter has kept arrive now, before everything else that is due now."""
         if hop in self.in_flight:
             del self.in_flight[hop]
             again = Hop(self._arrivals)
@@ -238,7 +238,7 @@ class Direction:
 class CopyingDirection(Direction):
     """A direction that may put a copy of a packet right behind it (netem's `duplicate`).
 
-    The copy is a packet with a serial number of its own.
+    The copy is a packet with its own serial number.
     """
 
     __slots__ = ("_decide_copies", "_duplication", "_next_packet")

@@ -60,7 +60,7 @@ _CAPACITIES = {
 _PACKETS = ("packet", "packets", "pkt", "pkts")
 
 _UNITS = ("delay", "jitter", "rate", "capacity", "buffer")
-"""Attributes that can have a unit of their own."""
+"""Attributes that can have their own unit."""
 
 _OTHER_UNITS = ("distance", "length", "weight", "cost", "linkspeed")
 """Other attributes that may have a unit in a file and are not settings."""

@@ -97,8 +97,8 @@ class Ledger:
     def snapshot(self) -> dict[str, int]:
         """All counts, flat: a row of a table.
 
-        The keys are the same at every call, but for the reasons of rules added with `Network.add_rule`: each
-        has one from the first packet that was dropped for it.
+        The keys are the same at every call, except for the reasons of rules added with `Network.add_rule`:
+        each has one from the first packet that was dropped for it.
         """
         packets, size = self._on_the_links()
         return {

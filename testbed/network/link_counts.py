@@ -17,7 +17,7 @@ class LinkCounts:
         self.reset(0)
 
     def reset(self, in_flight: int) -> None:
-        """Begin again with nothing but so many packets in flight."""
+        """Begin again with only that many packets in flight."""
         self.in_flight = in_flight
         self.duplicated = self.delivered = self.late = 0
         self.dropped: dict[str, int] = {}
@@ -27,7 +27,7 @@ class LinkCounts:
         self.delay_max = 0.0
 
     def sent(self, in_flight: int) -> int:
-        """Packets sent, if so many are in flight now."""
+        """Packets sent, if that many are in flight now."""
         gone = self.delivered + sum(self.dropped.values()) + self.late
         return gone + in_flight - self.in_flight - self.duplicated
 

@@ -107,7 +107,7 @@ class NetworkSettings(Settings):
         return {name: value for name, value in found.items() if not same(value, default(type(self), name))}
 
     def _overrides(self) -> dict[tuple[int, int], list[LinkOverride]]:
-        """The overrides of `links` for each direction, the later ones stronger.
+        """The overrides of `links` for each direction; later ones take precedence.
 
         "0-1" is both directions, and is applied before "0>1": see `testbed.network.link_table`.
         """

@@ -48,7 +48,7 @@ class Streams:
         return {key: generator.bit_generator.state for key, generator in self._generators.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore every generator to the state in `state_dict`; those not in it start anew."""
+        """Restore every generator to the state in `state_dict`; those not in it start from the beginning."""
         for key in [*self._generators, *state]:
             generator = self.generator(*json.loads(key))
             generator.bit_generator.state = state.get(key) or self.fresh(*json.loads(key)).bit_generator.state
@@ -120,10 +120,10 @@ class Draws:
 class CorrelatedDraws:
     """Values that repeat: each is the one before it with probability `correlation`, otherwise a new draw.
 
-    The law of a single value is that of the draws, and the correlation of two values k apart is
-    `correlation`^k, whatever the law (the process DAR(1) of Jacobs and Lewis, 1978). A draw is consumed for
-    every value, repeated or not, so that conditions that differ in the correlation see the same random
-    numbers.
+    The distribution of a single value is that of the draws, and the correlation of two values k apart is
+    `correlation`^k, whatever the distribution (the process DAR(1) of Jacobs and Lewis, 1978). A draw is
+    consumed for every value, repeated or not, so that conditions that differ in the correlation see the same
+    random numbers.
     """
 
     __slots__ = ("_draws", "_last", "_repeats")
@@ -169,7 +169,7 @@ def values(
     purpose: str,
     stream: GeneratorFor,
 ) -> Draws | CorrelatedDraws:
-    """Values of the law `sample`, drawn from the stream of this purpose, with a correlation."""
+    """Values of the distribution `sample`, drawn from the stream of this purpose, with a correlation."""
     draws = Draws(lambda: stream(purpose), sample)
     if correlation == 0:
         return draws

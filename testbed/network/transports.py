@@ -13,7 +13,7 @@ from testbed.network.settings import NetworkSettings
 Handler = Callable[[Message], object]
 
 _SPREADS = 3
-"""Jitters beyond the mean delay to wait for a packet; under any law hardly any arrive later."""
+"""Jitters beyond the mean delay to wait for a packet; under any distribution hardly any arrive later."""
 
 _SHORTEST_TIMEOUT = 0.01
 """Least retransmission timeout derived from the link, in seconds."""

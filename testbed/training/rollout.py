@@ -52,7 +52,7 @@ class Collector:
     def begin(self) -> None:
         """Begin the first episodes, unless they have begun.
 
-        Where a state cannot be saved, they begin only when they are played: a run that resumes would begin
+        If a state cannot be saved, they begin only when they are played: a run that resumes would begin
         them, and end as many games, for nothing.
         """
         if self.seed is not None:

@@ -63,8 +63,8 @@ class LoopSettings(Settings):
     start_from: Annotated[
         Path | TrainedTrial | None,
         Field(
-            description="finished training to go on from: a results folder, whose trial of the same seed is"
-            " taken, a trial's folder, or its `models.pt`; null: untrained models"
+            description="finished training to continue from: a results folder (its trial with the same"
+            " seed is taken), a trial's folder, or its `models.pt`; null: untrained models"
         ),
     ] = None
 

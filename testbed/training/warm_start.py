@@ -125,7 +125,7 @@ def identity(
     models: Path | None = None,
     batch: Path | None = None,
 ) -> str:
-    """The name under which a starting point is stored: a digest of all that it depends on."""
+    """The name under which a starting point is stored: a digest of everything that it depends on."""
     files = {"models": models, "stored": batch}
     origin = {name: content_of(file) for name, file in files.items() if file is not None}
     return digest(
@@ -147,7 +147,7 @@ def _load(kept: Path, identity: str) -> dict[str, Any] | None:
     try:
         return checkpoints.load(kept, identity)
     except checkpoints.DamagedError as error:
-        warnings.warn(f"{error}; made anew", stacklevel=3)
+        warnings.warn(f"{error}; made again", stacklevel=3)
         return None
 
 

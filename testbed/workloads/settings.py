@@ -131,7 +131,7 @@ class LearningWorkload(Settings, ABC):
         if kind not in known:
             reason = (
                 f"{self.algorithm.name!r} cannot learn {kind} actions, which agents of"
-                f" {self.environment.name} have here, only {' and '.join(known)}"
+                f" {self.environment.name} have here; it learns only {' and '.join(known)}"
             )
             raise SettingError(("algorithm", "name"), reason)
         return self

@@ -166,7 +166,7 @@ class Fdmarl:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore the state of ``state_dict``. ValueError, changing nothing, if it is of other networks."""
+        """Restore the state of ``state_dict``. ValueError, changing nothing, if it is from other networks."""
         mine = {"theta": self.theta, "omega": self.omega, "mu": self.mu}
         for name, tensor in mine.items():
             stored = state.get(name)

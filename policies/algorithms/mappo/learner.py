@@ -102,7 +102,7 @@ class Mappo:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore the state of ``state_dict``. ValueError where it is of other networks."""
+        """Restore the state of ``state_dict``. ValueError if it belongs to other networks."""
         for name, descent in (("policies", self.policies), ("values", self.values)):
             if not descent.fits(state.get(name)):
                 raise ValueError(f"{name}: the stored models do not fit {tuple(descent.theta.shape)}")

@@ -27,7 +27,9 @@ class MappoOptions(LearnerSettings):
     learning_rate: Annotated[float, Field(gt=0, description="Adam's step size of the policies")] = 5e-4
     value_learning_rate: Annotated[float, Field(gt=0, description="Adam's step size of the values")] = 5e-4
     adam_epsilon: Annotated[float, Field(gt=0, description="Adam's epsilon")] = 1e-5
-    max_gradient_norm: Annotated[float, Field(gt=0, description="longer gradients are cut to it")] = 10.0
+    max_gradient_norm: Annotated[
+        float, Field(gt=0, description="longer gradients are clipped to this length")
+    ] = 10.0
     entropy_coefficient: Annotated[float, Field(ge=0, description="weight of the policies' entropy")] = 0.01
     log_std_init: Annotated[LogStd, Field(description=LOG_STD_INIT)] = 0.0
     normalise_values: Annotated[

@@ -104,7 +104,7 @@ def connected(address: str | None, processors: int) -> Iterator[None]:
             because this process is already a driver; one line.
     """
     if ray.is_initialized():
-        raise StudyError(f"--on {address or 'ray'}: this process is connected to a Ray cluster already")
+        raise StudyError(f"--on {address or 'ray'}: this process is already connected to a Ray cluster")
     before = signal.getsignal(signal.SIGTERM)
     try:
         try:
@@ -139,7 +139,7 @@ def _start(processors: int) -> None:
         ray_constants.ENABLE_RAY_CLUSTER = possible
     if (here := ray.util.get_node_ip_address()) != LOOPBACK:
         raise RuntimeError(
-            f"Ray {ray.__version__} listens to the network, at {here}; start it with `ray start`"
+            f"Ray {ray.__version__} listens on the network, at {here}; start it with `ray start`"
         )
 
 

@@ -132,7 +132,7 @@ class RayExecutor(Generic[TaskT]):
 def lost(index: int, node: str, times: int) -> Retried | Failed:
     """The event for a task that has lost its node this many times."""
     if times > LOSSES:
-        return Failed(index, f"the trial has lost its node {times} times, lastly {node}\n")
+        return Failed(index, f"the trial has lost its node {times} times, most recently {node}\n")
     return Retried(index, f"node {node} was lost")
 
 

@@ -17,7 +17,7 @@ class QsgdCodec(Codec):
     Alistarh, Grubic, Li, Tomioka & Vojnovic 2017, "QSGD: communication-efficient SGD via gradient
     quantization and encoding" (arXiv 1610.02132): E |C(x) - x|^2 <= min(m / s^2, sqrt(m) / s) |x|^2. Codes
     have a fixed width here, in place of Elias's. As in the paper's experiments, a vector may be cut into
-    buckets, each with a norm of its own: then m is the bucket's.
+    buckets, each with its own norm: then m is the bucket's.
     """
 
     name: Literal["qsgd"]

@@ -14,9 +14,10 @@ SEED = struct.Struct("<q")
 
 
 class RandomKCodec(Codec):
-    """k of the m numbers, uniformly drawn anew for each message and times m / k; all others are read as zero.
+    """k of the m numbers, uniformly drawn again for each message and times m / k; all others are read as
+    zero.
 
-    C(x) is x on average, with E |C(x) - x|^2 = (m/k - 1) |x|^2. Where there is a `codec_memory`, and in
+    C(x) is x on average, with E |C(x) - x|^2 = (m/k - 1) |x|^2. With a `codec_memory`, and in
     `choco_gossip`, the numbers are sent unscaled: E |C(x) - x|^2 = (1 - k/m) |x|^2 (Stich, Cordonnier & Jaggi
     2018, "Sparsified SGD with memory", arXiv 1809.07599).
     """
@@ -37,7 +38,7 @@ class RandomKCodec(Codec):
         return Encoded(SEED.pack(seed), rounded(scaled, self.format))
 
     def decode(self, encoded: Encoded, dimension: int) -> NDArray[np.floating]:
-        """Zeros, but for the numbers sent."""
+        """Zeros, except for the numbers sent."""
         decoded = np.zeros(dimension)
         decoded[self.chosen(SEED.unpack(encoded.header)[0], dimension)] = encoded.numbers
         return decoded

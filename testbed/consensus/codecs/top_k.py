@@ -32,7 +32,7 @@ class TopKCodec(Codec):
         return Encoded(header, rounded(numbers[where], self.format))
 
     def decode(self, encoded: Encoded, dimension: int) -> NDArray[np.floating]:
-        """Zeros, but for the numbers sent."""
+        """Zeros, except for the numbers sent."""
         octets = np.frombuffer(encoded.header, np.uint8)
         decoded = np.zeros(dimension)
         decoded[unpack_bits(octets, _index_bits(dimension), len(encoded.numbers))] = encoded.numbers

@@ -25,7 +25,7 @@ class LinkAudit:
     (``testbed.consensus.dual_limit``).
 
     Both hold coordinate by coordinate: the y of the two ends are the same sum and so the same number; the z
-    add up but for rounding. The ends of a link may only differ at the coordinates of an exchange that
+    add up except for rounding. The ends of a link may only differ at the coordinates of an exchange that
     is answered and not completed, at those of a recorded half-commit, and, until they agree again,
     anywhere after one of them has lost its state and at the coordinates of an exchange in which one of them
     has lied.

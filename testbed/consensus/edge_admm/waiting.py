@@ -1,7 +1,7 @@
-"""Requests that wait until the agent they reached is free, without agents ever waiting in a circle.
+"""Requests that wait until the agent they reached is free, without agents ever waiting in a cycle.
 
-An agent in an exchange of its own cannot answer: its signal must stay as it offered it until the answer is
-there. Where all requests to it waited, agents could wait for one another in a circle until their timeouts. So
+An agent that is already in an exchange cannot answer: its signal must stay as it offered it until the answer
+is there. If all requests to it waited, agents could wait for one another in a cycle until their timeouts. So
 only some wait, and the others are refused, as in wait-die (Rosenkrantz, Stearns & Lewis 1978, "System level
 concurrency control for distributed database systems", ACM TODS 3(2)): along any chain of waiting agents the
 exchanges get younger, or the agents' numbers larger, and no chain can close.
@@ -53,7 +53,7 @@ class WaitingRequests:
         return exchange.initiator < current.initiator
 
     def hold(self, request: Request, seconds: float, expired: Callable[[Request], None]) -> None:
-        """Let a request wait for so many seconds at most; ``expired(request)`` is then called."""
+        """Let a request wait for at most that many seconds; ``expired(request)`` is then called."""
         exchange = request.exchange
         waiting = self._waiting[exchange.responder]
 

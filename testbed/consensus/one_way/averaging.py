@@ -40,8 +40,8 @@ class Averaging(OneWay):
         """Check as for all algorithms; coupling is not allowed."""
         if settings.coupling is not None:
             reason = (
-                f"coupling {settings.coupling} with {cls.name}: must be null, averaging has no penalty"
-                " (edge_admm and relaxed_admm accept any coupling)"
+                f"coupling {settings.coupling} with {cls.name}: must be null, because averaging has no"
+                " penalty (edge_admm and relaxed_admm accept any coupling)"
             )
             raise SettingError(("coupling",), reason)
         super().check(settings)

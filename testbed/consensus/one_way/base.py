@@ -2,7 +2,7 @@
 
 ``synchronous``: in rounds of one period all agents solve from their state at the round's beginning and
 send when the solve's time is over; a message that takes longer than its round counts in the one it arrives
-in. ``asynchronous``: an agent does so when its own clock rings, and sends to all its neighbours; ``gossip``:
+in. ``asynchronous``: an agent does so when its own clock ticks, and sends to all its neighbours; ``gossip``:
 to a random one. An agent still busy with its last solve skips a round or a ring (counted as busy).
 If a message is lost, its receiver continues with its present state. All messages are of the kind "news",
 but for acknowledgements ("ack") of those that are differences (`codec_memory: difference`).
@@ -269,7 +269,7 @@ class _OneWayRun(ConsensusRun):
         self.solving[agent.index] = self.clock.schedule(seconds, partial(self._solved, agent, to))
 
     def _saves_a_token(self, q: int) -> bool:
-        """Whether an agent whose clock rings saves a token in place of a message."""
+        """Whether an agent whose clock ticks saves a token in place of a message."""
         if self.tokens is None:
             return False
         uniform = self.codecs.streams.generator("tokens", q).random()

@@ -67,7 +67,7 @@ class ChocoGossip(Averaging):
     allowed_activations = ("synchronous", "asynchronous")
     options = frozenset({"gossip_step", "trigger"})
     sends_differences = True
-    instead = ", it always sends differences"
+    instead = ", because it always sends differences"
 
     @classmethod
     def signals(cls, links: int, agents: int) -> int:

@@ -102,7 +102,9 @@ class FirstOrder(OneWay):
         """Check as for all algorithms; every message must cover all numbers."""
         super().check(settings)
         if settings.subset < 1:
-            reason = f"subset {settings.subset} with {cls.name}: must be 1, its messages are whole vectors"
+            reason = (
+                f"subset {settings.subset} with {cls.name}: must be 1, because its messages are whole vectors"
+            )
             raise SettingError(("subset",), reason)
 
     @classmethod

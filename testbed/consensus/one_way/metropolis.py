@@ -87,8 +87,8 @@ class Metropolis(Averaging):
         super().check(settings)
         if settings.robust is not None and settings.subset < 1:
             reason = (
-                f"subset {settings.subset} with robust {settings.robust.name}: must be 1, the rule compares"
-                " whole vectors"
+                f"subset {settings.subset} with robust {settings.robust.name}: must be 1, because the rule"
+                " compares whole vectors"
             )
             raise SettingError(("subset",), reason)
 

@@ -121,7 +121,8 @@ def whole_messages(algorithm: type[ConsensusAlgorithm], settings: Any) -> None:
     """Raise SettingError if messages would cover only a subset of the numbers."""
     if settings.subset < 1:
         reason = (
-            f"subset {settings.subset} with {algorithm.name}: must be 1, a message's weight belongs to all"
+            f"subset {settings.subset} with {algorithm.name}: must be 1, because a message's weight belongs"
+            " to all of its numbers"
         )
         raise SettingError(("subset",), reason)
 
@@ -155,8 +156,8 @@ class RobustPushSum(Averaging):
         name = None if settings.codec is None else settings.codec.name
         if name not in (None, "float64"):
             reason = (
-                f"codec {name!r} with {cls.name}: must be null or float64, its running sums grow"
-                " without bound, and so would the error of fewer bits (push_sum accepts any codec)"
+                f"codec {name!r} with {cls.name}: must be null or float64, because its running sums"
+                " grow without bound, and so would the error of fewer bits (push_sum accepts any codec)"
             )
             raise SettingError(("codec",), reason)
 

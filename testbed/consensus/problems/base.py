@@ -106,7 +106,7 @@ class ConvexProblemSettings(Settings):
     dimension: Annotated[int, Field(ge=1, description="m, the length of the signal agreed on")] = 10
 
     def make(self, streams: Streams) -> ConsensusProblem:
-        """The problem, with data drawn from a stream of its own."""
+        """The problem, with data drawn from its own stream."""
         return self.draw(streams.generator("problem", self.name))
 
     @abstractmethod
@@ -115,7 +115,7 @@ class ConvexProblemSettings(Settings):
 
     @property
     def terms(self) -> int:
-        """The number of terms in each agent's objective, of which mini-batches are drawn."""
+        """The number of terms in each agent's objective, from which mini-batches are drawn."""
         return 1
 
     @abstractmethod

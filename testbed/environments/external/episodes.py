@@ -86,5 +86,5 @@ class Episodes:
             except WorldError as error:
                 failures.append(str(error))
         if failures:
-            text = f"{failures[0]}; {len(failures)} of {len(self.episodes)} worlds did not close"
+            text = f"{failures[0]}; {len(failures)} of {len(self.episodes)} environments did not close"
             warnings.warn(text, RuntimeWarning, stacklevel=2)

@@ -103,7 +103,7 @@ class PettingZooSettings(BaseEnvironmentSettings):
         return None if self.world.pictures else f"{self.pettingzoo}: has no pictures (no mode 'rgb_array')"
 
     def for_baselines(self) -> Self:
-        """The same world without processes of its own, which change nothing else."""
+        """The same world without separate processes, which change nothing else."""
         return self.model_copy(update={"workers": 0})
 
 
@@ -321,7 +321,7 @@ class _Camera:
         self._seed = seed
         if not np.array_equal(self._episode.observations, observations):
             raise WorldError(
-                f"{self._label}: shows its agents different observations from the world that it replays"
+                f"{self._label}: shows its agents different observations from the environment that it replays"
             )
         with others_code(lambda raised: WorldError(f"{self._label}: render raised {raised}")):
             picture = np.asarray(self._episode.world.render())

@@ -48,9 +48,9 @@ def load(path: str) -> Callable[..., Any]:
     if not all(part.isidentifier() for part in [*parts, *names]):
         raise ValueError(f"{path!r} is neither a dotted module nor module:attribute")
     if "__main__" in parts:
-        raise ValueError(f"{module_name} is a program, not a module with worlds")
+        raise ValueError(f"{module_name} is a program, not a module with environments")
     if reason := _comes_with_python(parts[0]):
-        raise ValueError(f"{parts[0]} {reason}, which has no worlds")
+        raise ValueError(f"{parts[0]} {reason}, which has no environments")
     found = absent = None
     with others_code(lambda raised: ValueError(f"{path!r} cannot be imported ({raised})")):
         try:
@@ -67,8 +67,8 @@ def load(path: str) -> Callable[..., Any]:
         raise ValueError(f"module {module_name!r} has no {' and no '.join(map(repr, names))}")
     if reason := _refused(module_name, attribute, found):
         raise ValueError(
-            f"{attribute} of {module_name} {reason}; a world is a subclass of pettingzoo.ParallelEnv or"
-            f" AECEnv, or a function {CALLED} that is defined in the same package, in a module that"
+            f"{attribute} of {module_name} {reason}; an environment is a subclass of pettingzoo.ParallelEnv"
+            f" or AECEnv, or a function {CALLED} that is defined in the same package, in a module that"
             " imports pettingzoo"
         )
     return found  # type: ignore[no-any-return]  # a class or a function
@@ -124,7 +124,7 @@ def _refused(module: str, attribute: str, found: Any) -> str:
     if home.split(".")[0] not in (module.split(".")[0], PETTINGZOO):
         return f"is a function of another package, defined in {home}"
     if home.split(".")[0] != PETTINGZOO and not any(map(_of_pettingzoo, list(found.__globals__.values()))):
-        return f"is a function of {home}, which imports nothing of pettingzoo"
+        return f"is a function of {home}, which imports nothing from pettingzoo"
     return ""
 
 

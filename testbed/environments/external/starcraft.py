@@ -1,7 +1,7 @@
 """The StarCraft Multi-Agent Challenge in the real StarCraft II.
 
 SMAC (Samvelyan et al. 2019, https://github.com/oxwhirl/smac) and the game are not installed with the testbed.
-Each game runs in a process of its own, run by the interpreter that has smac; see `starcraft_child`.
+Each game runs in a separate process, run by the interpreter that has smac; see `starcraft_child`.
 """
 
 from collections.abc import Hashable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""One StarCraft II game in a process of its own, run by the interpreter that has the package `smac`.
+"""One StarCraft II game in a separate process, run by the interpreter that has the package `smac`.
 
 This file is run as a script by a Python that may differ from the testbed's (3.8 or later): it imports the
 standard library, NumPy and smac, and nothing from the testbed. It answers requests on its standard input with
@@ -47,7 +47,7 @@ def send(stream: BinaryIO, fields: dict[str, Any], arrays: Arrays | None = None)
 
 
 def receive(stream: BinaryIO) -> tuple[dict[str, Any], Arrays]:
-    """Read one message; EOFError when the stream ends before or within it, NoMessage if it is none."""
+    """Read one message; EOFError when the stream ends before or within it, NoMessage if it is not one."""
     begin = _exactly(stream, len(MARK))
     if begin != MARK:
         raise NoMessage(begin.decode(errors="replace"))
@@ -150,7 +150,7 @@ def installed(*packages: str) -> dict[str, str]:
 
 
 class Game:
-    """One `StarCraft2Env`, made anew when its client has to be launched with another seed."""
+    """One `StarCraft2Env`, made again when its client has to be launched with another seed."""
 
     def __init__(self, map_name: str, options: dict[str, Any]) -> None:
         self.environment = starcraft_environment()

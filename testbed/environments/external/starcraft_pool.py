@@ -1,4 +1,4 @@
-"""StarCraft II games in processes of their own, seen from the testbed."""
+"""StarCraft II games in separate processes, seen from the testbed."""
 
 import errno
 import re
@@ -15,7 +15,7 @@ from testbed.environments.external import starcraft_child
 from testbed.environments.external.child_processes import Children, Message
 
 SMAC = (
-    "install it into an environment of its own, for its protobuf is old: `python3.10 -m venv smac-venv` "
+    "install it into a separate environment, because its protobuf is old: `python3.10 -m venv smac-venv` "
     "(Python 3.10 is the last on which this protobuf is fast), "
     "`smac-venv/bin/pip install git+https://github.com/oxwhirl/smac.git`, and set "
     "python: smac-venv/bin/python"
@@ -52,13 +52,13 @@ def _reason(python: str, kind: str, text: str, words: str) -> str:
     reasons = {
         "absent": f"{python} has no package smac; {SMAC}",
         "other": (
-            f"the package smac of {python} ({text}) is not the StarCraft Multi-Agent Challenge, it has no "
-            "smac.env: PyPI's smac is AutoML's hyper-parameter optimiser, which has taken the name; "
-            f"not `pip install smac`, but {SMAC}"
+            f"the package smac of {python} ({text}) is not the StarCraft Multi-Agent Challenge, because it"
+            " has no smac.env: PyPI's smac is AutoML's hyper-parameter optimiser, which has taken the name;"
+            f" instead of `pip install smac`, {SMAC}"
         ),
         "broken": f"{python} cannot import smac ({text}); {SMAC}",
         "map": (
-            f"map: the smac of {python} does not know {text!r}; a map of your own has to be in its "
+            f"map: the smac of {python} does not know {text!r}; your own maps must be in its "
             "smac.env.starcraft2.maps.smac_maps"
         ),
         "launch": f"StarCraft II did not start ({text}){own}; {STARCRAFT}",

@@ -48,7 +48,7 @@ def action_spaces(agents: Sequence[Any], spaces: Sequence["Space[Any]"]) -> Acti
     """The action spaces of a world's agents.
 
     Raises:
-        ValueError: one line, when learners do not know a space, or agents have different kinds.
+        ValueError: one line, when learners do not support a space, or agents have different kinds.
     """
     kinds = [_kind(space) for space in spaces]
     for agent, space, kind in zip(agents, spaces, kinds, strict=True):
@@ -56,7 +56,7 @@ def action_spaces(agents: Sequence[Any], spaces: Sequence["Space[Any]"]) -> Acti
             raise ValueError(f"agent {agent!r} acts in {text(space)}, must act in {ACTIONS}")
         if kind is not kinds[0]:
             raise ValueError(
-                f"agent {agent!r} acts in {text(space)} and agent {agents[0]!r} in {text(spaces[0])}, "
+                f"agent {agent!r} acts in {text(space)} and agent {agents[0]!r} in {text(spaces[0])}; "
                 "all agents must have the same kind of action space"
             )
     given: Any = spaces

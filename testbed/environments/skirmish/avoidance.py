@@ -75,7 +75,7 @@ def half_planes(
 def nearest_allowed(rules: Array, walls: int, speed: Array, wish: Array) -> Array:
     """Velocities `[axis, disc]` of at most `speed` closest to the wish that the rules allow.
 
-    Where there is none, the velocity that breaks the most broken rule least.
+    If there is none, the velocity that breaks the most broken rule least.
 
     Args:
         rules: normal x, normal y and bound, `[3, line, disc]`; their order is changed.

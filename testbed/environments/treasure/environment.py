@@ -77,8 +77,8 @@ class Treasure(BatchedEnvironment):
     2. observes and pays: nothing has changed hands yet;
     3. lets treasures change hands. In index order, every treasure that is present goes to the first empty
        hunter within 0.075; it is then gone, shown at the origin, for one step, and treasures that were gone
-       appear anew. Then every hunter within 0.125 of the bank for its treasure is empty again, even if it has
-       just picked it up.
+       appear again. Then every hunter within 0.125 of the bank for its treasure is empty again, even if it
+       has just picked it up.
 
     Observations: own position and velocity; hunters: one-hot of the type held, all zero when empty; the other
     agents in order of (distance, index), each relative position, velocity, and 2 K numbers: a bank has its
@@ -92,7 +92,7 @@ class Treasure(BatchedEnvironment):
     are then the same as those without `seen_`.
 
     Draws: an episode starts with the positions of all agents in [-1, 1]^2, row after row, then all treasures,
-    row after row (see `_draw_treasures`). Treasures that appear anew are drawn together, row after row, in
+    row after row (see `_draw_treasures`). Treasures that appear again are drawn together, row after row, in
     index order.
 
     Components of the return: `pickups` and `deposits`, the numbers of treasures that hunters took, and

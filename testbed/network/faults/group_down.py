@@ -29,7 +29,7 @@ class GroupFault(ScheduledFault):
         for link in links:
             ends = frozenset(parse_link(link))
             if ends in seen:
-                raise ValueError(f"link {link!r} is in the group already")
+                raise ValueError(f"link {link!r} is already in the group")
             seen.add(ends)
         return links
 

@@ -20,7 +20,7 @@ class PartitionFault(ScheduledFault):
 
     fault: Literal["partition"]
     groups: tuple[tuple[int, ...], ...] | Literal["halves"] | None = None
-    """Lists of agents; or `halves`: two random halves, drawn anew each time the fault begins."""
+    """Lists of agents; or `halves`: two random halves, drawn again each time the fault begins."""
     isolate: int | None = None
     """Short for one group that contains only this agent."""
     in_flight: InFlight = "drop"
@@ -42,7 +42,7 @@ class PartitionFault(ScheduledFault):
         for group in () if self.groups in (None, "halves") else self.groups or ():
             for agent in group:
                 if agent in seen:
-                    raise ValueError(f"groups: agent {agent} is in a group already")
+                    raise ValueError(f"groups: agent {agent} is already in a group")
                 seen.add(int(agent))
         return self
 

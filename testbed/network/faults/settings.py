@@ -56,7 +56,7 @@ class ScheduledFault(Settings, ABC):
             raise ValueError("mtbf and mttr draw down and up at random: leave down and up out")
         if self.mtbf is not None and self.mttr is not None and self.mtbf + self.mttr < MOST_OFTEN:
             raise ValueError(
-                f"mtbf {self.mtbf:g} and mttr {self.mttr:g}: must be at least {MOST_OFTEN:g} s together"
+                f"mtbf {self.mtbf:g} and mttr {self.mttr:g}: must add up to at least {MOST_OFTEN:g} s"
             )
         if self.mtbf is None and self.down is None:
             raise ValueError("needs down, when it begins, or mtbf and mttr, to begin and end at random")

@@ -1,7 +1,7 @@
-"""Laws of the propagation delay, one row of `LAWS` each.
+"""Distributions of the propagation delay, one row of `LAWS` each.
 
-`delay` d and `jitter` j mean, as in netem, a location and a spread; netem has the laws `uniform`, `normal`
-and `pareto` of these. The laws before clipping are:
+`delay` d and `jitter` j mean, as in netem, a location and a spread; netem has the distributions `uniform`,
+`normal` and `pareto` of these. The distributions before clipping are:
 
 Negative samples are clipped at 0, which raises the mean where j is not small against d. Standard values are
 drawn first and scaled afterwards, so two conditions that differ only in d and j see the same random numbers
@@ -28,7 +28,8 @@ Scaled = Callable[[float, float], Sampler]
 """The sampler of delays in seconds for a delay and a jitter, both in seconds."""
 
 Place = Callable[[float, float, float], float]
-"""The delay that a standard value of a law becomes, given delay and jitter: all in seconds but the value."""
+"""The delay that a standard value of a distribution becomes, given delay and jitter: all in seconds but the
+value."""
 
 
 class DelaySettings(Protocol):
@@ -61,18 +62,18 @@ class DelaySettings(Protocol):
 
 @dataclass(frozen=True)
 class DelayLaw:
-    """A law of the delay.
+    """A delay distribution.
 
     Attributes:
         name: its name in study files.
         about: its description in the reference.
-        scaled: makes its sampler; None where the law has no spread.
+        scaled: makes its sampler; None where the distribution has no spread.
         lowest: lower bound of the delay, in jitters from its mean; None if no bound is above 0.
         needs_mean: whether a jitter needs a delay above 0.
         measured: whether the delays are those of `round_trips`, without delay and jitter.
 
-    A law whose `scaled` has `standard` values, as those of `location_scale` have, can follow a trace of the
-    delay or the jitter.
+    A distribution whose `scaled` has `standard` values, as those of `location_scale` have, can follow a trace
+    of the delay or the jitter.
     """
 
     name: str
@@ -85,7 +86,8 @@ class DelayLaw:
 
 @dataclass(frozen=True)
 class Placed:
-    """A law of standard values, each of which becomes a delay by the delay and the jitter of its packet.
+    """A distribution of standard values, each of which becomes a delay by the delay and the jitter of its
+    packet.
 
     Attributes:
         standard: draws the standard values.
@@ -103,7 +105,7 @@ class Placed:
 
 
 def location_scale(standard: Sampler) -> Placed:
-    """A law that is shifted and scaled: the delay is d + j times a standard value, clipped at 0."""
+    """A distribution that is shifted and scaled: the delay is d + j times a standard value, clipped at 0."""
     return Placed(
         standard,
         lambda value, delay, jitter: max(delay + jitter * value, 0.0),
@@ -200,7 +202,7 @@ _ROWS = (
 )
 
 LAWS = {law.name: law for law in _ROWS}
-"""All laws by name, in the order of the reference."""
+"""All distributions by name, in the order of the reference."""
 
 
 def sampler(link: DelaySettings) -> Sampler | None:
@@ -217,7 +219,7 @@ def sampler(link: DelaySettings) -> Sampler | None:
 def minimum_delay(link: DelaySettings) -> float:
     """The greatest lower bound of the delay, in seconds; 0 where packets may skip it.
 
-    Of a link that follows a trace it is that of its best row.
+    For a link that follows a trace, it is that of the best row.
     """
     if link.reordering.random > 0:
         return 0.0

@@ -11,7 +11,7 @@ from testbed.network.streams import GeneratorFor, bernoulli_draws
 
 
 class Duplicate(Chance):
-    """A second copy follows the packet into the queue, with a loss and a delay of its own.
+    """A second copy follows the packet into the queue, with its own loss and delay.
 
     Copies are not copied again, as in netem. In netem the copy goes first, and a loss drawn for the packet
     removes one of the two; here each of the two is lost or not independently.

@@ -33,7 +33,7 @@ class FollowingDelay(Rule):
 
 
 class FollowingJitter(Rule):
-    """Propagation by a law whose delay, jitter or both are those of the row."""
+    """Propagation by a distribution whose delay, jitter or both are those of the row."""
 
     __slots__ = ("_delay", "_delays", "_draw", "_draws", "_jitter", "_jitters", "_place", "_position")
 
@@ -47,7 +47,7 @@ class FollowingJitter(Rule):
     ) -> None:
         """Delays and jitters in seconds: shape [rows], or one for all rows.
 
-        ``place(value, delay, jitter)`` is the delay that a standard value of the law becomes.
+        ``place(value, delay, jitter)`` is the delay that a standard value of the distribution becomes.
         """
         self._position, self._draws, self._place = position, draws, place
         self._draw: Callable[[], float] = draws.next
@@ -206,7 +206,8 @@ class Following:
         return jitters != 0.0 and isinstance(LAWS[self._link.distribution].scaled, Placed)
 
     def propagation(self) -> Rule | None:
-        """The delay, by the law of the link's settings; None if the trace has neither delay nor jitter."""
+        """The delay, by the distribution of the link's settings; None if the trace has neither delay nor
+        jitter."""
         link, columns = self._link, self._columns
         if not link.traced & {"delay", "jitter"} or self.delays_with_loss:
             return None

@@ -113,7 +113,7 @@ class LinkSettings(LinkOverride):
         return self
 
     def _check_law_of_trace(self) -> None:
-        """Raise ValueError if the law cannot have the delays and jitters of the trace."""
+        """Raise ValueError if the distribution cannot have the delays and jitters of the trace."""
         law, (delays, jitters) = LAWS[self.distribution], propagation(self)
         if law.measured:
             raise ValueError(
@@ -144,7 +144,7 @@ class LinkSettings(LinkOverride):
             if self.mean_delay == 0:
                 raise ValueError("reorder with delay 0: there is no delay that a packet could skip")
             if self.fifo:
-                raise ValueError("reorder with fifo true: each rules out the other")
+                raise ValueError("reorder with fifo true: they cannot be combined")
         return self
 
     @model_serializer(mode="wrap")
@@ -202,7 +202,7 @@ class LinkSettings(LinkOverride):
 
     @cached_property
     def mean_delay(self) -> float:
-        """Seconds of propagation on average, but for the clipping of negative delays and for reordering."""
+        """Mean seconds of propagation, except for the clipping of negative delays and for reordering."""
         if LAWS[self.distribution].measured and self.round_trips is not None:
             return float(one_way_delays(self.round_trips).mean())
         if self.trace is not None and "delay" in self.traced:
@@ -211,7 +211,7 @@ class LinkSettings(LinkOverride):
 
     @cached_property
     def spread(self) -> float:
-        """The jitter; of measured delays their standard deviation, in seconds.
+        """The jitter in seconds; for measured delays, their standard deviation.
 
         With a trace: the square root of the variance of its delays over time plus the mean square of jitters.
         With slots: the variance of the time until one begins is added.
@@ -251,7 +251,7 @@ class LinkSettings(LinkOverride):
         return latency if self.slot is None else latency + self.slot.mean
 
     def overridden(self, *overrides: LinkOverride) -> "LinkSettings":
-        """These settings with the overrides applied, the later ones stronger.
+        """These settings with the overrides applied; later ones take precedence.
 
         Raises ValueError if the combination is not valid, or a trace would hide what an override gives.
         """
@@ -275,7 +275,7 @@ class LinkSettings(LinkOverride):
             raise ValueError(first_error(error).message) from None
 
     def changed_by(self, *overrides: LinkOverride, last: bool = False) -> dict[str, Any]:
-        """The essence of the settings that overrides change, the later ones stronger; see `testbed.identity`.
+        """Essence of the settings that overrides change (later ones take precedence); see `testbed.identity`.
 
         Args:
             overrides: those of a link that has these settings without them.
@@ -287,7 +287,7 @@ class LinkSettings(LinkOverride):
         before, after = (differing(each, LinkSettings.model_fields) for each in (self, merged))
         implied = {"delay", "jitter"} if LAWS[merged.distribution].measured else set()
         if last:
-            # The law of a jitter of 0 says nothing, unless it replaces that of measured delays.
+            # The distribution of a jitter of 0 says nothing, unless it replaces that of measured delays.
             implied |= merged.idle - ({"distribution"} if LAWS[self.distribution].measured else set())
         return {
             name: value

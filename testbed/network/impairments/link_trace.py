@@ -205,7 +205,7 @@ class TracePosition:
         self._search(time)
 
     def at(self, cycle: int, seconds: float) -> float:
-        """The time at which so many seconds of a cycle have passed."""
+        """The time at which that many seconds of a cycle have passed."""
         return cycle * self.rows.period - self._offset + seconds if cycle else seconds - self._offset
 
     def _search(self, time: float) -> None:

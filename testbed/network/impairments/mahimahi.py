@@ -26,7 +26,7 @@ def is_packet_delivery(data: bytes) -> bool:
 def rates_of(place: str, data: bytes) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
     """Starts of spans of one rate in seconds, seconds of all of them, and the rates in bytes per second.
 
-    Raises ValueError, naming the file and the line, if it is no packet-delivery file; ``place`` is how
+    Raises ValueError, naming the file and the line, if it is not a packet-delivery file; ``place`` is how
     messages name it.
     """
     table = read_table(place, data, _MILLISECONDS, header=("milliseconds",))

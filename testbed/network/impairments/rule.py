@@ -8,7 +8,7 @@ say "unlike netem". Wherever a probability stands alone, `loss: 0.1` is short fo
 `loss: {random: 0.1}`.
 
 `correlation` c couples the fate of a packet to that of the one before it: with probability c it is the same,
-otherwise it is drawn anew. The probability is unchanged, and the autocorrelation after k packets is
+otherwise it is drawn again. The probability is unchanged, and the autocorrelation after k packets is
 c^k (the discrete autoregression DAR(1) of Jacobs and Lewis, 1978). netem mixes the random numbers themselves
 instead, which changes the probability.
 """
@@ -195,7 +195,7 @@ class Delay(Rule):
 
 
 class Jitter(Rule):
-    """Propagation by a law of `testbed.network.impairments.delay`."""
+    """Propagation by a distribution of `testbed.network.impairments.delay`."""
 
     __slots__ = ("_delay", "_draws")
 

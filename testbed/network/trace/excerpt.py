@@ -30,7 +30,7 @@ class Excerpt(Trace):
         self._recording, self.full, self.last = True, False, last
 
     def take(self) -> Trace:
-        """What was recorded since `begin`; then record nothing again."""
+        """The events recorded since `begin`; recording then stops again."""
         part = Trace()
         part.update = self.update
         part.events, part.restorations = list(self.events), list(self.restorations)

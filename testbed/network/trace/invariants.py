@@ -60,7 +60,7 @@ class InvariantChecker(Trace):
                 way in self._down or not self._cut[way],
                 time,
                 message,
-                "is sent while a fault has its link down, which nothing said of the link",
+                "is sent while a fault has its link down, but no event took the link down",
             )
             self._next = message.serial + 1
             doom = LINK_DOWN if way in self._down else None

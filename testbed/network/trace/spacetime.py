@@ -246,7 +246,7 @@ class _Spans:
         self.change(keys, begins=True, moment=moment)
 
     def close(self, moment: _Moment) -> None:
-        """End all that lasts."""
+        """End everything that still lasts."""
         self.closed += [(key, since, moment) for key, since in self._since.items()]
 
 

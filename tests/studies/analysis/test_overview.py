@@ -118,9 +118,9 @@ def test_a_latex_table_is_whole_and_escaped(call, store, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--markdown", "--latex"), "--markdown and --latex exclude each other"),
-        (("--csv", "--markdown"), "--csv and --markdown exclude each other"),
-        (("--csv", "--markdown", "--latex"), "--csv and --markdown and --latex exclude each other"),
+        (("--markdown", "--latex"), "--markdown and --latex cannot be combined"),
+        (("--csv", "--markdown"), "--csv and --markdown cannot be combined"),
+        (("--csv", "--markdown", "--latex"), "--csv and --markdown and --latex cannot be combined"),
         (("--latex", "--metrics", "eror"), "did you mean 'error'?"),
     ],
 )

@@ -69,7 +69,7 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(call, writ
         (["train", "topologies"], "has 15 trials"),
         (["train", "iteration-budget"], "needs a training study"),
         (["topologies", "--names", "rng"], "did you mean 'ring'?"),
-        (["topologies", "--nodes", "4", "--draw", "a.png"], "--draw and --name belong together"),
+        (["topologies", "--nodes", "4", "--draw", "a.png"], "--draw and --name must be used together"),
         (["topologies", "--nodes", "5", "--draw", "a.png", "--name", "hypercube"], "power of two"),
     ],
 )
@@ -117,7 +117,7 @@ def test_validate_says_what_would_run(call, write):
         "study: problem, 8 trials: 4 conditions of topology x network.link.loss, 2 seeds each;"
         " valid\n"
         f"each concurrent trial will need about {memory.PROCESS // 2**20} MiB of memory\n"
-        f"next:    testbed run {file}  # runs the trials; once stopped, the same command continues\n",
+        f"next:    testbed run {file}  # runs the trials; if stopped, the same command continues\n",
         "",
     )
     assert list(Path.cwd().iterdir()) == []
@@ -431,7 +431,7 @@ def test_a_graph_of_ones_own_has_its_row_its_names_and_its_drawing(call, tmp_pat
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
     code, out, err = call("topologies", file, "--nodes", 3)
     assert (code, out) == (2, "")
-    assert err == f"--nodes and {file} exclude each other: the graph is the file's\n"
+    assert err == f"--nodes and {file} cannot be combined: the graph is the file's\n"
     file.write_text("a b\nc d\n")
     assert "it has 2 parts: a study needs topology.allow_disconnected: true" in call("topologies", file)[1]
     assert call("topologies", tmp_path / "none.gml")[2] == f"{tmp_path / 'none.gml'}: no such file\n"

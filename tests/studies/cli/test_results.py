@@ -158,7 +158,7 @@ def test_a_damaged_note_of_how_far_a_trial_has_come_is_as_none(call, ran, note):
         (["status", "."], "holds no results of `testbed run`"),
         (["table", "OUT"], "none of its 8 trials has finished"),
         (["compare", "OUT", "gone"], "gone: no such folder"),
-        (["table", "OUT", "--csv", "--metrics", "error"], "exclude each other"),
+        (["table", "OUT", "--csv", "--metrics", "error"], "cannot be combined"),
     ],
 )
 def test_what_is_no_result_is_refused_in_one_line(call, ran, arguments, message):

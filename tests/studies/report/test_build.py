@@ -344,7 +344,7 @@ def test_trials_of_different_code_and_idle_faults_are_warned_of(write, tmp_path)
             ["out", "--trial", "3"],
             "--trial 3: topology=ring penalty=2 seed=0 is missing; only finished trials",
         ),
-        (["out", "--trial", "1", "--no-replay"], "--trial and --no-replay contradict each other"),
+        (["out", "--trial", "1", "--no-replay"], "--trial and --no-replay cannot be combined"),
         (["out", "--out", "out"], "--out out: is a folder, not a file"),
         (["out", "--out", "gone/page.html"], "--out gone/page.html: there is no folder gone"),
     ],

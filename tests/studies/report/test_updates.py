@@ -213,7 +213,7 @@ def test_conditions_with_other_faults_have_bands_of_their_own():
     ("arguments", "message"),
     [
         (("report", "out", "--update", "9"), "--update 9: trial 1 has 8 policy updates"),
-        (("report", "out", "--update", "4", "--no-replay"), "--update and --no-replay contradict each other"),
+        (("report", "out", "--update", "4", "--no-replay"), "--update and --no-replay cannot be combined"),
         (("trace", "study.yaml", "--update", "9"), "--update 9: trial 1 has 8 policy updates"),
     ],
 )
@@ -234,7 +234,7 @@ def test_the_trace_of_an_update_is_written_with_a_column(study, call):
     shutil.copy(study[2], "study.yaml")
     code, out, _ = call("trace", "study.yaml", "--update", "4")
     assert code == 0
-    assert "running trial 1 again up to policy update 4: no stored times tell how long" in out
+    assert "running trial 1 again up to policy update 4: no stored times say how long it takes" in out
     (file,) = Path("runs").rglob("trace.parquet")
     assert file.parent.name == "update-4"
     table = pd.read_parquet(file)

@@ -115,9 +115,12 @@ def test_lists_of_mappings_stay_values(write):
 BAD = [
     (
         "vary:\n  problem: {A: {problem.agents: 3}}\n",
-        "6: vary.problem: a mapping lists cases and needs a name",
+        "6: vary.problem: a mapping lists cases and needs its own name",
     ),
-    ("vary:\n  network.link: {loss: 1}\n", "6: vary.network.link: a mapping lists cases and needs a name"),
+    (
+        "vary:\n  network.link: {loss: 1}\n",
+        "6: vary.network.link: a mapping lists cases and needs its own name",
+    ),
     ("vary: {environment: {}}\n", "5: vary.environment: a mapping lists cases"),
     ("vary: {seed: {A: {problem.agents: 3}}}\n", "5: vary.seed: 'seed' is a column of the results"),
     ("vary: {error: {A: {problem.agents: 3}}}\n", "5: vary.error: 'error' is a column of the results"),

@@ -97,7 +97,7 @@ def test_trials_are_named_by_the_models_and_not_by_their_place(later, tmp_path):
 @pytest.mark.parametrize(
     ("start", "said"),
     [
-        ("two", r"has 2 trials of seed 0 \(loss=0 seed=0, loss=0.5 seed=0\): choose one by `where`"),
+        ("two", r"has 2 trials with seed 0 \(loss=0 seed=0, loss=0.5 seed=0\): choose one with `where`"),
         ({"run": "two", "where": {"loss": 0}}, "where: loss is not varied in .*; allowed: network.link.loss"),
         ({"run": "two", "where": {"network.link.loss": 0.3}}, "0.3 is not among 0, 0.5 in "),
         ({"run": "one", "where": {"seed": 0}}, "where: seed is not varied in .*; allowed: nothing"),
@@ -116,7 +116,7 @@ def test_another_place_is_refused_in_one_line(later, start, said):
 
 
 def test_a_seed_that_was_not_trained_or_did_not_finish_is_refused(later, tmp_path):
-    with pytest.raises(StudyError, match=r"has no trial of seed 2; its seeds are 0, 1$"):
+    with pytest.raises(StudyError, match=r"has no trial with seed 2; its seeds are 0, 1$"):
         later("one", seeds=3)
     (tmp_path / "one" / "trials" / hashes(tmp_path / "one")[1,] / "models.pt").unlink()
     with pytest.raises(StudyError, match=r"seed=1 has no models.pt: it has not finished$"):

@@ -182,7 +182,7 @@ class TestSubmissions:
             (lambda d: d.update(size="lite"), r"logistic, loss 30 %: has the seeds \[\]"),
             (lambda d: d.update(size="huge"), "size = 'huge': must be one of lite, small, learn"),
             (lambda d: d.update(more=1), "more"),
-            (lambda d: d["rows"].pop(), r"has the seeds|no scores|scores and no rows"),
+            (lambda d: d["rows"].pop(), r"has the seeds|no scores|scores but no rows"),
             (lambda d: d["rows"][-1].update(value=3.0), "value = 3: follows from its metric as"),
             (lambda d: d["rows"][0].update(trial="0" * 16), "trial = '0000000000000000': the suite's is"),
             (lambda d: d["scores"][0].update(kept=0.9), r"kept = 0\.9: follows from the rows as"),
@@ -190,7 +190,7 @@ class TestSubmissions:
             (lambda d: d["scores"].pop(), "has no scores"),
             (
                 lambda d: d["empty"].append({"task": "mean", "condition": "perfect", "reason": ""}),
-                "said to be empty",
+                "marked as empty",
             ),
         ],
     )

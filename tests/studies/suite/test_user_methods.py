@@ -142,7 +142,7 @@ def test_changed_code_is_another_method(outside, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ('"network.link.loss": 0', "sets network.link.loss; a method sets consensus and algorithm alone"),
+        ('"network.link.loss": 0', "sets network.link.loss; a method may set only consensus and algorithm"),
         ('"consensus.budget.seconds": 100', "sets consensus.budget.seconds, which belongs to the task"),
         ('"consensus.budget": {"seconds": 100}', "sets consensus.budget.seconds, which belongs to the task"),
         ('"consensus": {"compute": 0}', "sets consensus.compute, which belongs to the task"),

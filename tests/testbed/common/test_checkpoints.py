@@ -44,7 +44,7 @@ def test_the_one_before_is_used_when_the_last_is_damaged_or_was_not_yet_in_its_p
         checkpoints.keep(path, {"update": update}, "me")
     assert checkpoints.resume(path, "me") == {"update": 3}
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.warns(UserWarning, match="its checksum is wrong.; going on from the one before"):
+    with pytest.warns(UserWarning, match="its checksum is wrong.; continuing from the one before"):
         assert checkpoints.resume(path, "me") == {"update": 2}
     path.unlink()
     assert checkpoints.resume(path, "me") == {"update": 2}

@@ -176,7 +176,7 @@ def test_divided_by_one_plus_its_variance_a_codec_is_a_contraction(name):
         ),
         (
             {"algorithm": "choco_gossip", "codec": "int8", "codec_memory": "error_feedback"},
-            "with choco_gossip: must be null, it always sends differences",
+            "with choco_gossip: must be null, because it always sends differences",
         ),
         ({"algorithm": "choco_gossip", "activation": "gossip"}, "activation 'gossip'"),
     ],

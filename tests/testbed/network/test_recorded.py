@@ -10,7 +10,7 @@ import pytest
 from testbed.network import Network, NetworkSettings, Streams, Trace
 from testbed.network.trace.trace import PacketEvent
 
-# By law of the delay: the number of events and a digest of them. Times count to the nanosecond, because
+# By delay distribution: the number of events and a digest of them. Times count to the nanosecond, because
 # exponentials may differ in the last bit from one processor to another.
 RECORDED = {
     "uniform": (1200, "bc7587d3bcb01212"),

@@ -125,7 +125,7 @@ def test_resuming_equals_never_having_stopped(without_wall, killed, tmp_path, da
     killed(partial(run, workload(updates=4)), after=2, checkpoint=path)
     if damaged:
         path.write_bytes(path.read_bytes()[:-500])
-    with pytest.warns(UserWarning, match="going on from the one before") if damaged else nullcontext():
+    with pytest.warns(UserWarning, match="continuing from the one before") if damaged else nullcontext():
         resumed = run(workload(updates=4), checkpoint=path)
     for name in ("training", "consensus"):
         assert without_wall(straight.curves[name]) == without_wall(resumed.curves[name])

@@ -10,7 +10,7 @@ from testbed.network.faults.behaviour import Behaviour, FalseMessage, root_mean_
 
 
 class NoiseBehaviour(Behaviour):
-    """Normal noise is added to every number, drawn anew for each message."""
+    """Normal noise is added to every number, drawn again for each message."""
 
     name: Literal["noise"]
     std: Annotated[float, Field(gt=0, le=1e9)]

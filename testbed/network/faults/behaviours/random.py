@@ -10,7 +10,7 @@ from testbed.network.faults.behaviour import Behaviour, FalseMessage, root_mean_
 
 
 class RandomBehaviour(Behaviour):
-    """Normal random numbers replace the true ones, drawn anew for each message."""
+    """Normal random numbers replace the true ones, drawn again for each message."""
 
     name: Literal["random"]
     std: Annotated[float | None, Field(gt=0, le=1e9)] = None

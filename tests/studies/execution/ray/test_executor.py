@@ -274,7 +274,9 @@ def test_a_cluster_that_runs_is_found(cluster, monkeypatch):
 
 def test_a_node_may_be_lost_three_times_and_must_have_the_same_code():
     assert lost(7, "10.0.0.1", 3) == Retried(7, "node 10.0.0.1 was lost")
-    assert lost(7, "10.0.0.1", 4) == Failed(7, "the trial has lost its node 4 times, lastly 10.0.0.1\n")
+    assert lost(7, "10.0.0.1", 4) == Failed(
+        7, "the trial has lost its node 4 times, most recently 10.0.0.1\n"
+    )
     ours = {"platform": "a", "torch": "2.13.0", "commit": "abc"}
     assert differing(ours, {**ours, "platform": "b"}) == ""
     other = differing(ours, {"torch": "2.6.0"})

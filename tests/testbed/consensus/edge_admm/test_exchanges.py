@@ -158,7 +158,10 @@ def test_every_algorithm_can_be_named_and_knows_its_activations():
         ),
         ({"algorithm": "push_sum", "subset": 0.5}, "subset 0.5 with push_sum: must be 1"),
         ({"codec": "int4"}, "codec"),
-        ({"algorithm": "push_sum", "coupling": 1}, "coupling 1.0 with push_sum: must be null, averaging"),
+        (
+            {"algorithm": "push_sum", "coupling": 1},
+            "coupling 1.0 with push_sum: must be null, because averaging",
+        ),
         ({"algorithm": "relaxed_admm", "initial_dual": 1}, "initial_dual 1.0 with relaxed_admm: must be 0"),
         ({"coupling": 0}, "coupling"),
         ({"subset": 0.0}, "subset"),

@@ -162,7 +162,8 @@ def test_requests_that_wait_for_an_agent_are_lost_when_it_crashes(busy):
 
 def test_algorithms_with_one_way_messages_refuse_nobody():
     with pytest.raises(
-        ValidationError, match="when_busy wait_by_age with relaxed_admm: must be refuse, edge_admm alone"
+        ValidationError,
+        match="when_busy wait_by_age with relaxed_admm: must be refuse, because only edge_admm",
     ):
         ConsensusSettings(algorithm="relaxed_admm", when_busy="wait_by_age")
 

@@ -147,7 +147,7 @@ def test_changes_are_measured_from_what_the_receiver_has_read(codec):
     [
         (
             {"algorithm": "metropolis", "trigger": {"threshold": 1}},
-            "choco_gossip and relaxed_admm alone have it",
+            "only choco_gossip and relaxed_admm have it",
         ),
         ({"algorithm": "edge_admm", "trigger": {"threshold": 1}}, "must be null"),
         ({"trigger": {"threshold": -1}}, "greater than or equal to 0"),

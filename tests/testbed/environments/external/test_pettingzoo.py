@@ -410,9 +410,9 @@ def test_a_world_that_does_not_close_after_it_was_played_is_warned_of() -> None:
         ("small_worlds:Box", "is a class, but not a ParallelEnv or AECEnv"),
         ("small_worlds:os", "is a module, neither"),
         ("small_worlds:PAID", "is a dict, neither"),
-        ("functions_only", "is a function of functions_only, which imports nothing of pettingzoo"),
-        ("functions_only:env", "is a function of functions_only, which imports nothing of pettingzoo"),
-        ("functions_only:remove_env", "is a function of functions_only, which imports nothing of pett"),
+        ("functions_only", "is a function of functions_only, which imports nothing from pettingzoo"),
+        ("functions_only:env", "is a function of functions_only, which imports nothing from pettingzoo"),
+        ("functions_only:remove_env", "is a function of functions_only, which imports nothing from pett"),
         ("pettingzoo.utils.conversions:aec_to_parallel", "is a function, but not called"),
     ],
 )
@@ -561,7 +561,7 @@ def test_an_interrupted_step_leaves_no_answer_behind_for_a_later_one(monkeypatch
     [
         ({"pettingzoo": "no.such.world"}, "pettingzoo: got 'no.such.world', .*no module 'no' for"),
         ({"pettingzoo": "mpe2.simple_sprawl_v3"}, "no module 'mpe2.simple_sprawl_v3' .*is its package inst"),
-        ({"pettingzoo": "math"}, "'math', math is of Python's standard library, which has no worlds"),
+        ({"pettingzoo": "math"}, "'math', math is of Python's standard library, which has no environments"),
         ({"pettingzoo": "small_worlds:nobody"}, "module 'small_worlds' has no 'nobody'"),
         ({"pettingzoo": "unimportable"}, r"cannot be imported \(.*needs a licence\)"),
         ({"pettingzoo": "os; rm"}, "'os; rm' is neither a dotted module nor module:attribute"),
@@ -576,7 +576,7 @@ def test_an_interrupted_step_leaves_no_answer_behind_for_a_later_one(monkeypatch
         ({"pettingzoo": "small_worlds:Anonymous"}, "has no fixed possible_agents"),
         (
             {"pettingzoo": "small_worlds:Mixed"},
-            r"agent 'b' acts in Box\(.*\) and agent 'a' in Discrete\(2\), all agents must have the same kind",
+            r"agent 'b' acts in Box\(.*\) and agent 'a' in Discrete\(2\); all agents must have the same kind",
         ),
         (
             {"pettingzoo": "small_worlds:Other", "kwargs": {"what": "acts in a Tuple"}},

@@ -58,7 +58,7 @@ def test_packets_in_flight_are_dropped_or_delivered() -> None:
     ("links", "message"),
     [
         ([], "at least 1 item"),
-        (["0-1", "1-0"], "link '1-0' is in the group already"),
+        (["0-1", "1-0"], "link '1-0' is already in the group"),
         (["0"], "link '0' must be two node numbers"),
         (["0-1", "0-3"], "'0-3' is not a link of this graph"),
     ],

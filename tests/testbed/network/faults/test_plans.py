@@ -250,7 +250,7 @@ def test_restoring_tells_nobody_of_crashes() -> None:
         ([{"fault": "straggler", "agent": 1, "factor": 0, "down": 1}], "greater than 0"),
         ([{"fault": "partition", "down": 1}], "needs groups or isolate, one of the two"),
         ([{"fault": "partition", "groups": "thirds", "down": 1}], "must be halves, or lists of agents"),
-        ([{"fault": "partition", "groups": [[0, 1], [1]], "down": 1}], "agent 1 is in a group already"),
+        ([{"fault": "partition", "groups": [[0, 1], [1]], "down": 1}], "agent 1 is already in a group"),
         (
             [{"fault": "meteor", "down": 1}],
             "'link_down', 'byzantine', 'crash', 'group_down', 'hold', 'partition', 'straggler'",
