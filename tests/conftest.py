@@ -8,6 +8,9 @@ One arithmetic thread, as trials have: small matrices on many threads are far sl
 import gc
 import os
 
+for library in ("OMP", "MKL", "OPENBLAS"):  # read when NumPy and torch are imported, here and in processes
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
