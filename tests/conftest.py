@@ -11,9 +11,9 @@ import os
 for library in ("OMP", "MKL", "OPENBLAS"):  # read when NumPy and torch are imported, here and in processes
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
-import pytest
-import torch
-from hypothesis import HealthCheck, settings
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 torch.set_num_threads(1)
 
