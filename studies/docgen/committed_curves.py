@@ -19,6 +19,7 @@ from studies.figures import draw
 from studies.figures.plan import FigureData
 from studies.spec.loading import load
 from studies.spec.presentation import FigureSettings
+from testbed.common.atomic_files import atomic_write
 
 CURVES = "curves.csv"
 
@@ -29,7 +30,7 @@ def figure_data(folder: Path, values: Sequence[str] = ()) -> FigureData:
     Args:
         folder: has ``study.yaml``, and ``curves.csv`` with the columns of the training curves, ``seed``,
             ``trial``, and the varied setting.
-        values: of the varied setting, in the order of the legend; empty: all of them.
+        values: of the varied setting; empty: all of them.
 
     Raises:
         ValueError: the study varies several settings, or ``curves.csv`` has no rows of one of the values.
@@ -61,7 +62,8 @@ def draw_curves(folder: Path, x: str, y: str, values: Sequence[str] = ()) -> Pat
     settings = FigureSettings(name=f"{y}_by_{x}", x=x, y=y, hue=varied, title=True, width="two_columns")
     figure = draw.draw_own(results, settings)
     path = folder / f"{settings.name}.png"
-    figure.savefig(path, dpi=140, metadata={"Software": None})
+    with atomic_write(path) as part:
+        figure.savefig(part, format="png", dpi=140, metadata={"Software": None})
     plt.close(figure)
     return path
 
