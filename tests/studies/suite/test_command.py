@@ -26,6 +26,7 @@ from studies.suite import definition
         (["lite", "--method", "none.py:X"], "--method none.py:X: no such file none.py"),
         (["check"], "suite check: needs a submission, or a folder that has some"),
         (["check", "none"], "none: no such file or folder"),
+        (["check", "--task", "mean", "a"], "suite check: takes files and folders alone, and no --task"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(call, tmp_path, arguments, message):
