@@ -60,7 +60,7 @@ def write(suite: Suite, size: str, parts: Sequence[Part], choice: Choice, folder
         ("profiles", profiles.draw(values, reference, f"{title}: performance profiles over tasks")),
     )
     pictures = [None if each is None else _save(each, folder / f"{name}.png") for name, each in figures]
-    write_text(folder / "suite.html", page.page(suite, size, found, pictures))
+    write_text(folder / "suite.html", page.page(suite, size, choice, found, pictures))
     files += [("figure", file) for file in pictures if file is not None]
     files.append(("page", folder / "suite.html"))
     for label in dict.fromkeys(part.method.label for part in parts):

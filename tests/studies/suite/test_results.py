@@ -104,6 +104,10 @@ def test_a_part_of_a_size_keeps_the_rest(run, tmp_path):
     assert part.run == 2 * 3
     assert set(table.numbers["condition"]) == {"perfect", "loss 30 %", "no network"}
     assert not (tmp_path / "out" / "submissions").exists()
+    page = (tmp_path / "out" / "suite.html").read_text()
+    assert "A part of the size (mean; loss 30 %): two tasks. Hash" in page
+    assert "testbed suite lite --task mean --condition &#x27;loss 30 %&#x27;</pre>" in page
+    assert "most lost" not in page
     whole, _ = run(names=["relaxed"])
     assert (whole.run, whole.kept) == (2 * (5 + 3) - 6, 6)
     run(tasks=["mean"], conditions=["loss 30 %"], names=["relaxed"])  # a smaller part again: nothing is lost
