@@ -84,6 +84,7 @@ def suite(
     chosen = version.size(size)
     folder = out_folder or Path("runs") / f"{version.name}-{size}"
     choice = plan.choose(version, chosen, tasks or (), conditions or ())
+    running.refuse_another(folder, version, size)  # before a method's metadata are written there
     listed = _methods(version, methods or [], folder)
     parts = plan.parts(version, chosen, listed)
     running.check(parts, choice)
