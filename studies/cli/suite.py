@@ -70,6 +70,10 @@ def suite(
     valid.
     """
     if size == CHECK:
+        given = {"--method": methods, "--task": tasks, "--condition": conditions, "--out": out_folder}
+        for option, value in {**given, "--jobs": jobs, "--on": on if on != "local" else None}.items():
+            if value:
+                raise StudyError(f"suite {CHECK}: takes files and folders alone, and no {option}")
         _check(submissions or [])
         return
     if submissions:
@@ -80,6 +84,7 @@ def suite(
     chosen = version.size(size)
     folder = out_folder or Path("runs") / f"{version.name}-{size}"
     choice = plan.choose(version, chosen, tasks or (), conditions or ())
+    running.refuse_another(folder, version, size)  # before a method's metadata are written there
     listed = _methods(version, methods or [], folder)
     parts = plan.parts(version, chosen, listed)
     running.check(parts, choice)
@@ -115,6 +120,7 @@ def _show(outcome: Outcome, folder: Path) -> None:
     from rich.table import Table
 
     from studies.cli.options import show
+    from studies.suite.results import ENTRY
     from studies.suite.table import pivot
 
     for task in dict.fromkeys(outcome.table.numbers["task"]):
@@ -129,7 +135,8 @@ def _show(outcome: Outcome, folder: Path) -> None:
         out.print(line, markup=False)
     for kind, file in outcome.files:
         out.print(f"{kind + ':':<9}{file}", markup=False)
-    next_steps.show(next_steps.after_suite(folder))
+    if any(kind == ENTRY for kind, _ in outcome.files):
+        next_steps.show(next_steps.after_suite(folder))
 
 
 def _check(places: list[Path]) -> None:
@@ -140,11 +147,12 @@ def _check(places: list[Path]) -> None:
     version = definition.load()
     wrong = False
     for file in [file for place in places for file in submission.files(place)]:
-        problems = submission.check(file, version)
-        wrong |= bool(problems)
-        for line in problems:
+        found = submission.check(file, version)
+        wrong |= bool(found.wrong)
+        for line in found.wrong:
             err.print(f"{file}: {line}", markup=False)
-        if not problems:
-            out.print(f"{file}: valid", markup=False)
+        if not found.wrong:
+            cells = f"{counted(found.cells, 'cell')} with values, {found.empty} empty"
+            out.print(f"{file}: valid ({cells})", markup=False)
     if wrong:
         raise typer.Exit(1)

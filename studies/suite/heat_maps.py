@@ -29,14 +29,14 @@ def draw(numbers: pd.DataFrame, title: str) -> Figure | None:
         title: at the top of the figure.
 
     Returns:
-        None if there are no conditions but the two of the scale.
+        None if no method has a result under other conditions than the two of the scale.
     """
     conditions = [c for c in dict.fromkeys(numbers["condition"]) if c not in (PERFECT, NO_NETWORK)]
-    if not conditions:
+    panels = [(str(task), rows) for task, rows in numbers.groupby("task", sort=False) if _methods(rows)]
+    if not panels:
         return None
-    panels = [(str(task), rows) for task, rows in numbers.groupby("task", sort=False)]
     methods = [_methods(rows) for _, rows in panels]
-    heights = [CELL[1] * max(len(names), 1) + 0.45 for names in methods]
+    heights = [CELL[1] * len(names) + 0.45 for names in methods]
     size = (CELL[0] * len(conditions) + 3.4, sum(heights) + 2.0)
     figure = Figure(figsize=size, layout="constrained")
     wrapped = "\n".join(textwrap.wrap(title, int(size[0] * 9)))
@@ -64,7 +64,6 @@ def _methods(rows: pd.DataFrame) -> list[str]:
 def _panel(axes: Axes, rows: pd.DataFrame, methods: list[str], conditions: list[str]) -> None:
     kept = {(line["method"], line["condition"]): float(line["kept"]) for line in rows.to_dict("records")}
     values = np.array([[kept.get((m, c), np.nan) for c in conditions] for m in methods], dtype=float)
-    values = values.reshape(len(methods), len(conditions))
     shade_cells(axes, values, mpl.colors.Normalize(0, 1, clip=True), _short, 8)
     axes.set_yticks(range(len(methods)), [_named(rows, name) for name in methods], fontsize=8)
     axes.set_xticks(range(len(conditions)), conditions, fontsize=8, rotation=40, ha="right")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from studies import text
 from studies.spec.document import StudyError
 from studies.spec.synonyms import did_you_mean
 from studies.suite.definition import MethodSettings, Suite, mapping
@@ -15,6 +16,9 @@ EXACT = "exact"
 
 FIXED = ("consensus.compute", "consensus.budget.seconds", "consensus.curve_every")
 """Settings of consensus that belong to the task."""
+
+LONGEST = 60
+"""Characters of a method's name, which must fit beside a figure."""
 
 WORKLOADS = ("problem", "update", "training")
 
@@ -57,10 +61,19 @@ def checked(method: Method, suite: Suite) -> Method:
         StudyError: it names an unknown task or condition, or sets what belongs to the task; one line.
     """
     own, where = method.settings, f"method {method.name}"
+    plain = 0 < len(method.name) <= LONGEST and text.label(method.name) == method.name
+    if not plain:
+        shown = text.shortened(repr(method.name))
+        raise StudyError(
+            f"method: name = {shown}: must have 1 to {LONGEST} characters that can be seen, and begin and end"
+            " with one"
+        )
     known = [*suite.scores, *WORKLOADS]
     for key in [*own.settings, *own.not_for]:
         if key not in known:
             raise StudyError(f"{where}: {key!r} is neither a task nor a workload: {', '.join(known)}")
+        if key in own.settings and key in own.not_for:
+            raise StudyError(f"{where}: {key}: is both in settings and in not_for; must be in one of them")
     for condition in own.only or ():
         if condition not in suite.conditions:
             raise StudyError(
@@ -71,8 +84,9 @@ def checked(method: Method, suite: Suite) -> Method:
             continue
         for path in _paths(settings):
             if path.split(".")[0] not in ("consensus", "algorithm"):
+                shown = path or "an empty key"
                 raise StudyError(
-                    f"{where}: {task}: sets {path}; a method may set only consensus and algorithm"
+                    f"{where}: {task}: sets {shown}; a method may set only consensus and algorithm"
                 )
             if any(path == each or path.startswith(f"{each}.") for each in FIXED):
                 raise StudyError(f"{where}: {task}: sets {path}, which belongs to the task")

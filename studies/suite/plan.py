@@ -13,6 +13,9 @@ from studies.spec.synonyms import did_you_mean
 from studies.suite.definition import NO_NETWORK, PERFECT, Size, Suite
 from studies.suite.methods import EXACT, Method
 
+TRAINING = "training"
+"""The workload whose deadline is that of each of its agreements."""
+
 CONDITION = "condition"
 """The key of ``vary`` in every study of the suite."""
 
@@ -38,6 +41,13 @@ class Part:
     exact: bool = False
     empty: Mapping[str, str] = field(default_factory=dict)
     base: tuple[TrialSpec, ...] = ()
+
+    @property
+    def deadline(self) -> float | None:
+        """Simulated seconds that a trial may take; None in training, where each agreement has a deadline."""
+        if self.study is None or self.workload == TRAINING:
+            return None
+        return self.study.trials[0].settings.consensus.budget.seconds
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from studies.analysis.bootstrap import PERCENTILES, Array, paired_means
 from studies.figures.looks import DASHES, HUES, look
+from studies.formatting import counted
 from studies.suite.definition import NO_NETWORK, PERFECT
 
 TAUS = np.linspace(-0.25, 1.25, 151)
@@ -93,7 +94,7 @@ def draw(rows: pd.DataFrame, reference: str, title: str) -> Figure | None:
             colour, dash = look(HUES, place), look(DASHES, place)
             axes.plot(TAUS, share, color=colour, dashes=dash or (None, None), label=str(method), lw=1.6)
             axes.fill_between(TAUS, low, high, color=colour, alpha=0.15, lw=0)
-        axes.set_title(f"{name} ({counted(part)})", loc="left", fontsize=10)
+        axes.set_title(f"{name} ({size(part)})", loc="left", fontsize=10)
         axes.axvline(0, color="0.7", lw=0.8)
         axes.axvline(1, color="0.7", lw=0.8)
         axes.grid(color="0.9")
@@ -113,7 +114,7 @@ def draw(rows: pd.DataFrame, reference: str, title: str) -> Figure | None:
     return figure
 
 
-def counted(part: pd.DataFrame) -> str:
+def size(part: pd.DataFrame) -> str:
     """``17 cells, 3 seeds``: a cell is a task under a condition."""
     pairs = part[["task", "condition"]].drop_duplicates()
-    return f"{len(pairs)} cells, {part['seed'].nunique()} seeds"
+    return f"{counted(len(pairs), 'cell')}, {counted(part['seed'].nunique(), 'seed')}"

@@ -17,6 +17,9 @@ from studies.suite.plan import Choice, Part
 from studies.suite.table import Table
 from testbed.common.atomic_files import atomic_write, write_text
 
+ENTRY = "entry"
+"""The kind of file that a submission is."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -57,13 +60,13 @@ def write(suite: Suite, size: str, parts: Sequence[Part], choice: Choice, folder
         ("profiles", profiles.draw(values, reference, f"{title}: performance profiles over tasks")),
     )
     pictures = [None if each is None else _save(each, folder / f"{name}.png") for name, each in figures]
-    write_text(folder / "suite.html", page.page(suite, size, found, pictures))
+    write_text(folder / "suite.html", page.page(suite, size, choice, found, pictures))
     files += [("figure", file) for file in pictures if file is not None]
     files.append(("page", folder / "suite.html"))
     for label in dict.fromkeys(part.method.label for part in parts):
         made = submission.make(suite, size, label, parts, values, numbers)
         if made is not None:
-            files.append(("entry", submission.write(made, folder / "submissions")))
+            files.append((ENTRY, submission.write(made, folder / "submissions")))
     return Outcome(found, tuple(files))
 
 

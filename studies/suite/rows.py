@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,11 @@ def gather(
     """
     rows: list[dict[str, Any]] = []
     reasons: dict[Any, str] = {}
+
+    def tell(task: str, method: str, condition: str, reason: str) -> None:
+        key = task, method, condition
+        reasons[key] = f"{reasons[key]}; {reason}" if key in reasons else reason
+
     for part in parts:
         if not choice.has_task(part.task):
             continue
@@ -69,16 +74,34 @@ def gather(
             if status != "finished":
                 trace = store.traceback(trial)
                 said = f"failed: {last_line(trace.read_text('utf-8'))}" if trace.is_file() else "not run"
-                key = part.task, name, condition
-                before = f"{reasons[key]}; " if key in reasons else ""
-                reasons[key] = f"{before}seed {trial.seed} {said}"
+                tell(part.task, name, condition, f"seed {trial.seed} {said}")
                 continue
             numbers = store.metrics(trial)
             metric = float(numbers.get(score.metric, math.nan))
             costs = (_first(numbers, _BYTES), _first(numbers, _SECONDS))
             row = (part.task, name, condition, trial.seed, trial.hash, metric, value(score, metric), *costs)
-            rows.append(dict(zip(COLUMNS, row, strict=True)))
+            line = dict(zip(COLUMNS, row, strict=True))
+            if (wrong := refused(line, part.deadline)) is None:
+                rows.append(line)
+            else:
+                tell(part.task, name, condition, f"seed {trial.seed}: {wrong}")
     return pd.DataFrame(rows, columns=list(COLUMNS)), reasons
+
+
+def refused(row: Mapping[str, Any], deadline: float | None) -> str | None:
+    """Why a trial's numbers do not count; None if they do.
+
+    Settings cannot move a deadline, but the code of a user's method could.
+
+    Args:
+        row: of ``COLUMNS``.
+        deadline: of the trial, in simulated seconds; None: it has none of its own.
+    """
+    if not math.isfinite(row["value"]):
+        return f"value = {row['value']:g}: must be a finite number"
+    if deadline is not None and row["seconds"] > deadline * (1 + 1e-9):
+        return f"simulated time = {row['seconds']:g} s: the deadline is {deadline:g} s"
+    return None
 
 
 def _exact(part: Part, score: Score) -> list[dict[str, Any]]:

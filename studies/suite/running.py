@@ -36,14 +36,11 @@ def store_of(folder: Path, part: Part) -> Store:
     return Store(folder / "parts" / part.task / text.folder_name(part.method.label.replace(" ", "-")))
 
 
-def claim(folder: Path, suite: Suite, size: str) -> None:
-    """Records which version and size a folder holds, before anything is run in it.
+def refuse_another(folder: Path, suite: Suite, size: str) -> None:
+    """Raises StudyError, one line, if a folder holds another version or size; writes nothing.
 
-    Raises:
-        StudyError: it holds another version or size, whose numbers must not meet these in a table; or it
-            cannot be made; one line.
+    Their numbers must not meet these in a table.
     """
-    record = {"suite": suite.name, "hash": suite.digest, "size": size}
     file = folder / RECORD
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"--out {folder}: is a file, not a folder")
@@ -52,19 +49,33 @@ def claim(folder: Path, suite: Suite, size: str) -> None:
             before = parsed(file)
         except (OSError, ValueError) as error:
             raise StudyError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
-        for key, value in record.items():
+        for key, value in _record(suite, size).items():
             if not isinstance(before, dict) or before.get(key) != value:
                 had = before.get(key) if isinstance(before, dict) else None
                 raise StudyError(
                     f"{folder}: holds {key} = {had!r}, not {value!r}; versions and sizes are never mixed:"
                     " choose another folder (--out)"
                 )
+
+
+def claim(folder: Path, suite: Suite, size: str) -> None:
+    """Records which version and size a folder holds, before anything is run in it.
+
+    Raises:
+        StudyError: it holds another version or size, or cannot be made; one line.
+    """
+    refuse_another(folder, suite, size)
+    if (folder / RECORD).exists():
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, record)
+        write_json(folder / RECORD, _record(suite, size))
     except OSError as error:
         raise StudyError(f"--out {folder}: cannot be created: {error.strerror}") from error
+
+
+def _record(suite: Suite, size: str) -> dict[str, str]:
+    return {"suite": suite.name, "hash": suite.digest, "size": size}
 
 
 def selected(study: Study, choice: Choice) -> Study:

@@ -9,7 +9,11 @@ values were measured: for that, run the method.
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +26,7 @@ from studies.storage.provenance import versions
 from studies.suite import methods, plan, rows, score
 from studies.suite.definition import NO_NETWORK, PERFECT, Suite
 from studies.suite.plan import CONDITION, Part
+from studies.suite.running import RECORD
 from testbed.common.atomic_files import write_json
 from testbed.common.json_files import parsed
 from testbed.common.settings import Settings
@@ -33,6 +38,12 @@ MOST = 50 * 2**20
 SCHEMA = "submission.schema.json"
 """The file next to the versions that has the schema of a submission."""
 
+LINES = 20
+"""Most lines about what is wrong with one submission."""
+
+LONG = 300
+"""Most characters of such a line."""
+
 _SAME = 1e-9
 """Relative difference of two numbers that count as equal."""
 
@@ -43,14 +54,14 @@ class Row(Settings):
     task: str
     method: str
     condition: str
-    seed: int
-    trial: str
+    seed: int = Field(ge=0)
+    trial: str = Field(pattern="^([0-9a-f]{16})?$")
     """Its name, a hash of all its settings; empty for a centre that is computed."""
     metric: float | None
     """The number as measured; null if it is not a number, or infinite."""
     value: float
-    bytes: float
-    seconds: float
+    bytes: float = Field(ge=0)
+    seconds: float = Field(ge=0)
 
 
 class Empty(Settings):
@@ -164,82 +175,152 @@ def files(place: Path) -> list[Path]:
     """
     if place.is_file():
         return [place]
-    found = sorted(place.glob("submissions/*.json")) or sorted(place.glob("*.json"))
+    found = sorted(place.glob("submissions/*.json"))
+    if not found and not (place / RECORD).exists():  # that of a results folder is no submission
+        found = sorted(place.glob("*.json"))
     if not found:
-        raise StudyError(f"{place}: {'has no submissions' if place.is_dir() else 'no such file or folder'}")
+        none = "has no submissions, which are written of methods with all results of a size"
+        raise StudyError(f"{place}: {none if place.is_dir() else 'no such file or folder'}")
     return found
 
 
-def check(file: Path, suite: Suite) -> list[str]:
-    """Everything that is wrong with a submission, one line each; empty if it is valid.
+@dataclass(frozen=True)
+class Checked:
+    """What :func:`check` found.
+
+    Attributes:
+        wrong: everything that is wrong, one line each, at most ``LINES`` and one; empty if it is valid.
+        cells: how many cells have values.
+        empty: how many have none, each for a reason that the submission gives.
+    """
+
+    wrong: tuple[str, ...]
+    cells: int = 0
+    empty: int = 0
+
+
+def check(file: Path, suite: Suite) -> Checked:
+    """Checks a submission.
 
     Args:
         file: JSON as :func:`write` writes it.
         suite: the version that it must be of.
     """
     try:
-        made = Submission.model_validate(parsed(file, MOST))
+        made = Submission.model_validate(parsed(file, MOST, once=True))
     except ValidationError as error:
-        return [str(first_error(error))]
+        return Checked((text.visible(str(first_error(error))),))
     except (OSError, ValueError) as error:
-        return [f"cannot be read: {' '.join(str(error).split())}"]
-    wrong = []
+        return Checked((f"cannot be read: {text.visible(' '.join(str(error).split()))}",))
+    lines = [text.shortened(text.visible(line), LONG) for line in islice(_problems(made, suite), LINES + 1)]
+    if len(lines) > LINES:
+        lines[LINES] = "and more"
+    return Checked(tuple(lines), len(made.scores), len(made.empty))
+
+
+def _problems(made: Submission, suite: Suite) -> Iterator[str]:
+    """Everything that is wrong: the version first, then what is there, and only then what follows from it."""
+    wrong = False
+    for stage in (_version, _made_by, _missing):
+        for line in stage(made, suite):
+            wrong = True
+            yield line
+        if wrong:
+            return
+    yield from _foreign(made, suite)
+    yield from _unequal(made, suite)
+
+
+def _version(made: Submission, suite: Suite) -> Iterator[str]:
     for key, given, own in (("suite", made.suite, suite.name), ("hash", made.hash, suite.digest)):
         if given != own:
-            wrong.append(f"{key} = {given!r}: this version has {own!r}")
+            yield f"{key} = {given!r}: this version has {own!r}"
     if made.size not in suite.sizes:
-        wrong.append(f"size = {made.size!r}: must be one of {', '.join(suite.sizes)}")
-    if wrong:
-        return wrong
-    return [*_missing(made, suite), *_foreign(made, suite), *_unequal(made, suite)]
+        yield f"size = {made.size!r}: must be one of {', '.join(suite.sizes)}"
+
+
+def _made_by(made: Submission, suite: Suite) -> Iterator[str]:
+    """The method is one that comes with the testbed, or is named after the hash of its code."""
+    if made.method in methods.builtin(suite):
+        if made.code:
+            yield f"code = {made.code!r}: must be empty for {made.method}, which comes with the testbed"
+    elif not re.fullmatch("[0-9a-f]{64}", made.code):
+        yield f"code = {made.code!r}: must be the SHA-256 of the method's file"
+    elif not made.method.endswith(f"@{made.code[:8]}"):
+        yield f"method = {made.method!r}: must end in @{made.code[:8]}, the beginning of `code`"
 
 
 def _missing(made: Submission, suite: Suite) -> Iterator[str]:
-    """The cells of the size that the submission has not, or has twice or for nothing."""
-    size = suite.sizes[made.size]
-    cells = {(task, c) for task in size.tasks for c in suite.conditions_of(size, task)}
+    """The cells of the size that the submission lacks, has twice, or has and should not."""
+    size, reference = suite.sizes[made.size], suite.reference[0]
+    cells = [(task, c) for task in size.tasks for c in suite.conditions_of(size, task)]
     empty = {(each.task, each.condition) for each in made.empty}
-    seeds: dict[tuple[str, str], list[int]] = {}
+    ends = {(task, c) for task, c in cells if c in (PERFECT, NO_NETWORK)}
+    needed = {(made.method, *cell) for cell in cells if cell not in empty} | {(reference, *c) for c in ends}
+    seeds: dict[tuple[str, str, str], list[int]] = {}
     for row in made.rows:
-        if row.method == made.method:
-            seeds.setdefault((row.task, row.condition), []).append(row.seed)
-    for task, condition in sorted(cells):
-        had = sorted(seeds.get((task, condition), []))
-        if (task, condition) not in empty and had != list(range(size.seeds)):
-            yield f"{task}, {condition}: has the seeds {had}, must have {list(range(size.seeds))}"
-        if (task, condition) in empty and had:
-            yield f"{task}, {condition}: is marked as empty but has the seeds {had}"
-    for task, condition in sorted((set(seeds) | empty) - cells):
-        yield f"{task}, {condition}: is not in size {made.size}"
+        seeds.setdefault((row.method, row.task, row.condition), []).append(row.seed)
+    whole = list(range(size.seeds))
+    for key in sorted({*needed, *seeds}):
+        method, task, condition = key
+        where = f"{task}, {condition}" if method == made.method else f"{task}, {method}, {condition}"
+        had = sorted(seeds.get(key, []))
+        if (task, condition) not in cells or method not in (made.method, reference):
+            yield f"{where}: is not in size {made.size}, or of another method"
+        elif method == made.method and (task, condition) in empty:
+            if key not in needed:
+                yield f"{where}: is marked as empty but has the seeds {had}"
+        elif key not in needed:
+            yield f"{where}: only the perfect ring and no network are needed of the reference"
+        elif had != whole:
+            yield f"{where}: has the seeds {had}, must have {whole}"
+    for name, listed in (("empty", made.empty), ("scores", made.scores)):
+        for (task, condition), times in Counter((each.task, each.condition) for each in listed).items():
+            if times > 1:
+                yield f"{task}, {condition}: is {times} times in {name}"
+            if (task, condition) not in cells:
+                yield f"{task}, {condition}: is in {name} and not in size {made.size}"
 
 
 def _foreign(made: Submission, suite: Suite) -> Iterator[str]:
-    """Rows of the reference, or of a method that comes with the testbed, that are not the suite's trials."""
+    """Rows of the reference, or of a method that comes with the testbed, that are not the suite's trials.
+
+    For such a method the empty cells must be the suite's, too. No trial may have passed its deadline.
+    """
     known = methods.builtin(suite)
     listed = [known[name] for name in dict.fromkeys((suite.reference[0], made.method)) if name in known]
     names: dict[tuple[str, str, str, int], str] = {}
+    deadlines: dict[str, float | None] = {}
+    reasons: dict[tuple[str, str], str] = {}
     for part in plan.parts(suite, suite.sizes[made.size], listed):
+        if part.method.name == suite.reference[0]:
+            deadlines[part.task] = part.deadline
+        if part.method.name == made.method:
+            reasons |= {(part.task, condition): reason for condition, reason in part.empty.items()}
         for trial in part.study.trials if part.study is not None else ():
             names[part.task, part.method.name, str(trial.varied[CONDITION]), trial.seed] = trial.hash
         for trial in part.base:
             names[part.task, part.method.name, PERFECT, trial.seed] = ""
+    given = {(each.task, each.condition): each.reason for each in made.empty}
+    if made.method in known:
+        for task, condition in sorted(set(given.items()) ^ set(reasons.items())):
+            yield f"{', '.join(task)}: empty = {condition!r}: the suite's is {reasons.get(task)!r}"
     for row in made.rows:
-        if row.method not in known:
-            continue
+        where = f"{row.task}, {row.method}, {row.condition}, seed {row.seed}"
+        if (wrong := rows.refused(row.model_dump(), deadlines.get(row.task))) is not None:
+            yield f"{where}: {wrong}"
         key = (row.task, row.method, row.condition, row.seed)
-        if names.get(key) != row.trial:
-            where = f"{row.task}, {row.method}, {row.condition}, seed {row.seed}"
+        if row.method in known and names.get(key) != row.trial:
             yield f"{where}: trial = {row.trial!r}: the suite's is {names.get(key)!r}"
 
 
 def _unequal(made: Submission, suite: Suite) -> Iterator[str]:
     """Values that do not follow from the metrics, and scores that do not follow from the values."""
     for row in made.rows:
-        if row.task in suite.scores:
-            own = rows.value(suite.scores[row.task], math.nan if row.metric is None else row.metric)
-            if not _equal(own, row.value):
-                where = f"{row.task}, {row.method}, {row.condition}, seed {row.seed}"
-                yield f"{where}: value = {row.value:g}: follows from its metric as {own:g}"
+        own = rows.value(suite.scores[row.task], math.nan if row.metric is None else row.metric)
+        if not _equal(own, row.value):
+            where = f"{row.task}, {row.method}, {row.condition}, seed {row.seed}"
+            yield f"{where}: value = {row.value:g}: follows from its metric as {own:g}"
     table = pd.DataFrame([row.model_dump() for row in made.rows])
     again = score.scores(table, {}, suite.reference[0])
     again = again[again["method"] == made.method]

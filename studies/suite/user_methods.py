@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import re
 import sys
 from collections.abc import Mapping
@@ -21,12 +22,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
 from policies.algorithms.learner import LearnerSettings
 from studies.spec.document import StudyError
 from studies.suite.definition import MethodSettings
 from studies.suite.methods import Method
 from testbed.common.atomic_files import write_text
 from testbed.common.errors import first_line
+from testbed.common.settings import Settings
+from testbed.common.validation_messages import first_error
 from testbed.consensus.base import Consensus
 from testbed.consensus.traits import ALGORITHMS
 from testbed.training.learners import LEARNERS
@@ -56,6 +61,16 @@ class SuiteMethod:
     uses: tuple[type, ...] = ()
 
 
+class _Given(Settings):
+    """The types of the fields of a :class:`SuiteMethod`, which is written by others."""
+
+    name: str
+    settings: dict[str, dict[str, Any]]
+    not_for: dict[str, str]
+    about: str
+    uses: tuple[type, ...]
+
+
 def is_reference(text: str) -> bool:
     """Whether an option names code, as ``mine:Learner`` or ``folder/mine.py:Learner``."""
     return ":" in text
@@ -74,30 +89,77 @@ def load(reference: str, metadata: Path) -> Method:
     place, _, attribute = reference.rpartition(":")
     where = f"--method {reference}"
     module, digest = _imported(place, where)
-    found = getattr(module, attribute, None)
-    if found is None:
-        names = ", ".join(name for name in vars(module) if not name.startswith("_"))
-        raise StudyError(f"{where}: {place} has no {attribute!r}; it has {names or 'nothing'}")
+    found = _attribute(module, attribute, place, where)
     if isinstance(found, SuiteMethod):
-        own = {key: dict(value) for key, value in found.settings.items()}
-        settings = MethodSettings(about=found.about, settings=own, not_for=dict(found.not_for))
-        name, classes = found.name, found.uses
-    elif (
-        isinstance(found, type)
-        and issubclass(found, Consensus)
-        and isinstance(getattr(found, "name", None), str)
-    ):
+        name, classes, settings = _of_suite_method(found, where)
+    elif isinstance(found, type) and issubclass(found, Consensus) and isinstance(_own_name(found), str):
         name, classes, settings = found.name, (found,), _of_algorithm(found)
-    elif isinstance(found, type) and issubclass(found, LearnerSettings) and "name" in found.model_fields:
-        name, classes = str(found.model_fields["name"].default), (found,)
+    elif isinstance(found, type) and issubclass(found, LearnerSettings) and _default_name(found):
+        name, classes = _default_name(found), (found,)
         settings = _of_learner(name)
     else:
         raise StudyError(
             f"{where}: is neither a subclass of testbed.consensus.base.Consensus or"
-            " policies.algorithms.learner.LearnerSettings with a name, nor a SuiteMethod"
+            " policies.algorithms.learner.LearnerSettings with a name of its own, nor a SuiteMethod"
         )
-    _register(module.__name__, classes, metadata / f"suite_{digest[:16]}-0.dist-info", where)
+    for kind in classes:
+        _check_class(kind, where)
+    _register(classes, metadata / f"suite_{digest[:16]}-0.dist-info")
     return Method(name, settings, digest)
+
+
+def _attribute(module: ModuleType, attribute: str, place: str, where: str) -> Any:
+    """The attribute of a module, which may have code that finds it. StudyError if there is none."""
+    try:
+        found = getattr(module, attribute, None)
+    except Exception as error:  # whatever somebody else's code raises when it is asked
+        raise StudyError(f"{where}: cannot be read: {first_line(error)}") from error
+    if found is None:
+        names = ", ".join(name for name in vars(module) if not name.startswith("_"))
+        raise StudyError(f"{where}: {place} has no {attribute!r}; it has {names or 'nothing'}")
+    return found
+
+
+def _own_name(kind: type) -> Any:
+    """The name that a class sets itself: with an inherited one its settings would choose its parent."""
+    return vars(kind).get("name")
+
+
+def _default_name(kind: type[LearnerSettings]) -> str:
+    """The name that settings of a learner have without being told; empty if there is none."""
+    field = kind.model_fields.get("name")
+    return field.default if field is not None and isinstance(field.default, str) else ""
+
+
+def _of_suite_method(found: SuiteMethod, where: str) -> tuple[str, tuple[type, ...], MethodSettings]:
+    """Name, classes and settings of a :class:`SuiteMethod`. StudyError if a field is of another type."""
+    try:
+        given = _Given.model_validate(vars(found))
+    except ValidationError as error:
+        raise StudyError(f"{where}: SuiteMethod: {first_error(error)}") from error
+    own: dict[str, Any] = dict(given.settings)
+    return given.name, given.uses, MethodSettings(about=given.about, settings=own, not_for=given.not_for)
+
+
+def _check_class(kind: type, where: str) -> None:
+    """Raises StudyError, one line, for a class that no process could find, or make an object of."""
+    if not issubclass(kind, Consensus | LearnerSettings):
+        raise StudyError(
+            f"{where}: uses {kind.__name__}, which is neither a consensus algorithm nor a learner"
+        )
+    found: Any = sys.modules.get(kind.__module__)
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if found is not kind:
+        raise StudyError(
+            f"{where}: {kind.__qualname__} cannot be imported by the processes that run trials: it must be an"
+            f" attribute of {kind.__module__}, of this name"
+        )
+    lacks = sorted(getattr(kind, "__abstractmethods__", ()))
+    if issubclass(kind, Consensus):
+        lacks += [name for name in ("allowed_activations", "message_kinds") if not hasattr(kind, name)]
+    if inspect.isabstract(kind) or lacks:
+        raise StudyError(f"{where}: {kind.__name__} must define {', '.join(lacks)}")
 
 
 def _imported(place: str, where: str) -> tuple[ModuleType, str]:
@@ -116,7 +178,7 @@ def _imported(place: str, where: str) -> tuple[ModuleType, str]:
     _findable(folder)
     try:
         module = importlib.import_module(name)
-    except Exception as error:  # whatever somebody else's code raises when it is imported
+    except (Exception, SystemExit) as error:  # whatever somebody else's code raises when it is imported
         raise StudyError(f"{where}: cannot be imported: {first_line(error)}") from error
     file = getattr(module, "__file__", None)
     if file is None or (place.endswith(".py") and Path(file).resolve() != path.resolve()):
@@ -126,18 +188,11 @@ def _imported(place: str, where: str) -> tuple[ModuleType, str]:
     return module, hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def _register(module: str, classes: tuple[type, ...], folder: Path, where: str) -> None:
+def _register(classes: tuple[type, ...], folder: Path) -> None:
     """Writes metadata with entry points of the classes, and puts them on the path, here and in children."""
     groups: dict[str, list[str]] = {}
     for kind in classes:
-        if issubclass(kind, Consensus):
-            group = ALGORITHMS.group
-        elif issubclass(kind, LearnerSettings):
-            group = LEARNERS.group
-        else:
-            raise StudyError(
-                f"{where}: uses {kind.__name__}, which is neither a consensus algorithm nor a learner"
-            )
+        group = (ALGORITHMS if issubclass(kind, Consensus) else LEARNERS).group
         groups.setdefault(group, []).append(f"{kind.__name__} = {kind.__module__}:{kind.__qualname__}")
     folder.mkdir(parents=True, exist_ok=True)
     name = folder.name.partition("-")[0]

@@ -10,7 +10,7 @@ import pytest
 from in_process import InProcess
 
 from studies.execution import backends
-from studies.suite import definition
+from studies.suite import definition, running
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,7 @@ from studies.suite import definition
         (["lite", "--method", "none.py:X"], "--method none.py:X: no such file none.py"),
         (["check"], "suite check: needs a submission, or a folder that has some"),
         (["check", "none"], "none: no such file or folder"),
+        (["check", "--task", "mean", "a"], "suite check: takes files and folders alone, and no --task"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(call, tmp_path, arguments, message):
@@ -81,3 +82,12 @@ def test_a_killed_suite_continues_with_the_same_bytes(call, tmp_path, monkeypatc
     code, _, err = call("suite", "standard", *PART, "--out", whole)
     assert code == 2
     assert "holds size = 'lite', not 'standard'; versions and sizes are never mixed" in err
+
+
+def test_a_folder_of_another_size_is_not_written_into(call, tmp_path):
+    (tmp_path / "out").mkdir()
+    running.claim(tmp_path / "out", definition.load(), "full")
+    code, out, err = call("suite", "lite", "--method", "json:JSONDecoder", "--out", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert "holds size = 'full', not 'lite'" in err
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [running.RECORD]

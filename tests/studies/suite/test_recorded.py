@@ -12,7 +12,9 @@ RESULTS = Path(__file__).parents[3] / "studies" / "results" / "suite-lite"
 
 @pytest.mark.parametrize("name", ["relaxed-ADMM", "push-sum"])
 def test_a_recorded_submission_is_valid(name):
-    assert submission.check(RESULTS / "submissions" / f"{name}.json", definition.load()) == []
+    found = submission.check(RESULTS / "submissions" / f"{name}.json", definition.load())
+    assert found.wrong == ()
+    assert found.cells >= 19
 
 
 def test_the_recorded_table_has_every_method_here():

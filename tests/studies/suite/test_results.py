@@ -1,6 +1,7 @@
 """Whole suites of a second: bytes, resuming, mixing, anchors, methods that ignore or see everything."""
 
 import json
+import math
 import re
 
 import jsonschema
@@ -103,6 +104,10 @@ def test_a_part_of_a_size_keeps_the_rest(run, tmp_path):
     assert part.run == 2 * 3
     assert set(table.numbers["condition"]) == {"perfect", "loss 30 %", "no network"}
     assert not (tmp_path / "out" / "submissions").exists()
+    page = (tmp_path / "out" / "suite.html").read_text()
+    assert "A part of the size (mean; loss 30 %): two tasks. Hash" in page
+    assert "testbed suite lite --task mean --condition &#x27;loss 30 %&#x27;</pre>" in page
+    assert "most lost" not in page
     whole, _ = run(names=["relaxed"])
     assert (whole.run, whole.kept) == (2 * (5 + 3) - 6, 6)
     run(tasks=["mean"], conditions=["loss 30 %"], names=["relaxed"])  # a smaller part again: nothing is lost
@@ -120,6 +125,21 @@ def test_seeds_without_results_are_named_with_the_reason(run, suite, tmp_path):
     notes = table.numbers.set_index("condition")["note"]
     assert notes["loss 60 %"] == "seed 0 not run; seed 1 failed: ValueError: too large"
     assert notes["loss 30 %"] == ""
+
+
+def test_a_number_that_does_not_count_is_named_with_the_reason(run, monkeypatch):
+    """The code of a user's method can move its deadline, or leave nan behind."""
+    honest = rows.refused
+    given = {"loss 30 %": {"seconds": 0.7}, "loss 60 %": {"value": math.nan}}
+    monkeypatch.setattr(
+        rows, "refused", lambda row, deadline: honest(row | given.get(row["condition"], {}), deadline)
+    )
+    _, table = run(names=["relaxed"], tasks=["mean"])
+    found = cells(table).loc[("mean", "relaxed")]
+    late, none = (found.loc[name] for name in ("loss 30 %", "loss 60 %"))
+    assert late["note"].startswith("seed 0: simulated time = 0.7 s: the deadline is 0.6 s; seed 1: ")
+    assert none["note"].startswith("seed 0: value = nan: must be a finite number; seed 1: ")
+    assert set(found.index[found["seeds"] == 0]) == set(given)
 
 
 def test_unknown_names_are_refused(run):
@@ -148,6 +168,30 @@ def stored(suite, tmp_path_factory):
     return place
 
 
+def without(data, method):
+    """Leaves out a method's rows, and all that follows from them."""
+    data["rows"] = [row for row in data["rows"] if row["method"] != method]
+    for line in data["scores"]:
+        line |= dict.fromkeys(("reached", "reached_low", "reached_high"))
+
+
+def moved(data):
+    """Says of a cell that it does not apply."""
+    for name in ("rows", "scores"):
+        data[name] = [
+            row
+            for row in data[name]
+            if (row.get("method", "averaging"), row["condition"]) != ("averaging", "perfect")
+        ]
+    data["empty"].append({"task": "mean", "condition": "perfect", "reason": "too hard"})
+
+
+def late(data):
+    """Takes longer than the deadline."""
+    for line in (*data["rows"], *data["scores"]):
+        line["seconds"] = 9.0
+
+
 class TestSubmissions:
     @pytest.fixture
     def entry(self, stored, suite, tmp_path):
@@ -157,7 +201,7 @@ class TestSubmissions:
             data = json.loads((stored / "submissions" / "averaging.json").read_text())
             change(data)
             file.write_text(json.dumps(data))
-            return submission.check(file, suite)
+            return submission.check(file, suite).wrong
 
         return changed
 
@@ -173,7 +217,7 @@ class TestSubmissions:
     def test_untouched_ones_are_valid(self, stored, suite):
         found = submission.files(stored)
         assert [file.name for file in found] == ["averaging.json", "relaxed.json"]
-        assert [submission.check(file, suite) for file in found] == [[], []]
+        assert [submission.check(file, suite) for file in found] == [submission.Checked((), 2, 0)] * 2
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -192,17 +236,51 @@ class TestSubmissions:
                 lambda d: d["empty"].append({"task": "mean", "condition": "perfect", "reason": ""}),
                 "marked as empty",
             ),
+            # What would make the score better, or hide a cell, without leaving the file incomplete.
+            (lambda d: d["scores"].insert(0, dict(d["scores"][0], value=9.0)), "is 2 times in scores"),
+            (lambda d: d["rows"].append(dict(d["rows"][0])), r"has the seeds \[0, 0\], must have \[0\]"),
+            (lambda d: d["rows"].append(dict(d["rows"][0], method="other")), "or of another method"),
+            (lambda d: without(d, "relaxed"), r"mean, relaxed, perfect: has the seeds \[\]"),
+            (lambda d: moved(d), r"mean, perfect: empty = 'too hard': the suite's is None"),
+            (lambda d: late(d), "simulated time = 9 s: the deadline is 0.6 s"),
+            (lambda d: d.update(method="mine"), "code = '': must be the SHA-256"),
+            (lambda d: d.update(method="mine@1", code="ab" * 32), "must end in @abababab"),
+            (lambda d: d.update(code="ab" * 32), "must be empty for averaging"),
+            (lambda d: d["rows"][0].update(bytes=-1.0), "bytes: must be greater than or equal to 0"),
+            (lambda d: d["rows"][0].update(trial="x"), "trial: must match"),
+            (lambda d: d["rows"][0].update(value=math.nan), "value: must be a finite number"),
+            (lambda d: d["rows"][0].update(seed="0"), "seed: must be a whole number"),
+            (lambda d: d["rows"][0].update(task="\x1b[31m\ud800\n"), r"\\x1b\[31m\\ud800\\n, "),
+            (lambda d: d["scores"].append(dict(d["scores"][0], task="x")), "x, .*: is in scores and not in"),
         ],
     )
     def test_what_does_not_belong_together_is_found(self, entry, change, message):
         found = entry(change)
         assert re.search(message, "\n".join(found)), found
+        assert all(line.isprintable() and len(line) <= submission.LONG for line in found)
+
+    def test_the_lines_about_one_submission_are_few(self, entry):
+        def change(data):
+            data["rows"] += [dict(data["rows"][0], task=str(i)) for i in range(1000)]
+
+        found = entry(change)
+        assert len(found) == submission.LINES + 1
+        assert found[-1] == "and more"
+
+    def test_a_key_that_is_named_twice_is_refused(self, stored, suite, tmp_path):
+        given = (stored / "submissions" / "averaging.json").read_text()
+        (tmp_path / "a.json").write_text(given.replace('"size":', '"size": "lite", "size":'))
+        wrong = submission.check(tmp_path / "a.json", suite).wrong
+        assert wrong == ("cannot be read: names 'size' twice in one object",)
 
     def test_what_is_no_submission_is_one_line(self, suite, tmp_path):
         (tmp_path / "a.json").write_text("[")
-        assert "cannot be read" in submission.check(tmp_path / "a.json", suite)[0]
+        assert "cannot be read" in submission.check(tmp_path / "a.json", suite).wrong[0]
         with pytest.raises(StudyError, match="no such file or folder"):
             submission.files(tmp_path / "none")
         (tmp_path / "empty").mkdir()
+        with pytest.raises(StudyError, match="has no submissions"):
+            submission.files(tmp_path / "empty")
+        (tmp_path / "empty" / running.RECORD).write_text("{}")  # the results of a part of a size
         with pytest.raises(StudyError, match="has no submissions"):
             submission.files(tmp_path / "empty")

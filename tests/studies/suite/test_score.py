@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from studies.spec.loading import define
-from studies.suite import centre, profiles, rows, score
+from studies.suite import centre, heat_maps, profiles, rows, score
 from studies.suite.definition import Score
 
 DIGITS = Score(metric="error", scale="digits", most=8)
@@ -133,3 +133,18 @@ def test_runs_are_normalised_by_the_reference():
     assert list(found["run"]) == [0.5, 0.5, 1.0, 1.5]
     assert profiles.normalised(table(none=[1], perfect=[1], loss=[0]), "ref").empty
     assert profiles.draw(table(none=[1], perfect=[1], loss=[0]), "ref", "title") is None
+
+
+def test_a_method_without_any_result_under_other_conditions_has_no_row_in_the_heat_map():
+    """A panel without rows would have no height."""
+    given = score.scores(table(none=[0, 0], perfect=[1, 1], loss=[1, 0]), {}, "ref")
+    nothing = given.assign(task="u", seeds=0)
+    figure = heat_maps.draw(pd.concat([given, nothing]), "title")
+    assert [axes.get_title(loc="left") for axes in figure.axes][:-1] == ["t"]
+    assert heat_maps.draw(nothing, "title") is None
+
+
+@pytest.mark.parametrize(("conditions", "said"), [(1, "1 cell, 2 seeds"), (2, "2 cells, 2 seeds")])
+def test_a_panel_counts_its_cells(conditions, said):
+    given = table(loss=[1, 1], more=[1, 1])
+    assert profiles.size(given[given["condition"].isin(["loss", "more"][:conditions])]) == said

@@ -34,6 +34,21 @@ tuned = SuiteMethod("tuned", {{"problem": {{{setting}}}}}, not_for={{"training":
 number = 3
 """
 
+BARE = """\
+from testbed.consensus.base import Consensus
+
+
+class Bare(Consensus):
+    name = "bare"
+"""
+ALGORITHM = """\
+from testbed.consensus.one_way.relaxed_admm import RelaxedADMM
+
+
+class Mine(RelaxedADMM):
+    {}
+"""
+
 
 @pytest.fixture(autouse=True)
 def own_path(monkeypatch):
@@ -164,6 +179,22 @@ def test_a_method_cannot_change_the_task(run, outside, tmp_path, setting, messag
         ("broken.py", "1 / 0", "x", "cannot be imported: .*division by zero"),
         ("not-a-name.py", "", "x", "is not a module name"),
         ("json.py", "x = 1", "x", "the name 'json' is taken by"),
+        ("leaving.py", "raise SystemExit(0)", "x", "cannot be imported: SystemExit"),
+        ("asking.py", "def __getattr__(name):\n    raise OSError('no')", "x", "cannot be read: OSError: no"),
+        ("bare.py", BARE, "Bare", "Bare must define consensus_run, allowed_activations, message_kinds"),
+        ("nameless.py", ALGORITHM.format("pass"), "Mine", "with a name of its own"),
+        (
+            "local.py",
+            ALGORITHM.format("name = 'local_one'") + "Other, Mine = Mine, None",
+            "Other",
+            "cannot be imported by",
+        ),
+        (
+            "user.py",
+            TUNED.format(setting="").replace("not_for", "uses=[dict], not_for"),
+            "tuned",
+            "uses dict, which",
+        ),
     ],
 )
 def test_what_is_no_method_is_one_line(outside, tmp_path, name, text, attribute, message):
@@ -171,6 +202,45 @@ def test_what_is_no_method_is_one_line(outside, tmp_path, name, text, attribute,
         user_methods.load(f"{outside(name, text)}:{attribute}", tmp_path)
     assert "\n" not in str(error.value)
     assert str(error.value).startswith("--method ")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("name", 5, "name: must be text"),
+        ("settings", 3, "settings: must be a mapping"),
+        ("settings", {"mean": 3}, "settings.mean: must be a mapping"),
+        ("settings", {"mean": "exact"}, "settings.mean: must be a mapping"),
+        ("settings", {"mean": {5: 1}}, r"settings.mean.5.*: must be text"),
+        ("not_for", {"mean": 5}, "not_for.mean: must be text"),
+        ("about", None, "about: must be text"),
+        ("uses", dict, "uses: must be a"),
+        ("uses", (3,), "uses.0: must be a"),
+    ],
+)
+def test_fields_of_a_wrong_type_are_one_line(field, value, message):
+    given = {"name": "mine", "settings": {}} | {field: value}
+    with pytest.raises(StudyError, match=f"^--method a: SuiteMethod: {message}") as error:
+        user_methods._of_suite_method(user_methods.SuiteMethod(**given), "--method a")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["", " ", " mine", "a\nb", "\x1b[31mred", "a\u202eb", "\ud800", "x" * 61])
+def test_names_that_cannot_be_shown_are_refused(suite, name):
+    with pytest.raises(StudyError, match=r"^method: name = .*: must have 1 to 60 characters") as error:
+        methods.chosen(suite, [], [methods.Method(name, MethodSettings(), "0" * 64)])
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["Ünï", "a/../b", "<b>&", "a_b%$#^{}~\\h", "a|b`c*d"])
+def test_names_with_signs_of_a_markup_are_names(suite, name):
+    assert methods.chosen(suite, [], [methods.Method(name, MethodSettings())])[-1].name == name
+
+
+def test_a_task_is_in_settings_or_in_not_for(suite):
+    both = MethodSettings(settings={"mean": {}}, not_for={"mean": "no"})
+    with pytest.raises(StudyError, match="mean: is both in settings and in not_for"):
+        methods.checked(methods.Method("mine", both), suite)
 
 
 def test_a_missing_file_and_module_are_one_line(tmp_path):
