@@ -108,14 +108,14 @@ from studies.spec.loading import load
 from studies.storage.store import Store
 
 path, folder = map(Path, sys.argv[1:])
-executor = backends.executor("local", 2, folder)
+executor = backends.executor("local", 1, folder)
 outcome = runner.run(load(str(path)), Store(folder), executor=executor, console=Console(quiet=True))
 assert outcome.run == 2 and not outcome.failed, outcome
 """
-"""Runs a study of two trials in two processes, and draws no figures, which would take most of the time."""
+"""Runs a study of two trials in a process for trials, and draws no figures, which would take most of the time."""
 
 
-def test_a_study_runs_with_all_of_them_in_processes_of_its_own(site, tmp_path):
+def test_a_study_runs_with_all_of_them_in_a_process_of_its_own(site, tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text(STUDY)
     done = python(site, "-c", RUN, study, tmp_path / "out", cwd=tmp_path)

@@ -39,7 +39,7 @@ else:
             {
                 "environment": {"name": "navigation", "agents": 6},
                 "algorithm": {"hidden": [64, 64]},
-                "training": {"updates": 1, "samples": 10_000},
+                "training": {"updates": 1, "samples": 5000},
                 "consensus": {"budget": {"activations": 12}},
             },
         ),
@@ -48,7 +48,7 @@ else:
             {
                 "environment": {"name": "navigation", "agents": 6},
                 "algorithm": {"name": "mappo", "epochs": 1},
-                "training": {"updates": 1, "samples": 10_000},
+                "training": {"updates": 1, "samples": 5000},
             },
         ),
         (
@@ -56,14 +56,14 @@ else:
             {
                 "environment": {"name": "navigation", "agents": 6},
                 "algorithm": {"name": "fdmarl"},
-                "training": {"updates": 1, "samples": 10_000},
+                "training": {"updates": 1, "samples": 5000},
             },
         ),
         (
             UpdateWorkload,
             {
                 "environment": {"name": "treasure", "hunters": 6, "banks": 2},
-                "update": {"samples": 4000},
+                "update": {"samples": 2000},
                 "consensus": {"budget": {"activations": 12}},
             },
         ),
@@ -76,7 +76,7 @@ def test_a_trial_takes_about_what_was_said(model, settings):
     said = memory.peak(trial, links=trial.agents)
     command = [sys.executable, "-c", SCRIPT, model.__name__, json.dumps(settings)]
     used = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert 0.6 * said < used < 1.35 * said  # the same trial took 566 to 701 MB: allocators keep what is freed
+    assert 0.75 * said < used < 1.25 * said  # 346 MB of it is the process; allocators keep what is freed
 
 
 def test_more_of_anything_takes_more():
