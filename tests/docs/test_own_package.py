@@ -112,7 +112,7 @@ executor = backends.executor("local", 1, folder)
 outcome = runner.run(load(str(path)), Store(folder), executor=executor, console=Console(quiet=True))
 assert outcome.run == 2 and not outcome.failed, outcome
 """
-"""Runs a study of two trials in a process for trials, and draws no figures, which would take most of the time."""
+"""Runs a study of two trials in a process for trials; draws no figures, which would take most of the time."""
 
 
 def test_a_study_runs_with_all_of_them_in_a_process_of_its_own(site, tmp_path):

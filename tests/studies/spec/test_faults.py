@@ -37,7 +37,10 @@ FAULTS = [
     ),
     ("{fault: partition, isolate: 8, down: 1}", "5: network.faults.0.isolate: 8 is not an agent"),
     ("{fault: partition, groups: [[0], [7]], down: 1}", "5: network.faults.0.groups: 7 is not an agent"),
-    ("{fault: partition, groups: [[0], [0]], down: 1}", "5: network.faults.0: groups: agent 0 is already in a group"),
+    (
+        "{fault: partition, groups: [[0], [0]], down: 1}",
+        "5: network.faults.0: groups: agent 0 is already in a group",
+    ),
     (
         "{fault: straggler, agent: 1, factor: 0, down: 0}",
         "5: network.faults.0.factor = 0: must be more than 0",
