@@ -3,9 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # On Linux the default torch brings CUDA along; the small CPU build is taken with
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
-# How many processes `make test` runs the tests in: by default one more than there are processors, because tests
-# wait for disks and for processes that they start.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN || echo 1) + 1)))
+# How many processes `make test` runs the tests in: a number, or logical, which means one for each processor.
+WORKERS ?= logical
 BIN := .venv/bin
 INSTALL := install --quiet
 PIP := $(BIN)/pip $(INSTALL)
@@ -32,7 +31,7 @@ types: .venv/.dev
 layers: .venv/.dev
 	$(BIN)/lint-imports
 
-# No more than eight processes, as each needs about 1 GiB; WORKERS=0 for one alone.
+# As many processes as processors, but no more than eight, as each needs about 1 GiB; WORKERS=0 for one alone.
 # Whoever has nothing left to do takes tests from who has. Benchmarks, which are not among them, want no company.
 unit: .venv/.dev
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal -p no:benchmark
