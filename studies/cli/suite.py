@@ -140,14 +140,14 @@ def _show(outcome: Outcome, folder: Path) -> None:
 
 
 def _check(places: list[Path]) -> None:
-    from studies.suite import definition, submission
+    from studies.suite import definition, submission_check
 
     if not places:
         raise StudyError(f"suite {CHECK}: needs a submission, or a folder that has some")
     version = definition.load()
     wrong = False
-    for file in [file for place in places for file in submission.files(place)]:
-        found = submission.check(file, version)
+    for file in [file for place in places for file in submission_check.files(place)]:
+        found = submission_check.check(file, version)
         wrong |= bool(found.wrong)
         for line in found.wrong:
             err.print(f"{file}: {line}", markup=False)

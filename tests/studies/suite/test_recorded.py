@@ -5,14 +5,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from studies.suite import definition, methods, submission
+from studies.suite import definition, methods, submission_check
 
 RESULTS = Path(__file__).parents[3] / "studies" / "results" / "suite-lite"
 
 
 @pytest.mark.parametrize("name", ["relaxed-ADMM", "push-sum"])
 def test_a_recorded_submission_is_valid(name):
-    found = submission.check(RESULTS / "submissions" / f"{name}.json", definition.load())
+    found = submission_check.check(RESULTS / "submissions" / f"{name}.json", definition.load())
     assert found.wrong == ()
     assert found.cells >= 19
 

@@ -11,7 +11,17 @@ from in_process import InProcess
 
 from studies.execution import backends
 from studies.spec.document import StudyError
-from studies.suite import definition, methods, plan, results, rows, running, score, submission
+from studies.suite import (
+    definition,
+    methods,
+    plan,
+    results,
+    rows,
+    running,
+    score,
+    submission,
+    submission_check,
+)
 from studies.suite.plan import Choice
 from studies.terminal import lines_console
 
@@ -201,7 +211,7 @@ class TestSubmissions:
             data = json.loads((stored / "submissions" / "averaging.json").read_text())
             change(data)
             file.write_text(json.dumps(data))
-            return submission.check(file, suite).wrong
+            return submission_check.check(file, suite).wrong
 
         return changed
 
@@ -215,9 +225,11 @@ class TestSubmissions:
             jsonschema.Draft202012Validator(schema).validate(given)
 
     def test_untouched_ones_are_valid(self, stored, suite):
-        found = submission.files(stored)
+        found = submission_check.files(stored)
         assert [file.name for file in found] == ["averaging.json", "relaxed.json"]
-        assert [submission.check(file, suite) for file in found] == [submission.Checked((), 2, 0)] * 2
+        assert [submission_check.check(file, suite) for file in found] == [
+            submission_check.Checked((), 2, 0)
+        ] * 2
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -257,30 +269,30 @@ class TestSubmissions:
     def test_what_does_not_belong_together_is_found(self, entry, change, message):
         found = entry(change)
         assert re.search(message, "\n".join(found)), found
-        assert all(line.isprintable() and len(line) <= submission.LONG for line in found)
+        assert all(line.isprintable() and len(line) <= submission_check.LONG for line in found)
 
     def test_the_lines_about_one_submission_are_few(self, entry):
         def change(data):
             data["rows"] += [dict(data["rows"][0], task=str(i)) for i in range(1000)]
 
         found = entry(change)
-        assert len(found) == submission.LINES + 1
+        assert len(found) == submission_check.LINES + 1
         assert found[-1] == "and more"
 
     def test_a_key_that_is_named_twice_is_refused(self, stored, suite, tmp_path):
         given = (stored / "submissions" / "averaging.json").read_text()
         (tmp_path / "a.json").write_text(given.replace('"size":', '"size": "lite", "size":'))
-        wrong = submission.check(tmp_path / "a.json", suite).wrong
+        wrong = submission_check.check(tmp_path / "a.json", suite).wrong
         assert wrong == ("cannot be read: names 'size' twice in one object",)
 
     def test_what_is_no_submission_is_one_line(self, suite, tmp_path):
         (tmp_path / "a.json").write_text("[")
-        assert "cannot be read" in submission.check(tmp_path / "a.json", suite).wrong[0]
+        assert "cannot be read" in submission_check.check(tmp_path / "a.json", suite).wrong[0]
         with pytest.raises(StudyError, match="no such file or folder"):
-            submission.files(tmp_path / "none")
+            submission_check.files(tmp_path / "none")
         (tmp_path / "empty").mkdir()
         with pytest.raises(StudyError, match="has no submissions"):
-            submission.files(tmp_path / "empty")
+            submission_check.files(tmp_path / "empty")
         (tmp_path / "empty" / running.RECORD).write_text("{}")  # the results of a part of a size
         with pytest.raises(StudyError, match="has no submissions"):
-            submission.files(tmp_path / "empty")
+            submission_check.files(tmp_path / "empty")
