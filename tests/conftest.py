@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 
 torch.set_num_threads(1)
 
+os.fsync = lambda _: None  # tests kill processes, but cut no power, and disks take milliseconds each time
+
 settings.register_profile(
     "nightly", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
