@@ -26,16 +26,19 @@ settings.register_profile("everyday", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
 
 
-def pytest_sessionstart():
-    """Looks for no garbage until tests run: modules and tests that are collected stay."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Looks for no garbage among modules and tests that are collected: they stay.
+
+    From then on the collector leaves them alone, and looks less often for what tests leave.
+    """
     gc.disable()
-
-
-def pytest_collection_finish():
-    """From here on the collector leaves alone what is loaded, and looks less often for what tests leave."""
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
-    gc.enable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(20_000, 10, 10)
+        gc.enable()
 
 
 @pytest.fixture
