@@ -4,7 +4,16 @@ from topologies import spectrum
 from topologies.errors import TopologyError
 from topologies.families import make
 from topologies.files import read
-from topologies.names import has_names, link_title, named_link, named_node, node_names, node_title
+from topologies.names import (
+    given_names,
+    has_names,
+    link_title,
+    named_link,
+    named_node,
+    names_by_node,
+    node_names,
+    node_title,
+)
 from topologies.registry import FAMILIES, Family, family
 
 __all__ = [
@@ -12,11 +21,13 @@ __all__ = [
     "Family",
     "TopologyError",
     "family",
+    "given_names",
     "has_names",
     "link_title",
     "make",
     "named_link",
     "named_node",
+    "names_by_node",
     "node_names",
     "node_title",
     "read",

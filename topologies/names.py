@@ -29,14 +29,25 @@ def node_names(graph: nx.Graph[int]) -> list[str]:
         shared |= clashing
 
 
+def names_by_node(graph: nx.Graph[int]) -> dict[int, str]:
+    """Return the name of each node, in ascending order of the nodes; see `node_names`."""
+    return dict(zip(sorted(graph), node_names(graph), strict=True))
+
+
+def given_names(graph: nx.Graph[int]) -> dict[int, str]:
+    """Return the name of each node, as `names_by_node`, if names say more than numbers; otherwise nothing."""
+    names = names_by_node(graph)
+    return names if any(name != str(node) for node, name in names.items()) else {}
+
+
 def has_names(graph: nx.Graph[int]) -> bool:
     """Whether names say more than the numbers of the nodes."""
-    return node_names(graph) != [str(node) for node in sorted(graph)]
+    return bool(given_names(graph))
 
 
 def node_title(graph: nx.Graph[int], node: int) -> str:
     """Return "3 (Zürich)": the number that settings use, and the name if the file gives one."""
-    return named_node(node, _by_node(graph))
+    return named_node(node, names_by_node(graph))
 
 
 def named_node(node: int, names: Mapping[int, str]) -> str:
@@ -47,7 +58,7 @@ def named_node(node: int, names: Mapping[int, str]) -> str:
 
 def link_title(graph: nx.Graph[int], u: int, v: int, joint: str = "-") -> str:
     """Return "0-1 (Zürich - Bern)", or "0>1 (Zürich > Bern)" for the joint ">", as `node_title`."""
-    return named_link(u, v, _by_node(graph), joint)
+    return named_link(u, v, names_by_node(graph), joint)
 
 
 def named_link(u: int, v: int, names: Mapping[int, str], joint: str = "-") -> str:
@@ -56,10 +67,6 @@ def named_link(u: int, v: int, names: Mapping[int, str], joint: str = "-") -> st
     first, second = names.get(u, str(u)), names.get(v, str(v))
     named = (first, second) != (str(u), str(v))
     return f"{number} ({first} {joint} {second})" if named else number
-
-
-def _by_node(graph: nx.Graph[int]) -> dict[int, str]:
-    return dict(zip(sorted(graph), node_names(graph), strict=True))
 
 
 def _shown(label: object) -> str:

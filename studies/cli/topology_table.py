@@ -70,9 +70,9 @@ def show_file(console: Console, file: Path, drawn: Path | None) -> str | None:
     table = _table(f"{len(graph)} nodes")
     table.add_row(escape(visible(file.name)), *_numbers(graph))
     console.print(table)
-    if topologies.has_names(graph):
+    if given := topologies.given_names(graph):
         console.print("agents are numbered, and named as in the file:")
-        for node, name in zip(sorted(graph), names, strict=True):
+        for node, name in given.items():
             console.print(f"  {node:>{len(str(len(graph) - 1))}}  {name}", markup=False)
     if not nx.is_connected(graph):
         parts = nx.number_connected_components(graph)

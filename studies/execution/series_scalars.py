@@ -20,11 +20,8 @@ def tag_names(trial: TrialSpec) -> dict[int, str]:
 
     Characters that TensorBoard would replace or split at are underscores.
     """
-    graph = trial.graph()
-    if not topologies.has_names(graph):
-        return {}
-    named = zip(sorted(graph), topologies.node_names(graph), strict=True)
-    return {node: re.sub(r"[^\w.]+", "_", name).strip("_") for node, name in named}
+    given = topologies.given_names(trial.graph())
+    return {node: re.sub(r"[^\w.]+", "_", name).strip("_") for node, name in given.items()}
 
 
 def series_scalars(

@@ -109,8 +109,7 @@ def choose_player(
 
 
 def _labels(trial: TrialSpec) -> tuple[str, ...] | None:
-    graph = trial.graph()
-    return tuple(topologies.node_names(graph)) if topologies.has_names(graph) else None
+    return tuple(topologies.given_names(trial.graph()).values()) or None
 
 
 def _check_policy(policy: str, environment: BaseEnvironmentSettings) -> None:

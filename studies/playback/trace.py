@@ -105,7 +105,7 @@ def write(
     named = trial.title if update is None else f"{trial.title}, policy update {update}"
     title = f"{named}: {seen.begin:.4g} s to {seen.end:.4g} s of {whole.end:.4g} s"
     graph = trial.graph()
-    names = topologies.node_names(graph) if topologies.has_names(graph) else None
+    names = list(topologies.given_names(graph).values()) or None
     agents: Literal["horizontal", "vertical"] = "vertical" if upright else "horizontal"
     return [lines, table, *draw(seen, pictures, title=title, agents=agents, names=names)]
 

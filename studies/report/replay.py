@@ -49,7 +49,7 @@ def replay(recording: Recording) -> dict[str, Any]:
             for (u, v), route in zip(graph.edges, drawing.routes(graph, places), strict=True)
         ],
         "names": nodes,
-        "labels": topologies.node_names(recording.graph) if topologies.has_names(recording.graph) else None,
+        "labels": list(topologies.given_names(recording.graph).values()) or None,
         "times": [round(time, 9) for time in times],
         "words": vocabulary.as_data(),
         "word": [word for word, _, _ in worded],

@@ -47,10 +47,8 @@ def _place(row: Row) -> Row:
 
 def names_table(graph: "nx.Graph[int]") -> dict[str, Table]:
     """The table ``names`` of a graph whose file names its nodes; none for other graphs."""
-    if not topologies.has_names(graph):
-        return {}
-    numbered = zip(sorted(graph), topologies.node_names(graph), strict=True)
-    return {"names": [{"agent": float(node), "name": name} for node, name in numbered]}
+    given = topologies.given_names(graph)
+    return {"names": [{"agent": float(node), "name": name} for node, name in given.items()]} if given else {}
 
 
 def network_tables(network: Network) -> dict[str, Table]:

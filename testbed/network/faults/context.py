@@ -47,7 +47,7 @@ class FaultContext:
         self.timeline, self.trace = links.timeline, links.trace
         self.edges = sorted((min(u, v), max(u, v)) for u, v in graph.edges)
         self.nodes = sorted(graph.nodes)
-        self.names = dict(zip(self.nodes, topologies.node_names(graph), strict=True))
+        self.names = topologies.names_by_node(graph)
         self._streams = streams
         self._planned: dict[Target, int] = {}
         self._titles: dict[str, int] = {}
