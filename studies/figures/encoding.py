@@ -82,17 +82,10 @@ class Encoding:
     ) -> sns.FacetGrid:
         """Seaborn's ``relplot`` with the varied columns encoded accordingly; panels may have y axes apart."""
         name, looks = {"line": ("dashes", DASHES), "scatter": ("markers", MARKERS)}[kind]
-        style = self.style
-        told: dict[str, Any] = {}
-        if style:
-            told = {name: [look(looks, level) for level in range(len(self.levels(style)))]}
-        elif self.exhausted:
-            style, told = self.hue, {name: self.again(looks)}
-        elif self.hue and kind == "scatter":
-            style, told = (
-                self.hue,
-                {name: [look(looks, level) for level in range(len(self.levels(self.hue)))]},
-            )
+        again = self.exhausted and not self.style
+        style = self.style or (self.hue if again or kind == "scatter" else None)
+        each = self.again(looks) if again else [look(looks, i) for i in range(len(self.levels(style)))]
+        told: dict[str, Any] = {name: each} if style else {}
         return sns.relplot(
             data=table,
             kind=kind,
