@@ -107,6 +107,7 @@ class Matrpo(TrustRegion):
         observations, actions, masks = self.policy_inputs(batch.observations), *self.heads(batch)
         draws = self.precision.tensor(generator.random((self.learners, batch.samples, self.policy.draws)))
         solver, dtype = self.settings.solver, self.precision.dtype
+        bonus = self.entropy_bonus(batch)
 
         def linearise(q: int, rows: Tensor, root: Tensor, kind: torch.dtype | None) -> Linearisation:
             seen = self.theta[q].to(kind or dtype), observations[q, rows].to(kind or dtype)
@@ -122,6 +123,7 @@ class Matrpo(TrustRegion):
         return [
             RelayingProblem(
                 *(partial(linearise, q), advantages[q], acting, draws[q], q),
+                bonus=None if bonus is None else bonus[q],
                 delta=self.delta,
                 step=self.step,
                 curvature=self.curvature,

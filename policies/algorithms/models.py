@@ -126,6 +126,25 @@ class Models(ABC):
         self.by_agent["entropy"] = only_acting(of_agents, own)
         return float(of_actions.mean() if own is None else of_agents[own.any(-1)].mean())
 
+    @torch.no_grad()
+    def entropy_bonus(self, batch: Batch) -> Tensor | None:
+        """Weights [G, M, H] of log ratios that add the gradient of c times the entropy of the actions played.
+
+        The gradient of an entropy is the mean of (-log pi(a) - entropy) times that of log pi(a). Each action
+        taken by a head that acts therefore counts as if it had this much more advantage, times c, which is
+        ``entropy_coefficient``. None if c is 0.
+        """
+        weight = self.settings.entropy_coefficient
+        if weight == 0:
+            return None
+        observations, (actions, masks) = self.policy_inputs(batch.observations), self.heads(batch)
+        rows, head = self.policy.distribution(self.theta, observations, masks), self.policy.head
+        surprise = -head.log_prob(rows, actions) - head.entropy(rows)
+        numbers = torch.arange(self.learners * surprise.shape[-1], device=surprise.device)
+        plays = torch.zeros_like(numbers, dtype=torch.bool)
+        plays[self.own_heads(numbers.view(self.learners, 1, -1, 1)).flatten()] = True
+        return weight * surprise * plays.view(self.learners, 1, -1)
+
     def state_dict(self) -> dict[str, object]:
         """Policies, critics and their optimiser, for an exact resume."""
         return {"theta": self.theta.clone(), "critics": self.critics.state_dict()}

@@ -36,6 +36,7 @@ class RelayingProblem(PolicyProblem):
         draws: Tensor,
         agent: int,
         *,
+        bonus: Tensor | None,
         delta: float,
         step: Step,
         curvature: Curvature,
@@ -43,6 +44,7 @@ class RelayingProblem(PolicyProblem):
     ) -> None:
         """Pose the problem; ``advantages`` [M], which agents can act [M, N], uniform ``draws`` [M, N].
 
+        ``bonus`` [M, N] is a second weight of the log ratios, which differs between heads.
         An agent that can never act keeps all samples, as it has nothing else.
         """
         own = acting[:, agent]
@@ -65,6 +67,8 @@ class RelayingProblem(PolicyProblem):
             audit=audit,
         )
         weighted = advantages.unsqueeze(-1) * unweighted(root)
+        if bonus is not None:
+            weighted = weighted + bonus * unweighted(root)
         self.own, self.relays = own, (root > 0)[~own]
         self.weighted = weighted[own]
         self.share = float(own.double().mean())

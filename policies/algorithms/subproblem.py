@@ -3,9 +3,10 @@
 With s = J x the linearised log policy ratio at every sample and head, the agent must find
 
     argmin over s of  f(s) - pull . s + (penalty / 2) |s|^2 ,
-    f(s) = -A . s  within the trust region  x^T H x / 2 <= delta / N .
+    f(s) = -(A + B) . s  within the trust region  x^T H x / 2 <= delta / N ,
 
-As E[J^T J] = M H, stationarity reads V = (lambda + penalty) H x with V = J^T (A + pull) / M and
+where B is 0, or what adds the entropy of the agent's own actions (see ``Models.entropy_bonus``). As
+E[J^T J] = M H, stationarity reads V = (lambda + penalty) H x with V = J^T (A + B + pull) / M and
 lambda >= 0 the multiplier of the trust region (Li & He 2020, arXiv 2010.07916, Eqs. 17-22).
 
 If agents can act in only some samples, H and J are weighted so that head n's KL is its mean over the M_n
@@ -97,6 +98,7 @@ class PolicyProblem:
         at: Linearisation,
         advantages: Tensor,
         *,
+        bonus: Tensor | None = None,
         delta: float,
         step: Step = "optimal",
         curvature: Curvature = "fisher",
@@ -106,15 +108,19 @@ class PolicyProblem:
     ) -> None:
         """Pose the problem; ``advantages`` is [M], ``delta`` the KL radius of this agent (delta/N).
 
-        ``curvature`` chooses the estimate of V^T H^-1 V in the length of a step to the boundary. ``solver``
-        inverts H at ``at``, or at a part of its samples, (plain conjugate gradients by default) and discards
-        its directions before each solve unless ``warm_start``; ``audit`` measures the error of every solve.
+        ``bonus`` B [M, N] is added to the advantages, head by head. ``curvature`` chooses the estimate of
+        V^T H^-1 V in the length of a step to the boundary. ``solver`` inverts H at ``at``, or at a part of
+        its samples, (plain conjugate gradients by default) and discards its directions before each solve
+        unless ``warm_start``; ``audit`` measures the error of every solve.
         """
         self.at, self.delta, self.step, self.curvature = at, delta, step, curvature
         self.solver = solver or ConjugateGradients(at)
         self.warm_start, self.audit = warm_start, audit
         self.advantages = advantages.unsqueeze(-1)
         self.weighted = self.advantages if at.root is None else self.advantages * unweighted(at.root)
+        self.bonus = bonus if bonus is None or at.root is None else bonus * unweighted(at.root)
+        if self.bonus is not None:
+            self.weighted = self.weighted + self.bonus
         self.x = torch.zeros_like(at.theta)
         self.scale = 0.0
         self.share, self.elsewhere = 1.0, 0.0
@@ -178,7 +184,7 @@ class PolicyProblem:
             self.at,
             self.x,
             self.advantages.squeeze(-1),
-            pull,
+            pull if self.bonus is None else pull + self.bonus,
             penalty=penalty,
             limit=KL_SLACK * self.delta,
         )

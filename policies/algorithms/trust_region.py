@@ -121,12 +121,14 @@ class TrustRegion(Models):
             finest = finer.thinned(some)
             factors = Kfac(finest, drawn)
             audits = [Audit(finer.agent(q), factors.agent(q), finest.agent(q)) for q in range(self.learners)]
+        bonus = self.entropy_bonus(batch)
         agents = [at.agent(q) for q in range(self.learners)]
         solved = agents if some is None else [fisher.agent(q) for q in range(self.learners)]
         return [
             PolicyProblem(
                 agents[q],
                 advantages[q],
+                bonus=None if bonus is None else bonus[q],
                 delta=self.delta,
                 step=self.step,
                 curvature=self.curvature,

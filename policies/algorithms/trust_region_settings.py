@@ -55,6 +55,14 @@ class TrustRegionSettings(LearnerSettings):
             " or one for each"
         ),
     ] = "shared"
+    entropy_coefficient: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="weight of the entropy of each agent's own actions, beside normalised advantages. In"
+            " MATRPO others' models learn of it by agreement",
+        ),
+    ] = 0.0
     average_over: Annotated[AverageOver, Field(description=AVERAGE_OVER)] = "acting"
     kl_safeguard: Annotated[bool, Field(description="halve the step while the KL exceeds 1.5 delta/N")] = True
     device: Annotated[Device, Field(description="device of the networks and their computations")] = "cpu"

@@ -35,6 +35,7 @@ class Choices:
     advantage_scale: str = "shared"
     safeguard: bool = True
     radius: str = "joint"
+    entropy_coefficient: float = 0.0
     space: str = "Discrete"
     """Or Box: Gaussian policies, whose log standard deviations are the last parameters."""
 
@@ -87,8 +88,9 @@ class DenseAgent:
         some: Tensor,
         widths: tuple[int, ...],
         choices: Choices,
+        own: int,
     ) -> None:
-        """``some`` are the indices of the samples that Fisher products are taken over."""
+        """``some`` are the indices of the samples that Fisher products are taken over, ``own`` is q."""
         self.theta, self.observations, self.actions = theta, observations, actions
         self.advantages, self.widths, self.choices = advantages, widths, choices
         self.samples, self.heads = actions.shape[:2]
@@ -112,6 +114,13 @@ class DenseAgent:
         self.plain = matrix
         self.damped = matrix + choices.damping * torch.eye(len(theta), dtype=theta.dtype)
         self.x = torch.zeros_like(theta)
+        self.weights = self.advantages.repeat_interleave(self.heads).reshape(self.samples, self.heads)
+        if choices.entropy_coefficient:
+            # E[-log pi(a) grad log pi(a)] is the gradient of the entropy, as is that with any number added.
+            old = self.policy(theta)
+            self.weights[:, own] += (
+                choices.entropy_coefficient * (-old.log_prob(actions) - old.entropy())[:, own]
+            )
 
     def outputs(self, theta: Tensor) -> Tensor:
         """Logits [M, N, A]; or means and log standard deviations [M, N, 2 K]."""
@@ -157,7 +166,7 @@ class DenseAgent:
     def solve(self, links: list[tuple[float, Tensor, Tensor]]) -> Tensor:
         """The signal [M * N] for the agent's links, each its sign C, z [M * N] and y [M * N]."""
         chosen = self.choices
-        weights = self.advantages.repeat_interleave(self.heads)
+        weights = self.weights.flatten()
         for sign, z, y in links:
             weights = weights + sign * (chosen.beta * z - y)
         v = self.jacobian.T @ weights / self.samples
@@ -187,6 +196,7 @@ class DenseAgent:
         """The augmented Lagrangian of the batch at theta_old + x, in z and y."""
         ratios = self.log_ratios(self.theta + x)
         by_sample = -self.advantages * ratios.sum(-1).exp()
+        by_sample = by_sample - ((self.weights - self.advantages.unsqueeze(-1)) * ratios).sum(-1)
         for sign, z, y in links:
             gap = (sign * ratios.flatten() - z).reshape(ratios.shape)
             by_sample = by_sample + (y.reshape(ratios.shape) * gap).sum(-1)

@@ -47,7 +47,10 @@ def learner_of(choices):
             "kl_safeguard": choices.safeguard,
             **{
                 name: getattr(choices, name)
-                for name in ("step", "curvature", "fisher", "radius", "advantage_mean", "advantage_scale")
+                for name in (
+                    *("step", "curvature", "fisher", "radius", "advantage_mean", "advantage_scale"),
+                    "entropy_coefficient",
+                )
             },
         }
     )
@@ -101,6 +104,7 @@ def expected(learner, batch, choices):
             some,
             (WIDTH, HIDDEN, AGENTS * ACTIONS),
             choices,
+            q,
         )
         for q in range(AGENTS)
     ]
@@ -142,6 +146,9 @@ CASES = [
     {"radius": "played"},
     {"radius": "played", "beta": 200.0, "fisher": "empirical"},
     {"radius": "played", "step": "boundary", "coupling": 0.3},
+    {"entropy_coefficient": 0.5},
+    {"entropy_coefficient": 0.5, "fisher": "empirical", "every": 5, "coupling": 0.3},
+    {"entropy_coefficient": 0.5, "step": "line_search"},
     AUTHORS,
     AUTHORS | {"coupling": 1.0},
     AUTHORS | {"delta": 0.3},
@@ -150,6 +157,7 @@ CASES = [
     {"space": "Box", "fisher": "empirical"},
     {"space": "Box", "delta": 2.0, "step": "boundary", "damping": 0.01},
     {"space": "Box", "radius": "played"},
+    {"space": "Box", "entropy_coefficient": 0.5},
     AUTHORS | {"space": "Box", "delta": 0.1},
 ]
 
