@@ -103,6 +103,12 @@ class Batch:
         return self.acting if over == "acting" else None
 
     @property
+    def acting_shares(self) -> np.ndarray:
+        """Share of each agent's steps at which it could act, [N]."""
+        acting = self.acting
+        return np.ones(self.agents) if acting is None else acting.mean(axis=0)
+
+    @property
     def acting_share(self) -> float:
         """Share of all agents' steps at which they could act."""
         acting = self.acting

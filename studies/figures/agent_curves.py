@@ -37,12 +37,12 @@ class AgentCurves(Measured):
     y: str
 
     def draw(self, results: FigureData) -> Figure | None:
-        """The lines; None where there are no two updates, or a single agent."""
+        """The lines; None where there are no two updates, a single agent, or one and the same value."""
         source = results.curves.get("agents")
         if source is None or self.y not in source:
             return None
         table = source[finite(source, self.y, positive=False)]
-        if table["update"].nunique() < 2 or table[AGENT].nunique() < 2:
+        if min(table[name].nunique() for name in ("update", AGENT, self.y)) < 2:
             return None
         table, panels, left_out = panel_per_condition(table, results.varied)
         numbers = sorted(table[AGENT].astype(int).unique())

@@ -64,6 +64,7 @@ PLANS: Mapping[str, Sequence[Plan]] = {
         Curve("evaluation_return_by_steps", "training", "steps", "evaluation_return"),
         Curve("evaluation_win_rate_by_steps", "training", "steps", "evaluation_return_battle_won"),
         AgentCurves("return_by_agent", "return"),
+        AgentCurves("acting_share_by_agent", "acting_share"),
         LinkDrops("drops_by_link"),
         Curve("disagreement_by_update", "training", "update", "relative_disagreement"),
         *DISAGREEMENT,

@@ -196,13 +196,13 @@ class Trainer:
         row = {name: float(value) for name, value in row.items()}
         self.rows.append(row)
         when = {name: row[name] for name in ("update", "steps", "seconds")}
-        self.agent_rows += self._agents(when)
+        self.agent_rows += self._agents(when, batch)
         self.links.mark(when, last=self.update == self.loop.updates)
         return row
 
-    def _agents(self, when: Row) -> list[Row]:
-        """Each agent's return and measurements of the learner, as far as it has them."""
-        columns = {"return": self.collector.returns_by_agent}
+    def _agents(self, when: Row, batch: Batch) -> list[Row]:
+        """Each agent's return, time in the game, and measurements of the learner, as far as it has them."""
+        columns = {"return": self.collector.returns_by_agent, "acting_share": batch.acting_shares}
         if isinstance(self.learner, MeasuredByAgent):
             columns |= self.learner.by_agent
         return [

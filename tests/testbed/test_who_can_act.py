@@ -91,6 +91,7 @@ def test_who_can_always_act_is_not_spoken_of(name):
     batch, _ = Collector(world, 0).collect(Random(), 3, np.random.default_rng(0))
     assert batch.active is None
     assert batch.acting is None
+    assert batch.acting_shares.tolist() == [1.0] * world.agents
 
 
 @pytest.mark.parametrize("how", ["terminated", "truncated"])
@@ -107,6 +108,9 @@ def test_an_agent_that_dies_early_moves_by_its_radius_where_it_lives(name, how):
     apart = kl(old, one.learner.own_distributions(batch.observations, masks)).numpy()  # [N, M]
     own = [apart[n][batch.acting[:, n]].mean() for n in range(2)]
     assert row["acting_share"] == pytest.approx((2 / STEPS + 1) / 2)
+    shares = [agent["acting_share"] for agent in one.agent_rows]
+    assert shares == pytest.approx(batch.acting.mean(axis=0))
+    assert sorted(shares) == pytest.approx([2 / STEPS, 1])
     assert row["kl_played"] == pytest.approx(sum(own), rel=1e-9)
     if name == "itrpo":
         assert row["kl"] == pytest.approx(np.mean(own), rel=1e-9)

@@ -155,6 +155,15 @@ def test_conditions_with_other_links_have_rows_of_their_own(data):
     assert rows == [["0>1", "0>2", "1>0", "1>2", "2>0", "2>1"], ["0>1", "0>2", "1>0", "2>0"]]
 
 
+def test_where_all_agents_always_act_there_is_no_figure_of_it(data):
+    agents = data.curves["agents"]
+    assert AgentCurves("acting_share_by_agent", "acting_share").draw(data) is None
+    for shares, expected in ((1.0, False), (1 - 0.1 * agents["agent"], True)):
+        shown = replace(data, curves={**data.curves, "agents": agents.assign(acting_share=shares)})
+        figure = AgentCurves("acting_share_by_agent", "acting_share").draw(shown)
+        assert (figure is not None) == expected
+
+
 def test_without_drops_or_with_one_update_there_is_no_figure(tmp_path):
     study, store = store_made_up(tmp_path, updates=1)
     data = figure_data(study, store, store.summary(study), {})

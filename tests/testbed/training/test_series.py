@@ -83,7 +83,7 @@ def test_a_cut_link_and_an_agent_that_is_down_show_where_and_when_packets_were_d
 def test_agents_add_up_to_the_team(name, cut):
     result = cut if name == "matrpo" else run(trial(name, updates=2))
     agents, _, team, _ = frames(result)
-    assert set(agents) == {"update", "steps", "seconds", "agent", "return", *KINDS[name]}
+    assert set(agents) == {"update", "steps", "seconds", "agent", "return", "acting_share", *KINDS[name]}
     each = agents.groupby("update")
     assert each["return"].sum().to_numpy() == pytest.approx(team["return"].to_numpy(), rel=1e-12)
     assert each["kl_played"].sum().to_numpy() == pytest.approx(team["kl_played"].to_numpy(), rel=1e-4)
@@ -91,6 +91,7 @@ def test_agents_add_up_to_the_team(name, cut):
         mean = each[column].mean().to_numpy()
         assert mean == pytest.approx(team[column].to_numpy(), rel=1e-4, nan_ok=True)
         assert agents[column].nunique() >= 3
+    assert (each["acting_share"].mean().to_numpy() == team["acting_share"].to_numpy()).all()
     for column in ("steps", "seconds"):
         assert (each[column].first().to_numpy() == team[column].to_numpy()).all()
 
