@@ -14,14 +14,14 @@ LONGEST = 40
 def node_names(graph: nx.Graph[int]) -> list[str]:
     """Return a name for each node in ascending order, each different, on one line and without control marks.
 
-    A node's name is its attribute `label`, which graphs from files have; without one, or where it is the
-    number itself, the number as text. Names that several nodes share get the number in brackets, as do
+    A node's name is its attribute `label`, which graphs from files have; without one, or where it is empty
+    or the number itself, the number as text. Names that several nodes share get the number in brackets, as do
     those that this would make the same.
     """
-    named = [(node, _shown(graph.nodes[node].get("label", node))) for node in sorted(graph)]
-    shared = {name for name, times in Counter(name for _, name in named).items() if times > 1 or not name}
+    named = [(node, _shown(graph.nodes[node].get("label", node)) or str(node)) for node in sorted(graph)]
+    shared = {name for name, times in Counter(name for _, name in named).items() if times > 1}
     while True:
-        shown = [f"{name} ({node})".lstrip() if name in shared else name for node, name in named]
+        shown = [f"{name} ({node})" if name in shared else name for node, name in named]
         times = Counter(shown)
         clashing = {name for (_, name), each in zip(named, shown, strict=True) if times[each] > 1} - shared
         if not clashing:

@@ -58,14 +58,24 @@ def test_numbers_are_no_names(tmp_path: Path) -> None:
 
 
 def test_names_stay_different_when_some_get_their_numbers(tmp_path: Path) -> None:
-    labels = ["a", "a", "a (0)", "a (0) (2)", "", "(4)"]
+    labels = ["a", "a", "a (0)", "a (0) (2)", "", "4"]
     data = {
         "nodes": [{"id": node, "label": label} for node, label in enumerate(labels)],
         "links": [{"source": node, "target": node + 1} for node in range(5)],
     }
     names = node_names(read(written(tmp_path, "graph.json", json.dumps(data))))
     assert names[:2] == ["a (0)", "a (1)"]
+    assert names[4:] == ["4 (4)", "4 (5)"]  # the number of one is the name of the other
     assert len(set(names)) == len(names)
+
+
+def test_an_empty_name_is_none(tmp_path: Path) -> None:
+    data = {
+        "nodes": [{"id": node, "label": label} for node, label in enumerate(["", "b", " "])],
+        "links": [{"source": 0, "target": 1}, {"source": 1, "target": 2}],
+    }
+    graph = read(written(tmp_path, "graph.json", json.dumps(data)))
+    assert [node_title(graph, node) for node in graph] == ["0", "1 (b)", "2"]
 
 
 @pytest.mark.parametrize("key", ["links", "edges"])
