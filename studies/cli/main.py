@@ -130,7 +130,7 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
 
     With `algorithm.device: cuda`, also that of a GPU, and how many trials fit into this machine's.
     """
-    from studies.execution import requirements
+    from studies.execution import host_resources, requirements
     from studies.spec.loading import load
     from studies.spec.manifest import described
 
@@ -142,7 +142,8 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
     _tell_gpu_and_clients(loaded)
     _advise(loaded)
     again = next_steps.study_words("run", study, None, overrides, quick=quick)
-    next_steps.show(next_steps.after_checking(again))
+    here = not any(map(requirements.gpus, loaded.trials)) or host_resources.gpu() is not None
+    next_steps.show(next_steps.after_checking(again, here=here))
 
 
 @app.command()

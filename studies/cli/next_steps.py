@@ -74,13 +74,15 @@ def study_words(
     return tuple(words if folder is None else [*words, "--out", str(folder)])
 
 
-def after_checking(run: Sequence[str]) -> list[Step]:
+def after_checking(run: Sequence[str], *, here: bool = True) -> list[Step]:
     """After ``validate`` and ``run --dry-run``.
 
     Args:
         run: the words of the ``run`` command.
+        here: whether this machine has the devices that the trials compute on.
     """
-    return [Step(tuple(run), "runs the trials; if stopped, the same command continues")]
+    where = "" if here else " on a machine with a CUDA device"
+    return [Step(tuple(run), f"runs the trials{where}; if stopped, the same command continues")]
 
 
 def after_running(folder: Path, *, finished: bool, failed: bool) -> list[Step]:

@@ -265,6 +265,7 @@ def test_validate_tells_the_memory_of_a_gpu_and_how_many_trials_it_holds(
     assert (code, err) == (0, "")
     line = r"each trial on a GPU will need about 228 MiB of its memory, too; " + said
     assert re.search(f"^{line}$", out, re.MULTILINE), out
+    assert ("# runs the trials on a machine with a CUDA device;" in out) == (card is None)
     _, out, _ = call("validate", write(ON_GPU), "--set", "vary={}")
     assert "GPU" not in out
 
