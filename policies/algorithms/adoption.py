@@ -89,11 +89,13 @@ def factor_to(radius: float, divergence: Callable[[float], float]) -> float:
 
 def played_divergence(problems: Sequence[PolicyProblem], c: float) -> float:
     """KL of the played joint policy if every agent q, which acts by head q, takes c times its step."""
-    total = 0.0
-    for q, problem in enumerate(problems):
-        at = problem.at
-        moved = at.moved(c * problem.x)
-        acting = None if at.acting is None else at.acting[..., q]
-        own = at.policy.head.kl(at.distribution[..., q, :], moved[..., q, :])
-        total += float(mean_over_acting(own, acting))
-    return total
+    return sum(own_divergence(problem, q, c) for q, problem in enumerate(problems))
+
+
+def own_divergence(problem: PolicyProblem, q: int, c: float) -> float:
+    """KL of the policy that agent q acts by, head q of its model, if it takes c times its step."""
+    at = problem.at
+    moved = at.moved(c * problem.x)
+    acting = None if at.acting is None else at.acting[..., q]
+    own = at.policy.head.kl(at.distribution[..., q, :], moved[..., q, :])
+    return float(mean_over_acting(own, acting))

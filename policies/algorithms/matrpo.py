@@ -14,7 +14,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from policies.algorithms.adoption import factor_to, played_divergence
+from policies.algorithms.adoption import factor_to, own_divergence, played_divergence
 from policies.algorithms.learner import Communication, Kind, Spaces
 from policies.algorithms.relaying import RelayingProblem
 from policies.algorithms.subproblem import Curvature, PolicyProblem, Step
@@ -39,11 +39,12 @@ class MatrpoSettings(TrustRegionSettings):
         ),
     ] = "optimal"
     radius: Annotated[
-        Literal["joint", "played"],
+        Literal["joint", "played", "own"],
         Field(
             description="the KL that `delta_per_agent` bounds: that of each agent's model of all actions (the"
-            " paper's), or that of the policy that is played, which moves by N times as much: all steps are"
-            " multiplied by one factor, for which agents must exchange one number each"
+            " paper's); or that of the policy that is played, which moves by N times as much: all steps are"
+            " multiplied by one factor, for which agents must exchange one number each; or that of each"
+            " agent's own action, to which each agent brings its step by a factor of its own"
         ),
     ] = "joint"
     where_inactive: Annotated[
@@ -135,26 +136,34 @@ class Matrpo(TrustRegion):
     @property
     def delta(self) -> float:
         """KL radius of one agent's model: if models agree, its heads move as the played heads do."""
-        share = self.spaces.agents if self.radius == "played" else 1
+        share = 1 if self.radius == "joint" else self.spaces.agents
         return share * self.settings.delta_per_agent
 
     @property
     def limit(self) -> float:
-        """The common limit; none if steps are scaled to the played radius, which halving would undo."""
-        return math.inf if self.radius == "played" else super().limit
+        """The common limit; none if steps are scaled to what is played, which halving would undo."""
+        return super().limit if self.radius == "joint" else math.inf
 
     @torch.no_grad()
     def apply_steps(self, problems: Sequence[PolicyProblem]) -> dict[str, float]:
-        """Move every model; if the radius is that of the played policy, scale all steps by one factor."""
+        """Move every model; if the radius is that of what is played, scale steps by one factor or by N."""
         if self.radius == "joint":
             return super().apply_steps(problems)
+        factors = [1.0] * len(problems)
         sizes = [float(torch.linalg.vector_norm(problem.x)) for problem in problems]
-        factor = 1.0
-        if any(sizes) and all(map(math.isfinite, sizes)):
-            factor = factor_to(self.delta, partial(played_divergence, problems))
-        for problem in problems:
+        if all(map(math.isfinite, sizes)) and self.radius == "own":
+            radius = self.settings.delta_per_agent
+            factors = [
+                factor_to(radius, partial(own_divergence, problem, q)) if sizes[q] else 1.0
+                for q, problem in enumerate(problems)
+            ]
+        elif all(map(math.isfinite, sizes)) and any(sizes):
+            factors = [factor_to(self.delta, partial(played_divergence, problems))] * len(problems)
+        for problem, factor in zip(problems, factors, strict=True):
             problem.x = factor * problem.x
-        return super().apply_steps(problems) | {"step_factor": factor}
+        measured = super().apply_steps(problems)
+        self.by_agent["step_factor"] = np.array(factors)
+        return measured | {"step_factor": sum(factors) / len(factors)}
 
     def agree(
         self, problems: Sequence[PolicyProblem], batch: Batch, communication: Communication

@@ -94,7 +94,7 @@ class DenseAgent:
         self.theta, self.observations, self.actions = theta, observations, actions
         self.advantages, self.widths, self.choices = advantages, widths, choices
         self.samples, self.heads = actions.shape[:2]
-        self.delta = choices.delta * (self.heads if choices.radius == "played" else 1)
+        self.delta = choices.delta * (1 if choices.radius == "joint" else self.heads)
         rows = torch.func.jacrev(self.log_ratios)(theta)  # [M, N, D]
         self.jacobian = rows.flatten(0, 1)
         of_some = rows[some]
@@ -206,7 +206,7 @@ class DenseAgent:
     def apply_steps(self, factor: float = 1.0) -> Tensor:
         """theta_old + x, x halved while its KL is above 1.5 delta/N; or ``factor`` x by what is played."""
         x = factor * self.x
-        if self.choices.radius == "played":
+        if self.choices.radius != "joint":
             return self.theta + x
         while self.choices.safeguard and self.divergence(self.theta + x) > 1.5 * self.delta:
             x = x / 2

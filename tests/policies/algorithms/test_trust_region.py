@@ -213,13 +213,25 @@ def test_with_the_radius_of_what_is_played_the_policy_that_acts_moves_by_delta(m
         assert row["step_factor"] > 10
 
 
-def test_what_does_not_move_stays_where_it_is_whatever_the_radius():
+@pytest.mark.parametrize("masked", [False, True])
+def test_with_the_radius_of_ones_own_action_each_agent_moves_by_it(masked):
+    batch = made_up(3, masked=masked)
+    one = learner(MatrpoSettings, 3)
+    one.radius = "own"
+    row = one.learn(batch, Neighbours(1.0), np.random.default_rng(2))
+    assert one.by_agent["kl_played"] == pytest.approx([0.003] * 3, rel=0.011)
+    assert row["kl_played"] == pytest.approx(3 * 0.003, rel=0.011)
+    assert row["step_factor"] == pytest.approx(one.by_agent["step_factor"].mean())
+
+
+@pytest.mark.parametrize("radius", ["played", "own"])
+def test_what_does_not_move_stays_where_it_is_whatever_the_radius(radius):
     class Silent(Nobody):
         def agree(self, problems):
             return {}
 
     one = learner(MatrpoSettings, 3)
-    one.radius = "played"
+    one.radius = radius
     before = one.theta.clone()
     row = one.learn(made_up(3), Silent(), np.random.default_rng(2))
     assert torch.equal(one.theta, before)

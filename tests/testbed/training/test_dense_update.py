@@ -146,6 +146,8 @@ CASES = [
     {"radius": "played"},
     {"radius": "played", "beta": 200.0, "fisher": "empirical"},
     {"radius": "played", "step": "boundary", "coupling": 0.3},
+    {"radius": "own"},
+    {"radius": "own", "beta": 200.0, "fisher": "empirical", "coupling": 0.3},
     {"entropy_coefficient": 0.5},
     {"entropy_coefficient": 0.5, "fisher": "empirical", "every": 5, "coupling": 0.3},
     {"entropy_coefficient": 0.5, "step": "line_search"},
@@ -157,6 +159,7 @@ CASES = [
     {"space": "Box", "fisher": "empirical"},
     {"space": "Box", "delta": 2.0, "step": "boundary", "damping": 0.01},
     {"space": "Box", "radius": "played"},
+    {"space": "Box", "radius": "own"},
     {"space": "Box", "entropy_coefficient": 0.5},
     AUTHORS | {"space": "Box", "delta": 0.1},
 ]
@@ -170,9 +173,15 @@ def test_an_update_is_that_of_dense_matrices(case):
     agents = expected(learner, batch, choices)
     before = learner.theta.clone()
     row = learnt(learner, batch, choices)
-    found = torch.stack([agent.apply_steps(row.get("step_factor", 1.0)) for agent in agents])
-    played = sum(float(agents[q].divergences(found[q])[q]) for q in range(AGENTS))
+    factors = learner.by_agent.get("step_factor", np.ones(AGENTS))
+    assert row.get("step_factor", 1.0) == pytest.approx(factors.mean())
+    found = torch.stack([agent.apply_steps(c) for agent, c in zip(agents, factors, strict=True)])
+    by_agent = [float(agents[q].divergences(found[q])[q]) for q in range(AGENTS)]
+    played = sum(by_agent)
     assert row["kl_played"] == pytest.approx(played, rel=1e-7)
+    if choices.radius == "own":
+        assert by_agent == pytest.approx([choices.delta] * AGENTS, rel=0.01)
+        assert np.ptp(factors) > 0.01
     if choices.radius == "played":
         assert played == pytest.approx(AGENTS * choices.delta, rel=0.01)
     assert float((found - before).norm(dim=1).min()) > 1e-3 or case.get("step") == "line_search"
