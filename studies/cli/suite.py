@@ -11,6 +11,7 @@ from studies.cli import next_steps
 from studies.cli.options import app, err, out
 from studies.formatting import counted
 from studies.spec.document import StudyError
+from testbed.common.garbage import not_collected
 
 if TYPE_CHECKING:
     from studies.suite.definition import Suite
@@ -78,7 +79,8 @@ def suite(
         return
     if submissions:
         raise StudyError(f"{submissions[0]}: only `testbed suite {CHECK}` takes files or folders")
-    from studies.suite import definition, plan, results, running
+    with not_collected():
+        from studies.suite import definition, plan, results, running
 
     version = definition.load()
     chosen = version.size(size)
