@@ -1,8 +1,6 @@
 """Optimisers without PyTorch's compiler are PyTorch's."""
 
 import copy
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -36,22 +34,3 @@ def test_steps_and_states_are_those_of_pytorch_to_the_bit(kind, options):
     theirs, their_states = steps(getattr(torch.optim, kind.__name__), **options)
     assert torch.equal(parameters, theirs)
     torch.testing.assert_close(states, their_states, rtol=0, atol=0)
-
-
-RUN = """\
-import sys
-import topologies
-from testbed import workloads
-for name, more in (("matrpo", {}), ("mappo", {}), ("fdmarl", {}), ("fdmarl", {"form": "online"})):
-    trial = workloads.TrainingWorkload.model_validate({
-        "environment": {"name": "navigation", "agents": 3, "episode_length": 5},
-        "algorithm": {"name": name, "hidden": [4], **more},
-        "training": {"updates": 1, "samples": 20},
-    })
-    workloads.run(trial, seed=0, graph=topologies.make("ring", 3))
-assert "torch._dynamo" not in sys.modules
-"""
-
-
-def test_training_does_not_import_the_compiler():
-    subprocess.run([sys.executable, "-c", RUN], check=True, timeout=120)

@@ -22,6 +22,7 @@ torch.set_num_threads(1)
 model = getattr(workloads, sys.argv[1])
 trial = model.model_validate(json.loads(sys.argv[2]))
 workloads.run(trial, seed=0, graph=topologies.make("ring", trial.agents))
+assert "torch._dynamo" not in sys.modules  # PyTorch's compiler takes 60 MB; see policies.nn.optimisers
 status = Path("/proc/self/status")
 if status.exists():  # on Linux the other number begins with that of the process that started this one
     words = status.read_text().split()
