@@ -11,6 +11,7 @@ import functools
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,7 +83,9 @@ def run(
 
     A folder with finished trials of another study is refused, because its tables would lose them.
     """
-    with not_collected():
+    from studies.execution import fork_server
+
+    with fork_server.first_imports() if on == "local" else nullcontext(), not_collected():
         from studies.execution import backends, host_resources, requirements, runner
         from studies.spec.manifest import described
 

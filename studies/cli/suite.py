@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,7 +80,9 @@ def suite(
         return
     if submissions:
         raise StudyError(f"{submissions[0]}: only `testbed suite {CHECK}` takes files or folders")
-    with not_collected():
+    from studies.execution import fork_server
+
+    with fork_server.first_imports() if on == "local" else nullcontext(), not_collected():
         from studies.suite import definition, plan, results, running
 
     version = definition.load()

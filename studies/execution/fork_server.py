@@ -15,23 +15,24 @@ Only on Linux: the libraries of macOS may start threads, and the standard librar
 from __future__ import annotations
 
 import atexit
+import math
 import os
+import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from importlib import metadata
-from multiprocessing import popen_fork, reduction, spawn, util
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess, set_spawning_popen
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module, metadata
+from multiprocessing import spawn, util
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 from studies.execution.executor import ONE_THREAD
 from studies.spec.document import StudyError
+from testbed.common.environment_variables import environment_variables
 from testbed.common.registry import GROUP
 
 AVAILABLE = sys.platform == "linux"
@@ -42,7 +43,7 @@ READ_ONCE = (
     *("CUDA", "CUBLAS", "NCCL", "NVIDIA", "LD_", "MALLOC_", "GLIBC_", "PYTHON"),
 )
 """Prefixes of variables that Python, PyTorch and NumPy may read as they are loaded. If one of these variables
-changes, the next worker comes from another server."""
+changes, or what other packages add to the testbed, the next worker comes from another server."""
 
 LIBRARIES = ("torch", "numpy", "pandas", "pyarrow.parquet", "networkx", "pydantic")
 """Imported by a server in any case."""
@@ -50,13 +51,15 @@ LIBRARIES = ("torch", "numpy", "pandas", "pyarrow.parquet", "networkx", "pydanti
 OWN = ("studies.execution.runner",)
 """Imported by it where no other package adds to the testbed: with it, their entry points are loaded."""
 
+_AS_IMPORTED = {
+    **ONE_THREAD,
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator would start a thread
+}
+
 READY, UNFIT, FAILED = "ready", "unfit", "failed"
 """First words of what a server says once it has imported."""
 
-_STREAMS = (1, 2)
 _GRACE = 5.0  # wall seconds that a server has to end before it is killed
-NUMBER = struct.Struct("q")
-_GONE = 255  # the exit code of a worker whose server has ended, as in the standard library
 
 _MAIN = "studies.execution.fork_server_main"
 
@@ -65,26 +68,73 @@ class UnfitError(StudyError):
     """The server must not fork; the reason is one line."""
 
 
-class _Server:
+class _Split:
+    """A process that has been forked off this one; a part of what :class:`subprocess.Popen` is."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            number, status = os.waitpid(self.pid, os.WNOHANG)
+            if number:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+            time.sleep(0.001)
+        return code
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class Server:
     """The parent's side of a server."""
 
-    def __init__(self) -> None:
-        self._channel, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, process: subprocess.Popen[bytes] | _Split, channel: socket.socket) -> None:
+        self._process, self._channel = process, channel
+        self.said = channel.recv(4096).decode()
+
+    @classmethod
+    def start(cls) -> Self:
+        """A new process, which imports by itself."""
+        channel, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         in_main = threading.current_thread() is threading.main_thread()
         path = [entry or str(Path.cwd()) for entry in sys.path]
-        given = there.fileno(), os.getpid(), in_main, LIBRARIES if _extended() else (*LIBRARIES, *OWN)
+        given = there.fileno(), os.getpid(), in_main, LIBRARIES if _added() else (*LIBRARIES, *OWN)
         code = f"import sys; sys.path[:] = {path!r}; from {_MAIN} import main; main(*{given!r})"
         command = [spawn.get_executable(), *util._args_from_interpreter_flags(), "-c", code]  # type: ignore[attr-defined]
-        variables = {
-            **os.environ,
-            **ONE_THREAD,
-            "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator would start a thread
-        }
+        variables = {**os.environ, **_AS_IMPORTED}
         with there:
-            self._process = subprocess.Popen(  # noqa: S603  # an interpreter, no shell
+            process = subprocess.Popen(  # noqa: S603  # an interpreter, no shell
                 command, stdin=subprocess.DEVNULL, pass_fds=[there.fileno()], env=variables
             )
-        self.said = self._channel.recv(4096).decode()
+        return cls(process, channel)
+
+    @classmethod
+    def split(cls) -> Self:
+        """A fork of this process, which must have one thread and have used nothing of what it imported."""
+        channel, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        main, parent = import_module(_MAIN).main, os.getpid()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        number = os.fork()
+        if number == 0:
+            try:
+                channel.close()
+                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+                main(there.detach(), parent, True, ())
+            finally:
+                os._exit(1)
+        there.close()
+        return cls(_Split(number), channel)
 
     @property
     def pid(self) -> int:
@@ -112,21 +162,31 @@ class _Server:
         self._process.returncode = 0
 
 
-_servers: dict[frozenset[tuple[str, str]], _Server] = {}
+_Moment = frozenset[tuple[str, str]]
+
+_servers: dict[_Moment, Server] = {}
 _lock = threading.Lock()
 
 
-def _extended() -> bool:
-    """Whether other packages add to the testbed."""
-    return any(group.startswith(f"{GROUP}.") for group in metadata.entry_points().groups)
+def _added() -> frozenset[tuple[str, str]]:
+    """The entry points by which other packages add to the testbed now."""
+    found = metadata.entry_points()
+    return frozenset(
+        (group, f"{point.name} = {point.value}")
+        for group in found.groups
+        if group.startswith(f"{GROUP}.")
+        for point in found.select(group=group)
+    )
 
 
-def _read_once(variables: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    return frozenset((name, value) for name, value in variables.items() if name.startswith(READ_ONCE))
+def _moment() -> _Moment:
+    """What a server must have been started with to be of use now."""
+    variables = {**os.environ, **ONE_THREAD}
+    return frozenset(each for each in variables.items() if each[0].startswith(READ_ONCE)) | _added()
 
 
-def server() -> _Server:
-    """The server for the environment variables of the moment; starts it if there is none or it was killed.
+def server() -> Server:
+    """The server for this moment; starts it if there is none, or it was killed.
 
     It is there until this process ends. Starting it takes as long as the imports.
 
@@ -134,14 +194,14 @@ def server() -> _Server:
         UnfitError: it must not fork, because what it has imported runs threads or uses a GPU.
         StudyError: it has ended, or could not import what trials need; one line.
     """
-    key = _read_once({**os.environ, **ONE_THREAD})
+    key = _moment()
     with _lock:
         found = _servers.get(key)
         if found is not None and found.said == READY and not found.is_there():
             found.close()
             found = None
         if found is None:
-            found = _servers[key] = _Server()
+            found = _servers[key] = Server.start()
         if found.said == READY:
             return found
         kind, _, reason = found.said.partition(" ")
@@ -149,6 +209,28 @@ def server() -> _Server:
             raise UnfitError(reason)
         code = _servers.pop(key).close()
         raise StudyError(f"no process for trials can be started: {reason or f'exit code {code}'}")
+
+
+@contextmanager
+def first_imports() -> Iterator[None]:
+    """Around the first imports of a command: splits a server off the process as soon as they are done.
+
+    So a command that runs trials imports PyTorch once, and not once more for its server. Does nothing where
+    that is not safe: the process has imported PyTorch or NumPy before, or has threads, or other packages add
+    to the testbed and have been loaded, too.
+    """
+    if not AVAILABLE or _threads() > 1 or not {"torch", "numpy"}.isdisjoint(sys.modules):
+        yield
+        return
+    with environment_variables(_AS_IMPORTED):
+        yield
+    if _threads() == 1 and not _added():
+        with _lock:
+            _servers[_moment()] = Server.split()
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def _close_all() -> None:
@@ -168,112 +250,3 @@ def _forget_all() -> None:
 atexit.register(_close_all)
 if AVAILABLE:
     os.register_at_fork(after_in_child=_forget_all)
-
-
-class Descriptor:
-    """A file descriptor on its way to a worker."""
-
-    received: tuple[int, ...] = ()
-    """In a worker: what it got."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-    def detach(self) -> int:
-        return self.received[self.index]
-
-
-class _Popen(popen_fork.Popen):
-    """A worker as :class:`multiprocessing.Process` sees it; the server, its parent, tells its exit code."""
-
-    method = "spawn"
-    DupFd = Descriptor
-
-    def __init__(self, process: SpawnProcess) -> None:
-        self._descriptors: list[int] = []
-        super().__init__(process)
-
-    def duplicate_for_child(self, fd: int) -> int:
-        self._descriptors.append(fd)
-        return len(self._descriptors) - 1
-
-    def _launch(self, process: SpawnProcess) -> None:
-        set_spawning_popen(self)  # type: ignore[arg-type]  # any class that has its methods
-        try:
-            messages = [
-                reduction.ForkingPickler.dumps(each)
-                for each in (spawn.get_preparation_data(process.name), process)
-            ]
-        finally:
-            set_spawning_popen(None)
-        for last in (False, True):
-            there = server()
-            try:
-                self._fork(there, messages)
-            except (OSError, EOFError) as error:  # it has been killed just now
-                code = there.close()
-                if last:
-                    raise StudyError(f"no process for trials can be started: exit code {code}") from error
-            else:
-                return
-
-    def _fork(self, there: _Server, messages: Sequence[memoryview]) -> None:
-        streams = [number for number in _STREAMS if _is_open(number)]
-        self.sentinel, status = os.pipe()
-        reads, writes = os.pipe()
-        self.finalizer = util.Finalize(self, _close, (writes, self.sentinel))
-        try:
-            there.fork([reads, status, *streams, *self._descriptors])
-        finally:
-            os.close(reads)
-            os.close(status)
-        self.pid = _number(self.sentinel)
-        moment: Connection[Any, Any] = Connection(os.dup(writes), readable=False)
-        with moment, suppress(BrokenPipeError):
-            moment.send((dict(os.environ), streams))  # a pipe that is broken: its exit code will say why
-            for message in messages:
-                moment.send_bytes(message)
-
-    def poll(self, flag: int = os.WNOHANG) -> int | None:
-        if self.returncode is None:
-            if not wait([self.sentinel], 0 if flag == os.WNOHANG else None):
-                return None
-            try:
-                self.returncode = _number(self.sentinel)
-            except EOFError:
-                self.returncode = _GONE
-        return self.returncode
-
-    def _send_signal(self, sig: int) -> None:
-        if self.poll() is None:  # otherwise the number may be that of another process by now
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, sig)
-
-
-class Worker(SpawnProcess):
-    """A process that the fork server starts; as a spawned one in everything else."""
-
-    @staticmethod
-    def _Popen(process: SpawnProcess) -> _Popen:  # type: ignore[override]
-        return _Popen(process)
-
-
-def _close(*descriptors: int) -> None:
-    for each in descriptors:
-        os.close(each)
-
-
-def _is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True
-
-
-def _number(descriptor: int) -> int:
-    data = os.read(descriptor, NUMBER.size)  # written at once, and shorter than what a pipe may split
-    if not data:
-        raise EOFError
-    number: int = NUMBER.unpack(data)[0]
-    return number

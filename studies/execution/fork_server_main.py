@@ -6,6 +6,7 @@ points of other packages are loaded by the workers that need them.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import os
@@ -13,14 +14,16 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import process, spawn
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from studies.execution.fork_server import FAILED, NUMBER, READY, UNFIT, Descriptor
+from studies.execution.fork_server import FAILED, READY, UNFIT
+from studies.execution.forked_process import NUMBER, Descriptor
 from testbed.common.parent_death import end_with_parent, killed_with_parent
 
 _MOST_DESCRIPTORS = 32
@@ -43,7 +46,7 @@ class _Request:
     descriptors: Sequence[int]
 
 
-def main(channel: int, parent: int, started_by_main_thread: bool, modules: Sequence[str]) -> None:
+def main(channel: int, parent: int, started_by_main_thread: bool, modules: Sequence[str]) -> NoReturn:
     """Runs the server until the process that started it has ended; in a worker, runs that and exits.
 
     Args:
@@ -53,6 +56,7 @@ def main(channel: int, parent: int, started_by_main_thread: bool, modules: Seque
         modules: names of the modules to import.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if started_by_main_thread:
         killed_with_parent(parent)
     with socket.socket(fileno=channel) as asked:
@@ -61,7 +65,7 @@ def main(channel: int, parent: int, started_by_main_thread: bool, modules: Seque
         request = _served(asked) if said == READY else None
     if request is None:
         os._exit(0)  # nothing is left to do, and taking down what was imported takes time
-    sys.exit(_worker(request))
+    _leave(_run(request))
 
 
 def _prepared(modules: Sequence[str]) -> str:
@@ -135,6 +139,29 @@ def _send(where: int, number: int) -> None:
         os.write(where, NUMBER.pack(number))
     except BrokenPipeError:
         return  # nobody waits for it any more
+
+
+def _run(request: _Request) -> int:
+    """Runs a worker as Python runs a program; returns the exit code."""
+    try:
+        return _worker(request)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+    except BaseException:  # noqa: BLE001  # as Python does when it ends
+        traceback.print_exc()
+    return 1
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process as Python ends it, but without taking down what was imported."""
+    try:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(code)
 
 
 def _worker(request: _Request) -> int:

@@ -36,6 +36,7 @@ from studies.execution.executor import (
     attempt,
     unknown,
 )
+from studies.execution.forked_process import Worker
 from testbed.common.environment_variables import environment_variables
 from testbed.common.parent_death import end_with_parent
 
@@ -158,7 +159,7 @@ class LocalPool(Generic[TaskT]):
         return _Worker(process, here, index)
 
     def _forked(self, there: Connection[Any, Any]) -> SpawnProcess:
-        return fork_server.Worker(target=_serve, args=(there, self.perform), daemon=True)
+        return Worker(target=_serve, args=(there, self.perform), daemon=True)
 
     def _spawned(self, there: Connection[Any, Any]) -> SpawnProcess:
         in_main = threading.current_thread() is threading.main_thread()

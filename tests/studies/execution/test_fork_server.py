@@ -63,13 +63,13 @@ def test_by_default_everything_is_imported_in_one_thread_and_no_gpu_is_used(tmp_
 def test_with_other_packages_entry_points_it_imports_libraries_alone(servers, tmp_path, monkeypatch):
     monkeypatch.setattr(fork_server, "OWN", ("colorsys",))
     assert "colorsys" in told(tmp_path / "alone")[0]["loaded"]
-    servers.popitem()[1].close()
     package = tmp_path / "theirs-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Name: theirs\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text("[consensus_testbed.learners]\nmine = theirs:Mine\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert "colorsys" not in told(tmp_path / "extended")[0]["loaded"]
+    assert len(servers) == 2  # the first may have loaded what is there no more
 
 
 def test_no_two_workers_draw_the_same(servers, tmp_path):
@@ -103,7 +103,7 @@ def test_after_the_server_was_killed_there_is_another(servers, tmp_path):
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_one_that_is_killed_just_before_it_forks_is_replaced_once(servers, tmp_path, monkeypatch, times):
-    class Killed(fork_server._Server):
+    class Killed(fork_server.Server):
         left = times
 
         def fork(self, descriptors):
@@ -113,7 +113,7 @@ def test_one_that_is_killed_just_before_it_forks_is_replaced_once(servers, tmp_p
                 self._process.wait()
             super().fork(descriptors)
 
-    monkeypatch.setattr(fork_server, "_Server", Killed)
+    monkeypatch.setattr(fork_server, "Server", Killed)
     if times == 1:
         told(tmp_path / "second")
     else:
@@ -201,6 +201,63 @@ def is_there(process):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+SPLIT = """\
+import sys, threading, time
+from pathlib import Path
+import fake_tasks
+from studies.execution import fork_server
+from studies.execution.local_pool import LocalPool
+fork_server.LIBRARIES = fork_server.OWN = ()
+if __name__ == "__main__":
+    del sys.modules["numpy"]  # of the tasks
+    if sys.argv[2] == "threaded":
+        threading.Thread(target=time.sleep, args=(0.5,), daemon=True).start()
+    with fork_server.first_imports():
+        import colorsys
+    (*servers,) = fork_server._servers.values()
+    list(LocalPool(1, fake_tasks.tell).run([Path(sys.argv[1])]))
+    print([server.pid for server in servers])
+    assert fork_server._servers.popitem()[1].close() == 0
+"""
+
+
+@pytest.mark.parametrize("threads", ["one", "threaded"])
+def test_a_command_s_server_is_split_off_after_its_first_imports(tmp_path, threads):
+    script, file = tmp_path / "script.py", tmp_path / "found"
+    script.write_text(SPLIT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, script, file, threads]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found = json.loads(file.read_text())
+    if threads == "one":
+        assert done.stdout.splitlines() == ["a word of a worker", f"[{found['parent']}]"]
+        assert ("colorsys" in found["loaded"], found["stdin"]) == (True, "/dev/null")
+    else:
+        assert done.stdout.splitlines() == ["a word of a worker", "[]"]
+        assert "colorsys" not in found["loaded"]
+    assert not is_there(found["parent"])
+
+
+def test_nothing_is_split_off_a_process_that_has_used_pytorch(servers):
+    with fork_server.first_imports():
+        pass
+    assert servers == {}
+
+
+def test_a_script_without_a_guard_fails_in_the_worker_as_in_a_spawned_process(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import fake_tasks\nfrom studies.execution import fork_server\n"
+        "from studies.execution.local_pool import LocalPool\nfork_server.LIBRARIES = fork_server.OWN = ()\n"
+        "print(list(LocalPool(1, fake_tasks.sleep).run([0.0]))[-1].trace)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "the process of this trial ended by itself, exit code 1\n\n"
+    assert "RuntimeError: \n        An attempt has been made to start a new process before" in done.stderr
 
 
 def test_processes_that_are_forked_by_others_leave_it_alone(servers, tmp_path):
