@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tracemalloc
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ assert "torch._dynamo" not in sys.modules  # PyTorch's compiler takes 60 MB; see
 
 NAVIGATION = {"name": "navigation", "agents": 6}
 ONE_UPDATE = {"updates": 1, "samples": 5000}
-TRIALS = {
+TRIALS: dict[str, tuple[Any, dict[str, Any]]] = {
     "problem": (ProblemWorkload, {"problem": {"name": "mean", "agents": 8, "dimension": 1000}}),
     "training": (
         TrainingWorkload,
