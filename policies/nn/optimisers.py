@@ -1,4 +1,4 @@
-"""PyTorch's optimisers without its compiler, which they would import: a second, and 60 MB of each process.
+"""PyTorch's optimisers without its compiler, which they would import: a second, and 40 MiB in each process.
 
 Methods of ``torch.optim`` are decorated to keep ``torch.compile`` out of them, and the decorators import it
 when they are first called. Here nothing is compiled, so these call what is inside: numbers and states are the

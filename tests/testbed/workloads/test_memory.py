@@ -33,7 +33,7 @@ for name, settings in json.loads(sys.argv[1]):
         print(1024 * int(words[words.index("VmHWM:") + 1]))
     else:
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-assert "torch._dynamo" not in sys.modules  # PyTorch's compiler takes 60 MB; see policies.nn.optimisers
+assert "torch._dynamo" not in sys.modules  # PyTorch's compiler takes 40 MiB; see policies.nn.optimisers
 """
 
 NAVIGATION = {"name": "navigation", "agents": 6}
