@@ -26,5 +26,8 @@ def __getattr__(name: str) -> object:
     if name in __all__:
         from importlib import import_module
 
-        return getattr(import_module(_ELSEWHERE.get(name, "studies.api")), name)
+        from testbed.common.garbage import not_collected
+
+        with not_collected():
+            return getattr(import_module(_ELSEWHERE.get(name, "studies.api")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,14 +8,13 @@ One arithmetic thread, as trials have: small matrices on many threads are far sl
 import gc
 import os
 
+gc.disable()  # until everything is imported and collected: see below
+
 for library in ("OMP", "MKL", "OPENBLAS"):  # read when NumPy and torch are imported, here and in processes
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import pytest  # noqa: E402
-import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
-
-torch.set_num_threads(1)
 
 os.fsync = lambda _: None  # tests kill processes, but cut no power, and disks take milliseconds each time
 
@@ -27,12 +26,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection():
+def pytest_collection(session):
     """Looks for no garbage among modules and tests that are collected: they stay.
 
-    From then on the collector leaves them alone, and looks less often for what tests leave.
+    From then on the collector leaves them alone, and looks less often for what tests leave. The process that
+    only hands tests to others collects none, and needs no PyTorch.
     """
-    gc.disable()
+    if hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") == "no":
+        import torch  # takes a while
+
+        torch.set_num_threads(1)
     try:
         return (yield)
     finally:

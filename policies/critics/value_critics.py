@@ -10,6 +10,7 @@ from torch import Tensor
 
 from policies.critics.squared_errors import SquaredErrors
 from policies.nn.mlp import MLP, Activation, stack_initial
+from policies.nn.optimisers import Adam
 from policies.nn.precision import Precision
 
 
@@ -36,7 +37,7 @@ class Critics:
         precision = precision or Precision.of("cpu", "float32")
         initial = stack_initial(self.network, agents, generator, output_gain=1.0)
         self.theta = torch.from_numpy(initial).to(precision.device, precision.dtype).requires_grad_(True)
-        self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate, fused=True)
+        self.optimiser = Adam([self.theta], lr=learning_rate, fused=True)
         self.mean = self.theta.new_zeros(agents, 1)
         self.scale = self.theta.new_ones(agents, 1)
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from policies.nn.optimisers import Adam
 from policies.nn.precision import Precision
 
 
@@ -28,7 +29,7 @@ class StackedAdam:
     ) -> None:
         """Start at ``initial`` [G, D]; ``epsilon`` is Adam's, the norm is that of one network's gradient."""
         self.theta = torch.from_numpy(initial).to(precision.device, precision.dtype).requires_grad_(True)
-        self.optimiser = torch.optim.Adam([self.theta], lr=learning_rate, eps=epsilon)
+        self.optimiser = Adam([self.theta], lr=learning_rate, eps=epsilon)
         self.max_gradient_norm = max_gradient_norm
 
     def step(self, loss: Tensor) -> float:

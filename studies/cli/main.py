@@ -11,6 +11,7 @@ import functools
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from studies.cli.stopping import INTERRUPTED, interrupted_once, stopped
 from studies.formatting import counted, last_line
 from studies.spec.document import StudyError, one_line
 from testbed.common.errors import PluginError, WorldError
+from testbed.common.garbage import not_collected
 
 if TYPE_CHECKING:
     from studies.spec.study import Study, TrialSpec
@@ -81,8 +83,11 @@ def run(
 
     A folder with finished trials of another study is refused, because its tables would lose them.
     """
-    from studies.execution import backends, host_resources, requirements, runner
-    from studies.spec.manifest import described
+    from studies.execution import fork_server
+
+    with fork_server.first_imports() if on == "local" else nullcontext(), not_collected():
+        from studies.execution import backends, host_resources, requirements, runner
+        from studies.spec.manifest import described
 
     here = on == backends.LOCAL  # the devices of a cluster are on its nodes
     loaded, store = prepare(study, out_folder, overrides, quick, here=here)
@@ -130,9 +135,10 @@ def validate(study: StudyName, overrides: Overrides = None, quick: Quick = False
 
     With `algorithm.device: cuda`, also that of a GPU, and how many trials fit into this machine's.
     """
-    from studies.execution import host_resources, requirements
-    from studies.spec.loading import load
-    from studies.spec.manifest import described
+    with not_collected():
+        from studies.execution import host_resources, requirements
+        from studies.spec.loading import load
+        from studies.spec.manifest import described
 
     loaded = load(study, overrides=overrides or (), quick=quick)
     requirements.check_memory(loaded)
@@ -301,10 +307,11 @@ def _advise(study: Study) -> None:
 
 
 def _conclude(study: Study, store: Store) -> None:
-    from studies.analysis import baselines
-    from studies.analysis.finding import findings
-    from studies.analysis.warnings import idle_faults, lost_clients
-    from studies.figures.from_store import draw_figures
+    with not_collected():
+        from studies.analysis import baselines
+        from studies.analysis.finding import findings
+        from studies.analysis.warnings import idle_faults, lost_clients
+        from studies.figures.from_store import draw_figures
 
     def warn(line: str) -> None:
         err.print(f"warning: {line}")

@@ -10,6 +10,7 @@ import typer
 from studies.cli import next_steps
 from studies.cli.options import Force, ResultsFolder, app, err, out
 from studies.spec.document import StudyError
+from testbed.common.garbage import not_collected
 
 
 @app.command()
@@ -51,8 +52,9 @@ def report(
     force: Force = False,
 ) -> None:
     """Write the results of a study, finished or not, as one self-contained HTML page."""
-    from studies.report import write
-    from studies.storage.store import Store
+    with not_collected():
+        from studies.report import write
+        from studies.storage.store import Store
 
     if no_replay and trial is not None:
         raise StudyError("--trial and --no-replay cannot be combined: --trial chooses what is replayed")

@@ -81,7 +81,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Held:
-    """Tasks are held back for a reason other than the number of jobs; reported once."""
+    """Something other than the number of jobs holds tasks back; reported once."""
 
     reason: str
 

@@ -1,8 +1,9 @@
 """A pool of local processes, each of which runs one trial at a time.
 
 The standard library's pools fail every task when one worker dies (out of memory, say) and cannot be stopped
-while tasks run; a study must survive the former and allow the latter. Workers are spawned, not forked,
-because forking a process that has used torch is not safe.
+while tasks run; a study must survive the former and allow the latter. Workers are not forked from this
+process, because forking a process that has used torch is not safe: on Linux a fork server starts them
+(:mod:`studies.execution.fork_server`), elsewhere they are spawned.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic
 
-from studies.execution import host_resources
+from studies.execution import fork_server, host_resources
 from studies.execution.executor import (
     ONE_THREAD,
     Event,
@@ -35,6 +36,7 @@ from studies.execution.executor import (
     attempt,
     unknown,
 )
+from studies.execution.forked_process import Worker
 from testbed.common.environment_variables import environment_variables
 from testbed.common.parent_death import end_with_parent
 
@@ -56,7 +58,7 @@ class _Worker:
 
 
 class LocalPool(Generic[TaskT]):
-    """Runs tasks in up to ``jobs`` spawned processes, each with one arithmetic thread.
+    """Runs tasks in up to ``jobs`` processes, each with one arithmetic thread.
 
     An additional task starts only if its estimated peak fits into the available memory, less what the running
     tasks are still expected to claim. One task always runs. Tasks with an unknown peak are treated as needing
@@ -85,6 +87,14 @@ class LocalPool(Generic[TaskT]):
 
     def run(self, tasks: Sequence[TaskT]) -> Generator[Event, None, None]:
         """Yields what happens until every task has finished or failed; stops all work when it is closed."""
+        forks = fork_server.AVAILABLE
+        if forks and tasks:
+            try:
+                with _interrupts_put_off():
+                    fork_server.server()
+            except fork_server.UnfitError as unfit:
+                forks = False
+                yield Held(f"processes start one by one, seconds each: {unfit}")
         waiting = deque(enumerate(tasks))
         peaks = [self.memory(task) for task in tasks]
         workers: list[_Worker] = []
@@ -97,7 +107,7 @@ class LocalPool(Generic[TaskT]):
                     held = missing > 0
                     if held:
                         break
-                    workers.append(self._start(*waiting.popleft()))
+                    workers.append(self._start(*waiting.popleft(), forks=forks))
                     yield Started(workers[-1].index)
                 if held and not said:
                     said = True
@@ -139,17 +149,24 @@ class LocalPool(Generic[TaskT]):
         promised = sum(_unused(peaks[other.index], other) for other in others)
         return (peak if own is None else _unused(peak, own)) + promised - available
 
-    def _start(self, index: int, task: TaskT) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        in_main = threading.current_thread() is threading.main_thread()
-        arguments = there, self.perform, os.getpid(), in_main
-        process = context.Process(target=_serve, args=arguments, daemon=True)
+    def _start(self, index: int, task: TaskT, *, forks: bool) -> _Worker:
+        here, there = multiprocessing.Pipe()
         with environment_variables(ONE_THREAD), _interrupts_put_off():
+            process = self._forked(there) if forks else self._spawned(there)
             process.start()
         there.close()
         here.send((index, task))
         return _Worker(process, here, index)
+
+    def _forked(self, there: Connection[Any, Any]) -> SpawnProcess:
+        return Worker(target=_serve, args=(there, self.perform), daemon=True)
+
+    def _spawned(self, there: Connection[Any, Any]) -> SpawnProcess:
+        in_main = threading.current_thread() is threading.main_thread()
+        arguments = there, self.perform, os.getpid(), in_main
+        return multiprocessing.get_context("spawn").Process(
+            target=_serve_spawned, args=arguments, daemon=True
+        )
 
     @staticmethod
     def _receive(worker: _Worker) -> Event:
@@ -205,14 +222,19 @@ def _interrupts_put_off() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(
+def _serve_spawned(
     connection: Connection[Any, Any], perform: Perform[Any], parent: int, started_by_main_thread: bool
 ) -> None:
+    """The main function of a spawned worker, which ends with its pool; a forked one ends with its server."""
+    end_with_parent(parent, started_by_main_thread=started_by_main_thread)
+    _serve(connection, perform)
+
+
+def _serve(connection: Connection[Any, Any], perform: Perform[Any]) -> None:
     """The main loop of a worker: performs tasks until the pool closes the pipe or has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool decides
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    end_with_parent(parent, started_by_main_thread=started_by_main_thread)
 
     def send(event: Event) -> None:
         try:

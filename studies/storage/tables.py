@@ -12,16 +12,27 @@ from studies import text
 
 Row = Mapping[str, float | int | str]
 
+WALL = "wall_"
+"""How names of columns of wall times begin."""
+
 
 def float_table(rows: Sequence[Row]) -> pd.DataFrame:
     """The table with all numbers as floats, so that a column's type never depends on its values."""
-    table = pd.DataFrame([wall_columns(row, wall=False) for row in rows])
+    table = pd.DataFrame(list(rows))
+    table = table[[name for name in table if not str(name).startswith(WALL)]]
     return table.astype(dict.fromkeys(table.select_dtypes("number"), float))
 
 
 def wall_columns(row: Row, *, wall: bool) -> dict[str, float | int | str]:
     """The wall-time columns, whose names begin with ``wall_``, or all the others."""
-    return {key: value for key, value in row.items() if key.startswith("wall_") == wall}
+    return {key: value for key, value in row.items() if key.startswith(WALL) == wall}
+
+
+def wall_times(rows: Sequence[Row]) -> list[dict[str, float | int | str]]:
+    """The wall-time columns of the rows that have some."""
+    if not any(key.startswith(WALL) for key in set().union(*rows)):
+        return []
+    return [timing for row in rows if (timing := wall_columns(row, wall=True))]
 
 
 def uniform(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:

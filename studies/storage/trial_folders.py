@@ -21,7 +21,7 @@ from studies.spec.study import TrialSpec
 from studies.storage import soundness
 from studies.storage.claims import TrialLocks
 from studies.storage.stored_files import Damage, read_json
-from studies.storage.tables import Row, float_table, wall_columns
+from studies.storage.tables import Row, float_table, wall_columns, wall_times
 from testbed.common import checkpoints
 from testbed.common.atomic_files import settle, settle_all
 
@@ -89,7 +89,7 @@ class TrialFolders:
         tables = {"metrics": float_table([metrics])}
         for name, rows in curves.items():
             tables[f"curves_{name}"] = float_table(rows)
-            timings[name] = [timing for row in rows if (timing := wall_columns(row, wall=True))]
+            timings[name] = wall_times(rows)
         with self._replacing(trial, versions, "finished") as folder:
             for name, table in tables.items():
                 table.to_parquet(folder / f"{name}.parquet", index=False)

@@ -9,9 +9,10 @@ from testbed.consensus.settings import ConsensusSettings
 from testbed.training.trainer import spaces
 from testbed.workloads import ProblemWorkload, TrainingWorkload, UpdateWorkload
 
-PROCESS = (330 if torch.version.cuda is None else 600) * 2**20
+PROCESS = (290 if torch.version.cuda is None else 600) * 2**20
 """Bytes of a process after all imports and a little work (torch 2.13; Python 3.11, or 3.12 with CUDA).
 
+With CUDA it was measured when training still imported PyTorch's compiler, some 40 MiB.
 A build of torch for GPUs brings the libraries of CUDA, of which processes share some 150 MiB.
 """
 

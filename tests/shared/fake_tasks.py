@@ -1,11 +1,17 @@
 """Tasks for the pool, importable by the processes it spawns, and quickly: nothing here needs torch."""
 
+import atexit
 import ctypes
+import json
 import os
+import random
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from studies.execution.executor import ONE_THREAD, ProgressCallback
 
@@ -65,8 +71,34 @@ def note_then_never_return_from_c(task: Path, report: ProgressCallback) -> None:
     ctypes.PyDLL(None).pause()
 
 
-def note(task: Path) -> None:
-    """Leaves this process's number in a file, whole or not at all."""
+def note(task: Path, text: str | None = None) -> None:
+    """Leaves this process's number, or other text, in a file, whole or not at all."""
     part = task.with_suffix(".part")
-    part.write_text(str(os.getpid()))
+    part.write_text(str(os.getpid()) if text is None else text)
     part.replace(task)
+
+
+def tell(task: Path, report: ProgressCallback) -> None:
+    """Prints, and writes what the process has and which process is its parent."""
+    print("a word of a worker")
+    print("a word of its errors", file=sys.stderr)
+    parent = os.getppid()
+    found = {
+        "parent": parent,
+        "threads of the parent": len(list(Path(f"/proc/{parent}/task").iterdir())),
+        "folder": str(Path.cwd()),
+        "path": sys.path,
+        "variables": dict(os.environ),
+        "loaded": sorted(sys.modules),
+        "draw": random.random(),
+        "draw of NumPy": float(np.random.random()),  # noqa: NPY002  # somebody's environment may use it
+        "stdin": str(Path("/proc/self/fd/0").readlink()),
+        "GPU": "torch" in sys.modules and sys.modules["torch"].cuda.is_initialized(),
+    }
+    note(task, json.dumps(found))
+
+
+def end(task: Path, report: ProgressCallback) -> None:
+    """The process ends in the ordinary way, in the middle of its task."""
+    atexit.register(task.touch)
+    raise SystemExit(7)

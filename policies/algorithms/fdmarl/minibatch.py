@@ -21,6 +21,7 @@ from policies.batch import Batch
 from policies.critics.joint_critic import JointCritic
 from policies.natural_gradient.linearisation import JointPolicy
 from policies.nn.categorical import CategoricalHead, chosen
+from policies.nn.optimisers import SGD, Adam
 from policies.nn.precision import Precision
 
 
@@ -44,7 +45,7 @@ class Fdmarl:
         """See :class:`policies.algorithms.learner.MeasuredByAgent`."""
         self.held: dict[str, np.ndarray] = {}
         """The last step so far, whose successor is not known yet: arrays [B, N, ...]; none at first."""
-        kind = torch.optim.Adam if settings.optimiser == "adam" else torch.optim.SGD
+        kind = Adam if settings.optimiser == "adam" else SGD
         self.critic_optimiser = kind([self.omega], lr=settings.critic_rate)
         self.actor_optimiser = kind([self.theta], lr=settings.actor_rate)
 

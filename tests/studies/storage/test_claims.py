@@ -38,11 +38,13 @@ CHANGES = 30
 SCRIPT = """\
 import sys
 from pathlib import Path
-from in_process import InProcess
-from rich.console import Console
-from studies.execution import backends, runner
-from studies.spec.loading import load
-from studies.storage.store import Store
+from testbed.common.garbage import not_collected
+with not_collected():
+    from in_process import InProcess
+    from rich.console import Console
+    from studies.execution import backends, runner
+    from studies.spec.loading import load
+    from studies.storage.store import Store
 if __name__ == "__main__":
     path, folder, jobs = sys.argv[1:]
     executor = backends.executor("local", int(jobs), Path(folder)) if int(jobs) else InProcess()
