@@ -17,9 +17,9 @@ demo: .venv/.base
 	$(BIN)/testbed report demo
 	@echo "then:    docs/tutorials/compare-topologies.md, your own first question in a minute"
 
-# Types are checked beside the tests: mypy is one process.
-test: lint layers
-	$(MAKE) --jobs=2 types unit
+# Types and layers are checked beside the tests: mypy is one process.
+test: lint
+	$(MAKE) --jobs=2 unit types layers
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
