@@ -37,6 +37,7 @@ from studies.execution.executor import (
     unknown,
 )
 from studies.execution.forked_process import Worker
+from studies.execution.main_guard import imports_no_missing_script
 from testbed.common.environment_variables import environment_variables
 from testbed.common.parent_death import end_with_parent
 
@@ -151,7 +152,7 @@ class LocalPool(Generic[TaskT]):
 
     def _start(self, index: int, task: TaskT, *, forks: bool) -> _Worker:
         here, there = multiprocessing.Pipe()
-        with environment_variables(ONE_THREAD), _interrupts_put_off():
+        with environment_variables(ONE_THREAD), _interrupts_put_off(), imports_no_missing_script():
             process = self._forked(there) if forks else self._spawned(there)
             process.start()
         there.close()

@@ -10,6 +10,9 @@ import ast
 import linecache
 import multiprocessing
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from studies.spec.document import StudyError
@@ -32,6 +35,25 @@ def check() -> None:
     frame = _of_script(sys._getframe())
     if frame is not None and not _guarded(frame):
         raise StudyError(f"{frame.f_code.co_filename}:{frame.f_lineno}: {REASON}")
+
+
+@contextmanager
+def imports_no_missing_script() -> Iterator[None]:
+    """Processes that are started inside import the calling script only if there is one.
+
+    A program that Python reads from its standard input (``python -``) says that its file is ``<stdin>``, and
+    each process would end because it cannot import that. Such a program needs no guard.
+    """
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if file is None or getattr(main, "__spec__", None) is not None or Path(file).exists():
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = file
 
 
 def _of_script(frame: FrameType | None) -> FrameType | None:

@@ -50,6 +50,26 @@ def test_nothing_is_asked_of_sessions_that_are_never_imported():
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ran\n", "")
 
 
+FROM_STDIN = """\
+from multiprocessing import get_context
+from studies.execution import main_guard
+main_guard.check()
+process = get_context("spawn").Process(target=print, args=("ran",))
+with main_guard.imports_no_missing_script():
+    process.start()
+process.join()
+print(process.exitcode, __file__)
+"""
+
+
+def test_the_processes_of_a_program_from_standard_input_do_not_look_for_its_file(tmp_path):
+    command = [sys.executable, "-"]
+    ended = subprocess.run(
+        command, input=FROM_STDIN, capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ran\n0 <stdin>\n", "")
+
+
 def test_it_is_asked_before_trials_run_here_and_only_then(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(main_guard, "check", lambda: asked.append(True))
