@@ -27,7 +27,7 @@ ENVIRONMENTS = {
     "without masks": {"name": "skirmish", "map": "2s3z", "unavailable": "random"},
     "pettingzoo": {"name": "pettingzoo", "pettingzoo": "mpe2.simple_spread_v3", "kwargs": {"N": 3}},
 }
-LENGTHS = {"2s3z": 40, "without masks": 16, "3s5z": 16, "10m_vs_11m": 16, "MMM2": 16}
+LENGTHS = {"2s3z": 40, "without masks": 25, "3s5z": 25, "10m_vs_11m": 25, "MMM2": 25}
 """Steps after which episodes are cut; 20 elsewhere. Some battles should be decided before that."""
 ROWS = 3
 
