@@ -66,11 +66,9 @@ class RelayingProblem(PolicyProblem):
             warm_start=solver.warm_start,
             audit=audit,
         )
-        weighted = advantages.unsqueeze(-1) * unweighted(root)
-        if bonus is not None:
-            weighted = weighted + bonus * unweighted(root)
+        by_head = advantages.unsqueeze(-1) if bonus is None else advantages.unsqueeze(-1) + bonus
         self.own, self.relays = own, (root > 0)[~own]
-        self.weighted = weighted[own]
+        self.weighted = (by_head * unweighted(root))[own]
         self.share = float(own.double().mean())
 
     @property
