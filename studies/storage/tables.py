@@ -23,16 +23,16 @@ def float_table(rows: Sequence[Row]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(table.select_dtypes("number"), float))
 
 
-def wall_columns(row: Row, *, wall: bool) -> dict[str, float | int | str]:
-    """The wall-time columns, whose names begin with ``wall_``, or all the others."""
-    return {key: value for key, value in row.items() if key.startswith(WALL) == wall}
+def wall_columns(row: Row) -> dict[str, float | int | str]:
+    """The columns of wall times."""
+    return {key: value for key, value in row.items() if key.startswith(WALL)}
 
 
 def wall_times(rows: Sequence[Row]) -> list[dict[str, float | int | str]]:
     """The wall-time columns of the rows that have some."""
     if not any(key.startswith(WALL) for key in set().union(*rows)):
         return []
-    return [timing for row in rows if (timing := wall_columns(row, wall=True))]
+    return [timing for row in rows if (timing := wall_columns(row))]
 
 
 def uniform(table: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:

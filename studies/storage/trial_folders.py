@@ -85,7 +85,7 @@ class TrialFolders:
 
         Columns that begin with ``wall_`` go to ``timings.json``.
         """
-        timings: dict[str, Any] = {"wall_seconds": wall_seconds, "metrics": wall_columns(metrics, wall=True)}
+        timings: dict[str, Any] = {"wall_seconds": wall_seconds, "metrics": wall_columns(metrics)}
         tables = {"metrics": float_table([metrics])}
         for name, rows in curves.items():
             tables[f"curves_{name}"] = float_table(rows)
