@@ -11,7 +11,6 @@ import functools
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,7 +84,7 @@ def run(
     """
     from studies.execution import fork_server
 
-    with fork_server.first_imports() if on == "local" else nullcontext(), not_collected():
+    with fork_server.first_imports(here=on == "local"):
         from studies.execution import backends, host_resources, requirements, runner
         from studies.spec.manifest import described
 

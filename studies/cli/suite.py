@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,6 @@ from studies.cli import next_steps
 from studies.cli.options import app, err, out
 from studies.formatting import counted
 from studies.spec.document import StudyError
-from testbed.common.garbage import not_collected
 
 if TYPE_CHECKING:
     from studies.suite.definition import Suite
@@ -82,7 +80,7 @@ def suite(
         raise StudyError(f"{submissions[0]}: only `testbed suite {CHECK}` takes files or folders")
     from studies.execution import fork_server
 
-    with fork_server.first_imports() if on == "local" else nullcontext(), not_collected():
+    with fork_server.first_imports(here=on == "local"):
         from studies.suite import definition, plan, results, running
 
     version = definition.load()

@@ -33,6 +33,7 @@ from typing import Self
 from studies.execution.executor import ONE_THREAD
 from studies.spec.document import StudyError
 from testbed.common.environment_variables import environment_variables
+from testbed.common.garbage import not_collected
 from testbed.common.registry import GROUP
 
 AVAILABLE = sys.platform == "linux"
@@ -212,17 +213,19 @@ def server() -> Server:
 
 
 @contextmanager
-def first_imports() -> Iterator[None]:
+def first_imports(*, here: bool) -> Iterator[None]:
     """Around the first imports of a command: splits a server off the process as soon as they are done.
 
-    So a command that runs trials imports PyTorch once, and not once more for its server. Does nothing where
-    that is not safe: the process has imported PyTorch or NumPy before, or has threads, or other packages add
-    to the testbed and have been loaded, too.
+    So a command that runs trials ``here``, on this machine, imports PyTorch once, and not once more for its
+    server. Splits nothing off where that is not safe: the process has imported PyTorch or NumPy before, or
+    has threads, or other packages add to the testbed and have been loaded, too. No garbage is collected
+    meanwhile.
     """
-    if not AVAILABLE or _threads() > 1 or not {"torch", "numpy"}.isdisjoint(sys.modules):
-        yield
+    if not (here and AVAILABLE) or _threads() > 1 or not {"torch", "numpy"}.isdisjoint(sys.modules):
+        with not_collected():
+            yield
         return
-    with environment_variables(_AS_IMPORTED):
+    with environment_variables(_AS_IMPORTED), not_collected():
         yield
     if _threads() == 1 and not _added():
         with _lock:

@@ -214,7 +214,7 @@ if __name__ == "__main__":
     del sys.modules["numpy"]  # of the tasks
     if sys.argv[2] == "threaded":
         threading.Thread(target=time.sleep, args=(0.5,), daemon=True).start()
-    with fork_server.first_imports():
+    with fork_server.first_imports(here=True):
         import colorsys
     (*servers,) = fork_server._servers.values()
     list(LocalPool(1, fake_tasks.tell).run([Path(sys.argv[1])]))
@@ -241,7 +241,7 @@ def test_a_command_s_server_is_split_off_after_its_first_imports(tmp_path, threa
 
 
 def test_nothing_is_split_off_a_process_that_has_used_pytorch(servers):
-    with fork_server.first_imports():
+    with fork_server.first_imports(here=True):
         pass
     assert servers == {}
 
