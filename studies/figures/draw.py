@@ -14,6 +14,7 @@ mpl.use("Agg")  # figures go to files; a study also runs where there is no scree
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from studies import text
 from studies.columns import column_title, format_value
@@ -135,14 +136,28 @@ _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def _save(figure: Figure, folder: Path, plan: Plan) -> Path:
+    dots = 300 if plan.exact_size else 150
+    box = _laid_out(figure, dots, plan)
     for ending in plan.formats:
         with atomic_write(folder / f"{plan.name}.{ending}") as part:
-            dots = 300 if plan.exact_size else 150
-            figure.savefig(
-                part, format=ending, dpi=dots, bbox_inches=_box(plan), metadata=_UNDATED.get(ending)
-            )
+            figure.savefig(part, format=ending, dpi=dots, bbox_inches=box, metadata=_UNDATED.get(ending))
     plt.close(figure)
     return folder / f"{plan.name}.{'png' if 'png' in plan.formats else plan.formats[0]}"
+
+
+def _laid_out(figure: Figure, dots: int, plan: Plan) -> Bbox | None:
+    """The part of a figure that its files show, in inches, after its last layout; None: all of it.
+
+    Measured once for all formats: ``savefig`` with an engine for the layout, or with a tight box, would go
+    through the whole figure once more for each.
+    """
+    figure.dpi = dots
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    if plan.exact_size:
+        return None
+    return figure.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
 
 
 _FIXED: Any = {

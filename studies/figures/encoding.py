@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
 from studies import text
+from studies.figures.legend_outside import move_legend_outside
 from studies.figures.looks import DASHES, HUES, MARKERS, colours, look
 
 COLOURS = len(HUES)
@@ -86,7 +87,7 @@ class Encoding:
         style = self.style or (self.hue if again or kind == "scatter" else None)
         each = self.again(looks) if again else [look(looks, i) for i in range(len(self.levels(style)))]
         told: dict[str, Any] = {name: each} if style else {}
-        return sns.relplot(
+        grid = sns.relplot(
             data=table,
             kind=kind,
             hue=self.hue,
@@ -99,10 +100,12 @@ class Encoding:
             col_wrap=self.columns(),
             height=4.2,
             aspect=1.45,
-            facet_kws={"legend_out": True, "sharey": sharey},
+            facet_kws={"legend_out": False, "sharey": sharey},
             **told,
             **more,
         )
+        move_legend_outside(grid)
+        return grid
 
     def mark(self, grid: sns.FacetGrid) -> None:
         """Gives the lines of each colour a marker at a few places, so that they differ without colours, too.

@@ -15,6 +15,7 @@ from studies.columns import column_title
 from studies.figures.bands import over_seeds
 from studies.figures.baseline_lines import draw_baselines
 from studies.figures.encoding import Encoding
+from studies.figures.legend_outside import move_legend_outside
 from studies.figures.looks import HUES, MARKERS, look
 from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
 from studies.figures.plan import FigureData, fitted
@@ -85,7 +86,9 @@ def _points(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator
         err_kws={"linewidth": 1.2},
         height=4.2,
         aspect=1.45,
+        legend_out=False,
     )
+    move_legend_outside(grid)
     grid.set_axis_labels(str(x), fitted(f"{column_title(plan.y)},\n{plan.when}", 4))
     for axes in grid.axes.flat:
         if plan.log:
