@@ -15,10 +15,11 @@ import topologies
 from studies.analysis.bootstrap import described, estimator
 from studies.analysis.conditions import grouped
 from studies.analysis.fault_windows import along
-from studies.columns import column_title, title_in, unit
-from studies.figures.bands import aligned, over_seeds
+from studies.columns import title_in, unit
+from studies.figures.bands import aligned
 from studies.figures.encoding import COLOURS, Encoding, legend_text
 from studies.figures.fault_bands import draw_fault_bands
+from studies.figures.lines import draw_lines
 from studies.figures.panels import PANEL, PANELS, Measured, finished, finite, panel_per_condition
 from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
@@ -62,18 +63,9 @@ class AgentCurves(Measured):
         col = AGENT if apart else PANEL if several else None
         hue = CONDITION if apart and several else AGENT
         encoding = Encoding(hue, None, col, {AGENT: agents, PANEL: panels, CONDITION: panels})
-        grid = encoding.relplot(
-            table,
-            kind="line",
-            x="update",
-            y=self.y,
-            **over_seeds(table, how),
-            err_kws={"alpha": 0.15, "linewidth": 0},
-            legend=False if col == hue else "auto",
-            sharey=not apart,
-        )
+        grid = draw_lines(table, "update", self.y, encoding, how, sharey=not apart, legend=col != hue)
         encoding.mark(grid)
-        grid.set_axis_labels(column_title("update"), title_in("agents", self.y))
+        grid.set_ylabels(title_in("agents", self.y))
         for axes in grid.axes.flat:
             readable(axes, "x", whole=unit("update") == "count")
             readable(axes, "y")

@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
 from studies.analysis.conditions import grouped
 from studies.analysis.fault_windows import along
-from studies.columns import column_title, unit
-from studies.figures.bands import aligned, over_seeds
+from studies.columns import unit
+from studies.figures.bands import aligned
 from studies.figures.baseline_lines import draw_baselines
 from studies.figures.encoding import Encoding
 from studies.figures.fault_bands import draw_fault_bands
+from studies.figures.lines import draw_lines
 from studies.figures.panels import Measured, assign_encoding, finished, finite, trials
 from studies.figures.plan import FigureData
 from studies.figures.ticks import readable
@@ -89,16 +90,8 @@ def _lines(table: pd.DataFrame, plan: Curve, encoding: Encoding, how: Estimator)
     table = aligned(table, plan.x, plan.y, groups, log=plan.log)
     if table.empty:
         return None
-    grid = encoding.relplot(
-        table,
-        kind="line",
-        x=plan.x,
-        y=plan.y,
-        **over_seeds(table, how),
-        err_kws={"alpha": 0.15, "linewidth": 0},
-    )
+    grid = draw_lines(table, plan.x, plan.y, encoding, how)
     encoding.mark(grid)
-    grid.set_axis_labels(column_title(plan.x), column_title(plan.y))
     for axes in grid.axes.flat:
         if plan.log:
             axes.set_yscale("log")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import seaborn as sns
@@ -78,30 +78,37 @@ class Encoding:
         """The look of each colour in the palette: the first one at its first use, the next at the next."""
         return [looks[i // COLOURS % len(looks)] for i in range(len(self.levels(self.hue)))]
 
-    def relplot(
-        self, table: pd.DataFrame, *, kind: Literal["line", "scatter"], sharey: bool = True, **more: Any
-    ) -> sns.FacetGrid:
-        """Seaborn's ``relplot`` with the varied columns encoded accordingly; panels may have y axes apart."""
-        name, looks = {"line": ("dashes", DASHES), "scatter": ("markers", MARKERS)}[kind]
+    @property
+    def dashed(self) -> str | None:
+        """The column that dashes encode: that of the colours, too, where these repeat."""
+        return self.hue if self.exhausted and not self.style else self.style
+
+    def dashes(self) -> list[Any]:
+        """The dashes of each level of ``dashed``."""
+        if self.dashed == self.hue:
+            return self.again(DASHES)
+        return [look(DASHES, level) for level in range(len(self.levels(self.style)))]
+
+    def scatter(self, table: pd.DataFrame, **more: Any) -> sns.FacetGrid:
+        """Seaborn's scatter plot with the varied columns encoded by colours, markers and panels."""
+        style = self.style or self.hue
         again = self.exhausted and not self.style
-        style = self.style or (self.hue if again or kind == "scatter" else None)
-        each = self.again(looks) if again else [look(looks, i) for i in range(len(self.levels(style)))]
-        told: dict[str, Any] = {name: each} if style else {}
+        each = [look(MARKERS, level) for level in range(len(self.levels(style)))]
         grid = sns.relplot(
             data=table,
-            kind=kind,
+            kind="scatter",
             hue=self.hue,
             hue_order=self.levels(self.hue) or None,
             palette=self.palette() if self.hue else None,
             style=style,
             style_order=self.levels(style) or None,
+            markers=self.again(MARKERS) if again else each,
             col=self.col,
             col_order=self.levels(self.col) or None,
             col_wrap=self.columns(),
             height=4.2,
             aspect=1.45,
-            facet_kws={"legend_out": False, "sharey": sharey},
-            **told,
+            facet_kws={"legend_out": False},
             **more,
         )
         move_legend_outside(grid)

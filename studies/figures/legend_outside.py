@@ -5,10 +5,7 @@ Seaborn's ``legend_out`` draws the whole figure twice to know the legend's width
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import seaborn as sns
-from matplotlib.legend import Legend
-from matplotlib.offsetbox import DrawingArea
 
 GAP = 0.01
 """Distance of the legend from the panels, as a share of the figure's width."""
@@ -23,17 +20,8 @@ def move_legend_outside(grid: sns.FacetGrid) -> None:
     if grid.legend is None:
         return
     sns.move_legend(grid, "center right", frameon=False)
-    _set_subtitles(grid.legend)
     figure = grid.figure
     width, height = figure.get_size_inches()
     more = grid.legend.get_window_extent().width / figure.dpi
     figure.set_size_inches(width + more, height)
     figure.subplots_adjust(right=1 - GAP - more / (width + more))
-
-
-def _set_subtitles(legend: Legend) -> None:
-    """Sets the entries with an invisible handle like titles: seaborn so heads the parts of a legend."""
-    for area, words in zip(legend.findobj(DrawingArea), legend.get_texts(), strict=True):
-        if not all(handle.get_visible() for handle in area.get_children()):
-            area.set_width(0)
-            words.set_fontsize(mpl.rcParams["legend.title_fontsize"])

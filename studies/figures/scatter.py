@@ -51,7 +51,7 @@ def _points(
     Returns:
         The figure, and the estimates that the lines connect, in words; empty if there are none.
     """
-    grid = encoding.relplot(table, kind="scatter", x=plan.x, y=plan.y, s=60)
+    grid = encoding.scatter(table, x=plan.x, y=plan.y, s=60)
     colours = (
         dict(zip(encoding.levels(encoding.hue), encoding.palette(), strict=True)) if encoding.style else {}
     )
