@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
 from studies import text
-from studies.figures.legend_outside import move_legend_outside
+from studies.figures.grid import Panels, move_legend_outside
 from studies.figures.looks import DASHES, HUES, MARKERS, colours, look
 
 COLOURS = len(HUES)
@@ -88,6 +88,20 @@ class Encoding:
         if self.dashed == self.hue:
             return self.again(DASHES)
         return [look(DASHES, level) for level in range(len(self.levels(self.style)))]
+
+    def grid(self, table: pd.DataFrame, *, sharey: bool = True) -> Panels:
+        """Empty panels, one for each value that has one; they may have y axes apart."""
+        return Panels(
+            table,
+            col=self.col,
+            col_order=self.levels(self.col) or None,
+            col_wrap=self.columns(),
+            sharey=sharey,
+            height=4.2,
+            aspect=1.45,
+            dropna=False,
+            legend_out=False,
+        )
 
     def scatter(self, table: pd.DataFrame, **more: Any) -> sns.FacetGrid:
         """Seaborn's scatter plot with the varied columns encoded by colours, markers and panels."""

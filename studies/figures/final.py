@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from studies.analysis.bootstrap import Estimator, described, estimator, left_out
 from studies.analysis.conditions import grouped
@@ -15,7 +17,7 @@ from studies.columns import column_title
 from studies.figures.bands import over_seeds
 from studies.figures.baseline_lines import draw_baselines
 from studies.figures.encoding import Encoding
-from studies.figures.legend_outside import move_legend_outside
+from studies.figures.grid import move_legend_outside
 from studies.figures.looks import HUES, MARKERS, look
 from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
 from studies.figures.plan import FigureData, fitted
@@ -62,34 +64,39 @@ class Final(Measured):
 def _points(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator) -> sns.FacetGrid:
     x, encoding = encoding.across()
     hue = encoding.hue
-    shared = {"data": table, "x": x, "y": plan.y, "order": encoding.levels(x)}
+    hues = encoding.levels(hue)
+    palette = encoding.palette() if hue else [HUES[0]]
+    # Colours of neighbouring levels may be the same grey; where colours repeat, markers tell them apart.
+    markers = encoding.again(MARKERS) if encoding.exhausted else [look(MARKERS, n) for n in range(len(hues))]
+    drawn: dict[str, Any] = {"linewidth": 1.2, "markersize": 7}
+    drawn["linestyle"] = "-" if x in encoding.numeric else "none"
+    coloured = {"hue": hue, "hue_order": hues, "palette": palette, "markers": markers}
+    grid = encoding.grid(table)
+    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
+        sns.pointplot(
+            table if panel is None else table[table[encoding.col] == panel],
+            x=x,
+            y=plan.y,
+            order=encoding.levels(x),
+            **coloured if hue else {"color": palette[0]},
+            dodge=0.12 * (len(hues) - 1) if hue else False,
+            **over_seeds(table, how),
+            **drawn,
+            capsize=0.08,
+            err_kws={"linewidth": 1.2},
+            legend=False,
+            ax=axes,
+        )
+    grid.set_axis_labels(str(x), column_title(plan.y))
+    grid.lay_out()
     if hue:
-        shared |= {"hue": hue, "hue_order": encoding.levels(hue), "palette": encoding.palette()}
-        # Colours of neighbouring levels may be the same grey; where colours repeat, markers tell them apart.
-        each = [look(MARKERS, level) for level in range(len(encoding.levels(hue)))]
-        shared |= {"markers": encoding.again(MARKERS) if encoding.exhausted else each}
-    else:
-        shared |= {"color": HUES[0]}
-    dodge = 0.12 * (len(encoding.levels(hue)) - 1) if hue else False
-    grid = sns.catplot(
-        **shared,
-        kind="point",
-        col=encoding.col,
-        col_order=encoding.levels(encoding.col) or None,
-        col_wrap=encoding.columns(),
-        dodge=dodge,
-        **over_seeds(table, how),
-        linestyle="-" if x in encoding.numeric else "none",
-        linewidth=1.2,
-        markersize=7,
-        capsize=0.08,
-        err_kws={"linewidth": 1.2},
-        height=4.2,
-        aspect=1.45,
-        legend_out=False,
-    )
-    move_legend_outside(grid)
-    grid.set_axis_labels(str(x), fitted(f"{column_title(plan.y)},\n{plan.when}", 4))
+        handles = [
+            Line2D([], [], color=colour, marker=marker, markeredgewidth=0.9, **drawn)
+            for colour, marker in zip(palette, markers, strict=True)
+        ]
+        grid.add_legend(dict(zip(hues, handles, strict=True)), hue, hues)
+        move_legend_outside(grid)
+    grid.set_ylabels(fitted(f"{column_title(plan.y)},\n{plan.when}", 4))  # longer, left of the layout
     for axes in grid.axes.flat:
         if plan.log:
             axes.set_yscale("log")

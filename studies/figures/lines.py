@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -15,19 +14,7 @@ from studies.analysis.bootstrap import Estimator
 from studies.analysis.conditions import grouped
 from studies.columns import column_title
 from studies.figures.encoding import Encoding
-from studies.figures.legend_outside import move_legend_outside
-
-
-class Panels(sns.FacetGrid):  # type: ignore[misc]  # seaborn has no types
-    """Seaborn's grid, laid out once: its methods otherwise measure all panels whenever they have drawn."""
-
-    def tight_layout(self, *args: Any, **kwargs: Any) -> Panels:
-        """Leaves the layout to :meth:`lay_out`."""
-        return self
-
-    def lay_out(self) -> None:
-        """Gives the labels and titles of all panels the room that they need."""
-        super().tight_layout()
+from studies.figures.grid import Panels, move_legend_outside
 
 
 def draw_lines(
@@ -52,17 +39,7 @@ def draw_lines(
         sharey: whether panels have the same y axis.
         legend: whether there is one, if there is anything to explain.
     """
-    grid = Panels(
-        table,
-        col=encoding.col,
-        col_order=encoding.levels(encoding.col) or None,
-        col_wrap=encoding.columns(),
-        sharey=sharey,
-        height=4.2,
-        aspect=1.45,
-        dropna=False,
-        legend_out=False,
-    )
+    grid = encoding.grid(table, sharey=sharey)
     for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
         shown = table if panel is None else table[table[encoding.col] == panel]
         _draw(axes, shown, x, y, encoding, how)
