@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from studies.analysis.bootstrap import Estimator
 from studies.analysis.conditions import grouped
+from studies.analysis.resampling import Array
 from studies.columns import column_title
 from studies.figures.encoding import Encoding
 from studies.figures.grid import Panels, move_legend_outside
@@ -58,12 +59,28 @@ def _draw(axes: Axes, table: pd.DataFrame, x: str, y: str, encoding: Encoding, h
         if values not in conditions:
             continue
         runs = [run for _, run in conditions[values].groupby("seed")]
-        value, low, high = how.along(np.stack([run[y].to_numpy(float) for run in runs], axis=1))
+        measured = np.stack([run[y].to_numpy(float) for run in runs], axis=1)
+        at, value, low, high = _estimates(runs[0][x].to_numpy(float), measured, how)
         chosen: dict[str | None, str] = dict(zip(kinds, values, strict=True))
-        at, look = runs[0][x].to_numpy(float), _look(encoding, chosen.get(hue), chosen.get(style))
+        look = _look(encoding, chosen.get(hue), chosen.get(style))
         axes.plot(at, value, **look)
         if len(runs) > 1:
             axes.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def _estimates(at: Array, values: Array, how: Estimator) -> tuple[Array, Array, Array, Array]:
+    """The places of a line in ascending order, each once, and the estimate and its bounds there.
+
+    Args:
+        at: [points], ascending.
+        values: [points, seeds].
+        how: the estimator; of all points at a place, as where nothing is sent in several updates.
+    """
+    places, first = np.unique(at, return_index=True)
+    if len(places) == len(at):
+        return at, *how.along(values)
+    found = [how(same.ravel()) for same in np.split(values, first[1:])]
+    return places, *np.array(found).T
 
 
 def _look(encoding: Encoding, hue: str | None, dashes: str | None, without: str = "C0") -> dict[str, Any]:

@@ -146,6 +146,17 @@ def test_the_same_tables_give_the_same_svg(tmp_path):
     assert one.with_suffix(".svg").read_bytes() == two.with_suffix(".svg").read_bytes()
 
 
+def test_points_of_a_curve_at_the_same_place_are_one_point():
+    some = results("training", 1, 3, points=3)
+    silent = some.curves["training"]["topology"] == "ring"
+    some.curves["training"].loc[silent, "bytes"] = 0
+    ((_, drawn),) = draw.drawings(some, "return_by_bytes")
+    ring, star = (line for line in drawn.axes[0].lines if len(line.get_xdata()))
+    assert (list(ring.get_xdata()), list(star.get_xdata())) == ([0], [0, 100, 200])
+    wanted = estimator("training", "return")(some.curves["training"].loc[silent, "return"]).value
+    assert ring.get_ydata() == pytest.approx([wanted])
+
+
 def test_empty_and_undefined_numbers_leave_a_figure_out(tmp_path, monkeypatch):
     empty = FigureData(
         "training", "", (), pd.DataFrame({"trial": ["a"], "seed": [0]}), {"training": pd.DataFrame()}
