@@ -12,6 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import fresh_processes
 import pytest
 from page_blocks import blocks
 
@@ -91,10 +92,7 @@ def install(place, name, version, groups):
 def python(site, *arguments, cwd=None):
     path = os.pathsep.join(map(str, (site, ROOT, ROOT / "tests" / "shared")))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=cwd or site, env=environment, capture_output=True, text=True, check=False
-    )
+    return fresh_processes.run(arguments, cwd=cwd or site, env=environment)
 
 
 RUN = """\
@@ -245,62 +243,22 @@ BROKEN = {
 }
 
 
-EACH = """\
-import io, os, sys
-from contextlib import redirect_stderr, redirect_stdout
-
-import networkx, numpy, pydantic, simpy, torch  # but nothing of the testbed, which would look for packages
-
-for site in sys.argv[2:]:
-    if child := os.fork():
-        os.waitpid(child, 0)
-        continue
-    sys.path.insert(0, site)
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        from studies.cli.console_script import main
-
-        sys.argv[1:] = ["validate", sys.argv[1]]
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-    for name, text in [("out", out.getvalue()), ("err", err.getvalue()), ("code", str(code))]:
-        with open(os.path.join(site, name), "w") as file:
-            file.write(text)
-    os._exit(0)
-"""
-"""`testbed validate STUDY` with each of some folders on the path, in a process of its own that is split from
-one which has imported PyTorch: importing it takes longer than all else."""
+COMMAND = "from studies.cli.console_script import main; main()"
 
 
-@pytest.fixture(scope="module")
-def said(tmp_path_factory):
-    """What `testbed validate` of a usual study ends with and says, for each of the broken packages."""
-    place = tmp_path_factory.mktemp("broken")
-    sites = {case: place / str(number) for number, case in enumerate(BROKEN)}
-    for case, (group, module, value, _) in BROKEN.items():
-        install(sites[case], "broken-things", "0.1", {f"consensus_testbed.{group}": {"mine": value}})
-        if value.startswith("broken_things."):
-            (sites[case] / "broken_things").mkdir()
-            (sites[case] / "broken_things" / "__init__.py").touch()
-        else:
-            (sites[case] / "broken_things.py").write_text(module + "\n")
-    (place / "study.yaml").write_text(USUAL)
-    done = python(place, "-c", EACH, place / "study.yaml", *sites.values())
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    return {
-        case: tuple((site / name).read_text() for name in ("code", "out", "err"))
-        for case, site in sites.items()
-    }
-
-
-@pytest.mark.skipif(os.name == "nt", reason="processes split in POSIX only")
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_entry_point_is_one_clear_line(case, said):
-    group, *_, reason = BROKEN[case]
-    code, out, err = said[case]
-    assert (code, out) == ("2", ""), err
+def test_a_broken_entry_point_is_one_clear_line(case, tmp_path):
+    group, module, value, reason = BROKEN[case]
+    install(tmp_path, "broken-things", "0.1", {f"consensus_testbed.{group}": {"mine": value}})
+    if value.startswith("broken_things."):
+        (tmp_path / "broken_things").mkdir()
+        (tmp_path / "broken_things" / "__init__.py").touch()
+    else:
+        (tmp_path / "broken_things.py").write_text(module + "\n")
+    (tmp_path / "study.yaml").write_text(USUAL)
+    done = python(tmp_path, "-c", COMMAND, "validate", "study.yaml")
+    err = done.stderr
+    assert (done.returncode, done.stdout) == (2, ""), err
     assert err.count("\n") == 1
     if reason is None:
         assert err.startswith("consensus_algorithms: two are named 'metropolis': ")
