@@ -4,10 +4,10 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
+import fresh_processes
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -15,14 +15,9 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
 def test_an_example_prints_what_stands_beside_it(tmp_path, name):
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / f"{name}.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parents[1]), "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parents[1]), "TMPDIR": str(tmp_path)}
+    done = fresh_processes.run([EXAMPLES / f"{name}.py"], cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
     # Progress, with its wall times, may come before.
     assert done.stdout.endswith((EXAMPLES / f"{name}.out").read_text()), done.stdout
 

@@ -4,10 +4,9 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import fresh_processes
 import pytest
 from page_blocks import blocks
 
@@ -37,9 +36,7 @@ def _change(path: Path, diff: str) -> None:
 
 def _run(place: Path, *command: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [sys.executable, *command], cwd=place, env=environment, capture_output=True, text=True, check=False
-    )
+    done = fresh_processes.run(command, cwd=place, env=environment)
     assert done.returncode == 0, f"{shlex.join(command)[:200]}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -2,10 +2,9 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import fresh_processes
 import pytest
 
 ROOT = Path(__file__).parents[3]
@@ -84,8 +83,7 @@ def done(tmp_path_factory):
     wrong = STUDY.replace("fault: detour", "fault: detuor").replace("every: 5", "every: 0")
     (tmp_path / "study.yaml").write_text(STUDY)
     (tmp_path / "wrong.yaml").write_text(wrong)
-    command = [sys.executable, "-c", CHECK]
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    return fresh_processes.run(["-c", CHECK], cwd=tmp_path, env=environment)
 
 
 def test_what_another_package_adds_is_known_everywhere(done):
