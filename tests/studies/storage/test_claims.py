@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import fresh_processes
 import pytest
 from in_process import InProcess
 from rich.console import Console
@@ -38,15 +39,15 @@ CHANGES = 30
 SCRIPT = """\
 import sys
 from pathlib import Path
-from testbed.common.garbage import not_collected
-with not_collected():
-    from in_process import InProcess
-    from rich.console import Console
-    from studies.execution import backends, runner
-    from studies.spec.loading import load
-    from studies.storage.store import Store
+from in_process import InProcess
+from rich.console import Console
+from studies.execution import backends, fork_server, runner
+from studies.spec.loading import load
+from studies.storage.store import Store
 if __name__ == "__main__":
     path, folder, jobs = sys.argv[1:]
+    if int(jobs) and fork_server.AVAILABLE:  # as a command does, whose imports are its fork server's, too
+        fork_server._servers[fork_server._moment()] = fork_server.Server.split()
     executor = backends.executor("local", int(jobs), Path(folder)) if int(jobs) else InProcess()
     outcome = runner.run(load(path), Store(Path(folder)), executor=executor, console=Console(quiet=True))
     print(outcome.run, outcome.kept, outcome.others, len(outcome.failed))
@@ -58,8 +59,8 @@ def start(path, folder, jobs=2):
 
     With no jobs it runs the trials itself.
     """
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(path), str(folder), str(jobs)],
+    return fresh_processes.start(
+        ["-c", SCRIPT, str(path), str(folder), str(jobs)],
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -3,11 +3,11 @@
 import gc
 import hashlib
 import re
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
+import fresh_processes
 import pandas as pd
 import pytest
 
@@ -84,10 +84,10 @@ def example():
 def test_the_example_of_the_page_joins_the_table(outside, tmp_path):
     """By the command, because the processes that run trials must find the code, too."""
     file = outside("patient.py", example())
-    words = [sys.executable, "-c", "from studies.cli.console_script import main; main()", "suite", "lite"]
+    words = ["-c", "from studies.cli.console_script import main; main()", "suite", "lite"]
     which = ["--task", "convex-mean", "--condition", "loss 60 %", "--method", "relaxed ADMM"]
     command = [*words, *which, "--method", f"{file}:Patient", "--jobs", "1", "--out", str(tmp_path / "out")]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    fresh_processes.run(command, check=True)
     found = pd.read_csv(tmp_path / "out" / "scores.csv").set_index(["method", "condition"])
     label = f"patient@{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"
     assert list(found.index) == [
@@ -132,8 +132,8 @@ for size in ("learn", "lite"):
 def test_a_learner_is_for_training_tasks(folder, outside, tmp_path):
     """In a process of its own, because pydantic keeps a class of settings for ever."""
     file = outside("learners_of_mine.py", LEARNER.format(name="learner_of_mine"))
-    command = [sys.executable, "-c", PLAN, str(folder), f"{file}:Mine", str(tmp_path / "methods")]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    words = ["-c", PLAN, folder, f"{file}:Mine", tmp_path / "methods"]
+    said = fresh_processes.run(words, check=True).stdout
     assert said.splitlines() == [
         "learning 6 learner_of_mine",
         "mean 0 learns policies",
