@@ -68,6 +68,12 @@ class Families(MutableMapping[str, Family]):
                 import_module(module)
             for point in sorted(metadata.entry_points(group=GROUP), key=lambda each: each.name):
                 self._load(point)
+            # A module that a program has imported before has added its families first.
+            places = {module: place for place, module in enumerate(BUILTIN)}
+            ordered = sorted(
+                self._found.items(), key=lambda each: places.get(each[1].build.__module__, len(BUILTIN))
+            )
+            self._found = dict(ordered)
             self._loaded = True
         return self._found
 
