@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import fresh_processes
 import pytest
-from fresh_processes import READ_ONCE, ServerError, run, start
+from fresh_processes import ServerError, run, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they are new interpreters")
 
@@ -70,9 +71,9 @@ def place(tmp_path):
     ids=["code", "module", "package", "script"],
 )
 def test_a_process_has_what_it_is_given(place, arguments, path):
-    variables = {"HOME": "/somewhere", "ODD": "ä\udcff", "PYTHONDONTWRITEBYTECODE": "1"}
-    variables |= {key: value for key, value in os.environ.items() if key.startswith(READ_ONCE)}
-    variables.pop("PYTHONPATH", None)
+    variables = {**os.environ, "ODD": "ä\udcff", "PYTHONDONTWRITEBYTECODE": "1"}
+    for name in ("PYTHONPATH", "PATH"):
+        variables.pop(name, None)
     if path is not None:
         variables["PYTHONPATH"] = path.format(place=place)
     given = {"cwd": place, "env": variables, "input": "some input\n"}
@@ -93,7 +94,7 @@ def test_a_process_has_what_it_is_given(place, arguments, path):
         "raise KeyboardInterrupt",
         "import os; os._exit(4)",
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-        "import os; os.abort()",
+        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
         "import atexit; atexit.register(print, 'last'); print('first'); 1 / 0",
         "import threading; threading.Timer(0.01, print, ['late']).start()",
         "import sys; sys.excepthook = lambda *_: print('my own'); 1 / 0",
@@ -221,6 +222,14 @@ def test_other_options_need_an_interpreter_of_their_own():
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         run(["-c", ""], cwd=tmp_path / "nowhere")
+
+
+def test_elsewhere_than_on_linux_it_is_a_new_interpreter(monkeypatch):
+    monkeypatch.setattr(fresh_processes, "sys", SimpleNamespace(platform="darwin", executable=sys.executable))
+    code = "import sys; print('torch' in sys.modules, *sys.argv, sys.stdin.read())"
+    assert ended(run(["-c", code, "a"], input="b")) == (0, "False -c a b\n", "")
+    with start(["-c", code], stdin=subprocess.DEVNULL, stdout=PIPE, text=True) as process:
+        assert process.communicate() == ("False -c \n", None)
 
 
 @pytest.fixture
