@@ -191,6 +191,15 @@ def test_sessions_and_signals_are_those_of_a_process_of_its_own():
     assert (process.returncode, process.poll()) == (-signal.SIGTERM, -signal.SIGTERM)
 
 
+def test_the_number_of_a_process_is_its_own_until_its_end_is_known():
+    with start(["-c", ""], stdout=PIPE) as process:
+        assert process.stdout.read() == b""
+        for _ in range(3):  # requests, in which it is seen to have ended
+            run(["-c", ""], check=True)
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == 0
+
+
 def test_output_goes_where_it_is_sent(tmp_path):
     code = "import os; print('one', flush=True); os.write(2, b'two')"
     with (tmp_path / "said").open("wb") as file, start(["-c", code], stdout=file, stderr=file):

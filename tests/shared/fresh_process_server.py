@@ -69,11 +69,17 @@ def _served(asked: socket.socket) -> tuple[bytes, list[int]] | None:
     signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, int] = {}  # process -> where its exit code goes
+    ended: dict[
+        int, int
+    ] = {}  # where it has gone -> process, whose number is its own until it is known there
     while True:
-        ready, _, _ = select.select([asked.fileno(), woken], [], [])
+        ready, _, _ = select.select([asked.fileno(), woken, *ended], [], [])
+        for known in ended.keys() & set(ready):
+            os.waitpid(ended.pop(known), 0)
+            os.close(known)
         if woken in ready:
             os.read(woken, 4096)
-            _collect(running)
+            _collect(running, ended)
         if asked.fileno() not in ready:
             continue
         data, descriptors, *_ = socket.recv_fds(asked, MOST, 4, socket.MSG_CMSG_CLOEXEC)
@@ -84,7 +90,7 @@ def _served(asked: socket.socket) -> tuple[bytes, list[int]] | None:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             asked.close()
-            for descriptor in (woken, wakes, *running.values()):
+            for descriptor in (woken, wakes, *running.values(), *ended):
                 os.close(descriptor)
             return data, descriptors
         running[number], *others = descriptors
@@ -92,14 +98,17 @@ def _served(asked: socket.socket) -> tuple[bytes, list[int]] | None:
             os.close(descriptor)
 
 
-def _collect(running: dict[int, int]) -> None:
+def _collect(running: dict[int, int], ended: dict[int, int]) -> None:
     """Passes on the exit codes of the children that have ended."""
-    while running:
-        number, status = os.waitpid(-1, os.WNOHANG)
-        if number == 0:
-            return
-        with socket.socket(fileno=running.pop(number)) as where:
-            _send(where, {"ended": os.waitstatus_to_exitcode(status)})
+    for number in list(running):
+        found = os.waitid(os.P_PID, number, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is None:
+            continue
+        where = running.pop(number)
+        ended[where] = number
+        by_itself = found.si_code == os.CLD_EXITED
+        with socket.socket(fileno=os.dup(where)) as there:
+            _send(there, {"ended": found.si_status if by_itself else -found.si_status})
 
 
 def _send(where: socket.socket, message: Mapping[str, Any]) -> None:
