@@ -147,8 +147,9 @@ def test_killed_at_any_moment_a_study_ends_as_if_it_had_not_been(write, tmp_path
     for kill in range(KILLS):
         process = start(path, folder, jobs=1)
         come_to(process, folder, draws.randrange(CHANGES))
-        # Now the whole group, now the parent alone, whose children find out by themselves.
-        (os.killpg if kill % 2 else os.kill)(process.pid, signal.SIGKILL)
+        if process.poll() is None:  # else all trials have been run meanwhile
+            # Now the whole group, now the parent alone, whose children find out by themselves.
+            (os.killpg if kill % 2 else os.kill)(process.pid, signal.SIGKILL)
         process.communicate()
     outcome = runner.run(study, Store(folder), executor=InProcess(), console=Console(quiet=True))
     assert not outcome.failed
