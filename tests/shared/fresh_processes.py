@@ -38,6 +38,9 @@ READ_ONCE = (
 APPLIED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 """Those among them that a forked process heeds all the same; `sys.flags` does not tell the second."""
 
+SET_BY_LIBRARIES = ("TORCHINDUCTOR_CACHE_DIR", "PYTHONBREAKPOINT")
+"""Those that a test may find changed: by PyTorch as it imports its compiler, and by Ray as it connects."""
+
 AS_IMPORTED = {
     **{f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")},
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator would start a thread
@@ -234,5 +237,5 @@ def _check(words: Sequence[str], variables: Mapping[str, str], options: Mapping[
         raise ValueError(f"{words}: must be -c CODE, -m MODULE or the path of a script, and arguments")
     for name in sorted(variables.keys() | _FIRST.keys()):
         now, first = variables.get(name), _FIRST.get(name)
-        if name.startswith(READ_ONCE) and name not in APPLIED and now != first:
+        if name.startswith(READ_ONCE) and name not in APPLIED + SET_BY_LIBRARIES and now != first:
             raise ValueError(f"{name}: is {now!r}, was {first!r} when the tests began, and is read only once")
