@@ -1,6 +1,6 @@
 """The algorithms as plain sequential code on a perfect network: what the simulation is held against."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from testbed.consensus.coupling import coupling_share
 from testbed.consensus.problems.base import LocalProblem, Signal
@@ -15,7 +15,7 @@ def edge_admm(
     penalty: float,
     coupling: float | None = None,
     initial_dual: float = 0.0,
-) -> list[list[Signal]]:
+) -> Iterator[list[Signal]]:
     """The signals of all agents after each exchange, exchanges happening on ``order``'s links in turn.
 
     Li & He 2020 (arXiv 2010.07916), Algorithm 1; Wei & Ozdaglar 2013 (arXiv 1307.8254).
@@ -32,7 +32,6 @@ def edge_admm(
     z = {(q, link): problems[q].zeros() for link in links for q in link}
     y = {(q, link): problems[q].zeros() + initial_dual for link in links for q in link}
     s = [problem.zeros() for problem in problems]
-    history = []
     for link in order:
         p = {}
         for q in link:
@@ -48,8 +47,7 @@ def edge_admm(
             c = 1.0 if q == link[0] else -1.0
             z[q, link] = (y[q, link] - nu) / beta + c * s[q]
             y[q, link] = nu
-        history.append(list(s))
-    return history
+        yield list(s)
 
 
 def relaxed_admm(
@@ -59,7 +57,7 @@ def relaxed_admm(
     penalty: float,
     relaxation: float,
     coupling: float | None = None,
-) -> list[list[Signal]]:
+) -> Iterator[list[Signal]]:
     """The signals of all agents after each synchronous round.
 
     Bastianello, Carli, Schenato & Todescato 2021. With z_ij at agent i for each neighbour j starting at zero:
@@ -77,7 +75,6 @@ def relaxed_admm(
         neighbours[j].append(i)
     ways = [(i, j) for i, around in enumerate(neighbours) for j in around]
     z = {(i, j): problems[i].zeros() for i, j in ways}
-    history = []
     for _ in range(rounds):
         s = []
         for i, problem in enumerate(problems):
@@ -88,5 +85,4 @@ def relaxed_admm(
         q = {(i, j): -z[i, j] + 2 * penalty * s[i] for i, j in ways}
         mixed = q if coupling is None else {(i, j): kappa * q[i, j] + (1 - kappa) * q[j, i] for i, j in ways}
         z = {(j, i): (1 - relaxation) * z[j, i] + relaxation * mixed[i, j] for i, j in ways}
-        history.append(s)
-    return history
+        yield s

@@ -102,7 +102,7 @@ def test_the_living_agree_past_the_dead_who_stand_between_them():
     apart = {}
     for where in ("modelled", "relayed"):
         _, _, problems = posed(batch, where)
-        signals = edge_admm(problems, [(0, 1), (1, 2)], [(0, 1), (1, 2)] * 60, 1.0)[-1]
+        *_, signals = edge_admm(problems, [(0, 1), (1, 2)], [(0, 1), (1, 2)] * 60, 1.0)
         left, middle, right = (s.view(-1, AGENTS)[between] for s in signals)
         apart[where] = [float((end - middle).norm() / end.norm()) for end in (left, right)]
     assert max(apart["relayed"]) < 0.8 * min(apart["modelled"])
@@ -123,7 +123,7 @@ def test_who_can_never_act_keeps_its_model():
 def test_an_update_takes_place_within_the_radius(radius, audit):
     class Ring:
         def agree(self, problems):
-            edge_admm(problems, [(0, 1), (0, 2), (1, 2)], [(0, 1), (1, 2), (0, 2)] * 4, 1.0)
+            list(edge_admm(problems, [(0, 1), (0, 2), (1, 2)], [(0, 1), (1, 2), (0, 2)] * 4, 1.0))
             return {}
 
     one = learner(MatrpoSettings, where_inactive="relayed", radius=radius, solver={"audit": audit})

@@ -43,7 +43,7 @@ def test_a_perfect_network_gives_the_reference_bit_for_bit(pose, topology):
         pose(), measure=lambda signals: history.append(list(signals)) or {}
     )
     links = sorted(tuple(sorted(edge)) for edge in graph.edges)
-    expected = reference.edge_admm(pose(), links, result.order, 1.0)
+    expected = list(reference.edge_admm(pose(), links, result.order, 1.0))
     assert len(expected) == len(history) - 1 == 24
     for ours, theirs in zip(history[1:], expected, strict=True):
         for s, r in zip(ours, theirs, strict=True):
@@ -63,7 +63,7 @@ def test_relaxed_admm_on_a_perfect_network_gives_the_reference_bit_for_bit(pose)
         pose(), measure=lambda signals: history.append(list(signals)) or {}
     )
     links = sorted(tuple(sorted(edge)) for edge in graph.edges)
-    expected = reference.relaxed_admm(pose(), links, 8, 1.0, 0.5)
+    expected = list(reference.relaxed_admm(pose(), links, 8, 1.0, 0.5))
     assert len(expected) == len(history) - 1
     for ours, theirs in zip(history[1:], expected, strict=True):
         for s, r in zip(ours, theirs, strict=True):

@@ -144,13 +144,13 @@ def test_under_independent_loss_the_expected_iterate_moves_as_with_a_smaller_rel
     smaller = (1 - loss) * relaxation
     links = sorted(tuple(sorted(edge)) for edge in ring.edges)
     local = mean_problem(start).local
-    expected = np.array(reference.relaxed_admm(local, links, rounds, penalty, smaller))[:, :, 0]
+    expected = np.array(list(reference.relaxed_admm(local, links, rounds, penalty, smaller)))[:, :, 0]
     mean = signals.mean(axis=1)
     spread = signals.std(axis=1) / np.sqrt(copies)
     assert (np.abs(mean - expected) <= 4.5 * spread + 1e-12).all()
     assert spread[1:].min() > 0
     # And that recursion has the factor of theory, in the long run.
-    long = np.array(reference.relaxed_admm(local, links, 400, penalty, smaller))[:, :, 0]
+    long = np.array(list(reference.relaxed_admm(local, links, 400, penalty, smaller)))[:, :, 0]
     largest = np.abs(1 - smaller + smaller * modes(ring, penalty)).max()
     assert fitted_factor(np.linalg.norm(long - start.mean(), axis=1)) == pytest.approx(largest, abs=0.006)
 

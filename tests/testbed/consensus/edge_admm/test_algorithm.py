@@ -58,7 +58,7 @@ def test_a_perfect_network_gives_the_reference_bit_for_bit(problem, topology, ac
     settings = ConsensusSettings(activation=activation, penalty=0.7, budget=Budget(activations=60))
     result, history, _ = agree(local, graph, settings)
     links = sorted(tuple(sorted(edge)) for edge in graph.edges)
-    expected = reference.edge_admm(local, links, result.order, 0.7)
+    expected = list(reference.edge_admm(local, links, result.order, 0.7))
     assert len(expected) == len(history) - 1 == 60
     for ours, theirs in zip(history[1:], expected, strict=True):
         for s, r in zip(ours, theirs, strict=True):
