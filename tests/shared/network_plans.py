@@ -1,6 +1,7 @@
 """Strategies that draw what a study says of its network: topologies, impairments, faults, schedules."""
 
 import hashlib
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -147,41 +148,44 @@ def without_lies(network: Plan) -> None:
             link["corrupt"] = 0.2
 
 
+@cache
+def _kinds_of_faults(nodes: tuple[int, ...], links: tuple[str, ...]) -> st.SearchStrategy[Plan]:
+    """One fault on these nodes and links. Kept: Hypothesis takes longer to check it than to draw from it."""
+    agent = st.sampled_from(nodes)
+    agents = agent | st.just("all")
+    names = st.sampled_from([*links, "all"])
+    direction = st.sampled_from(["both", "forward", "backward"])
+    in_flight = st.sampled_from(["drop", "deliver"])
+    group = st.lists(st.sampled_from(links), min_size=1, max_size=3, unique=True)
+    groups = st.sampled_from(["halves", [[0]], [[0], [1]]])
+    return st.one_of(
+        st.fixed_dictionaries({"link": names, "direction": direction, "in_flight": in_flight}),
+        st.fixed_dictionaries({"fault": st.just("group_down"), "links": group, "in_flight": in_flight}),
+        st.fixed_dictionaries({"fault": st.just("hold"), "link": names, "direction": direction}),
+        st.fixed_dictionaries({"fault": st.just("partition"), "groups": groups, "in_flight": in_flight}),
+        st.fixed_dictionaries({"fault": st.just("partition"), "isolate": agent}),
+        st.fixed_dictionaries(
+            {
+                "fault": st.just("crash"),
+                "agent": agents,
+                "state": st.sampled_from(["kept", "lost"]),
+                "in_flight": in_flight,
+            }
+        ),
+        st.fixed_dictionaries(
+            {"fault": st.just("straggler"), "agent": agents, "factor": st.sampled_from([0.5, 20.0])}
+        ),
+        st.fixed_dictionaries(
+            {"fault": st.just("byzantine"), "agent": agents, "behaviour": st.sampled_from(LIES)}
+        ),
+    )
+
+
 @st.composite
 def faults(draw: st.DrawFn, graph: "nx.Graph[int]") -> Plan:
     """One fault of a network on a graph, and when it happens."""
-    agent = st.sampled_from(sorted(graph.nodes))
-    agents = agent | st.just("all")
-    names = st.sampled_from([*(f"{u}-{v}" for u, v in graph.edges), "all"])
-    direction = st.sampled_from(["both", "forward", "backward"])
-    in_flight = st.sampled_from(["drop", "deliver"])
-    group = st.lists(
-        st.sampled_from([f"{u}-{v}" for u, v in graph.edges]), min_size=1, max_size=3, unique=True
-    )
-    groups = st.sampled_from(["halves", [[0]], [[0], [1]]])
-    fault = draw(
-        st.one_of(
-            st.fixed_dictionaries({"link": names, "direction": direction, "in_flight": in_flight}),
-            st.fixed_dictionaries({"fault": st.just("group_down"), "links": group, "in_flight": in_flight}),
-            st.fixed_dictionaries({"fault": st.just("hold"), "link": names, "direction": direction}),
-            st.fixed_dictionaries({"fault": st.just("partition"), "groups": groups, "in_flight": in_flight}),
-            st.fixed_dictionaries({"fault": st.just("partition"), "isolate": agent}),
-            st.fixed_dictionaries(
-                {
-                    "fault": st.just("crash"),
-                    "agent": agents,
-                    "state": st.sampled_from(["kept", "lost"]),
-                    "in_flight": in_flight,
-                }
-            ),
-            st.fixed_dictionaries(
-                {"fault": st.just("straggler"), "agent": agents, "factor": st.sampled_from([0.5, 20.0])}
-            ),
-            st.fixed_dictionaries(
-                {"fault": st.just("byzantine"), "agent": agents, "behaviour": st.sampled_from(LIES)}
-            ),
-        )
-    )
+    links = tuple(f"{u}-{v}" for u, v in graph.edges)
+    fault = draw(_kinds_of_faults(tuple(sorted(graph.nodes)), links))
     return {**fault, **draw(_when())}
 
 
