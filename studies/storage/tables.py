@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 import pandas as pd
 
 from studies import text
@@ -17,10 +19,17 @@ WALL = "wall_"
 
 
 def float_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """The table with all numbers as floats, so that a column's type never depends on its values."""
-    table = pd.DataFrame(list(rows))
-    table = table[[name for name in table if not str(name).startswith(WALL)]]
-    return table.astype(dict.fromkeys(table.select_dtypes("number"), float))
+    """The table with all numbers as floats, so that a column's type never depends on its values.
+
+    What a row lacks is nan. Columns of wall times are left out.
+    """
+    names = dict.fromkeys(name for row in rows for name in row if not name.startswith(WALL))
+    return pd.DataFrame({name: _column([row.get(name, math.nan) for row in rows]) for name in names})
+
+
+def _column(values: list[float | int | str]) -> Any:
+    array = np.array(values)
+    return array.astype(float) if array.dtype.kind in "iuf" else values
 
 
 def wall_columns(row: Row) -> dict[str, float | int | str]:
