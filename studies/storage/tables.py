@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from studies import text
 
@@ -18,18 +19,18 @@ WALL = "wall_"
 """How names of columns of wall times begin."""
 
 
-def float_table(rows: Sequence[Row]) -> pd.DataFrame:
+def float_table(rows: Sequence[Row]) -> pa.Table:
     """The table with all numbers as floats, so that a column's type never depends on its values.
 
-    What a row lacks is nan. Columns of wall times are left out.
+    What is not a number, and what a row lacks, is null. Columns of wall times are left out.
     """
     names = dict.fromkeys(name for row in rows for name in row if not name.startswith(WALL))
-    return pd.DataFrame({name: _column([row.get(name, math.nan) for row in rows]) for name in names})
+    return pa.table({name: _column([row.get(name, math.nan) for row in rows]) for name in names})
 
 
-def _column(values: list[float | int | str]) -> Any:
+def _column(values: list[float | int | str]) -> pa.Array:
     array = np.array(values)
-    return array.astype(float) if array.dtype.kind in "iuf" else values
+    return pa.array(array.astype(float) if array.dtype.kind in "iuf" else values, from_pandas=True)
 
 
 def wall_columns(row: Row) -> dict[str, float | int | str]:

@@ -7,6 +7,7 @@ import pytest
 
 from studies.spec.document import StudyError
 from studies.spec.loading import load
+from studies.storage import trial_folders
 from studies.storage.store import Store
 
 VERSIONS = {"python": "3"}
@@ -99,12 +100,12 @@ def test_a_failure_keeps_its_traceback_and_is_replaced_by_a_success(study, tmp_p
 def test_a_trial_whose_writing_is_cut_off_is_not_there(study, tmp_path, monkeypatch):
     store = Store(tmp_path / "out")
 
-    def killed(self, path, **_):
+    def killed(_, path):
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pd.DataFrame, "to_parquet", killed)
+        patch.setattr(trial_folders.pq, "write_table", killed)
         with pytest.raises(KeyboardInterrupt):
             fill(store, study)
     assert store.status(study.trials[0]) == "missing"
