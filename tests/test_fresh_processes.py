@@ -178,7 +178,9 @@ def test_a_process_that_cannot_begin_is_an_error():
 
 
 def test_sessions_and_signals_are_those_of_a_process_of_its_own():
-    code = "import time; print('there', flush=True); time.sleep(600)"
+    # A shell that puts the tests in the background lets them, and all they start, ignore SIGINT.
+    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{hears}; import time; print('there', flush=True); time.sleep(600)"
     with start(["-c", code], stdout=PIPE, text=True, start_new_session=True) as process:
         assert os.getsid(process.pid) == process.pid
         assert process.stdout.readline() == "there\n"
