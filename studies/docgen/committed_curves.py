@@ -33,7 +33,8 @@ def figure_data(folder: Path, values: Sequence[str] = ()) -> FigureData:
         values: of the varied setting; empty: all of them.
 
     Raises:
-        ValueError: the study varies several settings, or ``curves.csv`` has no rows of one of the values.
+        ValueError: the study varies several settings, or ``curves.csv`` has no rows of one of the values, or
+            rows without a trial.
         StudyError: ``study.yaml`` is missing or wrong.
     """
     study = load(str(folder / "study.yaml"))
@@ -45,6 +46,8 @@ def figure_data(folder: Path, values: Sequence[str] = ()) -> FigureData:
     if absent := [value for value in values if value not in set(curves[varied])]:
         raise ValueError(f"{folder / CURVES}: {varied} = {', '.join(absent)}: has no rows")
     rows = curves[curves[varied].isin(values)].copy()
+    if rows["trial"].isna().any():
+        raise ValueError(f"{folder / CURVES}: trial: is missing in {rows['trial'].isna().sum()} rows")
     rows[varied] = rows[varied].astype(pd.CategoricalDtype(values, ordered=True))
     rows = rows.sort_values([varied, "seed", "update"], ignore_index=True)
     last = rows.groupby("trial", as_index=False).last()

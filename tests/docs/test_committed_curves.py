@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -52,6 +53,11 @@ def test_the_rows_are_those_of_the_chosen_values_in_their_order():
 def test_a_value_without_rows_and_a_study_of_several_settings_are_refused(folder):
     with pytest.raises(ValueError, match="condition = a star: has no rows"):
         committed_curves.figure_data(COMBAT, ["ring", "a star"])
+    rows = pd.read_csv(folder / "curves.csv")
+    rows.loc[:1, "trial"] = None
+    rows.to_csv(folder / "curves.csv", index=False)
+    with pytest.raises(ValueError, match=r"curves\.csv: trial: is missing in 2 rows"):
+        committed_curves.figure_data(folder)
     study = folder / "study.yaml"
     study.write_text(study.read_text().replace("\nvary:\n", "\nvary:\n  consensus.penalty: [1, 2]\n"))
     with pytest.raises(ValueError, match=r"varies consensus\.penalty, condition, and must vary one setting"):
