@@ -37,8 +37,7 @@ def draw_baselines(
         baselines: by trial; a trial without baselines shares none.
     """
     measure, drawn = metric.removeprefix("evaluation_"), False
-    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
-        shown = table if panel is None else table[table[encoding.col] == panel]
+    for axes, shown in encoding.panels(grid, table):
         for part, span in _parts(shown, encoding, baselines, across=across):
             levels = [(r, r.means[measure]) for r in part if measure in r.means]
             for number, (baseline, level) in enumerate(sorted(levels, key=lambda pair: pair[1])):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
 from studies import text
 from studies.figures.grid import Panels, move_legend_outside
-from studies.figures.looks import DASHES, HUES, MARKERS, colours, look
+from studies.figures.looks import HUES, MARKERS, colours, look
 
 COLOURS = len(HUES)
 """Number of colours that the colour-blind can tell apart."""
@@ -83,11 +84,11 @@ class Encoding:
         """The column that dashes encode: that of the colours, too, where these repeat."""
         return self.hue if self.exhausted and not self.style else self.style
 
-    def dashes(self) -> list[Any]:
-        """The dashes of each level of ``dashed``."""
-        if self.dashed == self.hue:
-            return self.again(DASHES)
-        return [look(DASHES, level) for level in range(len(self.levels(self.style)))]
+    def looks(self, looks: Sequence[Any], column: str | None) -> list[Any]:
+        """The look of each level of a column; that of colours which repeat tells their uses apart."""
+        if column == self.hue and self.exhausted and not self.style:
+            return self.again(looks)
+        return [look(looks, level) for level in range(len(self.levels(column)))]
 
     def grid(self, table: pd.DataFrame, *, sharey: bool = True) -> Panels:
         """Empty panels, one for each value that has one; they may have y axes apart."""
@@ -103,11 +104,17 @@ class Encoding:
             legend_out=False,
         )
 
+    def panels(self, grid: sns.FacetGrid, table: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
+        """The axes of each panel of a figure, with the rows of a table that belong there."""
+        if self.col is None:
+            yield grid.ax, table
+            return
+        for value, axes in grid.axes_dict.items():
+            yield axes, table[table[self.col] == value]
+
     def scatter(self, table: pd.DataFrame, **more: Any) -> sns.FacetGrid:
         """Seaborn's scatter plot with the varied columns encoded by colours, markers and panels."""
         style = self.style or self.hue
-        again = self.exhausted and not self.style
-        each = [look(MARKERS, level) for level in range(len(self.levels(style)))]
         grid = sns.relplot(
             data=table,
             kind="scatter",
@@ -116,7 +123,7 @@ class Encoding:
             palette=self.palette() if self.hue else None,
             style=style,
             style_order=self.levels(style) or None,
-            markers=self.again(MARKERS) if again else each,
+            markers=self.looks(MARKERS, style),
             col=self.col,
             col_order=self.levels(self.col) or None,
             col_wrap=self.columns(),

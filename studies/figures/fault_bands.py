@@ -46,8 +46,7 @@ def draw_fault_bands(
     left_out: set[str] = set()
     throughout: dict[str, dict[Any, None]] = {}
     conditions = list(_members(table, encoding, spans))
-    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
-        shown = table if panel is None else table[table[encoding.col] == panel]
+    for axes, shown in encoding.panels(grid, table):
         found = []
         for band in bands(_members(shown, encoding, spans)):
             if _lasts(band, shown, x, encoding):

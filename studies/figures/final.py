@@ -18,7 +18,7 @@ from studies.figures.bands import over_seeds
 from studies.figures.baseline_lines import draw_baselines
 from studies.figures.encoding import Encoding
 from studies.figures.grid import move_legend_outside
-from studies.figures.looks import HUES, MARKERS, look
+from studies.figures.looks import HUES, MARKERS
 from studies.figures.panels import Measured, assign_encoding, finished, finite, more_than_one, trials
 from studies.figures.plan import FigureData, fitted
 from studies.figures.ticks import readable
@@ -66,15 +66,14 @@ def _points(table: pd.DataFrame, plan: Final, encoding: Encoding, how: Estimator
     hue = encoding.hue
     hues = encoding.levels(hue)
     palette = encoding.palette() if hue else [HUES[0]]
-    # Colours of neighbouring levels may be the same grey; where colours repeat, markers tell them apart.
-    markers = encoding.again(MARKERS) if encoding.exhausted else [look(MARKERS, n) for n in range(len(hues))]
+    markers = encoding.looks(MARKERS, hue)  # colours of neighbouring levels may be the same grey
     drawn: dict[str, Any] = {"linewidth": 1.2, "markersize": 7}
     drawn["linestyle"] = "-" if x in encoding.numeric else "none"
     coloured = {"hue": hue, "hue_order": hues, "palette": palette, "markers": markers}
     grid = encoding.grid(table)
-    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
+    for axes, shown in encoding.panels(grid, table):
         sns.pointplot(
-            table if panel is None else table[table[encoding.col] == panel],
+            shown,
             x=x,
             y=plan.y,
             order=encoding.levels(x),

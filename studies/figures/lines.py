@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -16,6 +17,7 @@ from studies.analysis.resampling import Array
 from studies.columns import column_title
 from studies.figures.encoding import Encoding
 from studies.figures.grid import Panels, move_legend_outside
+from studies.figures.looks import DASHES
 
 
 def draw_lines(
@@ -40,29 +42,46 @@ def draw_lines(
         sharey: whether panels have the same y axis.
         legend: whether there is one, if there is anything to explain.
     """
-    grid = encoding.grid(table, sharey=sharey)
-    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
-        shown = table if panel is None else table[table[encoding.col] == panel]
-        _draw(axes, shown, x, y, encoding, how)
+    grid, looks = encoding.grid(table, sharey=sharey), _Looks(encoding)
+    for axes, shown in encoding.panels(grid, table):
+        _draw(axes, shown, x, y, looks, how)
     grid.set_axis_labels(column_title(x), column_title(y))
     grid.lay_out()
     if legend and encoding.hue:
-        _add_legend(grid, encoding)
+        _add_legend(grid, looks)
     return grid
 
 
-def _draw(axes: Axes, table: pd.DataFrame, x: str, y: str, encoding: Encoding, how: Estimator) -> None:
-    hue, style = encoding.hue, encoding.dashed
-    kinds = list(dict.fromkeys(column for column in (hue, style) if column))
-    conditions = dict(iter(grouped(table, kinds)))
-    for values in product(*map(encoding.levels, kinds)):
+class _Looks:
+    """The colours and the dashes of a figure's lines.
+
+    Attributes:
+        levels: column that colours or dashes encode -> its values. It may be one column for both.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.hue, self._style = encoding.hue, encoding.dashed
+        self.levels = {name: encoding.levels(name) for name in (self.hue, self._style) if name}
+        hues, styles = encoding.levels(self.hue), encoding.levels(self._style)
+        self._colours = dict(zip(hues, encoding.palette(), strict=True)) if self.hue else {}
+        self._dashes = dict(zip(styles, encoding.looks(DASHES, self._style), strict=True))
+
+    def line(self, values: Mapping[str | None, str], without: str = "C0") -> dict[str, Any]:
+        """The look of a line with these values by column; ``without`` a value of the colour, another one."""
+        colour = self._colours[values[self.hue]] if self.hue in values else without
+        dashes = self._dashes[values[self._style]] if self._style in values else ""
+        return {"color": colour, "linestyle": (0, dashes) if dashes else "-"}
+
+
+def _draw(axes: Axes, table: pd.DataFrame, x: str, y: str, looks: _Looks, how: Estimator) -> None:
+    conditions = dict(iter(grouped(table, list(looks.levels))))
+    for values in product(*looks.levels.values()):
         if values not in conditions:
             continue
         runs = [run for _, run in conditions[values].groupby("seed")]
         measured = np.stack([run[y].to_numpy(float) for run in runs], axis=1)
         at, value, low, high = _estimates(runs[0][x].to_numpy(float), measured, how)
-        chosen: dict[str | None, str] = dict(zip(kinds, values, strict=True))
-        look = _look(encoding, chosen.get(hue), chosen.get(style))
+        look = looks.line(dict(zip(looks.levels, values, strict=True)))
         axes.plot(at, value, **look)
         if len(runs) > 1:
             axes.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
@@ -83,25 +102,14 @@ def _estimates(at: Array, values: Array, how: Estimator) -> tuple[Array, Array, 
     return places, *np.array(found).T
 
 
-def _look(encoding: Encoding, hue: str | None, dashes: str | None, without: str = "C0") -> dict[str, Any]:
-    """The colour and dashes of a line; ``without`` a value of the colour, another one."""
-    colour = encoding.palette()[encoding.levels(encoding.hue).index(hue)] if hue is not None else without
-    each = "" if dashes is None else encoding.dashes()[encoding.levels(encoding.dashed).index(dashes)]
-    return {"color": colour, "linestyle": (0, each) if each else "-"}
-
-
-def _add_legend(grid: Panels, encoding: Encoding) -> None:
+def _add_legend(grid: Panels, looks: _Looks) -> None:
     """A legend whose parts have a subtitle each, if colours and dashes encode different columns."""
-    hue, style = encoding.hue, encoding.dashed
-    parts = style not in (None, hue)
+    parts = len(looks.levels) > 1
     handles: dict[tuple[Any, str], Line2D] = {}
-    for column in dict.fromkeys(name for name in (hue, style) if name):
+    for column, levels in looks.levels.items():
         if parts:
             handles[(column, "title"), column] = Line2D([], [], color="white", linewidth=0)
-        for level in encoding.levels(column):
-            look = _look(
-                encoding, level if column == hue else None, level if column == style else None, "0.2"
-            )
-            handles[column, level] = Line2D([], [], **look)
-    grid.add_legend(handles, "" if parts else hue, list(handles))
+        for level in levels:
+            handles[column, level] = Line2D([], [], **looks.line({column: level}, "0.2"))
+    grid.add_legend(handles, "" if parts else looks.hue, list(handles))
     move_legend_outside(grid)

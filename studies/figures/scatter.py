@@ -56,8 +56,7 @@ def _points(
         dict(zip(encoding.levels(encoding.hue), encoding.palette(), strict=True)) if encoding.style else {}
     )
     joined = False
-    for panel, axes in grid.axes_dict.items() if encoding.col else [(None, grid.ax)]:
-        shown = table if panel is None else table[table[encoding.col] == panel]
+    for axes, shown in encoding.panels(grid, table):
         for level, colour in colours.items():
             line = _estimates(shown[shown[encoding.hue] == level], plan, str(encoding.style), workload)
             if len(line) > 1:
