@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import fresh_processes
 import pytest
 from fresh_processes import ServerError, run, start
+from running_processes import alive, gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere they are new interpreters")
 
@@ -287,20 +287,10 @@ def test_the_server_ends_with_the_process_that_uses_it(number):
     with subprocess.Popen(
         [sys.executable, "-c", PARENT], stdin=PIPE, stdout=PIPE, text=True, env=variables
     ) as parent:
-        server = Path("/proc", parent.stdout.readline().strip(), "stat")
-        assert server.exists()
+        server = int(parent.stdout.readline())
+        assert alive(server)
         if number is not None:
             parent.send_signal(number)
         parent.stdin.close()
     assert parent.returncode == -(number or 0)
-    deadline = time.monotonic() + 30
-    while _runs(server) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not _runs(server)
-
-
-def _runs(stat: Path) -> bool:
-    try:
-        return stat.read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
+    assert gone([server])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fake_tasks
 import pytest
+from running_processes import alive, gone
 
 from studies.execution import fork_server, fork_server_main, local_pool
 from studies.execution.executor import Failed, Finished, Held, Started
@@ -180,13 +181,12 @@ def test_it_ends_with_its_parent_whatever_thread_started_it(tmp_path, how):
     with subprocess.Popen([sys.executable, script, file], env=environment, stdin=subprocess.PIPE) as parent:
         wait_until(Path(f"{file}.done").exists)
         server = json.loads(file.read_text())["parent"]
-        assert is_there(server)
+        assert alive(server)
         if how == "killed":
             parent.kill()
     assert parent.wait() == (0 if how == "ended" else -signal.SIGKILL)
-    if how == "killed":  # otherwise it waits for its server
-        wait_until(lambda: not is_there(server))
-    assert not is_there(server)
+    # Only one that ends by itself waits for its server.
+    assert gone([server]) if how == "killed" else not alive(server)
 
 
 def wait_until(true):
@@ -194,13 +194,6 @@ def wait_until(true):
     while not true() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert true()
-
-
-def is_there(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 SPLIT = """\
@@ -237,7 +230,7 @@ def test_a_command_s_server_is_split_off_after_its_first_imports(tmp_path, threa
     else:
         assert done.stdout.splitlines() == ["a word of a worker", "[]"]
         assert "colorsys" not in found["loaded"]
-    assert not is_there(found["parent"])
+    assert not alive(found["parent"])
 
 
 def test_nothing_is_split_off_a_process_that_has_used_pytorch(servers):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fake_tasks
 import pytest
+from running_processes import alive, gone
 
 from studies.execution import fork_server, host_resources, local_pool
 from studies.execution.executor import Failed, Finished, Held, Started
@@ -49,14 +50,6 @@ def number_in(file):
     return int(file.read_text())
 
 
-def is_there(process):
-    """Whether a process runs or is stopped; one that has ended may wait to be collected by its parent."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
@@ -68,7 +61,7 @@ def test_closing_ends_a_worker_that_cannot_hear_it(tmp_path, monkeypatch, name):
     assert next(running) == Started(0)
     process = number_in(tmp_path / name)
     running.close()
-    assert not is_there(process)
+    assert not alive(process)
 
 
 PARENT = """\
@@ -100,10 +93,7 @@ def test_workers_end_with_a_parent_that_is_killed_whatever_they_do(tmp_path, tas
     if fork_server.AVAILABLE:
         assert len(parents - {parent.pid}) == 1
         workers += parents
-    deadline = time.monotonic() + 30
-    while any(map(is_there, workers)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not [worker for worker in workers if is_there(worker)]
+    assert gone(workers)
 
 
 def most_at_once(events):

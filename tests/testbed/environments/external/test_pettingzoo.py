@@ -9,8 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pettingzoo.test import parallel_api_test, parallel_seed_test
+from running_processes import alive, gone
 
 from policies.batch import Batch
 from testbed import environments, workloads
@@ -458,23 +457,6 @@ def test_somebody_may_have_a_package_of_a_name_that_python_does_not_reserve(
         pettingzoo_loading.load("test.worlds")
     for name in ("test", "test.worlds"):
         del sys.modules[name]
-
-
-def alive(process: Any) -> bool:
-    try:
-        os.kill(process, 0)
-        state = Path(f"/proc/{process}/stat")
-        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-
-
-def gone(processes: Sequence[int]) -> bool:
-    """Whether none is alive; those just killed, and orphans, get some time to be collected."""
-    deadline = time.monotonic() + 10
-    while any(map(alive, processes)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not any(map(alive, processes))
 
 
 def worker_processes(env: PettingZooWorlds) -> list[int]:

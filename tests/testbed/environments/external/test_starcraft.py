@@ -8,13 +8,10 @@ import errno
 import gc
 import importlib.util
 import io
-import os
 import re
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pettingzoo.test import parallel_api_test, parallel_seed_test
+from running_processes import alive, gone
 
 from testbed import environments
 from testbed.environments.action_masks import replace_unavailable
@@ -76,23 +74,6 @@ def available(env: StarCraft, rng: np.random.Generator) -> np.ndarray:
     """Uniformly random available actions."""
     masks = env._seen["masks"]
     return np.argmax(rng.random(masks.shape) * masks, axis=2)
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-        state = Path(f"/proc/{process}/stat")
-        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-
-
-def gone(processes: Sequence[int]) -> bool:
-    """Whether none is alive; those just killed, and orphans, get some time to be collected."""
-    deadline = time.monotonic() + 10
-    while any(map(alive, processes)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not any(map(alive, processes))
 
 
 def events(log: Path) -> list[list[str]]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from running_processes import gone
 
 from testbed import environments
 from testbed.environments.external import child_processes
@@ -131,21 +132,6 @@ def events(log: Path, kind: str) -> list[list[str]]:
 
 def clients(log: Path) -> list[int]:
     return [int(words[0]) for words in events(log, "launch")]
-
-
-def alive(process: int) -> bool:
-    stat = Path(f"/proc/{process}/stat")
-    try:
-        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone(processes: Sequence[int]) -> bool:
-    deadline = time.monotonic() + 30
-    while any(map(alive, processes)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not any(map(alive, processes))
 
 
 @pytest.mark.parametrize(
