@@ -34,7 +34,7 @@ def figure_data(folder: Path, values: Sequence[str] = ()) -> FigureData:
 
     Raises:
         ValueError: the study varies several settings, or ``curves.csv`` has no rows of one of the values, or
-            rows without a trial.
+            has rows without a trial.
         StudyError: ``study.yaml`` is missing or wrong.
     """
     study = load(str(folder / "study.yaml"))

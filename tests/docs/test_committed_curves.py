@@ -50,7 +50,7 @@ def test_the_rows_are_those_of_the_chosen_values_in_their_order():
     assert len(committed_curves.figure_data(COMBAT).curves["training"]) == 330
 
 
-def test_a_value_without_rows_and_a_study_of_several_settings_are_refused(folder):
+def test_values_without_rows_rows_without_a_trial_and_studies_of_several_settings_are_refused(folder):
     with pytest.raises(ValueError, match="condition = a star: has no rows"):
         committed_curves.figure_data(COMBAT, ["ring", "a star"])
     rows = pd.read_csv(folder / "curves.csv")

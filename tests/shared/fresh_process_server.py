@@ -69,9 +69,7 @@ def _served(asked: socket.socket) -> tuple[bytes, list[int]] | None:
     signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, int] = {}  # process -> where its exit code goes
-    ended: dict[
-        int, int
-    ] = {}  # where it has gone -> process, whose number is its own until it is known there
+    ended: dict[int, int] = {}  # where it has gone -> process, not collected until it is known there
     while True:
         ready, _, _ = select.select([asked.fileno(), woken, *ended], [], [])
         for known in ended.keys() & set(ready):
