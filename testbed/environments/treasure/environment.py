@@ -49,11 +49,12 @@ class TreasureSettings(BaseEnvironmentSettings):
     """Number of hunters, and of treasures."""
     banks: Annotated[int, Field(ge=1, strict=True)] = 2
     """Number of banks, and of types of treasure."""
-    reward: Literal["paper", "code_role", "code_head"] = "paper"
+    reward: Literal["paper", "shared", "code_role", "code_head"] = "paper"
     """The assignment of rewards; see `treasure.rewards`. `paper`, Table II and equation 23 of MATRPO read
-    literally: every bank is paid for the team's pickups and deposits. `code_role` and `code_head`, as in
-    the authors' code, in which a pickup weighs 5 times the number of hunters; in the latter all of it goes to
-    hunter 0. Returns are not comparable across them."""
+    literally: every bank is paid for the team's pickups and deposits, hunters pay for collisions. `shared`:
+    every agent receives the mean of these, so that the team's return is the same. `code_role` and
+    `code_head`, as in the authors' code, in which a pickup weighs 5 times the number of hunters; in the
+    latter all of it goes to hunter 0. Returns are not comparable across the others."""
     episode_length: Annotated[int, Field(ge=1, strict=True)] = 100
     """Steps until truncation."""
 

@@ -1,8 +1,8 @@
-"""Rewards of treasure collection: their parts, and three ways to combine them.
+"""Rewards of treasure collection: their parts, and four ways to combine them.
 
 MATRPO's Table II and equation 23 differ from its authors' published code in the agents that are paid, in
 the weights of a pickup and of a deposit, and in the distances that count; hence three rewards over the same
-parts.
+parts. The fourth is the paper's in equal shares.
 """
 
 from collections.abc import Callable
@@ -124,6 +124,13 @@ def paper(now: Situation, rewards: Array) -> None:
     rewards[:, hunters:] += (5.0 * successes - 0.1 * now.closest)[:, None]
 
 
+def shared(now: Situation, rewards: Array) -> None:
+    """What `paper` pays, in equal shares: every agent is paid the mean of all agents."""
+    each = np.zeros_like(rewards)
+    paper(now, each)
+    rewards += (_total(np.ascontiguousarray(each.T)) / each.shape[1])[:, None]
+
+
 def code_role(now: Situation, rewards: Array) -> None:
     """The authors' code with rewards by role: a hunter pays 5 for each other hunter that it touches; a bank
     is paid
@@ -149,6 +156,7 @@ def code_head(now: Situation, rewards: Array) -> None:
 
 REWARDS: dict[str, Callable[[Situation, Array], None]] = {
     "paper": paper,
+    "shared": shared,
     "code_role": code_role,
     "code_head": code_head,
 }

@@ -98,12 +98,13 @@ def paid(s: State, hunters: int, banks: int, reward: str) -> list[float]:
     empty = [h for h in range(hunters) if holding[h] < 0]
     touched = [sum(distance(pos[h], pos[g]) < 0.1 for g in range(hunters) if g != h) for h in range(hunters)]
     at_bank = [h for h in range(hunters) if holding[h] >= 0 and distance(pos[h], bank[holding[h]]) < 0.125]
-    if reward == "paper":
+    if reward in ("paper", "shared"):
         collecting = sum(any(d < 0.075 for d in away[h]) for h in empty)
         depositing = len({int(holding[h]) for h in at_bank})
         closest = min((d for h in empty for d in away[h]), default=0.0)
         each = 5.0 * (collecting + depositing) - 0.1 * closest
-        return [-5.0 * (count > 0) for count in touched] + [each] * banks
+        own = [-5.0 * (count > 0) for count in touched] + [each] * banks
+        return own if reward == "paper" else [sum(own) / len(own)] * len(own)
     pickups = 5.0 * sum(d < 0.075 for h in empty for d in away[h])
     deposits = 5.0 * len(at_bank)
     errands = [
@@ -181,7 +182,7 @@ def worlds(draw: st.DrawFn) -> tuple[State, NDArray[np.int64]]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(worlds(), st.sampled_from(["paper", "code_role", "code_head"]))
+@given(worlds(), st.sampled_from(["paper", "shared", "code_role", "code_head"]))
 def test_a_step_is_what_a_body_by_body_reference_says(
     world: tuple[State, NDArray[np.int64]], reward: str
 ) -> None:

@@ -77,6 +77,9 @@ def test_random_play_has_the_statistics_of_the_original(hunters: int, banks: int
     for sums in by_reward.values():
         assert np.array_equal(sums["speed"], by_reward["paper"]["speed"])
     np.testing.assert_allclose(by_reward["code_head"]["returns"].sum(axis=1), roles.sum(axis=1), atol=1e-9)
+    shared = by_reward["shared"]["returns"]
+    np.testing.assert_allclose(shared.sum(axis=1), found["return of paper"], atol=1e-9)
+    assert np.array_equal(shared, np.repeat(shared[:, :1], hunters + banks, axis=1))
 
 
 def test_random_play_is_as_fast_as_in_the_original() -> None:
