@@ -135,7 +135,7 @@ class _Ticks(Locator):
         axis: Any = self.axis
         if not isinstance(axis, XAxis):
             return True
-        figure: Any = axis.get_figure(root=True)
+        figure: Any = axis.axes.figure
         inches = axis.axes.get_position().width * figure.get_size_inches()[0]
         letters = sum(len(label) + 2 for label in labels(ticks))
         return bool(letters * LETTER <= inches)
