@@ -113,6 +113,11 @@ def _total(terms: Array) -> Array:
     return total
 
 
+def _team(rewards: Array) -> Array:
+    """`[batch]`: what all agents together are paid."""
+    return _total(np.ascontiguousarray(rewards.T))
+
+
 def paper(now: Situation, rewards: Array) -> None:
     """Table II and equation 23: a hunter pays 5 while it touches another; every bank is paid
 
@@ -126,9 +131,8 @@ def paper(now: Situation, rewards: Array) -> None:
 
 def shared(now: Situation, rewards: Array) -> None:
     """What `paper` pays, in equal shares: every agent is paid the mean of all agents."""
-    each = np.zeros_like(rewards)
-    paper(now, each)
-    rewards += (_total(np.ascontiguousarray(each.T)) / each.shape[1])[:, None]
+    paper(now, rewards)
+    rewards[:] = (_team(rewards) / rewards.shape[1])[:, None]
 
 
 def code_role(now: Situation, rewards: Array) -> None:
@@ -142,14 +146,14 @@ def code_role(now: Situation, rewards: Array) -> None:
     rewards[:, :hunters] -= 5.0 * now.partners.T
     pickups = 5.0 * now.collecting.sum(axis=(0, 1))
     deposits = 5.0 * now.depositing.sum(axis=(0, 1))
-    shared = deposits - 0.1 * _total(now.errands) + hunters * (deposits + pickups)
-    rewards[:, hunters:] += (shared - 0.1 * now.awaited).T
+    each = deposits - 0.1 * _total(now.errands) + hunters * (deposits + pickups)
+    rewards[:, hunters:] += (each - 0.1 * now.awaited).T
 
 
 def code_head(now: Situation, rewards: Array) -> None:
     """The authors' last version: everything that `code_role` pays goes to hunter 0."""
     code_role(now, rewards)
-    total = _total(np.ascontiguousarray(rewards.T))
+    total = _team(rewards)
     rewards[:] = 0.0
     rewards[:, 0] = total
 
