@@ -236,7 +236,8 @@ def test_all_that_is_wrong_is_told_a_line_each_with_what_is_allowed_there(write)
         ("environment: {name: treasure, banks: 0}\n", "2: environment.banks = 0: must be at least 1"),
         (
             "environment: {name: treasure, reward: code}\n",
-            "2: environment.reward = 'code': must be one of paper, shared, code_role, code_head; did you",
+            "2: environment.reward = 'code': must be one of paper, shared, code_role, code_head; "
+            "did you mean 'code_role'?",
         ),
         ("environment: treasure\n", "2: environment = 'treasure': must be a mapping"),
         ("environment: {agents: 0}\n", "2: environment.agents = 0: must be at least 1"),
