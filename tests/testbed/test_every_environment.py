@@ -30,8 +30,6 @@ ENVIRONMENTS = {
 LENGTHS = {"2s3z": 40, "without masks": 16, "3s5z": 16, "10m_vs_11m": 16, "MMM2": 16}
 """Steps after which episodes are cut; 20 elsewhere. Some battles should be decided before that."""
 ROWS = 3
-EVALUATED = ("matrpo", "mappo")
-"""Evaluated in every environment; other algorithms in one, as what evaluates them is the same."""
 
 
 OPTIONS = {
@@ -45,7 +43,6 @@ def workload(algorithm: str, environment: str) -> TrainingWorkload:
     """From plain data, as a study file would give it; FDMARL gets its own consensus from the defaults."""
     data = ENVIRONMENTS[environment]
     length = LENGTHS.get(environment, 20)
-    evaluated = algorithm in EVALUATED or environment == "navigation-3"
     return TrainingWorkload.model_validate(
         {
             "environment": {"episode_length": length, **data},
@@ -55,7 +52,7 @@ def workload(algorithm: str, environment: str) -> TrainingWorkload:
             "training": {
                 "updates": 2,
                 "samples": ROWS * length,
-                "evaluation": {"every": 1, "episodes": 2} if evaluated else None,
+                "evaluation": {"every": 1, "episodes": 2},
             },
         }
     )
@@ -84,9 +81,8 @@ def test_it_learns_the_same_after_an_interruption(without_wall, algorithm, envir
     for row in (first, second):
         assert all(math.isfinite(value) for value in row.values())
         assert row["kl_max"] > 0
-        returns = {f"evaluation_{name}" for name in row if name.startswith("return")}
-        evaluations = {name for name in row if name.startswith("evaluation")}
-        assert evaluations == (set() if trial.training.evaluation is None else returns)
+        returns = {name for name in row if name.startswith("return")}
+        assert {name for name in row if name.startswith("evaluation")} == {f"evaluation_{r}" for r in returns}
 
 
 def test_padding_of_observations_is_not_learnt_from():
